@@ -1,0 +1,50 @@
+"""The public contract of the Plugin repository: commands, results, events and errors.
+
+Importing it imports pydantic and nothing else; ``contracts.client`` and ``contracts.subscriber`` need Celery and redis.
+"""
+
+from contracts.commands import (
+    BatchItem,
+    DeregisterPlugin,
+    DisablePlugin,
+    EnablePlugin,
+    GetPlugin,
+    GetPluginVersions,
+    ListPlugins,
+    PluginBatch,
+    RegisterPlugin,
+    StatPlugins,
+    UpdatePlugin,
+)
+from contracts.errors import ContractError, Fault, Refused, Unavailable
+from contracts.events import ImageVersionsChanged, PluginChanged
+from contracts.plugin import PluginInfo, RepositoryInfo
+from contracts.query import Query, StatisticsQuery
+from contracts.results import PluginsInfo, StatInfo, VersionsInfo
+
+__all__ = [
+    "BatchItem",
+    "ContractError",
+    "DeregisterPlugin",
+    "DisablePlugin",
+    "EnablePlugin",
+    "Fault",
+    "GetPlugin",
+    "GetPluginVersions",
+    "ImageVersionsChanged",
+    "ListPlugins",
+    "PluginBatch",
+    "PluginChanged",
+    "PluginInfo",
+    "PluginsInfo",
+    "Query",
+    "Refused",
+    "RegisterPlugin",
+    "RepositoryInfo",
+    "StatInfo",
+    "StatPlugins",
+    "StatisticsQuery",
+    "Unavailable",
+    "UpdatePlugin",
+    "VersionsInfo",
+]

@@ -1,0 +1,144 @@
+"""The operations: one table from which tasks, queues, schemas, documentation and the command line are derived."""
+
+from dataclasses import dataclass
+from typing import Any
+
+from pydantic import BaseModel
+
+from contracts import commands, results
+from contracts.partition import COMMANDS, QUERIES
+from contracts.plugin import PluginInfo
+
+
+@dataclass(frozen=True, slots=True)
+class Operation:
+    """One operation of the Plugin resource.
+
+    ``task`` is the Celery task name and ``queue`` where it is sent (for writes, the base name of the partitions).
+    ``api_message``, ``api_method`` and ``api_path`` are what the API text calls it, for whoever puts a gateway in front; None for ours.
+    """
+
+    verb: str
+    queue: str
+    command: type[BaseModel]
+    result: type[BaseModel]
+    summary: str
+    api_message: str | None = None
+    api_method: str | None = None
+    api_path: str | None = None
+
+    @property
+    def task(self) -> str:
+        return f"plugin.{self.verb}"
+
+    @property
+    def is_write(self) -> bool:
+        return self.queue == COMMANDS
+
+
+_ONE = "/repository/v1/plugin/{plugin_id}"
+_MANY = "/repository/v1/plugins"
+
+OPERATIONS: tuple[Operation, ...] = (
+    Operation(
+        "register",
+        COMMANDS,
+        commands.RegisterPlugin,
+        PluginInfo,
+        "Register a plugin in the local repository.",
+        "CreatePluginRequest",
+        "POST",
+        _MANY,
+    ),
+    Operation(
+        "update",
+        COMMANDS,
+        commands.UpdatePlugin,
+        PluginInfo,
+        "Replace fields of a plugin.",
+        "UpdatePluginRequest",
+        "PUT",
+        _ONE,
+    ),
+    Operation(
+        "deregister",
+        COMMANDS,
+        commands.DeregisterPlugin,
+        PluginInfo,
+        "Remove a plugin.",
+        "PluginRequest",
+        "DELETE",
+        _ONE,
+    ),
+    Operation(
+        "enable",
+        COMMANDS,
+        commands.EnablePlugin,
+        PluginInfo,
+        "Make a plugin usable.",
+        "PluginRequest",
+        "PUT",
+        f"{_ONE}/enable",
+    ),
+    Operation(
+        "disable",
+        COMMANDS,
+        commands.DisablePlugin,
+        PluginInfo,
+        "Make a plugin unusable.",
+        "PluginRequest",
+        "PUT",
+        f"{_ONE}/disable",
+    ),
+    Operation(
+        "batch",
+        COMMANDS,
+        commands.PluginBatch,
+        results.BatchResult,
+        "Apply up to 500 writes in order, each on its own.",
+    ),
+    Operation(
+        "get",
+        QUERIES,
+        commands.GetPlugin,
+        PluginInfo,
+        "Show one plugin.",
+        "GetRepositoryPluginRequest",
+        "GET",
+        f"{_MANY}/{{plugin_id}}",
+    ),
+    Operation(
+        "get_versions",
+        QUERIES,
+        commands.GetPluginVersions,
+        results.VersionsInfo,
+        "List the versions of a plugin's image, newest first.",
+        "RepositoryPluginRequest",
+        "GET",
+        f"{_MANY}/{{plugin_id}}/versions",
+    ),
+    Operation(
+        "list",
+        QUERIES,
+        commands.ListPlugins,
+        results.PluginsInfo,
+        "Find plugins by query.",
+        "PluginQuery",
+        "POST",
+        f"{_MANY}/search",
+    ),
+    Operation(
+        "stat",
+        QUERIES,
+        commands.StatPlugins,
+        results.StatInfo,
+        "Aggregate over plugins.",
+        "PluginStatQuery",
+        "POST",
+        f"{_MANY}/stat",
+    ),
+)
+
+BY_TASK: dict[str, Operation] = {operation.task: operation for operation in OPERATIONS}
+WRITES: dict[str, Any] = {o.task: o.command for o in OPERATIONS if o.is_write and o.verb != "batch"}
+"""The writes that a batch may hold: task name to command model."""

@@ -1,0 +1,80 @@
+"""From untrusted keyword arguments to a message, or to the refusal that says what is wrong with them."""
+
+from collections.abc import Sequence
+from typing import Any, TypeVar
+
+from pydantic import BaseModel, ValidationError
+from pydantic_core import ErrorDetails
+
+from contracts.errors import ContractError, InvalidImage, InvalidParameter, InvalidQuery, RequiredParameter
+from contracts.query import parse_query, parse_statistics
+from contracts.values import Unstorable, check_json
+
+M = TypeVar("M", bound=BaseModel)
+
+_QUERY_PARSERS = {"ListPlugins": parse_query, "StatPlugins": parse_statistics}
+_SHOWN = 10
+
+
+def parse(model: type[M], arguments: Any) -> M:
+    """The message of type ``model`` in ``arguments``.
+
+    null counts as not given, and so does an empty string unless the model says that it clears. Raises ``RequiredParameter``,
+    ``InvalidParameter``, ``InvalidImage`` or ``InvalidQuery``; none of them repeats a value that was sent.
+    """
+    if not isinstance(arguments, dict):
+        raise InvalidParameter("keyword arguments must be an object", details={"path": ""})
+    try:
+        check_json(arguments)
+    except Unstorable as fault:
+        if fault.path.startswith("query"):
+            raise InvalidQuery(str(fault), details={"path": fault.path, "expected": fault.reason}) from None
+        raise InvalidParameter(str(fault), details={"path": fault.path}) from None
+    clearable = getattr(model, "clearable", frozenset())
+    given = {k: v for k, v in arguments.items() if v is not None and (v != "" or k in clearable)}
+    if "query" in given and (parse_language := _QUERY_PARSERS.get(model.__name__)):
+        given["query"] = parse_language(given["query"])
+    try:
+        return model.model_validate(given)
+    except ValidationError as fault:
+        raise _refusal(fault.errors(include_url=False, include_input=False)) from None
+
+
+def path_of(location: Sequence[int | str]) -> str:
+    """A pydantic location as a path: ``("labels", 0)`` is ``labels[0]``."""
+    path = ""
+    for part in location:
+        path += f"[{part}]" if isinstance(part, int) else f".{part}" if path else part
+    return path
+
+
+def _refusal(faults: list[ErrorDetails]) -> ContractError:
+    """The refusal for the fault to mend first: an unknown field often is why another one seems to be missing."""
+    order = {"extra_forbidden": 0, "missing": 1}
+    faults = sorted(faults, key=lambda fault: order.get(fault["type"], 2))
+    first = faults[0]
+    path = _field_path(first["loc"])
+    details: dict[str, Any] = {"path": path}
+    if len(faults) > 1:
+        details["faults"] = [{"path": path_of(f["loc"]), "message": f["msg"]} for f in faults[:_SHOWN]]
+    match first["type"]:
+        case "extra_forbidden":
+            return InvalidParameter(f"{path} is no parameter of this operation", details=details)
+        case "missing":
+            return RequiredParameter(f"{path} is required", details=details)
+        case "string_too_short" if len(first["loc"]) == 1:
+            return RequiredParameter(f"{path} is empty", details=details)
+        case "image":
+            return InvalidImage(f"{path} {first['msg']}", details=details)
+        case _:
+            return InvalidParameter(f"{path}: {first['msg']}", details=details)
+
+
+def _field_path(location: Sequence[int | str]) -> str:
+    """The path without the names that pydantic adds for the members of a union (``state``, not ``state.list[...]``)."""
+    return path_of([part for part in location if isinstance(part, int) or _is_field(part)])
+
+
+def _is_field(part: str) -> bool:
+    return not any(mark in part for mark in "[](), ") and part not in {"constrained-str", "str", "int", "literal"}
+
