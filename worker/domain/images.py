@@ -1,7 +1,8 @@
-"""An image whose versions are followed: which one it is, what is known of it, what a registry said about it.
+"""An image whose versions are followed: which one it is, what is known of it, what a registry said.
 
-One image is one (registry host, repository, credential), however many plugins use it. Nothing here asks anybody:
-``worker.registries`` fetches, ``worker.domain.refresh`` decides what an answer means, ``worker.store.images`` keeps it.
+One image is one (registry host, repository, credential), however many plugins use it. Nothing here asks
+anybody: ``worker.registries`` fetches, ``worker.domain.refresh`` decides what an answer means,
+``worker.store.images`` keeps it.
 """
 
 import hashlib
@@ -24,8 +25,9 @@ FailureReason = Literal["throttled", "unavailable", "auth_failed", "not_found", 
 class ImageRef:
     """Where an image's versions are found, as a plugin names it.
 
-    ``registry_type`` is one of the contract's values, ``registry_url`` is ``host[:port]`` (for AWS_PUBLIC_ECR with or
-    without the alias path), ``image`` an OCI repository name, ``credential`` the name of a credential or None.
+    ``registry_type`` is one of the contract's values, ``registry_url`` is ``host[:port]`` (for AWS_PUBLIC_ECR
+    with or without the alias path), ``image`` an OCI repository name, ``credential`` the name of a credential
+    or None.
     """
 
     registry_type: str
@@ -54,8 +56,8 @@ class ImageRef:
     def group(self) -> str:
         """Whose budget a request to it counts against: the host.
 
-        All names of Docker Hub are one group. ECR Public counts an account apart from anonymous callers, so there a
-        credential is a group of its own.
+        All names of Docker Hub are one group. ECR Public counts an account apart from anonymous callers, so
+        there a credential is a group of its own.
         """
         if self.host in DOCKER_HUB_NAMES:
             return DOCKER_HUB_HOST
@@ -65,7 +67,7 @@ class ImageRef:
 
     @property
     def repository(self) -> str:
-        """The ``<name>`` in ``/v2/<name>/tags/list``: with ``library/`` on Docker Hub, with the alias on ECR Public."""
+        """The name to ask the registry for: with ``library/`` on Docker Hub, with the alias on ECR Public."""
         if self.registry_type == "DOCKER_HUB" and "/" not in self.image:
             return f"library/{self.image}"
         return self._path
@@ -79,7 +81,7 @@ class ImageRef:
 
     @property
     def subject(self) -> str:
-        """The CloudEvents subject: ``images/{registry host}/{image}``, and ``#{credential}`` where one is used."""
+        """The CloudEvents subject: ``images/{registry host}/{image}``, and ``#{credential}`` behind it."""
         return f"images/{self.host}/{self._path}" + (f"#{self.credential}" if self.credential else "")
 
     @property
@@ -121,11 +123,11 @@ class FetchFailed(Exception):
     """Raised when a registry gave no list.
 
     ``reason``       ``throttled`` (429, 503, or our own budget), ``unavailable`` (network, 5xx, nonsense),
-                     ``auth_failed`` (401, 403), ``not_found`` (404), ``refused`` (we would not dial or follow that).
+                     ``auth_failed`` (401, 403), ``not_found`` (404), ``refused`` (we would not dial or follow).
     ``retry_after``  seconds that the registry asked for, or None.
     ``requests``     HTTP requests made before it failed.
     ``detail``       one sentence for the log; never a secret, an address or a body.
-    ``unreachable``  no HTTP answer came at all (DNS, connect, TLS, timeout): counts towards the host's circuit.
+    ``unreachable``  no HTTP answer came at all (DNS, connect, TLS, timeout): counts for the host's circuit.
     """
 
     def __init__(
@@ -148,9 +150,9 @@ class FetchFailed(Exception):
 Take = Callable[[], None]
 """Called before every HTTP request of a fetch, token requests included.
 
-It returns when that request may go out, after a wait of some seconds at most for the host's pace; that wait does not count
-towards the 60 s of an image. It raises ``FetchFailed("throttled")`` when the host must be left alone. Whatever it
-raises is to be let through.
+It returns when that request may go out, after a wait of some seconds at most for the host's pace; that wait does
+not count towards the 60 s of an image. It raises ``FetchFailed("throttled")`` when the host must be left alone.
+Whatever it raises is to be let through.
 """
 
 
@@ -169,8 +171,8 @@ class Fetcher(Protocol):
 class Image:
     """What is known of an image: its document, without lease, outbox and priority.
 
-    ``versions`` are all tags, newest first; ``digest`` is ``sha256:`` of them sorted; ``revision`` counts the changes
-    of the list from 1 (0: never read). ``next_refresh_at`` None: parked, because no plugin uses it.
+    ``versions`` are all tags, newest first; ``digest`` is ``sha256:`` of them sorted; ``revision`` counts the
+    changes of the list from 1 (0: never read). ``next_refresh_at`` None: parked, because no plugin uses it.
     ``suspicious`` is the digest of a list that must be read a second time before it counts.
     """
 
@@ -197,7 +199,12 @@ class Image:
 
     def stale(self, now: datetime) -> bool:
         """Past its due time, or the last attempt failed, or not followed any more."""
-        return self.state != "ok" or self.next_refresh_at is None or self.next_refresh_at <= now or self.failures > 0
+        return (
+            self.state != "ok"
+            or self.next_refresh_at is None
+            or self.next_refresh_at <= now
+            or self.failures > 0
+        )
 
 
 def digest_of(tags: Iterable[str]) -> str:
