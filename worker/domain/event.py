@@ -1,0 +1,41 @@
+"""What waits in a document's outbox, and what is needed to announce a subject.
+
+A subject is a thing with a revision of its own that events are about: a plugin, or an image with its versions.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Pending:
+    """One event of an outbox: the subject's ``revision``, RFC 3339 ``time``, and ``data`` as JSON text.
+
+    The text is made once, at the write, so that a repeated publish says the very same. Only an event with ``gap`` may follow others than its predecessor.
+    """
+
+    revision: int
+    time: str
+    data: str
+    gap: bool = False
+    traceparent: str | None = None
+
+    @property
+    def size(self) -> int:
+        """Characters that the entry takes in its document, nearly."""
+        return len(self.data) + 128
+
+
+@dataclass(frozen=True, slots=True)
+class Subject:
+    """A subject as the store has it: its present revision, its unpublished events in order, and how to tell its present state.
+
+    ``type`` is the event type, ``name`` the subject's name on the stream. ``present`` makes the event, with ``gap``, that
+    stands in for events that Redis has lost.
+    """
+
+    type: str
+    name: str
+    revision: int
+    pending: tuple[Pending, ...]
+    present: Callable[[], Pending]

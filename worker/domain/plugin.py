@@ -1,0 +1,174 @@
+"""What a write does to a plugin: a pure decision."""
+
+import json
+from dataclasses import dataclass
+from datetime import datetime
+from functools import singledispatch
+from typing import Any
+
+from contracts.commands import (
+    Change,
+    DeregisterPlugin,
+    DisablePlugin,
+    EnablePlugin,
+    RegisterPlugin,
+    UpdatePlugin,
+    Write,
+)
+from contracts.errors import (
+    InvalidImage,
+    InvalidParameter,
+    PluginAlreadyExists,
+    PluginNotFound,
+    RevisionConflict,
+)
+from contracts.events import PluginChange
+from contracts.plugin import PluginInfo, State
+from contracts.values import MAX_PLUGIN_BYTES
+from worker.domain.policy import Policy
+from worker.domain.template import check_template
+
+_UPDATABLE = ("name", "capability", "template", "labels", "tags", "provider")
+
+
+@dataclass(frozen=True, slots=True)
+class Changed:
+    """The plugin after the change, at its new revision; for ``deregistered``, the plugin as it last was."""
+
+    change: PluginChange
+    plugin: PluginInfo
+    revision: int
+    changed_fields: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Unchanged:
+    """The command asks for what is already so: no event, no new revision."""
+
+    plugin: PluginInfo
+
+
+Decision = Changed | Unchanged
+
+
+def decide(plugin: PluginInfo | None, revision: int, command: Write, now: datetime, policy: Policy) -> Decision:
+    """What ``command`` does to ``plugin``, which is None where there is none, at ``revision`` (0 before the first change).
+
+    A tombstone is no plugin, but has a revision, which a new registration continues. Raises the refusal.
+    """
+    if isinstance(command, RegisterPlugin):
+        return _register(plugin, revision, command, now, policy)
+    if plugin is None:
+        raise not_found(command.domain_id, command.plugin_id)
+    if command.expected_revision is not None and command.expected_revision != revision:
+        raise RevisionConflict(
+            f"{command.plugin_id} is at revision {revision}, not {command.expected_revision}",
+            details={"revision": revision},
+        )
+    return _change(command, plugin, revision, now)
+
+
+def not_found(domain_id: str, plugin_id: str) -> PluginNotFound:
+    """The refusal for a plugin that is not there."""
+    return PluginNotFound(f"there is no plugin {plugin_id} in {domain_id}", details={"plugin_id": plugin_id})
+
+
+def _register(
+    plugin: PluginInfo | None, revision: int, command: RegisterPlugin, now: datetime, policy: Policy
+) -> Changed:
+    if len(command.image) > policy.image_max_length:
+        raise InvalidImage(
+            f"image has {len(command.image)} characters; {policy.image_max_length} are allowed",
+            details={"path": "image", "spaceone_code": "ERROR_INVALID_IMAGE_LENGTH"},
+        )
+    registry_url = policy.registry(command.registry_type, command.registry_url)
+    check_template(command.template)
+    if plugin is not None:
+        raise PluginAlreadyExists(
+            f"{command.domain_id} has a plugin {command.plugin_id} already", details={"plugin_id": command.plugin_id}
+        )
+    registered = PluginInfo.model_construct(
+        plugin_id=command.plugin_id,
+        name=command.name,
+        image=command.image,
+        registry_type=command.registry_type,
+        registry_url=registry_url,
+        registry_config=command.registry_config,
+        state="ENABLED",
+        service_type=command.service_type,
+        provider=command.provider,
+        capability=command.capability,
+        template=command.template,
+        labels=command.labels,
+        tags=command.tags,
+        repository_info=policy.repository,
+        domain_id=command.domain_id,
+        revision=revision + 1,
+        created_at=now,
+        updated_at=now,
+    )
+    _check_size(registered)
+    return Changed("registered", registered, revision + 1)
+
+
+@singledispatch
+def _change(command: Change, plugin: PluginInfo, revision: int, now: datetime) -> Decision:
+    raise TypeError(f"no rule for {type(command).__name__}")
+
+
+@_change.register
+def _(command: UpdatePlugin, plugin: PluginInfo, revision: int, now: datetime) -> Decision:
+    given = {name: value for name in _UPDATABLE if (value := getattr(command, name)) is not None}
+    if command.provider == "":
+        given["provider"] = None
+    if command.template is not None:
+        check_template(command.template)
+    changed = {name: value for name, value in given.items() if not same(value, getattr(plugin, name))}
+    if not changed:
+        return Unchanged(plugin)
+    return _changed("updated", plugin, changed, revision, now)
+
+
+@_change.register
+def _(command: EnablePlugin, plugin: PluginInfo, revision: int, now: datetime) -> Decision:
+    return _set_state("enabled", "ENABLED", plugin, revision, now)
+
+
+@_change.register
+def _(command: DisablePlugin, plugin: PluginInfo, revision: int, now: datetime) -> Decision:
+    return _set_state("disabled", "DISABLED", plugin, revision, now)
+
+
+@_change.register
+def _(command: DeregisterPlugin, plugin: PluginInfo, revision: int, now: datetime) -> Decision:
+    return Changed("deregistered", plugin, revision + 1)
+
+
+def _set_state(change: PluginChange, state: State, plugin: PluginInfo, revision: int, now: datetime) -> Decision:
+    if plugin.state == state:
+        return Unchanged(plugin)
+    return _changed(change, plugin, {"state": state}, revision, now)
+
+
+def _changed(
+    change: PluginChange, plugin: PluginInfo, fields: dict[str, Any], revision: int, now: datetime
+) -> Changed:
+    # A clock that was set back must not make a plugin older than it was.
+    moved = {"updated_at": max(now, plugin.updated_at), "revision": revision + 1}
+    after = plugin.model_copy(update=fields | moved)
+    if change == "updated":
+        _check_size(after)
+    return Changed(change, after, revision + 1, tuple(sorted(fields)))
+
+
+def _check_size(plugin: PluginInfo) -> None:
+    size = len(plugin.model_dump_json(exclude_none=True).encode())
+    if size > MAX_PLUGIN_BYTES:
+        raise InvalidParameter(
+            f"the plugin would have {size} bytes; {MAX_PLUGIN_BYTES} are allowed", details={"path": "plugin"}
+        )
+
+
+def same(left: Any, right: Any) -> bool:
+    """Whether two JSON values are the same, numbers by how they were sent: 1, 1.0 and true are three values."""
+    return bool(left == right) and json.dumps(left, sort_keys=True) == json.dumps(right, sort_keys=True)

@@ -1,0 +1,88 @@
+"""A plugin's record: the plugin and what keeps its changes single, ordered and announced."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+from typing import Self
+
+from contracts.events import PLUGIN_CHANGED
+from contracts.plugin import PluginInfo
+from contracts.values import format_time
+from worker.domain.announce import plugin_changed, plugin_resynced
+from worker.domain.event import Pending, Subject
+from worker.domain.plugin import Changed
+
+MAX_APPLIED = 64
+"""Command ids that a record remembers: the reach of "at most one effect"."""
+
+MAX_PENDING = 64
+MAX_PENDING_SIZE = 4 * 1024 * 1024
+
+
+def key_of(domain_id: str, plugin_id: str) -> str:
+    """The key of a plugin's record, and the subject of its events."""
+    return f"{domain_id}/{plugin_id}"
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    """What the store holds for one (domain, plugin).
+
+    ``plugin`` is None before the first registration and for a tombstone, whose last state is ``last``. ``fence`` is the highest epoch that
+    has written; ``applied`` the ids of the last 64 effects; ``outbox`` the events that may not be on the stream yet.
+    """
+
+    key: str
+    plugin: PluginInfo | None = None
+    last: PluginInfo | None = None
+    revision: int = 0
+    fence: int = 0
+    applied: tuple[str, ...] = ()
+    outbox: tuple[Pending, ...] = ()
+
+    @property
+    def shown(self) -> PluginInfo | None:
+        """The plugin as it is, or as it last was."""
+        return self.plugin or self.last
+
+    def has_room(self, sent: int, size: int = 0) -> bool:
+        """Whether ``sent`` more events of ``size`` characters fit the outbox."""
+        total = sum(entry.size for entry in self.outbox) + size
+        return len(self.outbox) + sent <= MAX_PENDING and (total <= MAX_PENDING_SIZE or not self.outbox)
+
+    def published(self, revision: int) -> Self:
+        """The record without the events up to ``revision``."""
+        return replace(self, outbox=tuple(entry for entry in self.outbox if entry.revision > revision))
+
+    def apply(self, changed: Changed, command_id: str, now: datetime, traceparent: str | None) -> Self:
+        """The record after a change."""
+        event = Pending(
+            revision=changed.revision,
+            time=format_time(now),
+            data=plugin_changed(changed, command_id),
+            traceparent=traceparent,
+        )
+        gone = changed.change == "deregistered"
+        return replace(
+            self,
+            plugin=None if gone else changed.plugin,
+            last=changed.plugin if gone else None,
+            revision=changed.revision,
+            applied=(*self.applied, command_id)[-MAX_APPLIED:],
+            outbox=(*self.outbox, event),
+        )
+
+    def subject(self, now: datetime) -> Subject:
+        """The record as a subject of events."""
+
+        def present() -> Pending:
+            data = plugin_resynced(self.plugin, self.last, self.revision)
+            return Pending(revision=self.revision, time=format_time(now), data=data, gap=True)
+
+        return Subject(PLUGIN_CHANGED, self.key, self.revision, self.outbox, present)
+
+
+def ids_added(before: Sequence[str], after: Sequence[str]) -> list[str]:
+    """The command ids that ``after`` has at its end and ``before`` has not."""
+    known = set(before)
+    return [command_id for command_id in after if command_id not in known]

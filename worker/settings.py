@@ -1,0 +1,100 @@
+"""Every setting, from the environment: ``PLUGINS_*``, with the unit in the name."""
+
+import json
+from functools import cached_property
+from pathlib import Path
+from typing import Annotated, Any
+from urllib.parse import urlsplit
+
+import yaml
+from pydantic import Field, ValidationError, field_validator
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+
+
+class SettingsError(ValueError):
+    """Raised at start when a setting is wrong; the text names the variable and what it takes."""
+
+
+class Settings(BaseSettings):
+    """The settings of a process.
+
+    URLs: ``redis_url`` serves as broker, result backend and event store unless one of ``broker_url``, ``results_url`` and ``events_url``
+    names another Redis for that use. Sizes are in bytes, times in seconds.
+    """
+
+    model_config = SettingsConfigDict(env_prefix="PLUGINS_", env_ignore_empty=True, frozen=True, extra="ignore")
+
+    redis_url: str = "redis://localhost:6379/0"
+    broker_url: str | None = None
+    results_url: str | None = None
+    events_url: str | None = None
+    mongodb_url: str = "mongodb://localhost:27017/plugins"
+
+    command_partitions: Annotated[int, Field(ge=1, le=1024)] = 1
+    lease_s: Annotated[float, Field(ge=1, le=300)] = 5.0
+    stock_transport: bool = False
+    """Kombu's own Redis transport instead of the lossless one: for comparison, never for work."""
+
+    image_max_length: Annotated[int, Field(ge=1, le=1024)] = 40
+    events_maxlen: Annotated[int, Field(ge=1)] = 1_000_000
+    max_results: Annotated[int, Field(ge=1)] = 10_000
+    query_time_limit_s: Annotated[float, Field(gt=0, le=60)] = 5.0
+    repositories: Annotated[tuple[dict[str, Any], ...], NoDecode] = (
+        {"repository_id": "repo-local", "name": "Local", "repository_type": "local"},
+    )
+
+    allowed_registries: str = ""
+    registry_mirrors: str = ""
+    registry_credentials: str = ""
+    registry_budgets: str = ""
+    sync_min_interval_s: Annotated[float, Field(gt=0)] = 600.0
+    sync_max_interval_s: Annotated[float, Field(gt=0)] = 43_200.0
+
+    @field_validator("redis_url", "broker_url", "results_url", "events_url")
+    @classmethod
+    def _redis(cls, value: str | None) -> str | None:
+        if value is not None and urlsplit(value).scheme not in ("redis", "rediss"):
+            raise ValueError("must be a redis:// or rediss:// URL")
+        return value
+
+    @field_validator("mongodb_url")
+    @classmethod
+    def _mongodb(cls, value: str) -> str:
+        if urlsplit(value).scheme not in ("mongodb", "mongodb+srv"):
+            raise ValueError("must be a mongodb:// or mongodb+srv:// URL")
+        return value
+
+    @field_validator("repositories", mode="before")
+    @classmethod
+    def _load_repositories(cls, value: object) -> object:
+        """JSON, or the path of a JSON or YAML file."""
+        if not isinstance(value, str):
+            return value
+        try:
+            loaded = json.loads(value) if value.lstrip().startswith("[") else yaml.safe_load(Path(value).read_text())
+        except (OSError, ValueError, yaml.YAMLError) as fault:
+            raise ValueError(f"must be a JSON list or the path of a JSON or YAML file: {fault}") from None
+        if not isinstance(loaded, list) or not all(isinstance(item, dict) for item in loaded):
+            raise ValueError("must be a list of objects")
+        return tuple(loaded)
+
+    @cached_property
+    def broker(self) -> str:
+        return self.broker_url or self.redis_url
+
+    @cached_property
+    def results(self) -> str:
+        return self.results_url or self.redis_url
+
+    @cached_property
+    def events(self) -> str:
+        return self.events_url or self.redis_url
+
+
+def load() -> Settings:
+    """The settings of this process. Raises ``SettingsError`` naming every variable that is wrong, never its value."""
+    try:
+        return Settings()
+    except ValidationError as fault:
+        lines = [f"PLUGINS_{str(e['loc'][0]).upper()}: {e['msg']}" for e in fault.errors(include_input=False)]
+        raise SettingsError("wrong settings:\n  " + "\n  ".join(lines)) from None

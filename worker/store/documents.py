@@ -1,0 +1,89 @@
+"""Between a plugin's record and its document."""
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any
+
+from contracts.plugin import PluginInfo, RepositoryInfo
+from worker.domain.event import Pending
+from worker.domain.record import MAX_APPLIED, Record, ids_added
+from worker.store.client import Document
+from worker.store.escape import escape, unescape
+
+_FREE = ("registry_config", "capability", "template", "tags")
+
+
+def plugin_document(plugin: PluginInfo) -> Document:
+    """A plugin as stored: its fields without ``revision``, keys escaped, times as dates; unset fields absent."""
+    fields: Document = dict(plugin)
+    for name in _FREE:
+        fields[name] = escape(fields[name])
+    fields["repository_info"] = dict(plugin.repository_info)
+    return {name: value for name, value in fields.items() if value is not None and name != "revision"}
+
+
+def plugin_of(document: Mapping[str, Any], revision: int) -> PluginInfo:
+    """The plugin in a stored ``plugin`` or ``last``, at ``revision``. It was validated before it was stored."""
+    fields = dict(document)
+    for name in _FREE:
+        fields[name] = unescape(fields.get(name, {}))
+    fields["repository_info"] = RepositoryInfo.model_construct(**fields["repository_info"])
+    return PluginInfo.model_construct(**fields, revision=revision)
+
+
+def record_of(document: Mapping[str, Any]) -> Record:
+    """The record in a document of the ``plugins`` collection."""
+    revision = document["revision"]
+    plugin, last = document.get("plugin"), document.get("last")
+    return Record(
+        key=document["_id"],
+        plugin=plugin_of(plugin, revision) if plugin else None,
+        # A deregistration is a revision of its own; the plugin "as it last was" is the one before.
+        last=plugin_of(last, revision - 1) if last else None,
+        revision=revision,
+        fence=document.get("fence", 0),
+        applied=tuple(document.get("applied", ())),
+        outbox=pending_of(document),
+    )
+
+
+def pending_of(document: Mapping[str, Any]) -> tuple[Pending, ...]:
+    """The events in a document's outbox."""
+    return tuple(Pending(**entry) for entry in document.get("outbox", ()))
+
+
+def outbox_document(outbox: tuple[Pending, ...]) -> list[Document]:
+    """An outbox as stored; what is not set is absent."""
+    return [
+        {
+            "revision": entry.revision,
+            "time": entry.time,
+            "data": entry.data,
+            **({"gap": True} if entry.gap else {}),
+            **({"traceparent": entry.traceparent} if entry.traceparent else {}),
+        }
+        for entry in outbox
+    ]
+
+
+def guarded_update(before: Record, after: Record, epoch: int, now: datetime) -> tuple[Document, Document]:
+    """``(filter, update)`` of the one write that takes a record from ``before`` to ``after``.
+
+    It misses if the revision has moved or a higher epoch has written. ``pending_at`` marks a document for the sweep, from its oldest unpublished event on.
+    """
+    query: Document = {"_id": before.key, "revision": before.revision, "fence": {"$lte": epoch}}
+    changes: Document = {"revision": after.revision, "fence": epoch, "outbox": outbox_document(after.outbox)}
+    removed: Document = {}
+    if after.plugin:
+        changes |= {"plugin": plugin_document(after.plugin), "scope": after.plugin.domain_id, "rank": 0}
+        removed |= {"last": ""}
+    elif after.last:
+        changes["last"] = plugin_document(after.last)
+        removed |= {"plugin": "", "scope": "", "rank": ""}
+    update: Document = {
+        "$set": changes,
+        "$unset": removed,
+        "$min": {"pending_at": now},
+        "$push": {"applied": {"$each": ids_added(before.applied, after.applied), "$slice": -MAX_APPLIED}},
+    }
+    return query, update

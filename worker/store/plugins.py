@@ -1,0 +1,121 @@
+"""The plugins: one document each, changed by guarded writes."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from pymongo import UpdateOne
+from pymongo.database import Database
+from pymongo.errors import BulkWriteError, DuplicateKeyError
+
+from contracts.events import PLUGIN_CHANGED
+from worker.domain.event import Subject
+from worker.domain.record import Record
+from worker.store.client import Document
+from worker.store.documents import guarded_update, record_of
+from worker.store.outage import outage
+
+_DUPLICATE_KEY = 11000
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One guarded write: from the record that was read to the record that was decided, under an epoch."""
+
+    before: Record
+    after: Record
+    epoch: int
+
+
+class Plugins:
+    """The ``plugins`` collection as records. Raises ``StoreUnavailable`` when the store is away."""
+
+    event_type = PLUGIN_CHANGED
+
+    def __init__(self, database: Database[Document]) -> None:
+        self._plugins = database["plugins"]
+
+    def read(self, key: str) -> Record:
+        """The record of ``key``; an empty one where there is none."""
+        with outage():
+            document = self._plugins.find_one({"_id": key})
+        return record_of(document) if document else Record(key)
+
+    def read_many(self, keys: Iterable[str]) -> dict[str, Record]:
+        """The records of ``keys``, by key."""
+        wanted = list(keys)
+        with outage():
+            found = {d["_id"]: record_of(d) for d in self._plugins.find({"_id": {"$in": wanted}})}
+        return {key: found.get(key) or Record(key) for key in wanted}
+
+    def write(self, step: Step, now: datetime) -> bool:
+        """Make one guarded write; False if it missed: the record has moved on, or a higher epoch has written."""
+        query, update = guarded_update(step.before, step.after, step.epoch, now)
+        with outage():
+            try:
+                # Upserting makes the first registration the same write as any other: where the guard
+                # misses an existing document, the insertion collides with it.
+                result = self._plugins.update_one(query, update, upsert=step.before.revision == 0)
+            except DuplicateKeyError:
+                return False
+        return result.matched_count == 1 or result.upserted_id is not None
+
+    def write_many(self, steps: Sequence[Step], now: datetime) -> bool:
+        """Make guarded writes to different records in one command; False if any missed: read again which took effect."""
+        requests = []
+        for step in steps:
+            query, update = guarded_update(step.before, step.after, step.epoch, now)
+            requests.append(UpdateOne(query, update, upsert=step.before.revision == 0))
+        with outage():
+            try:
+                result = self._plugins.bulk_write(requests, ordered=False)
+            except BulkWriteError as fault:
+                if {e.get("code") for e in fault.details.get("writeErrors", ())} == {_DUPLICATE_KEY}:
+                    return False
+                raise
+        return result.matched_count + result.upserted_count == len(steps)
+
+    def raise_fence(self, key: str, epoch: int) -> bool:
+        """Keep every lower epoch from writing ``key``, with a placeholder where there is no document; False if a higher one has."""
+        query = {"_id": key, "fence": {"$lte": epoch}}
+        update = {"$set": {"fence": epoch}, "$setOnInsert": {"revision": 0}}
+        with outage():
+            try:
+                self._plugins.update_one(query, update, upsert=True)
+            except DuplicateKeyError:
+                return False
+        return True
+
+    def is_managed(self, plugin_id: str) -> bool:
+        """Whether a managed repository has the plugin."""
+        with outage():
+            return self._plugins.find_one({"scope": "", "plugin.plugin_id": plugin_id}, {"_id": 1}) is not None
+
+    def pending(self, before: datetime, limit: int, now: datetime) -> list[Subject]:
+        """Up to ``limit`` subjects whose oldest event waits since before ``before``, oldest first."""
+        query = {"pending_at": {"$lt": before}}
+        with outage():
+            found = list(self._plugins.find(query).sort("pending_at", 1).limit(limit))
+        return [record_of(document).subject(now) for document in found]
+
+    def load(self, names: Iterable[str], now: datetime) -> list[Subject]:
+        """The subjects of these names, as they are now."""
+        return [r.subject(now) for r in self.read_many(names).values() if r.revision and r.shown]
+
+    def revisions(self, after: str, limit: int) -> list[tuple[str, int]]:
+        """``(name, revision)`` of up to ``limit`` subjects behind the name ``after``, in the order of names."""
+        query = {"_id": {"$gt": after}, "revision": {"$gt": 0}}
+        with outage():
+            found = self._plugins.find(query, {"revision": 1}).sort("_id", 1).limit(limit)
+            return [(document["_id"], document["revision"]) for document in found]
+
+    def clear(self, published: dict[str, int]) -> None:
+        """Empty the outboxes of subjects all of whose events, up to their present revision, are on the stream."""
+        if not published:
+            return
+        requests = [
+            UpdateOne({"_id": name, "revision": revision}, {"$unset": {"outbox": "", "pending_at": ""}})
+            for name, revision in published.items()
+        ]
+        with outage():
+            self._plugins.bulk_write(requests, ordered=False)
