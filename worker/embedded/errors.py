@@ -1,0 +1,18 @@
+"""What can go wrong with an embedded server, told in words for the person at the terminal.
+
+EmbeddedError
+    ServerNotFound   no usable program on this machine; the message says what to install
+    ServerFailed     a program was started and ended, or did not become ready; the message quotes its log
+"""
+
+
+class EmbeddedError(RuntimeError):
+    """Base of the errors of this package."""
+
+
+class ServerNotFound(EmbeddedError):
+    """Raised when no usable server program is on the machine."""
+
+
+class ServerFailed(EmbeddedError):
+    """Raised when a server ended, or was not ready in time, after it was started."""
