@@ -7,17 +7,14 @@ anybody: ``worker.registries`` fetches, ``worker.domain.refresh`` decides what a
 
 import hashlib
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Literal, Protocol
 
-DOCKER_HUB_HOST = "registry.hub.docker.com"
-DOCKER_HUB_NAMES = frozenset(
-    {DOCKER_HUB_HOST, "docker.io", "index.docker.io", "registry-1.docker.io", "hub.docker.com"}
-)
-PUBLIC_ECR_HOST = "public.ecr.aws"
+from contracts.results import SyncState
+from worker.domain.event import Pending
+from worker.domain.registry_hosts import DOCKER_HUB, DOCKER_HUB_NAMES, PUBLIC_ECR, registry_host
 
-SyncState = Literal["ok", "pending", "unavailable", "auth_failed", "not_found"]
 FailureReason = Literal["throttled", "unavailable", "auth_failed", "not_found", "refused"]
 
 
@@ -40,7 +37,7 @@ class ImageRef:
         """The image of a ``PluginInfo`` (as JSON or as stored)."""
         return cls(
             registry_type=plugin.get("registry_type") or "DOCKER_HUB",
-            registry_url=plugin.get("registry_url") or DOCKER_HUB_HOST,
+            registry_url=plugin.get("registry_url") or DOCKER_HUB,
             image=plugin["image"],
             credential=(plugin.get("registry_config") or {}).get("credential") or None,
         )
@@ -48,9 +45,7 @@ class ImageRef:
     @property
     def host(self) -> str:
         """The registry's ``host[:port]``, lower-case; Docker Hub has one name."""
-        if self.registry_type == "DOCKER_HUB":
-            return DOCKER_HUB_HOST
-        return self.registry_url.partition("/")[0].lower()
+        return registry_host(self.registry_type, self.registry_url)
 
     @property
     def group(self) -> str:
@@ -60,8 +55,8 @@ class ImageRef:
         there a credential is a group of its own.
         """
         if self.host in DOCKER_HUB_NAMES:
-            return DOCKER_HUB_HOST
-        if self.host == PUBLIC_ECR_HOST and self.credential:
+            return DOCKER_HUB
+        if self.host == PUBLIC_ECR and self.credential:
             return f"{self.host}#{self.credential}"
         return self.host
 
@@ -93,7 +88,7 @@ class ImageRef:
     def spellings(self) -> tuple[tuple[str, str], ...]:
         """Every (registry_url, image) with which a plugin may name this very image."""
         if self.registry_type == "DOCKER_HUB":
-            return ((DOCKER_HUB_HOST, self.image),)
+            return ((DOCKER_HUB, self.image),)
         if self.registry_type != "AWS_PUBLIC_ECR":
             return ((self.registry_url, self.image),)
         alias, _, rest = self._path.partition("/")
@@ -127,7 +122,7 @@ class FetchFailed(Exception):
     ``retry_after``  seconds that the registry asked for, or None.
     ``requests``     HTTP requests made before it failed.
     ``detail``       one sentence for the log; never a secret, an address or a body.
-    ``unreachable``  no HTTP answer came at all (DNS, connect, TLS, timeout): counts for the host's circuit.
+    ``unreachable``  no HTTP answer came at all (DNS, connect, TLS, timeout): the host's circuit counts it.
     """
 
     def __init__(
@@ -150,9 +145,9 @@ class FetchFailed(Exception):
 Take = Callable[[], None]
 """Called before every HTTP request of a fetch, token requests included.
 
-It returns when that request may go out, after a wait of some seconds at most for the host's pace; that wait does
-not count towards the 60 s of an image. It raises ``FetchFailed("throttled")`` when the host must be left alone.
-Whatever it raises is to be let through.
+It returns when that request may go out, after a wait of some seconds at most for the host's pace; that wait
+does not count towards the 60 s of an image. It raises ``FetchFailed("throttled")`` when the host must be left
+alone. Whatever it raises is to be let through.
 """
 
 
@@ -169,7 +164,7 @@ class Fetcher(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Image:
-    """What is known of an image: its document, without lease, outbox and priority.
+    """What is known of an image: its document, without lease and priority.
 
     ``versions`` are all tags, newest first; ``digest`` is ``sha256:`` of them sorted; ``revision`` counts the
     changes of the list from 1 (0: never read). ``next_refresh_at`` None: parked, because no plugin uses it.
@@ -190,7 +185,7 @@ class Image:
     not_found_in_row: int = 0
     suspicious: str | None = None
     last_error: str | None = None
-    outbox: tuple[dict[str, Any], ...] = field(default=(), compare=False)
+    outbox: tuple[Pending, ...] = ()
 
     @property
     def listed(self) -> bool:

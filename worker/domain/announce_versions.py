@@ -1,0 +1,55 @@
+"""The events of an image's version list."""
+
+import json
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
+
+from contracts.events import IMAGE_VERSIONS_CHANGED, ImageVersionsChanged, PluginReference
+from contracts.values import format_time
+from worker.domain.event import Pending, Subject
+from worker.domain.images import Image
+from worker.domain.refresh import Change, Policy
+
+NAMES_TOLD = 100
+"""How many names each list of an event holds at most."""
+
+
+@dataclass(frozen=True, slots=True)
+class Users:
+    """Who uses an image: at most 100 ``(domain_id, plugin_id)``, and how many there are."""
+
+    plugins: tuple[tuple[str, str], ...] = ()
+    count: int = 0
+
+
+def versions_changed(
+    image: Image, change: Change, users: Users, policy: Policy, now: datetime, *, gap: bool = False
+) -> Pending:
+    """The event of the image's present revision; ``gap``: it stands in for events that were lost."""
+    shown = policy.shown(image.versions)
+    data = ImageVersionsChanged(
+        image=image.ref.image,
+        registry_type=image.ref.registry_type,
+        registry_url=image.ref.registry_url,
+        revision=image.revision,
+        digest=image.digest,
+        added=list(change.added[:NAMES_TOLD]),
+        removed=list(change.removed[:NAMES_TOLD]),
+        total_count=len(shown),
+        latest=shown[0] if shown else None,
+        plugins=[PluginReference(domain_id=d, plugin_id=p) for d, p in users.plugins[:NAMES_TOLD]],
+        plugin_count=users.count,
+        initial=change.initial,
+    )
+    text = json.dumps(data.model_dump(mode="json"), separators=(",", ":"), ensure_ascii=False)
+    return Pending(revision=image.revision, time=format_time(now), data=text, gap=gap)
+
+
+def image_subject(image: Image, users: Callable[[], Users], policy: Policy, now: datetime) -> Subject:
+    """The image as a subject of events; ``users`` is asked only when its lost events must be repaired."""
+
+    def present() -> Pending:
+        return versions_changed(image, Change(), users(), policy, now, gap=True)
+
+    return Subject(IMAGE_VERSIONS_CHANGED, image.ref.subject, image.revision, image.outbox, present)

@@ -1,0 +1,70 @@
+"""When an image is to be read again: pure arithmetic, in seconds.
+
+Chance is a hash of the image's subject and of what it is for: the same decision wherever it is made.
+"""
+
+from dataclasses import dataclass
+from hashlib import blake2b
+
+JITTER = 0.1
+FASTER = 0.5
+SLOWER = 1.25
+BACKOFF_FIRST_S = 60.0
+BACKOFF_MAX_S = 3_600.0
+DENIED_FIRST_S = 600.0
+CONFIRM_S = 60.0
+
+
+@dataclass(frozen=True, slots=True)
+class Intervals:
+    """The bounds of the adaptive interval: ``min_s`` 10 min, ``max_s`` 12 h, ``start_s`` 1 h by default.
+
+    ``start_s`` is brought within the bounds. Raises ``ValueError`` where the bounds make no sense.
+    """
+
+    min_s: float = 600.0
+    max_s: float = 43_200.0
+    start_s: float = 3_600.0
+
+    def __post_init__(self) -> None:
+        if self.min_s <= 0:
+            raise ValueError("PLUGINS_SYNC_MIN_INTERVAL_S must be more than 0")
+        if self.min_s > self.max_s:
+            raise ValueError("PLUGINS_SYNC_MIN_INTERVAL_S must not be more than PLUGINS_SYNC_MAX_INTERVAL_S")
+        object.__setattr__(self, "start_s", self.bounded(self.start_s))
+
+    def bounded(self, interval_s: float) -> float:
+        return min(self.max_s, max(self.min_s, interval_s))
+
+    def adapted(self, interval_s: float, *, changed: bool) -> float:
+        """The interval after a reading: halved on a change, else a quarter longer, within the bounds.
+
+        0, for an image never read, starts it at ``start_s``.
+        """
+        if not interval_s:
+            return self.start_s
+        return self.bounded(interval_s * (FASTER if changed else SLOWER))
+
+
+def share(*names: str) -> float:
+    """A number in [0, 1), evenly spread over different names and always the same for the same ones."""
+    digest = blake2b("\0".join(names).encode(), digest_size=7).digest()
+    return int.from_bytes(digest, "big") / 2**56
+
+
+def jittered(interval_s: float, chance: float) -> float:
+    """``interval_s`` within 10 % of itself; ``chance`` in [0, 1)."""
+    return interval_s * (1 - JITTER + 2 * JITTER * chance)
+
+
+def first_due(subject: str, intervals: Intervals) -> float:
+    """How long after now an image that nobody waits for is read first: spread over the starting interval."""
+    return intervals.start_s * share(subject, "first")
+
+
+def backoff(
+    failures: int, chance: float, *, first_s: float = BACKOFF_FIRST_S, max_s: float = BACKOFF_MAX_S
+) -> float:
+    """The wait after ``failures`` (1 or more) in a row: doubled up to ``max_s``, then 50 to 100 % of that."""
+    ceiling = min(max_s, first_s * 2.0 ** min(failures - 1, 32))
+    return ceiling * (0.5 + 0.5 * chance)
