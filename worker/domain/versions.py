@@ -1,0 +1,68 @@
+"""The order of version names, newest first, and the names that are no versions.
+
+A total order that never raises, whatever the name. First versions (SemVer, ``v``-prefixed, numeric with any
+number of parts, PEP 440's short suffixes) from the highest to the lowest, each release before its
+pre-releases; then other names; then names that move from one image to another, ``latest`` last of all.
+"""
+
+import re
+from collections.abc import Iterable
+
+DEFAULT_EXCLUDED = (re.compile(r".*\.(?:sig|att|sbom)", re.DOTALL), re.compile(r"sha256-[0-9a-f]{64}"))
+"""Signatures, attestations and bills of materials, which are stored under tags beside their images."""
+
+_VERSION = re.compile(
+    r"[vV]?(?P<numbers>[0-9]+(?:\.[0-9]+)*)"
+    r"(?:(?P<post>[._-]?post[._-]?[0-9]*)|[-_+.](?P<pre>[0-9A-Za-z].*)|(?P<short>(?:a|b|c|rc|alpha|beta|pre|dev)[._-]?[0-9]*))?",
+    re.DOTALL,
+)
+_DIGITS = frozenset("0123456789")
+_CHUNK = re.compile(r"[0-9]+|[^0-9]+")
+_MOVING = re.compile(
+    r"(?:latest|stable|edge|nightly|main|master|trunk|head|dev|develop|devel|development|canary|next|rolling|current"
+    r"|testing|unstable|experimental|snapshot|mainline|lts|staging|production|prod)",
+    re.IGNORECASE,
+)
+
+# A number compares as (count of digits, digits): exact at any length, where int() stops at 4,300 digits.
+_Number = tuple[int, str]
+_Chunks = tuple[tuple[int, int, str], ...]
+_Key = tuple[int, tuple[_Number, ...], int, tuple[_Chunks, ...], str]
+
+
+def newest_first(names: Iterable[str], excluded: Iterable[re.Pattern[str]] = DEFAULT_EXCLUDED) -> list[str]:
+    """The names in order, without those that a pattern of ``excluded`` matches whole."""
+    patterns = tuple(excluded)
+    return sorted(
+        (name for name in names if not any(pattern.fullmatch(name) for pattern in patterns)),
+        key=version_key,
+        reverse=True,
+    )
+
+
+def version_key(name: str) -> _Key:
+    """A key that sorts names oldest first; different names never compare equal."""
+    match = _VERSION.fullmatch(name)
+    if match is not None:
+        numbers = tuple(_number(part) for part in match["numbers"].split("."))
+        while numbers and numbers[-1] == (0, ""):  # 1.2 and 1.2.0 are the same version
+            numbers = numbers[:-1]
+        if match["post"]:
+            return (3, numbers, 2, (_chunks(match["post"]),), name)
+        pre = match["pre"] or match["short"]
+        if pre is None:
+            return (3, numbers, 1, (), name)
+        return (3, numbers, 0, tuple(_chunks(part) for part in re.split(r"[._-]", pre)), name)
+    if _MOVING.fullmatch(name):
+        return (0 if name.lower() == "latest" else 1, (), 0, (), name)
+    return (2, (), 0, (_chunks(name),), name)
+
+
+def _number(digits: str) -> _Number:
+    significant = digits.lstrip("0")
+    return (len(significant), significant)
+
+
+def _chunks(text: str) -> _Chunks:
+    """Natural order: runs of digits compare as numbers, and below letters: rc.2 < rc.10, rc2 < rc10."""
+    return tuple((0, *_number(run)) if run[0] in _DIGITS else (1, 0, run) for run in _CHUNK.findall(text))
