@@ -13,7 +13,19 @@ from typing import Any, Literal, Protocol
 
 from contracts.results import SyncState
 from worker.domain.event import Pending
-from worker.domain.registry_hosts import DOCKER_HUB, DOCKER_HUB_NAMES, PUBLIC_ECR, registry_host
+
+DOCKER_HUB_HOST = "registry.hub.docker.com"
+DOCKER_HUB_NAMES = frozenset(
+    {
+        DOCKER_HUB_HOST,
+        "docker.io",
+        "index.docker.io",
+        "registry-1.docker.io",
+        "hub.docker.com",
+        "registry.docker.io",
+    }
+)
+PUBLIC_ECR_HOST = "public.ecr.aws"
 
 FailureReason = Literal["throttled", "unavailable", "auth_failed", "not_found", "refused"]
 
@@ -37,7 +49,7 @@ class ImageRef:
         """The image of a ``PluginInfo`` (as JSON or as stored)."""
         return cls(
             registry_type=plugin.get("registry_type") or "DOCKER_HUB",
-            registry_url=plugin.get("registry_url") or DOCKER_HUB,
+            registry_url=plugin.get("registry_url") or DOCKER_HUB_HOST,
             image=plugin["image"],
             credential=(plugin.get("registry_config") or {}).get("credential") or None,
         )
@@ -45,7 +57,9 @@ class ImageRef:
     @property
     def host(self) -> str:
         """The registry's ``host[:port]``, lower-case; Docker Hub has one name."""
-        return registry_host(self.registry_type, self.registry_url)
+        if self.registry_type == "DOCKER_HUB":
+            return DOCKER_HUB_HOST
+        return self.registry_url.partition("/")[0].lower()
 
     @property
     def group(self) -> str:
@@ -55,8 +69,8 @@ class ImageRef:
         there a credential is a group of its own.
         """
         if self.host in DOCKER_HUB_NAMES:
-            return DOCKER_HUB
-        if self.host == PUBLIC_ECR and self.credential:
+            return DOCKER_HUB_HOST
+        if self.host == PUBLIC_ECR_HOST and self.credential:
             return f"{self.host}#{self.credential}"
         return self.host
 
@@ -88,7 +102,7 @@ class ImageRef:
     def spellings(self) -> tuple[tuple[str, str], ...]:
         """Every (registry_url, image) with which a plugin may name this very image."""
         if self.registry_type == "DOCKER_HUB":
-            return ((DOCKER_HUB, self.image),)
+            return ((DOCKER_HUB_HOST, self.image),)
         if self.registry_type != "AWS_PUBLIC_ECR":
             return ((self.registry_url, self.image),)
         alias, _, rest = self._path.partition("/")
@@ -118,7 +132,7 @@ class FetchFailed(Exception):
     """Raised when a registry gave no list.
 
     ``reason``       ``throttled`` (429, 503, or our own budget), ``unavailable`` (network, 5xx, nonsense),
-                     ``auth_failed`` (401, 403), ``not_found`` (404), ``refused`` (we would not dial or follow).
+                     ``auth_failed`` (401, 403), ``not_found`` (404), ``refused`` (not dialled, not followed).
     ``retry_after``  seconds that the registry asked for, or None.
     ``requests``     HTTP requests made before it failed.
     ``detail``       one sentence for the log; never a secret, an address or a body.

@@ -6,8 +6,9 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Literal
 
+from contracts.results import SyncState
 from worker.domain.due import CONFIRM_S, DENIED_FIRST_S, Intervals, backoff, jittered, share
-from worker.domain.images import FailureReason, FetchFailed, Image, Listing, SyncState, digest_of
+from worker.domain.images import FailureReason, FetchFailed, Image, Listing, digest_of
 from worker.domain.versions import DEFAULT_EXCLUDED, newest_first
 
 NOT_FOUND_AFTER = 3
@@ -96,7 +97,7 @@ _REASONS: dict[FailureReason, Reason] = {
 
 
 def _not_found(image: Image, now: datetime, intervals: Intervals) -> Decision:
-    """Believed at the third in a row; until then an image without a list is read at once: somebody may wait."""
+    """Believed at the third in a row; until then an image without a list is read at once."""
     row, chance = image.not_found_in_row, _chance(image, now)
     if row >= NOT_FOUND_AFTER:
         due = _after(now, _denied(row - NOT_FOUND_AFTER + 1, chance, intervals))
