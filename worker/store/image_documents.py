@@ -1,0 +1,83 @@
+"""Between an image and its document.
+
+``versions`` is a plain array of all tags: the largest list kept, 50,000 tags of 128 characters, takes 7 MB of
+the 16 MB that a document may have.
+"""
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any
+
+from worker.domain.images import Image, ImageRef
+from worker.store.client import Document
+from worker.store.documents import outbox_document, pending_of
+
+_SIMPLE = (
+    "state",
+    "digest",
+    "revision",
+    "truncated",
+    "synced_at",
+    "changed_at",
+    "next_refresh_at",
+    "interval_s",
+    "failures",
+    "not_found_in_row",
+    "suspicious",
+    "last_error",
+)
+
+
+def image_of(document: Mapping[str, Any]) -> Image:
+    """The image in a document of the ``images`` collection."""
+    ref = ImageRef(
+        registry_type=document["registry_type"],
+        registry_url=document["registry_url"],
+        image=document["image"],
+        credential=document.get("credential"),
+    )
+    known = {name: document[name] for name in _SIMPLE if name in document}
+    return Image(ref, versions=tuple(document.get("versions", ())), outbox=pending_of(document), **known)
+
+
+def new_document(ref: ImageRef, now: datetime, due: datetime, *, priority: bool) -> Document:
+    """The document of an image that nothing is known of, without its ``_id``."""
+    document: Document = {
+        "host": ref.group,
+        "registry_type": ref.registry_type,
+        "registry_url": ref.registry_url,
+        "image": ref.image,
+        "state": "pending",
+        "revision": 0,
+        "total_count": 0,
+        "priority": int(priority),
+        "priority_at": now,
+        "next_refresh_at": due,
+    }
+    if ref.credential:
+        document["credential"] = ref.credential
+    return document
+
+
+def image_update(before: Image, after: Image, now: datetime, *, priority: bool) -> Document:
+    """The update of the one write that takes an image from ``before`` to ``after`` and gives its lease back.
+
+    The list is written only when it changed. ``pending_at`` marks the document for the sweep of unpublished
+    events.
+    """
+    changes: Document = {"priority": int(priority)}
+    removed: Document = {"lease": ""}
+    for name in _SIMPLE:
+        value = getattr(after, name)
+        if value is None:
+            removed[name] = ""
+        else:
+            changes[name] = value
+    if after.versions != before.versions:
+        changes |= {"versions": list(after.versions), "total_count": len(after.versions)}
+    if after.outbox != before.outbox:
+        changes["outbox"] = outbox_document(after.outbox)
+    update: Document = {"$set": changes, "$unset": removed}
+    if after.outbox and after.revision != before.revision:
+        update["$min"] = {"pending_at": now}
+    return update

@@ -1,0 +1,185 @@
+"""The images: one document each, changed by guarded writes under the lease of whoever reads the registry."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+
+from pymongo import UpdateOne
+from pymongo.database import Database
+from pymongo.errors import DuplicateKeyError
+
+from contracts.events import IMAGE_VERSIONS_CHANGED
+from worker.domain.announce_versions import Users, image_subject, versions_changed
+from worker.domain.due import first_due
+from worker.domain.event import Subject
+from worker.domain.images import Image, ImageRef
+from worker.domain.refresh import Decision, Policy
+from worker.store.client import Document
+from worker.store.image_documents import image_of, image_update, new_document
+from worker.store.outage import outage
+
+LOOK_S = 60.0
+"""How often, at most, looking at an image makes it due before its time."""
+
+
+class Images:
+    """The ``images`` collection. Raises ``StoreUnavailable`` when the store is away."""
+
+    event_type = IMAGE_VERSIONS_CHANGED
+
+    def __init__(self, database: Database[Document], policy: Policy | None = None) -> None:
+        self._images = database["images"]
+        self._plugins = database["plugins"]
+        self._policy = policy or Policy()
+
+    def ensure(self, ref: ImageRef, now: datetime, *, at_once: bool = True) -> bool:
+        """Have ``ref`` followed; True if it was not known before.
+
+        ``at_once``: somebody waits for it, so it is due now and before others. Otherwise, as for many at a
+        time, a new image is due within the starting interval, and a known one when it was due anyway; a
+        parked one is followed again.
+        """
+        wait_s = 0.0 if at_once else first_due(ref.subject, self._policy.intervals)
+        document = new_document(ref, now, now + timedelta(seconds=wait_s), priority=at_once)
+        with outage():
+            try:
+                result = self._images.update_one({"_id": ref.key}, {"$setOnInsert": document}, upsert=True)
+            except DuplicateKeyError:
+                result = None
+            if result is not None and result.upserted_id is not None:
+                return True
+            if at_once:
+                self.look(ref, now)
+            else:
+                parked = {"_id": ref.key, "next_refresh_at": {"$exists": False}}
+                due = {"next_refresh_at": document["next_refresh_at"], "priority_at": now}
+                self._images.update_one(parked, {"$set": due})
+        return False
+
+    def look(self, ref: ImageRef, now: datetime) -> bool:
+        """Make an image due now and before others, at most once a minute; False if it was lately, or is not
+        known.
+        """
+        lately = {"$gt": now - timedelta(seconds=LOOK_S)}
+        update = {"$set": {"priority": 1, "priority_at": now}, "$min": {"next_refresh_at": now}}
+        with outage():
+            query = {"_id": ref.key, "$nor": [{"priority_at": lately, "next_refresh_at": {"$exists": True}}]}
+            return self._images.update_one(query, update).matched_count == 1
+
+    def make_due(self, ref: ImageRef, now: datetime) -> bool:
+        """Make an image due now and before others, however lately it was; False if it is not known."""
+        update = {"$set": {"priority": 1, "priority_at": now}, "$min": {"next_refresh_at": now}}
+        with outage():
+            return self._images.update_one({"_id": ref.key}, update).matched_count == 1
+
+    def read(self, ref: ImageRef) -> Image | None:
+        """What is known of the image, or None."""
+        with outage():
+            document = self._images.find_one({"_id": ref.key})
+        return image_of(document) if document else None
+
+    def read_leased(self, key: str, token: str) -> "Leased | None":
+        """The image of ``key``, if it is leased under ``token``."""
+        with outage():
+            document = self._images.find_one({"_id": key, "lease.token": token})
+        return Leased(image_of(document), token, document.get("priority_at")) if document else None
+
+    def write(self, leased: "Leased", decision: Decision, now: datetime) -> Image | None:
+        """Make the one guarded write of a decision, with its event, and give the lease back.
+
+        Returns the image as written, with its outbox; None if it missed: the lease or the revision has moved
+        on.
+        """
+        after = decision.image
+        if decision.change is not None:
+            event = versions_changed(after, decision.change, self.users(after.ref), self._policy, now)
+            after = replace(after, outbox=(*after.outbox, event))
+        query = {"_id": after.ref.key, "lease.token": leased.token, "revision": leased.image.revision}
+        update = image_update(leased.image, after, now, priority=decision.again)
+        with outage():
+            written = self._images.update_one(query, update).matched_count == 1
+        return after if written else None
+
+    def park(self, leased: "Leased") -> bool:
+        """Stop following an image that no plugin uses, keeping what is known; False if it was looked at
+        meanwhile.
+        """
+        query = {"_id": leased.image.ref.key, "lease.token": leased.token, "priority_at": leased.priority_at}
+        update = {"$unset": {"next_refresh_at": "", "lease": ""}, "$set": {"priority": 0}}
+        with outage():
+            return self._images.update_one(query, update).matched_count == 1
+
+    def in_use(self, ref: ImageRef) -> bool:
+        """Whether a plugin, local or managed, uses the image."""
+        with outage():
+            return self._plugins.find_one(_used_by(ref, {"$exists": True}), {"_id": 1}) is not None
+
+    def users(self, ref: ImageRef) -> Users:
+        """The local plugins that use the image: 100 of them, and their count."""
+        query = _used_by(ref, {"$gt": ""})
+        with outage():
+            found = self._plugins.find(query, {"scope": 1, "plugin.plugin_id": 1}).limit(100)
+            plugins = tuple(sorted((d["scope"], d["plugin"]["plugin_id"]) for d in found))
+            count = len(plugins) if len(plugins) < 100 else self._plugins.count_documents(query)
+        return Users(plugins, count)
+
+    def subject(self, image: Image, now: datetime) -> Subject:
+        """The image as a subject of events."""
+        return image_subject(image, lambda: self.users(image.ref), self._policy, now)
+
+    def pending(self, before: datetime, limit: int, now: datetime) -> list[Subject]:
+        """Up to ``limit`` subjects whose oldest event waits since before ``before``, oldest first."""
+        with outage():
+            found = list(
+                self._images.find({"pending_at": {"$lt": before}}).sort("pending_at", 1).limit(limit)
+            )
+        return [self.subject(image_of(document), now) for document in found]
+
+    def load(self, names: Iterable[str], now: datetime) -> list[Subject]:
+        """The subjects of these names, as they are now."""
+        with outage():
+            found = list(self._images.find({"_id": {"$in": list(names)}, "revision": {"$gt": 0}}))
+        return [self.subject(image_of(document), now) for document in found]
+
+    def revisions(self, after: str, limit: int) -> list[tuple[str, int]]:
+        """``(name, revision)`` of up to ``limit`` subjects behind the name ``after``, in the order of
+        names.
+        """
+        query = {"_id": {"$gt": after}, "revision": {"$gt": 0}}
+        with outage():
+            found = self._images.find(query, {"revision": 1}).sort("_id", 1).limit(limit)
+            return [(document["_id"], document["revision"]) for document in found]
+
+    def clear(self, published: dict[str, int]) -> None:
+        """Empty the outboxes of subjects all of whose events, up to their present revision, are on the
+        stream.
+        """
+        if not published:
+            return
+        requests = [
+            UpdateOne({"_id": name, "revision": revision}, {"$unset": {"outbox": "", "pending_at": ""}})
+            for name, revision in published.items()
+        ]
+        with outage():
+            self._images.bulk_write(requests, ordered=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Leased:
+    """An image read under a lease, and when it was last looked at."""
+
+    image: Image
+    token: str
+    priority_at: datetime | None
+
+
+def _used_by(ref: ImageRef, scope: Document) -> Document:
+    """The plugins with this image, however they spell it; those of ``scope`` only, which no tombstone has."""
+    named = [{"plugin.registry_url": url, "plugin.image": image} for url, image in ref.spellings]
+    images = sorted({image for _, image in ref.spellings})
+    return {
+        "plugin.image": {"$in": images},
+        "scope": scope,
+        "$or": named,
+        "plugin.registry_config.credential": ref.credential,
+    }
