@@ -1,0 +1,153 @@
+"""What a statistics row consists of at each stage: a key may only start with a column that is there."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from contracts.query.faults import expected
+from contracts.query.keys import FIELDS, TIMES, root_of
+from contracts.query.paging import keys_of_sort
+from contracts.query.scalars import parse_time
+from contracts.query.stages import (
+    CountStage,
+    Group,
+    GroupStage,
+    LimitStage,
+    Project,
+    ProjectStage,
+    SkipStage,
+    SortStage,
+    UnwindStage,
+    ValueField,
+)
+
+AnyStage = UnwindStage | GroupStage | CountStage | SortStage | ProjectStage | LimitStage | SkipStage
+Named = tuple[str, str]
+"""The path of a key in its stage, and the key."""
+
+
+@dataclass(frozen=True, slots=True)
+class Columns:
+    """The columns of a row: their names, which of them are times, and which ones tell the rows apart."""
+
+    names: frozenset[str]
+    times: frozenset[str]
+    keys: tuple[str, ...]
+
+
+PLUGIN = Columns(FIELDS, TIMES, ("plugin_id",))
+"""The columns before the first stage: the fields of a plugin."""
+
+
+def walk(stages: Sequence[AnyStage]) -> Iterator[tuple[AnyStage, Columns]]:
+    """Each stage with the columns it is given."""
+    columns = PLUGIN
+    for stage in stages:
+        yield stage, columns
+        columns = _after(stage, columns)
+
+
+def keys_in(stage: AnyStage) -> list[Named]:
+    """Every key that a stage names, with its path in the stage."""
+    match stage:
+        case UnwindStage():
+            return [("unwind.path", stage.unwind.path)]
+        case GroupStage():
+            return _keys_in_group(stage.group)
+        case SortStage(sort=sort):
+            prefix = {list: "sort[{}].key"}.get(
+                type(sort), "sort.keys[{}].key" if hasattr(sort, "keys") else "sort.key"
+            )
+            return [(prefix.format(i), item.key) for i, item in enumerate(keys_of_sort(sort))]
+        case ProjectStage():
+            return [(f"project.fields[{i}].key", field.key) for i, field in enumerate(stage.project.fields)]
+        case _:
+            return []
+
+
+def check_columns(stages: Sequence[AnyStage]) -> None:
+    """Refuse a key whose column is not there, a name given twice, and times compared with what is no time."""
+    for index, (stage, columns) in enumerate(walk(stages)):
+        here = f"aggregate[{index}]"
+        for path, key in keys_in(stage):
+            if root_of(key) not in columns.names:
+                raise expected(
+                    "a column at this stage: " + ", ".join(sorted(columns.names)), f"{here}.{path}"
+                )
+        if isinstance(stage, GroupStage):
+            _check_group(stage.group, columns, f"{here}.group")
+        if isinstance(stage, ProjectStage):
+            _check_names([field.name for field in stage.project.fields], f"{here}.project")
+
+
+def _after(stage: AnyStage, columns: Columns) -> Columns:
+    match stage:
+        case GroupStage():
+            return _after_group(stage.group, columns)
+        case ProjectStage():
+            return _after_project(stage.project, columns)
+        case CountStage():
+            return Columns(frozenset({stage.count.name}), frozenset(), ())
+        case UnwindStage():
+            return Columns(columns.names, columns.times, columns.keys)
+        case _:
+            return columns
+
+
+def _after_group(group: Group, columns: Columns) -> Columns:
+    keys = tuple(key.name for key in group.keys)
+    times = {key.name for key in group.keys if key.key in columns.times and key.date_format is None}
+    plain = {"max", "min", "first", "last"}
+    times |= {
+        field.name
+        for field in group.fields
+        if isinstance(field, ValueField) and field.operator in plain and field.key in columns.times
+    }
+    return Columns(frozenset({*keys, *(field.name for field in group.fields)}), frozenset(times), keys)
+
+
+def _after_project(project: Project, columns: Columns) -> Columns:
+    kept = () if project.exclude_keys else columns.keys
+    named = {field.name for field in project.fields}
+    times = {field.name for field in project.fields if field.key in columns.times and field.operator is None}
+    times |= {key for key in kept if key in columns.times and key not in named}
+    return Columns(
+        frozenset({*kept, *named}), frozenset(times), tuple(key for key in kept if key not in named)
+    )
+
+
+def _keys_in_group(group: Group) -> list[Named]:
+    found: list[Named] = [(f"group.keys[{i}].key", key.key) for i, key in enumerate(group.keys)]
+    for i, field in enumerate(group.fields):
+        here = f"group.fields[{i}]"
+        if key := getattr(field, "key", None):
+            found.append((f"{here}.key", key))
+        for part in ("conditions", "fields"):
+            inner: Sequence[Any] = getattr(field, part, [])
+            found += [(f"{here}.{part}[{j}].key", item.key) for j, item in enumerate(inner)]
+    return found
+
+
+def _check_group(group: Group, columns: Columns, here: str) -> None:
+    if not group.keys and not group.fields:
+        raise expected("keys, fields or both", here)
+    _check_names([item.name for item in (*group.keys, *group.fields)], here)
+    for i, key in enumerate(group.keys):
+        if key.date_format is not None and key.key not in columns.times:
+            raise expected("a column that is a time, for a date_format", f"{here}.keys[{i}].key")
+    for i, field in enumerate(group.fields):
+        for j, condition in enumerate(getattr(field, "conditions", [])):
+            path = f"{here}.fields[{i}].conditions[{j}].value"
+            if condition.value is None and condition.operator not in ("eq", "not"):
+                raise expected("a value, as null is neither less nor greater", path)
+            if (
+                condition.key in columns.times
+                and isinstance(condition.value, str)
+                and not parse_time(condition.value)
+            ):
+                raise expected("an ISO 8601 time", path)
+
+
+def _check_names(names: Sequence[str], here: str) -> None:
+    if len(set(names)) < len(names):
+        raise expected("names that differ", here)

@@ -1,0 +1,75 @@
+"""What is wrong with a query, told as the path of the fault and what was expected there."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from pydantic import ValidationError
+from pydantic_core import ErrorDetails, PydanticCustomError
+
+from contracts.errors import InvalidQuery
+
+_TAGGED = frozenset({"filter", "filter_or"})
+_FIRST = {"extra_forbidden": 0, "union_tag_invalid": 1, "union_tag_not_found": 1, "missing": 2}
+
+
+def expected(what: str, path: str = "") -> PydanticCustomError:
+    """The fault to raise from a validator; ``path`` leads from the validated value to the faulty part."""
+    return PydanticCustomError("query", "expected {expected}", {"expected": what, "path": path})
+
+
+def invalid_query(path: str, what: str) -> InvalidQuery:
+    """The refusal of a query: ``details.path`` and ``details.expected``. It never repeats what was sent."""
+    return InvalidQuery(f"{path}: expected {what}", details={"path": path, "expected": what})
+
+
+def refusal(fault: ValidationError, root: str) -> InvalidQuery:
+    """The refusal for the fault to mend first: a misspelt field is often why another one is missing."""
+    errors = fault.errors(include_url=False, include_input=False)
+    first = min(errors, key=lambda error: _FIRST.get(error["type"], 3))
+    return invalid_query(_path(root, first), _wanted(first))
+
+
+def _wanted(error: ErrorDetails) -> str:
+    context: dict[str, Any] = error.get("ctx", {})
+    match error["type"]:
+        case "query":
+            return str(context["expected"])
+        case "extra_forbidden":
+            return "no such field"
+        case "missing":
+            return "a value, it is required"
+        case "union_tag_invalid":
+            return f"one of {context['expected_tags']}"
+        case "union_tag_not_found":
+            return "an operator"
+        case _:
+            return error["msg"].removeprefix("Input should be ").removeprefix("a valid ")
+
+
+def _path(root: str, error: ErrorDetails) -> str:
+    path = root
+    for part in _without_tags(error["loc"]):
+        path += f"[{part}]" if isinstance(part, int) else f".{part}"
+    inner = error.get("ctx", {}).get("path", "") if error["type"] == "query" else ""
+    if error["type"].startswith("union_tag"):
+        inner = "operator"
+    return f"{path}.{inner}" if inner else path
+
+
+def _without_tags(location: Sequence[int | str]) -> list[int | str]:
+    """A location without what pydantic adds: the member of a union (an operator, or ``<...>``), ``[key]``."""
+    parts: list[int | str] = []
+    after_index_of_tagged = False
+    for part in location:
+        is_tag = isinstance(part, str) and (after_index_of_tagged or part[:1] == "<" or part == "[key]")
+        after_index_of_tagged = isinstance(part, int) and bool(parts) and _is_tagged(parts)
+        if not is_tag:
+            parts.append(part)
+    return parts
+
+
+def _is_tagged(parts: Sequence[int | str]) -> bool:
+    """Whether the items of the list at ``parts`` are told apart by their operator."""
+    if parts[-1] in _TAGGED:
+        return True
+    return parts[-1] == "fields" and parts[-2:-1] == ["group"]

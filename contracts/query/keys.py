@@ -1,0 +1,68 @@
+"""Keys: how a query names a field of a plugin, or a value inside one.
+
+A key is a dotted path: ``tags.description``, ``template.options.schema.type``, ``labels.0``. ``\\.`` is a literal dot. The first part is
+a field of ``PluginInfo``, so that nothing else of a stored document can be named.
+"""
+
+from typing import Annotated
+
+from pydantic import AfterValidator, StringConstraints
+
+from contracts.plugin import PluginInfo
+from contracts.query.faults import expected
+
+FIELDS = frozenset(PluginInfo.model_fields)
+"""What a key may start with."""
+
+TIMES = frozenset({"created_at", "updated_at"})
+"""The fields that are times; any other value of a plugin is a JSON value."""
+
+MAX_KEY = 512
+"""Characters in a key."""
+
+MAX_PARTS = 32
+"""Parts of a key: JSON is at most that deep."""
+
+
+def split_key(key: str) -> tuple[str, ...]:
+    """The parts of a key, with ``\\.`` read as a dot; a backslash in front of anything else is itself."""
+    return tuple(part.replace("\0", ".") for part in key.replace("\\.", "\0").split("."))
+
+
+def root_of(key: str) -> str:
+    """The field that a key starts with."""
+    return split_key(key)[0]
+
+
+def _few_parts(key: str) -> str:
+    if len(split_key(key)) > MAX_PARTS:
+        raise expected(f"a key of at most {MAX_PARTS} parts")
+    return key
+
+
+def _of_plugin(key: str) -> str:
+    if root_of(key) not in FIELDS:
+        raise expected("a key that starts with a field of PluginInfo: " + ", ".join(sorted(FIELDS)))
+    return key
+
+
+def _plain_name(name: str) -> str:
+    if name.startswith("$") or "." in name or name == "_id":
+        raise expected("a name without a dot, not starting with $, other than _id")
+    return name
+
+
+AnyKey = Annotated[
+    str,
+    StringConstraints(min_length=1, max_length=MAX_KEY, pattern=r"^[^\x00]*$"),
+    AfterValidator(_few_parts),
+]
+"""A key whose first part is a column of a statistics row, checked where the columns are known."""
+
+Key = Annotated[AnyKey, AfterValidator(_of_plugin)]
+"""A key into a plugin."""
+
+ColumnName = Annotated[
+    str, StringConstraints(min_length=1, max_length=128, pattern=r"^[^\x00]*$"), AfterValidator(_plain_name)
+]
+"""The name that a stage gives to what it makes."""

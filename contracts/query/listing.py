@@ -1,0 +1,58 @@
+"""The query of list."""
+
+from typing import Annotated, Any
+
+from pydantic import Field, field_validator
+
+from contracts.query.filters import Conditions, Keyword
+from contracts.query.keys import Key
+from contracts.query.paging import Page, Sort, SortKey, keys_of_sort
+from contracts.query.shape import Part
+
+MAX_ONLY = 100
+"""Fields that ``only`` may name."""
+
+MINIMAL = ("plugin_id", "name", "state", "image", "service_type", "registry_type", "provider")
+"""The fields of a ``minimal`` answer."""
+
+
+class Query(Part):
+    """Which plugins to list, in which order, and how much of them.
+
+    The rows are those that meet every condition of ``filter``, one of ``filter_or`` (where there are any) and the ``keyword``:
+    one of its words occurs in ``plugin_id``, ``name``, ``provider`` or ``labels``. ``k``, ``v`` and ``o`` are accepted for ``key``,
+    ``value`` and ``operator``. ``only`` answers exactly the named fields and ``plugin_id``, and goes before ``minimal``.
+    ``no_count`` leaves ``total_count`` out, ``count_only`` answers nothing else. The default order is ``name``; every
+    order ends with ``plugin_id``, then the order of the repositories.
+    """
+
+    filter: Conditions = []
+    filter_or: Conditions = []
+    keyword: Keyword = ""
+    only: Annotated[list[Key], Field(max_length=MAX_ONLY)] = []
+    minimal: bool = False
+    count_only: bool = False
+    no_count: bool = False
+    sort: Sort = []
+    page: Page = Page()
+
+    @field_validator("sort", mode="before")
+    @classmethod
+    def _no_sort(cls, sort: Any) -> Any:
+        """``{}``, as SpaceONE's clients send it, is no sort."""
+        return [] if sort == {} else sort
+
+    @property
+    def order(self) -> list[SortKey]:
+        """The keys to sort by, without the ties' own."""
+        return keys_of_sort(self.sort) or [SortKey(key="name")]
+
+    @property
+    def fields(self) -> tuple[str, ...]:
+        """The keys to answer; empty for all of the plugin."""
+        return tuple(self.only) or (MINIMAL if self.minimal else ())
+
+    @property
+    def words(self) -> list[str]:
+        """The words of the keyword."""
+        return self.keyword.split()

@@ -1,0 +1,86 @@
+"""The order and the part of the rows that a query asks for."""
+
+from typing import Annotated, Any
+
+from pydantic import Discriminator, Field, Tag
+
+from contracts.query.keys import AnyKey, Key
+from contracts.query.shape import Part
+
+MAX_SORT_KEYS = 16
+"""Keys of one sort."""
+
+_INT64 = Field(ge=-(2**63), le=2**63 - 1)
+
+
+class Page(Part):
+    """Rows ``start`` (from 1; less counts as 1) to ``start + limit - 1``; a ``limit`` of 0 or less means all rows."""
+
+    start: Annotated[int, _INT64] = 1
+    limit: Annotated[int, _INT64] = 0
+
+    @property
+    def skip(self) -> int:
+        """Rows before the page; no store holds more than 2**31 of them."""
+        return min(max(self.start - 1, 0), 2**31) if self.limit > 0 else 0
+
+
+class SortKey(Part):
+    """One key of an order."""
+
+    key: Key
+    desc: bool = False
+
+
+class ColumnSortKey(Part):
+    """One key of an order of statistics rows."""
+
+    key: AnyKey
+    desc: bool = False
+
+
+class SortKeys(Part):
+    """Several keys, the first one decides first."""
+
+    keys: Annotated[list[SortKey], Field(max_length=MAX_SORT_KEYS)] = []
+
+
+class ColumnSortKeys(Part):
+    """Several keys of statistics rows."""
+
+    keys: Annotated[list[ColumnSortKey], Field(min_length=1, max_length=MAX_SORT_KEYS)]
+
+
+def _form(data: Any) -> str:
+    if isinstance(data, list):
+        return "<list>"
+    keys = data.get("keys") if isinstance(data, dict) else getattr(data, "keys", None)
+    return "<one>" if keys is None and not _is_empty(data) else "<keys>"
+
+
+def _is_empty(data: Any) -> bool:
+    return isinstance(data, dict) and all(item in (None, "") for item in data.values())
+
+
+Sort = Annotated[
+    Annotated[SortKey, Tag("<one>")]
+    | Annotated[SortKeys, Tag("<keys>")]
+    | Annotated[list[SortKey], Field(max_length=MAX_SORT_KEYS), Tag("<list>")],
+    Discriminator(_form),
+]
+"""``{key, desc}``, ``{keys: [{key, desc}]}`` or a list."""
+
+ColumnSort = Annotated[
+    Annotated[ColumnSortKey, Tag("<one>")]
+    | Annotated[ColumnSortKeys, Tag("<keys>")]
+    | Annotated[list[ColumnSortKey], Field(min_length=1, max_length=MAX_SORT_KEYS), Tag("<list>")],
+    Discriminator(_form),
+]
+"""The same three forms, for statistics rows."""
+
+
+def keys_of_sort(sort: Any) -> list[Any]:
+    """The keys of a sort in whichever form it came."""
+    if isinstance(sort, list):
+        return sort
+    return list(sort.keys) if isinstance(sort, SortKeys | ColumnSortKeys) else [sort]

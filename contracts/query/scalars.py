@@ -1,0 +1,125 @@
+"""The values that a query compares with: scalars, words, regular expressions, times."""
+
+import math
+import re
+from datetime import UTC, datetime, timedelta
+from typing import Annotated, Any
+
+from pydantic import AfterValidator, Field, PlainValidator, StringConstraints, WithJsonSchema
+
+from contracts.query.faults import expected
+
+MAX_IN = 10_000
+"""Items of a list value."""
+
+MAX_WORD = 1024
+"""Characters of a word to look for."""
+
+MAX_WORDS = 1000
+"""Words in a list of words."""
+
+MAX_REGEX = 256
+"""Characters of a regular expression."""
+
+MAX_REGEXES = 20
+"""Regular expressions in one list."""
+
+_TIMEDIFF = re.compile(
+    r"now(?:/(?P<unit>[dwm]))?(?: *(?P<sign>[+-]) *(?P<count>[0-9]{1,10})(?P<step>[smhdw]))?"
+)
+_STEPS = {"s": 1, "m": 60, "h": 3_600, "d": 86_400, "w": 604_800}
+_FURTHEST_S = 100 * 366 * 86_400
+_INT64 = range(-(2**63), 2**63)
+
+
+def parse_time(text: str) -> datetime | None:
+    """An ISO 8601 date or time as UTC, cut to milliseconds, as times are stored; no zone means UTC. None when it is none."""
+    try:
+        time = datetime.fromisoformat(text)
+        time = time.replace(tzinfo=UTC) if time.tzinfo is None else time.astimezone(UTC)
+    except (ValueError, OverflowError):
+        return None
+    return time.replace(microsecond=time.microsecond // 1000 * 1000)
+
+
+def resolve_timediff(text: str, now: datetime) -> datetime:
+    """The time that ``now/d - 3d`` and its like mean at ``now`` (UTC). Raises ValueError for anything else."""
+    found = _TIMEDIFF.fullmatch(text)
+    if found is None:
+        raise ValueError("no time difference")
+    time = now.astimezone(UTC)
+    if found["unit"]:
+        time = time.replace(hour=0, minute=0, second=0, microsecond=0)
+    if found["unit"] == "w":
+        time -= timedelta(days=time.weekday())
+    if found["unit"] == "m":
+        time = time.replace(day=1)
+    if found["sign"]:
+        distance = int(found["count"]) * _STEPS[found["step"]]
+        if distance > _FURTHEST_S:
+            raise ValueError("too far away")
+        time += timedelta(seconds=distance if found["sign"] == "+" else -distance)
+    return time.replace(microsecond=time.microsecond // 1000 * 1000)
+
+
+def _text(value: str) -> str:
+    if "\x00" in value or (not value.isascii() and any("\ud800" <= c <= "\udfff" for c in value)):
+        raise expected("text without NUL and lone surrogates")
+    return value
+
+
+def _scalar(value: Any) -> Any:
+    match value:
+        case bool():
+            return value
+        case str():
+            return _text(value)
+        case int() if value in _INT64:
+            return value
+        case float() if math.isfinite(value):
+            return value
+    raise expected("a string, a number of at most 64 bits or a boolean")
+
+
+def _scalar_or_null(value: Any) -> Any:
+    return value if value is None else _scalar(value)
+
+
+def _regex(value: str) -> str:
+    try:
+        re.compile(value)
+    except (re.error, OverflowError, RecursionError, FutureWarning):  # the last where warnings are errors
+        raise expected("a valid regular expression") from None
+    return value
+
+
+def _iso(value: str) -> str:
+    if parse_time(value) is None:
+        raise expected("an ISO 8601 time")
+    return value
+
+
+def _timediff(value: str) -> str:
+    try:
+        resolve_timediff(value, datetime(2000, 1, 1, tzinfo=UTC))
+    except ValueError:
+        raise expected(
+            "now, now/d, now/w or now/m, then optionally + or -, a number and one of s m h d w"
+        ) from None
+    return value
+
+
+_SCALARS = [{"type": "string"}, {"type": "number"}, {"type": "boolean"}]
+Scalar = Annotated[str | int | float | bool, PlainValidator(_scalar), WithJsonSchema({"anyOf": _SCALARS})]
+ScalarOrNull = Annotated[
+    str | int | float | bool | None,
+    PlainValidator(_scalar_or_null),
+    WithJsonSchema({"anyOf": [*_SCALARS, {"type": "null"}]}),
+]
+Scalars = Annotated[list[ScalarOrNull], Field(max_length=MAX_IN)]
+Word = Annotated[str, StringConstraints(max_length=MAX_WORD), AfterValidator(_text)]
+Words = Annotated[list[Word], Field(max_length=MAX_WORDS)]
+Regex = Annotated[str, StringConstraints(max_length=MAX_REGEX), AfterValidator(_text), AfterValidator(_regex)]
+Regexes = Annotated[list[Regex], Field(max_length=MAX_REGEXES)]
+IsoTime = Annotated[str, StringConstraints(max_length=64), AfterValidator(_iso)]
+Timediff = Annotated[str, StringConstraints(max_length=64), AfterValidator(_timediff)]

@@ -1,0 +1,64 @@
+"""The base of every part of a query: immutable, strict, unknown fields refused; SpaceONE's short names accepted."""
+
+from collections.abc import Callable
+from typing import Any, ClassVar
+
+from pydantic import ConfigDict, model_validator
+
+from contracts.values import Contract
+
+SHORT = {"key": "k", "value": "v", "operator": "o", "name": "n", "fields": "f"}
+"""Long name to short name; where both are given, the long one wins."""
+
+
+def lengthened(*names: str) -> Callable[[Any], Any]:
+    """A validator that replaces the short names of these fields; what is no object is left to the next validator."""
+
+    def lengthen(data: Any) -> Any:
+        if not isinstance(data, dict) or not any(SHORT[name] in data for name in names):
+            return data
+        long = dict(data)
+        for name in names:
+            if SHORT[name] in long:
+                short = long.pop(SHORT[name])
+                long.setdefault(name, short)
+        return long
+
+    return lengthen
+
+
+def _both_names(schema: dict[str, Any]) -> None:
+    """The JSON Schema of a part, with each field that has a short name accepted under either."""
+    properties = schema.get("properties", {})
+    both = [name for name in SHORT if name in properties]
+    required = [name for name in schema.get("required", []) if name in both]
+    properties.update({SHORT[name]: properties[name] for name in both})
+    if required:
+        schema["required"] = [name for name in schema["required"] if name not in both]
+        schema["allOf"] = [
+            {"anyOf": [{"required": [name]}, {"required": [SHORT[name]]}]} for name in required
+        ]
+
+
+class Part(Contract):
+    """A part of a query in which null counts as not given."""
+
+    keeps_null: ClassVar[bool] = False
+
+    @model_validator(mode="before")
+    @classmethod
+    def _drop_nulls(cls, data: Any) -> Any:
+        if isinstance(data, dict) and not cls.keeps_null:
+            return {name: item for name, item in data.items() if item is not None}
+        return data
+
+
+class NamedPart(Part):
+    """A part whose fields may come under SpaceONE's short names (``k``, ``v``, ``o``, ``n``, ``f``)."""
+
+    model_config = ConfigDict(json_schema_extra=_both_names)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _lengthen(cls, data: Any) -> Any:
+        return lengthened(*(name for name in SHORT if name in cls.model_fields))(data)

@@ -1,0 +1,43 @@
+"""The query of stat."""
+
+from typing import Annotated, Self
+
+from pydantic import Field, model_validator
+
+from contracts.query.columns import check_columns
+from contracts.query.faults import expected
+from contracts.query.filters import Conditions, Keyword
+from contracts.query.keys import Key
+from contracts.query.paging import Page
+from contracts.query.shape import Part
+from contracts.query.stages import Stage
+
+MAX_STAGES = 20
+"""Stages of one aggregation."""
+
+
+class StatisticsQuery(Part):
+    """Statistics over the plugins that meet the conditions: exactly one of ``aggregate`` and ``distinct``.
+
+    ``distinct`` answers the sorted values of a field, lists flattened. The stages of ``aggregate`` work in order, on rows whose
+    columns are first the fields of a plugin and then what the stage before made. ``total_count`` is answered when ``page`` has a limit.
+    """
+
+    filter: Conditions = []
+    filter_or: Conditions = []
+    keyword: Keyword = ""
+    aggregate: Annotated[list[Stage], Field(max_length=MAX_STAGES)] = []
+    distinct: Key | None = None
+    page: Page = Page()
+
+    @model_validator(mode="after")
+    def _one_kind(self) -> Self:
+        if bool(self.aggregate) == bool(self.distinct):
+            raise expected("exactly one of aggregate and distinct")
+        check_columns(self.aggregate)
+        return self
+
+    @property
+    def words(self) -> list[str]:
+        """The words of the keyword."""
+        return self.keyword.split()
