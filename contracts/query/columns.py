@@ -6,7 +6,7 @@ from typing import Any
 
 from contracts.query.faults import expected
 from contracts.query.keys import FIELDS, TIMES, root_of
-from contracts.query.paging import keys_of_sort
+from contracts.query.paging import ColumnSortKey, ColumnSortKeys, keys_of_sort
 from contracts.query.scalars import parse_time
 from contracts.query.stages import (
     CountStage,
@@ -26,16 +26,19 @@ Named = tuple[str, str]
 """The path of a key in its stage, and the key."""
 
 
+_SORT_FORMS: dict[type, str] = {ColumnSortKey: "sort.key", ColumnSortKeys: "sort.keys[{}].key"}
+
+
 @dataclass(frozen=True, slots=True)
 class Columns:
-    """The columns of a row: their names, which of them are times, and which ones tell the rows apart."""
+    """The columns of a row: their names, which of them are times, and which ones a group was made by."""
 
     names: frozenset[str]
     times: frozenset[str]
     keys: tuple[str, ...]
 
 
-PLUGIN = Columns(FIELDS, TIMES, ("plugin_id",))
+PLUGIN = Columns(FIELDS, TIMES, ())
 """The columns before the first stage: the fields of a plugin."""
 
 
@@ -54,11 +57,9 @@ def keys_in(stage: AnyStage) -> list[Named]:
             return [("unwind.path", stage.unwind.path)]
         case GroupStage():
             return _keys_in_group(stage.group)
-        case SortStage(sort=sort):
-            prefix = {list: "sort[{}].key"}.get(
-                type(sort), "sort.keys[{}].key" if hasattr(sort, "keys") else "sort.key"
-            )
-            return [(prefix.format(i), item.key) for i, item in enumerate(keys_of_sort(sort))]
+        case SortStage():
+            form = _SORT_FORMS.get(type(stage.sort), "sort[{}].key")
+            return [(form.format(i), item.key) for i, item in enumerate(keys_of_sort(stage.sort))]
         case ProjectStage():
             return [(f"project.fields[{i}].key", field.key) for i, field in enumerate(stage.project.fields)]
         case _:
@@ -71,9 +72,8 @@ def check_columns(stages: Sequence[AnyStage]) -> None:
         here = f"aggregate[{index}]"
         for path, key in keys_in(stage):
             if root_of(key) not in columns.names:
-                raise expected(
-                    "a column at this stage: " + ", ".join(sorted(columns.names)), f"{here}.{path}"
-                )
+                known = ", ".join(sorted(columns.names))
+                raise expected(f"a column at this stage: {known}", f"{here}.{path}")
         if isinstance(stage, GroupStage):
             _check_group(stage.group, columns, f"{here}.group")
         if isinstance(stage, ProjectStage):
@@ -88,8 +88,6 @@ def _after(stage: AnyStage, columns: Columns) -> Columns:
             return _after_project(stage.project, columns)
         case CountStage():
             return Columns(frozenset({stage.count.name}), frozenset(), ())
-        case UnwindStage():
-            return Columns(columns.names, columns.times, columns.keys)
         case _:
             return columns
 
@@ -111,9 +109,8 @@ def _after_project(project: Project, columns: Columns) -> Columns:
     named = {field.name for field in project.fields}
     times = {field.name for field in project.fields if field.key in columns.times and field.operator is None}
     times |= {key for key in kept if key in columns.times and key not in named}
-    return Columns(
-        frozenset({*kept, *named}), frozenset(times), tuple(key for key in kept if key not in named)
-    )
+    unchanged = tuple(key for key in kept if key not in named)
+    return Columns(frozenset({*kept, *named}), frozenset(times), unchanged)
 
 
 def _keys_in_group(group: Group) -> list[Named]:
@@ -140,11 +137,8 @@ def _check_group(group: Group, columns: Columns, here: str) -> None:
             path = f"{here}.fields[{i}].conditions[{j}].value"
             if condition.value is None and condition.operator not in ("eq", "not"):
                 raise expected("a value, as null is neither less nor greater", path)
-            if (
-                condition.key in columns.times
-                and isinstance(condition.value, str)
-                and not parse_time(condition.value)
-            ):
+            value, is_time = condition.value, condition.key in columns.times
+            if is_time and isinstance(value, str) and parse_time(value) is None:
                 raise expected("an ISO 8601 time", path)
 
 

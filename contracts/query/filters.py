@@ -1,4 +1,4 @@
-"""The conditions of ``filter`` and ``filter_or``: one model for each shape of value, told apart by ``operator``."""
+"""The conditions of ``filter`` and ``filter_or``: one model for each shape of value, told by ``operator``."""
 
 from typing import Annotated, ClassVar, Literal, Self
 
@@ -37,10 +37,8 @@ class _OfScalars(_Condition):
     @model_validator(mode="after")
     def _times_are_times(self) -> Self:
         given = getattr(self, "value", None)
-        values = given if isinstance(given, list) else [given]
-        if self.key in TIMES and any(
-            isinstance(value, str) and parse_time(value) is None for value in values
-        ):
+        texts = [item for item in (given if isinstance(given, list) else [given]) if isinstance(item, str)]
+        if self.key in TIMES and any(parse_time(text) is None for text in texts):
             raise expected(f"an ISO 8601 time, as {self.key} is one", "value")
         return self
 

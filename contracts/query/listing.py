@@ -19,11 +19,12 @@ MINIMAL = ("plugin_id", "name", "state", "image", "service_type", "registry_type
 class Query(Part):
     """Which plugins to list, in which order, and how much of them.
 
-    The rows are those that meet every condition of ``filter``, one of ``filter_or`` (where there are any) and the ``keyword``:
-    one of its words occurs in ``plugin_id``, ``name``, ``provider`` or ``labels``. ``k``, ``v`` and ``o`` are accepted for ``key``,
-    ``value`` and ``operator``. ``only`` answers exactly the named fields and ``plugin_id``, and goes before ``minimal``.
-    ``no_count`` leaves ``total_count`` out, ``count_only`` answers nothing else. The default order is ``name``; every
-    order ends with ``plugin_id``, then the order of the repositories.
+    The rows are those that meet every condition of ``filter``, one of ``filter_or`` (where there are any) and
+    the ``keyword``: one of its words occurs in ``plugin_id``, ``name``, ``provider`` or ``labels``. ``k``, ``v``
+    and ``o`` are accepted for ``key``, ``value`` and ``operator``. ``only`` answers exactly the named fields and
+    ``plugin_id``, and goes before ``minimal``. ``no_count`` leaves ``total_count`` out, ``count_only`` answers
+    nothing else. The default order is ``name``; every order ends with ``plugin_id``, then the order of the
+    repositories.
     """
 
     filter: Conditions = []
@@ -39,8 +40,9 @@ class Query(Part):
     @field_validator("sort", mode="before")
     @classmethod
     def _no_sort(cls, sort: Any) -> Any:
-        """``{}``, as SpaceONE's clients send it, is no sort."""
-        return [] if sort == {} else sort
+        """``{}`` and an empty ``key``, as SpaceONE's clients send them, are no sort."""
+        is_empty = isinstance(sort, dict) and not any(sort.values())
+        return [] if is_empty and set(sort) <= {"key", "keys", "desc"} else sort
 
     @property
     def order(self) -> list[SortKey]:

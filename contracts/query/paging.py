@@ -14,7 +14,7 @@ _INT64 = Field(ge=-(2**63), le=2**63 - 1)
 
 
 class Page(Part):
-    """Rows ``start`` (from 1; less counts as 1) to ``start + limit - 1``; a ``limit`` of 0 or less means all rows."""
+    """``limit`` rows from row ``start`` on, counted from 1 (less counts as 1); 0 or less means all rows."""
 
     start: Annotated[int, _INT64] = 1
     limit: Annotated[int, _INT64] = 0
@@ -54,12 +54,9 @@ class ColumnSortKeys(Part):
 def _form(data: Any) -> str:
     if isinstance(data, list):
         return "<list>"
-    keys = data.get("keys") if isinstance(data, dict) else getattr(data, "keys", None)
-    return "<one>" if keys is None and not _is_empty(data) else "<keys>"
-
-
-def _is_empty(data: Any) -> bool:
-    return isinstance(data, dict) and all(item in (None, "") for item in data.values())
+    if isinstance(data, dict):
+        return "<one>" if data.get("keys") is None else "<keys>"
+    return "<keys>" if isinstance(data, SortKeys | ColumnSortKeys) else "<one>"
 
 
 Sort = Annotated[

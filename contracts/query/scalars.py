@@ -33,7 +33,10 @@ _INT64 = range(-(2**63), 2**63)
 
 
 def parse_time(text: str) -> datetime | None:
-    """An ISO 8601 date or time as UTC, cut to milliseconds, as times are stored; no zone means UTC. None when it is none."""
+    """An ISO 8601 date or time as UTC, cut to milliseconds as times are stored; no zone means UTC.
+
+    None for any other text.
+    """
     try:
         time = datetime.fromisoformat(text)
         time = time.replace(tzinfo=UTC) if time.tzinfo is None else time.astimezone(UTC)
@@ -43,7 +46,7 @@ def parse_time(text: str) -> datetime | None:
 
 
 def resolve_timediff(text: str, now: datetime) -> datetime:
-    """The time that ``now/d - 3d`` and its like mean at ``now`` (UTC). Raises ValueError for anything else."""
+    """The time that ``now/d - 3d`` and its like mean at ``now``. Raises ValueError for any other text."""
     found = _TIMEDIFF.fullmatch(text)
     if found is None:
         raise ValueError("no time difference")

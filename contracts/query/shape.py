@@ -1,4 +1,4 @@
-"""The base of every part of a query: immutable, strict, unknown fields refused; SpaceONE's short names accepted."""
+"""The base of every part of a query: immutable, strict, without unknown fields, under long or short names."""
 
 from collections.abc import Callable
 from typing import Any, ClassVar
@@ -12,7 +12,7 @@ SHORT = {"key": "k", "value": "v", "operator": "o", "name": "n", "fields": "f"}
 
 
 def lengthened(*names: str) -> Callable[[Any], Any]:
-    """A validator that replaces the short names of these fields; what is no object is left to the next validator."""
+    """A validator that replaces the short names of these fields; what is no object passes."""
 
     def lengthen(data: Any) -> Any:
         if not isinstance(data, dict) or not any(SHORT[name] in data for name in names):

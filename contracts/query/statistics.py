@@ -1,8 +1,8 @@
 """The query of stat."""
 
-from typing import Annotated, Self
+from typing import Annotated, Any, Self
 
-from pydantic import Field, model_validator
+from pydantic import Field, field_validator, model_validator
 
 from contracts.query.columns import check_columns
 from contracts.query.faults import expected
@@ -19,8 +19,9 @@ MAX_STAGES = 20
 class StatisticsQuery(Part):
     """Statistics over the plugins that meet the conditions: exactly one of ``aggregate`` and ``distinct``.
 
-    ``distinct`` answers the sorted values of a field, lists flattened. The stages of ``aggregate`` work in order, on rows whose
-    columns are first the fields of a plugin and then what the stage before made. ``total_count`` is answered when ``page`` has a limit.
+    ``distinct`` answers the sorted values of a field, lists flattened. The stages of ``aggregate`` work in
+    order, on rows whose columns are first the fields of a plugin and then what the stage before made.
+    ``total_count`` is answered when ``page`` has a limit.
     """
 
     filter: Conditions = []
@@ -29,6 +30,12 @@ class StatisticsQuery(Part):
     aggregate: Annotated[list[Stage], Field(max_length=MAX_STAGES)] = []
     distinct: Key | None = None
     page: Page = Page()
+
+    @field_validator("distinct", mode="before")
+    @classmethod
+    def _no_distinct(cls, distinct: Any) -> Any:
+        """An empty string counts as not given."""
+        return None if distinct == "" else distinct
 
     @model_validator(mode="after")
     def _one_kind(self) -> Self:
