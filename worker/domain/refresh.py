@@ -4,7 +4,7 @@ import re
 from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
-from typing import Literal
+from typing import Literal, Self
 
 from contracts.results import SyncState
 from worker.domain.due import CONFIRM_S, DENIED_FIRST_S, Intervals, backoff, jittered, share
@@ -61,6 +61,11 @@ class Decision:
     change: Change | None
     reason: Reason
     again: bool = False
+
+    def without_published(self, last: int) -> Self:
+        """The decision, but events up to revision ``last``, which are on the stream, leave the outbox."""
+        outbox = tuple(event for event in self.image.outbox if event.revision > last)
+        return replace(self, image=replace(self.image, outbox=outbox))
 
 
 def decide(image: Image, outcome: Listing | FetchFailed, now: datetime, policy: Policy) -> Decision:

@@ -28,6 +28,7 @@ Refusal = Literal["cooldown", "circuit_open", "busy", "pace"]
 Admission = Literal["granted", "probe", "cooldown", "circuit_open", "busy"]
 
 _MICRO = 1_000_000
+_ANY = Limit(1.0, 1)
 
 
 class BudgetUnavailable(Unavailable):
@@ -97,6 +98,10 @@ class Budget:
         return Slot(
             lambda operation, argument: self._run(group, limit, operation, token, argument), self._max_wait_s
         )
+
+    def release(self, group: str, token: str) -> None:
+        """Give the slot that ``token`` holds back."""
+        self._run(group, _ANY, "release", token, None)
 
     def status(self, group: str, registry_type: str) -> Status:
         """How a group stands, for people."""
@@ -175,10 +180,6 @@ class Slot:
             self._run("throttled", failure.retry_after)
         else:
             self._run("unreachable" if failure.unreachable else "answered", None)
-
-    def release(self) -> None:
-        """Give the slot back."""
-        self._run("release", None)
 
 
 @contextmanager

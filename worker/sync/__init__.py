@@ -1,0 +1,1 @@
+"""Keeping the version lists of images fresh: dispatch what is due, refresh it, look at it."""
