@@ -49,7 +49,12 @@ class ContractError(Exception):
 
     def as_dict(self) -> dict[str, Any]:
         """The form of an error inside a batch result: ``type``, ``message``, ``code``, ``details``."""
-        return {"type": type(self).__name__, "message": self.message, "code": self.code, "details": self.details}
+        return {
+            "type": type(self).__name__,
+            "message": self.message,
+            "code": self.code,
+            "details": self.details,
+        }
 
 
 class Refused(ContractError):

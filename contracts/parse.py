@@ -30,7 +30,7 @@ def parse(model: type[M], arguments: Any) -> M:
         if fault.path.startswith("query"):
             raise InvalidQuery(str(fault), details={"path": fault.path, "expected": fault.reason}) from None
         raise InvalidParameter(str(fault), details={"path": fault.path}) from None
-    clearable = getattr(model, "clearable", frozenset())
+    clearable: frozenset[str] = getattr(model, "clearable", frozenset())
     given = {k: v for k, v in arguments.items() if v is not None and (v != "" or k in clearable)}
     if "query" in given and (parse_language := _QUERY_PARSERS.get(model.__name__)):
         given["query"] = parse_language(given["query"])
@@ -76,5 +76,9 @@ def _field_path(location: Sequence[int | str]) -> str:
 
 
 def _is_field(part: str) -> bool:
-    return not any(mark in part for mark in "[](), ") and part not in {"constrained-str", "str", "int", "literal"}
-
+    return not any(mark in part for mark in "[](), ") and part not in {
+        "constrained-str",
+        "str",
+        "int",
+        "literal",
+    }

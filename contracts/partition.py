@@ -22,7 +22,9 @@ def queue_name(index: int, partitions: int) -> str:
 
 def command_queues(partitions: int) -> list[str]:
     """Every queue that commands may be on, the bare one first."""
-    return [COMMANDS] if partitions == 1 else [COMMANDS, *(queue_name(i, partitions) for i in range(partitions))]
+    return (
+        [COMMANDS] if partitions == 1 else [COMMANDS, *(queue_name(i, partitions) for i in range(partitions))]
+    )
 
 
 def address(operation: str, params: Any) -> tuple[str, str]:

@@ -99,7 +99,9 @@ def secret_key(value: Any, path: str) -> str | None:
 
 def _no_secret(value: dict[str, Any]) -> dict[str, Any]:
     if found := secret_key(value, "registry_config"):
-        raise PydanticCustomError("secret", "{key} looks like a secret: name a credential instead", {"key": found})
+        raise PydanticCustomError(
+            "secret", "{key} looks like a secret: name a credential instead", {"key": found}
+        )
     return value
 
 

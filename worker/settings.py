@@ -22,7 +22,9 @@ class Settings(BaseSettings):
     names another Redis for that use. Sizes are in bytes, times in seconds.
     """
 
-    model_config = SettingsConfigDict(env_prefix="PLUGINS_", env_ignore_empty=True, frozen=True, extra="ignore")
+    model_config = SettingsConfigDict(
+        env_prefix="PLUGINS_", env_ignore_empty=True, frozen=True, extra="ignore"
+    )
 
     redis_url: str = "redis://localhost:6379/0"
     broker_url: str | None = None
@@ -71,7 +73,11 @@ class Settings(BaseSettings):
         if not isinstance(value, str):
             return value
         try:
-            loaded = json.loads(value) if value.lstrip().startswith("[") else yaml.safe_load(Path(value).read_text())
+            loaded = (
+                json.loads(value)
+                if value.lstrip().startswith("[")
+                else yaml.safe_load(Path(value).read_text())
+            )
         except (OSError, ValueError, yaml.YAMLError) as fault:
             raise ValueError(f"must be a JSON list or the path of a JSON or YAML file: {fault}") from None
         if not isinstance(loaded, list) or not all(isinstance(item, dict) for item in loaded):

@@ -1,5 +1,6 @@
 """What a decision has to know of the message that brought the command."""
 
+import time
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Protocol, Self
@@ -22,8 +23,11 @@ class Lease(Protocol):
     def raise_epoch(self, at_least: int) -> int | None:
         """A new epoch of at least ``at_least`` under the same lease; None when the lease is lost."""
 
-    def stopping(self) -> bool:
-        """Whether the process has been told to end."""
+    def wait(self, seconds: float) -> bool:
+        """Wait while something is away; True as soon as the process has been told to end."""
+
+    def give_up(self) -> None:
+        """Let whoever stands by have the partition, and this message with it."""
 
 
 class NoLease:
@@ -35,8 +39,12 @@ class NoLease:
     def raise_epoch(self, at_least: int) -> int | None:
         return at_least
 
-    def stopping(self) -> bool:
+    def wait(self, seconds: float) -> bool:
+        time.sleep(seconds)
         return False
+
+    def give_up(self) -> None:
+        return None
 
 
 @dataclass(frozen=True, slots=True)

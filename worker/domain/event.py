@@ -5,6 +5,7 @@ A subject is a thing with a revision of its own that events are about: a plugin,
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from hashlib import sha1
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,6 +25,20 @@ class Pending:
     def size(self) -> int:
         """Characters that the entry takes in its document, nearly."""
         return len(self.data) + 128
+
+    @property
+    def digest(self) -> str:
+        """SHA-1 of ``data``, as the publishing script makes it: an identity, not a protection."""
+        return sha1(self.data.encode(), usedforsecurity=False).hexdigest()
+
+
+@dataclass(frozen=True, slots=True)
+class Mark:
+    """How far a subject is in the store: its revision, and the digest of that revision's event where it is still in the outbox."""
+
+    name: str
+    revision: int
+    digest: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

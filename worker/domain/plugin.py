@@ -51,7 +51,9 @@ class Unchanged:
 Decision = Changed | Unchanged
 
 
-def decide(plugin: PluginInfo | None, revision: int, command: Write, now: datetime, policy: Policy) -> Decision:
+def decide(
+    plugin: PluginInfo | None, revision: int, command: Write, now: datetime, policy: Policy
+) -> Decision:
     """What ``command`` does to ``plugin``, which is None where there is none, at ``revision`` (0 before the first change).
 
     A tombstone is no plugin, but has a revision, which a new registration continues. Raises the refusal.
@@ -85,7 +87,8 @@ def _register(
     check_template(command.template)
     if plugin is not None:
         raise PluginAlreadyExists(
-            f"{command.domain_id} has a plugin {command.plugin_id} already", details={"plugin_id": command.plugin_id}
+            f"{command.domain_id} has a plugin {command.plugin_id} already",
+            details={"plugin_id": command.plugin_id},
         )
     registered = PluginInfo.model_construct(
         plugin_id=command.plugin_id,
@@ -144,7 +147,9 @@ def _(command: DeregisterPlugin, plugin: PluginInfo, revision: int, now: datetim
     return Changed("deregistered", plugin, revision + 1)
 
 
-def _set_state(change: PluginChange, state: State, plugin: PluginInfo, revision: int, now: datetime) -> Decision:
+def _set_state(
+    change: PluginChange, state: State, plugin: PluginInfo, revision: int, now: datetime
+) -> Decision:
     if plugin.state == state:
         return Unchanged(plugin)
     return _changed(change, plugin, {"state": state}, revision, now)

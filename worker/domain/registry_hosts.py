@@ -29,7 +29,7 @@ def check_registry(allowed: AllowedRegistries, registry_type: str, registry_url:
     """The ``registry_url`` to store for what a caller gave. Pure: nothing is resolved or dialled.
 
     Raises ``RequiredParameter`` (no URL, and the type is not DOCKER_HUB), ``InvalidParameter`` (unknown type,
-    or a host that the type cannot have) and ``RegistryNotAllowed`` (a named host that is not among ``allowed``).
+    or a host that the type cannot have), ``RegistryNotAllowed`` (a named host that is not among ``allowed``).
     """
     if registry_type not in REGISTRY_TYPES:
         raise InvalidParameter("registry_type is none of the known types", details={"path": "registry_type"})

@@ -32,7 +32,8 @@ def _fault(text: str) -> tuple[str, str] | None:
     if not isinstance(schema, dict | bool):
         return "", "is neither an object nor a boolean"
     try:
-        validator_for(schema, default=Draft7Validator).check_schema(schema)
+        validator: Any = validator_for(schema, default=Draft7Validator)
+        validator.check_schema(schema)
     except SchemaError as fault:
         path = path_of(list(fault.absolute_path))
         dot = "." if path and not path.startswith("[") else ""

@@ -1,0 +1,201 @@
+"""A subscriber of ``plugin.events``: at least once to a handler, in the order of each subject's revisions.
+
+It reads with a consumer group, takes over what another consumer of the group left behind, drops what the group has handled already, and tells of
+gaps. The position and the last revisions are kept in Redis beside the group, so a restarted subscriber goes on where it was.
+"""
+
+import json
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import redis
+
+from contracts.events import STREAM
+
+Start = Literal["beginning", "now"]
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """One event as it was on the stream: ``entry`` is the stream's id, ``attributes`` the CloudEvents attributes, ``data`` the parsed JSON."""
+
+    entry: str
+    attributes: dict[str, str]
+    data: dict[str, Any]
+
+    @property
+    def type(self) -> str:
+        return self.attributes["type"]
+
+    @property
+    def subject(self) -> str:
+        return self.attributes["subject"]
+
+    @property
+    def revision(self) -> int:
+        return int(self.attributes["sequence"])
+
+    @property
+    def gap(self) -> bool:
+        """Whether events before this one are gone, and the publisher says so."""
+        return self.attributes.get("gap") == "true"
+
+
+@dataclass(frozen=True, slots=True)
+class Gap:
+    """A jump in a subject's revisions: the events between ``last`` and ``next`` were not seen. Ask ``plugin.get`` for the state in between."""
+
+    type: str
+    subject: str
+    last: int
+    next: int
+
+
+class UnreadableEvent(ValueError):
+    """Raised for a stream entry that is no event of this contract."""
+
+
+Handler = Callable[[Event], None]
+
+
+class Subscriber:
+    """Delivers events to ``handler``.
+
+    ``group`` names who subscribes: each group gets every event. ``consumer`` names this process in it; where order matters a group has one
+    active consumer. ``start`` counts only for a new group. ``idle_s`` is how long another consumer's unacknowledged events are left to it. ``on_gap``
+    is told of every jump, before the handler sees the event behind it. ``on_unreadable`` gets entries that are no events (default: raise).
+
+    A handler that raises leaves its event unacknowledged; it is delivered again on the next ``poll``, before anything newer.
+    """
+
+    def __init__(
+        self,
+        client: Any,
+        group: str,
+        consumer: str,
+        handler: Handler,
+        *,
+        start: Start = "beginning",
+        stream: str = STREAM,
+        idle_s: float = 30.0,
+        count: int = 100,
+        on_gap: Callable[[Gap], None] | None = None,
+        on_unreadable: Callable[[str, dict[bytes, bytes]], None] | None = None,
+    ) -> None:
+        self._redis = client
+        self._group = group
+        self._consumer = consumer
+        self._handler = handler
+        self._start = "0" if start == "beginning" else "$"
+        self._stream = stream
+        self._idle_ms = int(idle_s * 1000)
+        self._count = count
+        self._on_gap = on_gap
+        self._on_unreadable = on_unreadable
+        self._seen = f"{stream}:seen:{group}"
+        self._claimed_at = float("-inf")
+
+    def join(self) -> None:
+        """Create the group if there is none yet."""
+        try:
+            self._redis.xgroup_create(self._stream, self._group, id=self._start, mkstream=True)
+        except redis.ResponseError as fault:
+            if not str(fault).startswith("BUSYGROUP"):
+                raise
+
+    def run(self, stop: Callable[[], bool] = lambda: False, block_s: float = 1.0) -> None:
+        """Deliver until ``stop`` says so, asked about every ``block_s``. A Redis that is away is waited for."""
+        while not stop():
+            try:
+                self.poll(block_s)
+            except (redis.ConnectionError, redis.TimeoutError):
+                time.sleep(min(block_s, 1.0))
+
+    def poll(self, block_s: float = 0.0) -> int:
+        """Deliver what there is; returns how many events the handler has seen. Waits up to ``block_s`` for a first one."""
+        try:
+            handled = self._drain(self._own()) + self._drain(self._abandoned())
+            return handled + self._drain(self._new(0 if handled else block_s))
+        except redis.ResponseError as fault:
+            if not str(fault).startswith("NOGROUP"):
+                raise
+            # The group is new, or its Redis lost it: what was handled is remembered beside it, if that is still there.
+            self.join()
+            return 0
+
+    def _own(self) -> list[Any]:
+        """What this consumer was given before and did not acknowledge."""
+        return self._read("0", None)
+
+    def _new(self, block_s: float) -> list[Any]:
+        return self._read(">", int(block_s * 1000) or None)
+
+    def _read(self, start: str, block_ms: int | None) -> list[Any]:
+        found = self._redis.xreadgroup(
+            self._group, self._consumer, {self._stream: start}, count=self._count, block=block_ms
+        )
+        if not found:
+            return []
+        rows = found[0][1] if isinstance(found, list) else next(iter(found.values()))
+        return rows[0] if rows and isinstance(rows[0], list) else rows  # RESP3 wraps the rows once more
+
+    def _abandoned(self) -> list[Any]:
+        """What other consumers left behind; looked for at most four times in ``idle_s``."""
+        if time.monotonic() - self._claimed_at < self._idle_ms / 4000:
+            return []
+        self._claimed_at = time.monotonic()
+        reply = self._redis.xautoclaim(
+            self._stream,
+            self._group,
+            self._consumer,
+            min_idle_time=self._idle_ms,
+            start_id="0-0",
+            count=self._count,
+        )
+        return [row for row in reply[1] if row and row[1]]
+
+    def _drain(self, rows: list[Any]) -> int:
+        handled = 0
+        for entry, fields in rows:
+            if fields is None or self._deliver(_text(entry), fields):
+                handled += 1
+            self._redis.xack(self._stream, self._group, entry)
+        return handled
+
+    def _deliver(self, entry: str, fields: dict[bytes, bytes]) -> bool:
+        """Hand one event to the handler; False where the group has handled it before."""
+        try:
+            event = read_event(entry, fields)
+        except UnreadableEvent:
+            if self._on_unreadable is None:
+                raise
+            self._on_unreadable(entry, fields)
+            return False
+        key = f"{event.type}|{event.subject}"
+        last = int(self._redis.hget(self._seen, key) or 0)
+        if event.revision <= last:
+            return False
+        if self._on_gap and last and event.revision != last + 1:
+            self._on_gap(Gap(event.type, event.subject, last, event.revision))
+        self._handler(event)
+        self._redis.hset(self._seen, key, event.revision)
+        return True
+
+
+def read_event(entry: str, fields: dict[bytes, bytes] | dict[str, str]) -> Event:
+    """The event in a stream entry. Raises ``UnreadableEvent``."""
+    text = {_text(name): _text(value) for name, value in fields.items()}
+    try:
+        data = json.loads(text.pop("data"))
+        event = Event(entry, text, data)
+        if event.revision < 1 or not event.type or not event.subject:
+            raise ValueError("no revision, type or subject")
+    except (KeyError, ValueError) as fault:
+        raise UnreadableEvent(f"{entry}: {fault}") from None
+    return event
+
+
+def _text(value: bytes | str) -> str:
+    return value.decode() if isinstance(value, bytes) else value

@@ -1,0 +1,166 @@
+"""Publish: a subject's pending events onto the stream, in the order of its revisions, each once."""
+
+from collections import OrderedDict
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from importlib.resources import files
+from typing import Any, Literal
+
+import redis
+
+from contracts.errors import Unavailable
+from contracts.events import STREAM, data_schema, event_id, sequence
+from worker.domain.event import Pending, Subject
+
+LAST_REVISIONS = f"{STREAM}:revisions"
+"""The Redis hash of the last revision on the stream, by ``{type}|{subject}``."""
+
+_REMEMBERED = 100_000
+_REFUSALS = frozenset({"LOADING", "OOM", "MISCONF", "MASTERDOWN", "NOREPLICAS", "READONLY"})
+
+Outcome = Literal["ok", "lost", "ahead"]
+
+
+class EventsUnavailable(Unavailable):
+    """Raised when the Redis of the events does not answer. It is never answered to a caller: a write waits."""
+
+    code = "STORE_UNAVAILABLE"
+
+
+@dataclass(frozen=True, slots=True)
+class Published:
+    """How publishing a subject went: ``last`` is its last revision on the stream.
+
+    ``lost``: the stream lacks events before the first pending one. ``ahead``: the stream has what the store has not.
+    """
+
+    outcome: Outcome
+    last: int
+
+
+class Publisher:
+    """Writes events to the stream; threads may share one.
+
+    ``client`` is a redis-py client, ``source`` the CloudEvents source, ``maxlen`` what the stream is trimmed to, approximately.
+    """
+
+    def __init__(self, client: Any, source: str, maxlen: int) -> None:
+        self._redis = client
+        self._source = source
+        self._maxlen = maxlen
+        self._script = client.register_script(files("worker.events").joinpath("publish.lua").read_text())
+        self._last: OrderedDict[str, int] = OrderedDict()
+
+    def publish(self, subject: Subject) -> Published:
+        """Publish what is pending of ``subject``; where Redis has lost events, its present state in their place.
+
+        Raises ``EventsUnavailable`` when Redis does not answer; then all of it may be tried again.
+        """
+        return self.publish_many([subject])[0]
+
+    def publish_many(self, subjects: Sequence[Subject]) -> list[Published]:
+        """``publish`` for several subjects, in one round trip when nothing was lost."""
+        results = self._run([(s, s.pending) for s in subjects])
+        for index, (subject, result) in enumerate(zip(subjects, results, strict=True)):
+            behind = result.outcome == "ok" and result.last < subject.revision
+            if result.outcome == "lost" or behind:
+                results[index] = self._run([(subject, (subject.present(),))])[0]
+        return results
+
+    def last_known(self, subject: str) -> int:
+        """The last revision that this process knows to be on the stream, 0 if it knows none."""
+        return self._last.get(subject, 0)
+
+    def marks(self, event_type: str, subjects: Sequence[str]) -> list[tuple[int, str]]:
+        """The last revision on the stream and the SHA-1 of its data, by subject; ``(0, "")`` where Redis knows none."""
+        if not subjects:
+            return []
+        with redis_away():
+            found = self._redis.hmget(LAST_REVISIONS, [_field(event_type, name) for name in subjects])
+        return [_mark(value.decode()) if value else (0, "") for value in found]
+
+    def run_id(self) -> str:
+        """Redis's own name for its present run; another one means that it may have lost writes."""
+        with redis_away():
+            return str(self._redis.info("server")["run_id"])
+
+    def _run(self, work: Sequence[tuple[Subject, Sequence[Pending]]]) -> list[Published]:
+        with redis_away():
+            if len(work) == 1:
+                replies = [self._script(keys=[STREAM, LAST_REVISIONS], args=self._arguments(*work[0]))]
+            else:
+                pipeline = self._redis.pipeline(transaction=False)
+                for subject, pending in work:
+                    self._script(
+                        keys=[STREAM, LAST_REVISIONS], args=self._arguments(subject, pending), client=pipeline
+                    )
+                replies = pipeline.execute()
+        results = [Published(outcome.decode(), int(last)) for outcome, last in replies]
+        for (subject, _), result in zip(work, results, strict=True):
+            self._remember(subject.name, result)
+        return results
+
+    def _remember(self, name: str, result: Published) -> None:
+        if result.outcome == "ahead":
+            self._last.pop(name, None)
+            return
+        self._last[name] = result.last
+        self._last.move_to_end(name)
+        while len(self._last) > _REMEMBERED:
+            self._last.popitem(last=False)
+
+    def _arguments(self, subject: Subject, pending: Sequence[Pending]) -> list[str | int]:
+        arguments: list[str | int] = [_field(subject.type, subject.name), self._maxlen, subject.revision]
+        for event in pending:
+            fields = self._fields(subject, event)
+            arguments += [event.revision, "1" if event.gap else "0", len(fields), *fields]
+        return arguments
+
+    def _fields(self, subject: Subject, event: Pending) -> list[str]:
+        """The CloudEvents attributes and the data, names and values in turn; the script expects ``data`` last."""
+        fields = {
+            "specversion": "1.0",
+            "type": subject.type,
+            "source": self._source,
+            "subject": subject.name,
+            "id": event_id(subject.name, event.revision),
+            "time": event.time,
+            "sequence": sequence(event.revision),
+            "partitionkey": subject.name,
+            "datacontenttype": "application/json",
+            "dataschema": data_schema(subject.type),
+        }
+        if event.traceparent:
+            fields["traceparent"] = event.traceparent
+        if event.gap:
+            fields["gap"] = "true"
+        fields["data"] = event.data
+        return [part for pair in fields.items() for part in pair]
+
+
+def _field(event_type: str, name: str) -> str:
+    return f"{event_type.rsplit('.', 1)[-1]}|{name}"
+
+
+def _mark(value: str) -> tuple[int, str]:
+    revision, _, digest = value.partition(":")
+    return int(revision), digest
+
+
+def _is_away(fault: redis.RedisError) -> bool:
+    if isinstance(fault, redis.ConnectionError | redis.TimeoutError):
+        return True
+    # A Redis that is loading, out of memory, or cannot persist refuses writes for as long as that lasts.
+    return isinstance(fault, redis.ResponseError) and str(fault).split(" ", 1)[0] in _REFUSALS
+
+
+@contextmanager
+def redis_away() -> Iterator[None]:
+    """Raise ``EventsUnavailable`` in place of redis-py's errors that mean that Redis is away; let any other through."""
+    try:
+        yield
+    except redis.RedisError as fault:
+        if _is_away(fault):
+            raise EventsUnavailable("the Redis of the events does not answer") from fault
+        raise

@@ -1,0 +1,42 @@
+"""The stream of refused writes: told, as well as it goes, and never waited for."""
+
+import logging
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from typing import Any
+
+import redis
+
+from contracts.errors import Refused
+from contracts.events import REJECTIONS
+from contracts.partition import address
+from contracts.values import format_time
+
+_log = logging.getLogger(__name__)
+
+_MAXLEN = 100_000
+_SHOWN = 255
+
+
+class Rejections:
+    """Adds to ``plugin.rejections``; the entry has no parameters but the plugin that was meant."""
+
+    def __init__(self, client: Any) -> None:
+        self._redis = client
+
+    def tell(self, command_id: str, operation: str, params: Mapping[str, Any], refusal: Refused) -> None:
+        """Add a refusal. A Redis that is away costs the entry, not the command."""
+        domain_id, plugin_id = address(operation, dict(params))
+        entry = {
+            "id": command_id,
+            "operation": operation,
+            "domain_id": domain_id[:_SHOWN],
+            "plugin_id": plugin_id[:_SHOWN],
+            "code": refusal.code,
+            "time": format_time(datetime.now(UTC)),
+        }
+        printable = {name: value.encode("utf-8", "replace") for name, value in entry.items()}
+        try:
+            self._redis.xadd(REJECTIONS, printable, maxlen=_MAXLEN, approximate=True)
+        except redis.RedisError as fault:
+            _log.warning("a rejection of %s was not told: %s", operation, fault)

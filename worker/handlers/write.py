@@ -1,0 +1,134 @@
+"""One write: read, decide, write once under guard, publish."""
+
+from collections.abc import Callable
+from datetime import UTC, datetime
+
+from contracts.commands import Write
+from contracts.errors import (
+    ContractError,
+    DeadlineExceeded,
+    PluginNotFound,
+    Refused,
+    RepositoryNotLocal,
+    Unavailable,
+)
+from contracts.plugin import PluginInfo
+from worker.domain.delivery import Delivery
+from worker.domain.plugin import Decision, Unchanged, decide
+from worker.domain.policy import Policy
+from worker.domain.record import Record, key_of
+from worker.events.publish import Publisher
+from worker.store.plugins import Plugins, Step
+
+Registered = Callable[[list[PluginInfo]], None]
+"""Told of plugins that have just been registered, after their events are out."""
+
+
+def utc_now() -> datetime:
+    """Now, in UTC, to the millisecond that the store keeps."""
+    now = datetime.now(UTC)
+    return now.replace(microsecond=now.microsecond // 1000 * 1000)
+
+
+class OutboxFull(Unavailable):
+    """Raised when a plugin has more unpublished events than its document may hold; the command waits."""
+
+    code = "STORE_UNAVAILABLE"
+
+
+class Writer:
+    """Applies writes to plugins.
+
+    Raises a refusal (final), ``StoreUnavailable`` or ``EventsUnavailable`` (call again with the same delivery: every step may be repeated), or
+    ``Fenced`` (a newer owner has the partition: neither acknowledge nor answer).
+    """
+
+    def __init__(
+        self,
+        plugins: Plugins,
+        publisher: Publisher,
+        policy: Policy,
+        registered: Registered = lambda plugins: None,
+        clock: Callable[[], datetime] = utc_now,
+    ) -> None:
+        self.plugins = plugins
+        self.publisher = publisher
+        self._policy = policy
+        self._registered = registered
+        self.clock = clock
+
+    def apply(self, command: Write, delivery: Delivery) -> PluginInfo:
+        """Apply one command, at most once, and answer with the plugin as it is afterwards."""
+        key = key_of(command.domain_id, command.plugin_id)
+        while True:
+            record = self.plugins.read(key)
+            if record.fence > delivery.epoch:
+                delivery = delivery.refenced(record.fence)
+            if delivery.command_id in record.applied and record.shown:
+                self.announce(record)
+                return record.shown
+            try:
+                decision = self.decide(record, command, delivery)
+            except Refused as refusal:
+                if self.owns(record, delivery):
+                    raise self.explain(refusal, command) from None
+                continue
+            if isinstance(decision, Unchanged):
+                if self.owns(record, delivery):
+                    return decision.plugin
+                continue
+            now = self.clock()
+            before = self.trimmed(record)
+            after = before.apply(decision, delivery.command_id, now, delivery.traceparent)
+            if self.plugins.write(Step(before, after, delivery.epoch), now):
+                self.announce(after)
+                if decision.change == "registered":
+                    self._registered([decision.plugin])
+                return decision.plugin
+
+    def decide(self, record: Record, command: Write, delivery: Delivery) -> Decision:
+        """The pure decision, behind the command's deadline."""
+        now = self.clock()
+        if delivery.expires and now >= delivery.expires:
+            raise DeadlineExceeded("the command's deadline has passed; it was not applied")
+        return decide(record.plugin, record.revision, command, now, self._policy)
+
+    def trimmed(self, record: Record) -> Record:
+        """The record without the events that are known to be on the stream; publishes first if the outbox is full."""
+        record = record.published(self.publisher.last_known(record.key))
+        if record.has_room(1):
+            return record
+        published = self.publisher.publish(record.subject(self.clock()))
+        # Ahead of the store, the stream takes nothing until an operator reconciles; until then the
+        # events wait here, and what no longer fits makes the command wait: nothing is sliced off.
+        if published.outcome == "ahead":
+            raise OutboxFull(f"the outbox of {record.key} is full and the stream is ahead of the store")
+        return record.published(published.last)
+
+    def announce(self, record: Record) -> None:
+        """Publish what is pending; a subject with nothing pending costs nothing."""
+        if record.outbox and record.outbox[-1].revision > self.publisher.last_known(record.key):
+            self.publisher.publish(record.subject(self.clock()))
+
+    def explain(self, refusal: ContractError, command: Write) -> ContractError:
+        """The refusal to answer: a plugin that only a managed repository has was found, but is not ours to change."""
+        if isinstance(refusal, PluginNotFound) and self.plugins.is_managed(command.plugin_id):
+            return RepositoryNotLocal(
+                f"{command.plugin_id} is a managed plugin, which cannot be changed here",
+                details={"plugin_id": command.plugin_id},
+            )
+        return refusal
+
+    def registered(self, plugins: list[PluginInfo]) -> None:
+        """Have the versions of newly registered plugins fetched."""
+        self._registered(plugins)
+
+    def owns(self, record: Record, delivery: Delivery) -> bool:
+        """Whether a decision to write nothing is final; if not, it was made safe now and has to be made again.
+
+        An earlier owner of a redelivered command may be about to write it: the fence is raised before anyone is told that it had no effect.
+        """
+        if not delivery.redelivered or record.fence >= delivery.epoch:
+            return True
+        self.plugins.raise_fence(record.key, delivery.epoch)
+        return False
