@@ -6,6 +6,7 @@ them, even when that one is killed.
 
 from worker.embedded.binaries import Binary, find_mongod, find_redis, mongod_binaries, redis_binaries
 from worker.embedded.errors import EmbeddedError, ServerFailed, ServerNotFound
+from worker.embedded.given import check_mongodb, check_redis, without_password
 from worker.embedded.mongo import MongoReplicaSet, MongoServer
 from worker.embedded.ports import free_port, port_is_free
 from worker.embedded.process import ChildProcess, wait_until
@@ -20,6 +21,8 @@ __all__ = [
     "RedisServer",
     "ServerFailed",
     "ServerNotFound",
+    "check_mongodb",
+    "check_redis",
     "find_mongod",
     "find_redis",
     "free_port",
@@ -27,4 +30,5 @@ __all__ = [
     "port_is_free",
     "redis_binaries",
     "wait_until",
+    "without_password",
 ]

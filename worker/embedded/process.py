@@ -68,8 +68,8 @@ def wait_until(condition: Callable[[], T], timeout_s: float = 10.0, what: str = 
 class ChildProcess:
     """A program that can be started, stopped, killed, paused and started again, with its output in a file.
 
-    `log`: the file its output is appended to. `ready`: text that the output holds once it is ready; `start` waits
-    for it, at most `ready_timeout_s`. None: `start` does not wait.
+    `log`: the file its output is appended to. `ready`: text that the output holds once it is ready; `start`
+    waits for it, at most `ready_timeout_s`. None: `start` does not wait.
     `env` is added to this process's environment; a value of None takes a variable out.
     Usable as a context manager: started on entry, stopped on exit.
     """
@@ -144,12 +144,16 @@ class ChildProcess:
         """Wait for its end and return the exit status; subprocess.TimeoutExpired when it goes on."""
         return self._started().wait(timeout_s)
 
+    def terminate(self) -> None:
+        """SIGTERM, after SIGCONT in case it is paused; does not wait."""
+        self.signal(signal.SIGCONT)
+        self.signal(signal.SIGTERM)
+
     def stop(self, timeout_s: float = 30.0) -> int:
         """SIGTERM, wait, SIGKILL if it still runs after `timeout_s`; return the exit status."""
         process = self._started()
         if process.poll() is None:
-            process.send_signal(signal.SIGCONT)
-            process.terminate()
+            self.terminate()
             try:
                 process.wait(timeout_s)
             except subprocess.TimeoutExpired:

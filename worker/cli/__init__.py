@@ -1,0 +1,5 @@
+"""The command line `plugins`."""
+
+from worker.cli.main import main
+
+__all__ = ["main"]

@@ -1,0 +1,6 @@
+"""`python -m worker.cli` is `plugins`."""
+
+from worker.cli.main import main
+
+if __name__ == "__main__":
+    main(prog_name="plugins")

@@ -1,0 +1,50 @@
+"""The group `plugins` and the list of its commands."""
+
+from importlib import import_module
+from typing import NamedTuple
+
+import click
+
+
+class Entry(NamedTuple):
+    """One command of the group: its name, where it is, and its line in `plugins --help`."""
+
+    name: str
+    target: str  # "module:attribute" of a click command, imported when it is used
+    help: str
+
+
+# In the order that `plugins --help` shows.
+COMMANDS: list[Entry] = [
+    Entry("up", "worker.cli.up:up", "Run everything on this machine: servers, workers, beat."),
+    Entry("down", "worker.cli.down:down", "End what `plugins up` runs."),
+]
+
+
+class LazyGroup(click.Group):
+    """A group that imports a command only when it is used, so that help and errors are quick."""
+
+    def __init__(self, *args: object, entries: list[Entry], **kwargs: object) -> None:
+        super().__init__(*args, **kwargs)  # type: ignore[arg-type]
+        self.entries = {entry.name: entry for entry in entries}
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return list(self.entries)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        entry = self.entries.get(cmd_name)
+        if entry is None:
+            return None
+        module, _, attribute = entry.target.partition(":")
+        command: click.Command = getattr(import_module(module), attribute)
+        return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        with formatter.section("Commands"):
+            formatter.write_dl([(entry.name, entry.help) for entry in self.entries.values()])
+
+
+@click.group(cls=LazyGroup, entries=COMMANDS, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(package_name="plugin-repository", prog_name="plugins")
+def main() -> None:
+    """The Plugin repository: run it, send it commands, look into it."""
