@@ -1,0 +1,134 @@
+"""Celery's consumer, made patient and hard to poison."""
+
+import logging
+import random
+from collections.abc import Callable
+from concurrent.futures import Future
+from typing import Any, Final
+
+from celery.worker.consumer import Consumer as CeleryConsumer
+from celery.worker.state import maybe_shutdown
+from redis.exceptions import RedisError
+
+from worker.transport.delivery import Delivery
+from worker.transport.inbox import close_inboxes, open_inboxes
+from worker.transport.message import Message
+
+logger = logging.getLogger(__name__)
+
+RECONNECT_S: Final = (0.2, 1.0)
+
+#: Answers a message whose id can be read, but which names no task that this worker knows.
+AnswerUnknownTask = Callable[[Delivery], None]
+
+
+class Consumer(CeleryConsumer):  # type: ignore[misc]  # celery is untyped
+    """Reconnects within a second, parks what no task can take, and gives back what it holds when it ends."""
+
+    def __init__(self, *args: Any, worker_options: dict[str, Any] | None = None, **kwargs: Any) -> None:
+        # Mingle asks all other workers, and waits a second for answers, at every reconnect.
+        options = {**(worker_options or {}), "without_mingle": True, "without_gossip": True}
+        super().__init__(*args, worker_options=options, **kwargs)
+        _guard_pool(self.pool)
+
+    def ensure_connected(self, conn: Any) -> Any:
+        """Connects, however long it takes, trying again every 0.2 to 1 s."""
+
+        def tell(error: Exception, interval: float) -> None:
+            logger.error("no connection to %s: %s; again in %.1f s", conn.as_uri(), error, interval)
+
+        pause = random.uniform(*RECONNECT_S)  # noqa: S311  spreads reconnects, guards nothing
+        conn = conn.ensure_connection(
+            tell, None, interval_start=pause, interval_step=0, interval_max=pause, callback=maybe_shutdown
+        )
+        self.first_connection_attempt = False
+        return conn
+
+    def on_unknown_task(self, body: Any, message: Any, exc: Exception) -> None:
+        """Answers that there is no such task, as far as that is possible, and parks the message."""
+        if not isinstance(message, Message):
+            super().on_unknown_task(body, message, exc)
+            return
+        delivery = message.delivery
+        logger.error("parked a message of %s that names no known task", delivery.queue)
+        answer: AnswerUnknownTask | None = getattr(self.app, "answer_unknown_task", None)
+        if answer is not None:
+            try:
+                answer(delivery)
+            except Exception:
+                # The caller then meets its own timeout; the message is kept all the same.
+                logger.exception("an unknown task could not be answered")
+        delivery.park_later("unknown_task", delivery.envelope.task if delivery.envelope else "")
+
+    def on_unknown_message(self, body: Any, message: Any) -> None:
+        if not _parked(message, "unknown_message"):
+            super().on_unknown_message(body, message)
+
+    def on_invalid_task(self, body: Any, message: Any, exc: Exception) -> None:
+        if not _parked(message, "invalid_task", repr(exc)):
+            super().on_invalid_task(body, message, exc)
+
+    def on_decode_error(self, message: Any, exc: Exception) -> None:
+        if not _parked(message, "undecodable", repr(exc)):
+            super().on_decode_error(message, exc)
+
+    def cancel_task_queue(self, queue: Any) -> None:
+        """Stops consuming ``queue`` and gives its lease to whoever stands by."""
+        super().cancel_task_queue(queue)
+        for inbox in open_inboxes():
+            inbox.forget(str(getattr(queue, "name", queue)))
+
+    def stop(self) -> None:
+        """Takes no more messages, and releases the queues of which nothing is in work."""
+        super().stop()
+        for inbox in open_inboxes():
+            try:
+                inbox.drain()
+            except RedisError as error:
+                logger.warning("could not release idle queues: %r", error)
+
+    def shutdown(self) -> None:
+        """After the pool has ended: settles, gives the rest back to the head, releases the leases."""
+        super().shutdown()
+        close_inboxes()
+
+
+def _parked(message: Any, reason: str, detail: str = "") -> bool:
+    if not isinstance(message, Message):
+        return False
+    logger.error("parked a message of %s: %s %s", message.delivery.queue, reason, detail)
+    message.delivery.park_later(reason, detail)
+    return True
+
+
+def _guard_pool(pool: Any) -> None:
+    """Sees to it that a delivery is settled even when Celery's own code fails around the task.
+
+    The threads pool drops what is raised outside the task (by the result backend, say): the message would
+    then be neither acked nor returned, and its queue stand still.
+    """
+    apply = pool.on_apply
+
+    def on_apply(target: Any, args: Any = None, *rest: Any, **options: Any) -> Any:
+        result = apply(target, args, *rest, **options)
+        delivery = args[2].get("delivery") if args and len(args) > 2 and isinstance(args[2], dict) else None
+        future = getattr(result, "f", None)
+        if isinstance(delivery, Delivery) and isinstance(future, Future):
+            future.add_done_callback(lambda done: _after(done, delivery))
+        return result
+
+    pool.on_apply = on_apply
+
+
+def _after(future: "Future[Any]", delivery: Delivery) -> None:
+    if future.cancelled():
+        delivery.give_back()
+        return
+    error = future.exception()
+    if error is None:
+        return
+    logger.error("a message of %s could not be finished: %r", delivery.queue, error, exc_info=error)
+    if isinstance(error, RedisError | OSError):
+        delivery.give_back()
+    else:
+        delivery.give_back_failed()

@@ -1,0 +1,237 @@
+"""Reads one raw list element into what a task needs, or says why it cannot be read.
+
+Plain :func:`json.loads` on purpose: kombu's own loader turns objects with ``__type__`` into Python values,
+and raises on those it does not know.
+"""
+
+import base64
+import binascii
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Final, TypeGuard
+
+DEFAULT_MAX_BYTES: Final = 512 * 1024
+DEFAULT_MAX_DEPTH: Final = 32
+MAX_ID_LENGTH: Final = 128
+
+_CANVAS_HEADERS: Final = ("eta", "group", "stamps", "stamped_headers")
+_CANVAS_PARTS: Final = ("callbacks", "errbacks", "chain", "chord")
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """What a message may be. Sizes are bytes of the whole list element; depth counts from ``kwargs`` as 1.
+
+    ``max_bytes_by_task`` names tasks with a limit of their own.
+    """
+
+    max_bytes: int = DEFAULT_MAX_BYTES
+    max_bytes_by_task: Mapping[str, int] = field(default_factory=dict)
+    max_depth: int = DEFAULT_MAX_DEPTH
+
+    @property
+    def largest(self) -> int:
+        """No message above this is even taken out of Redis."""
+        return max(self.max_bytes, *self.max_bytes_by_task.values(), 0)
+
+
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """Why a message whose id can be read is answered with a refusal and not applied.
+
+    ``reason`` is a stable word, ``path`` the part at fault, ``message`` a sentence for a person.
+    """
+
+    reason: str
+    path: str
+    message: str
+
+
+@dataclass(frozen=True, slots=True)
+class Unreadable:
+    """A message that can be neither applied nor answered: it is parked whole."""
+
+    reason: str
+    detail: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Envelope:
+    """A message with a readable id. ``task`` is empty when it names none.
+
+    ``headers`` and ``embed`` are as sent, unchecked; with a ``refusal``, ``args`` and ``kwargs`` are empty.
+    """
+
+    id: str
+    task: str
+    args: list[Any]
+    kwargs: dict[str, Any]
+    embed: dict[str, Any]
+    headers: dict[str, Any]
+    reply_to: str | None
+    priority: int
+    redelivered: bool
+    refusal: Refusal | None = None
+
+    @property
+    def canvas(self) -> tuple[str, ...]:
+        """Names of the canvas parts and delays in the message: ``eta``, ``group``, ``callbacks`` ..."""
+        return tuple(name for name in _CANVAS_HEADERS if self.headers.get(name)) + tuple(
+            name for name in _CANVAS_PARTS if self.embed.get(name)
+        )
+
+
+class _Refused(Exception):
+    def __init__(self, reason: str, path: str, message: str) -> None:
+        super().__init__(message)
+        self.refusal = Refusal(reason, path, message)
+
+
+def parse(raw: bytes, limits: Limits) -> Envelope | Unreadable:
+    """Reads ``raw`` as message protocol 2 on a Redis list. Never raises for what a sender can send."""
+    try:
+        text = raw.decode("utf-8")
+    except UnicodeDecodeError as error:
+        return Unreadable("not_utf8", str(error))
+    try:
+        message = _loads(text)
+    except RecursionError:
+        return Unreadable("too_deep", "the envelope")
+    except ValueError as error:
+        return Unreadable("not_json", str(error))
+    if not isinstance(message, dict):
+        return Unreadable("not_an_object", type(message).__name__)
+    headers = message.get("headers")
+    if not isinstance(headers, dict):
+        return Unreadable("bad_headers", type(headers).__name__)
+    if not headers.get("task") and not headers.get("id"):
+        return Unreadable("no_task", "neither task nor id in the headers")
+    identity = headers.get("id")
+    if not _is_id(identity):
+        return Unreadable("bad_id", type(identity).__name__)
+    task = headers.get("task")
+    if not isinstance(task, str):
+        task = ""
+    properties = message.get("properties")
+    known: dict[str, Any] = properties if isinstance(properties, dict) else {}
+    reply_to = known.get("reply_to")
+    priority = known.get("priority")
+
+    args: list[Any] = []
+    kwargs: dict[str, Any] = {}
+    embed: dict[str, Any] = {}
+    refusal = None
+    try:
+        _check_envelope(raw, message, properties, task, limits)
+        args, kwargs, embed = _body(message, known, limits)
+    except _Refused as refused:
+        refusal = refused.refusal
+    return Envelope(
+        id=identity,
+        task=task,
+        args=args,
+        kwargs=kwargs,
+        embed=embed,
+        headers=headers,
+        reply_to=reply_to if isinstance(reply_to, str) else None,
+        priority=priority if type(priority) is int else 0,
+        redelivered=_was_redelivered(headers, known),
+        refusal=refusal,
+    )
+
+
+def _is_id(value: Any) -> TypeGuard[str]:
+    if not isinstance(value, str):
+        return False
+    return 0 < len(value) <= MAX_ID_LENGTH and value.isascii() and value.isprintable()
+
+
+def _was_redelivered(headers: dict[str, Any], properties: dict[str, Any]) -> bool:
+    # How a stock consumer marks what it restores.
+    info = properties.get("delivery_info")
+    return headers.get("redelivered") is True or (isinstance(info, dict) and info.get("redelivered") is True)
+
+
+def _check_envelope(raw: bytes, message: dict[str, Any], properties: Any, task: str, limits: Limits) -> None:
+    limit = limits.max_bytes_by_task.get(task, limits.max_bytes)
+    if len(raw) > limit:
+        raise _Refused("oversize", "", f"the message has {len(raw)} bytes, at most {limit} are allowed")
+    if not isinstance(properties, dict):
+        raise _Refused("bad_properties", "properties", "properties must be an object")
+    tag = properties.get("delivery_tag")
+    if not isinstance(tag, str) or not tag:
+        raise _Refused("bad_delivery_tag", "properties.delivery_tag", "delivery_tag must be a string")
+    if not isinstance(properties.get("delivery_info", {}), dict):
+        raise _Refused("bad_properties", "properties.delivery_info", "delivery_info must be an object")
+    content_type, charset = message.get("content-type"), message.get("content-encoding")
+    if content_type != "application/json":
+        raise _Refused("foreign_content_type", "content-type", "the content type must be application/json")
+    if not isinstance(charset, str) or charset.lower() != "utf-8":
+        raise _Refused("foreign_content_type", "content-encoding", "the content encoding must be utf-8")
+    if message["headers"].get("compression"):
+        raise _Refused("compressed", "headers.compression", "a compressed body is not accepted")
+    for name in ("headers", "properties"):
+        if _deeper_than(message[name], limits.max_depth):
+            raise _Refused("too_deep", name, f"{name} are nested deeper than {limits.max_depth}")
+
+
+def _body(
+    message: dict[str, Any], properties: dict[str, Any], limits: Limits
+) -> tuple[list[Any], dict[str, Any], dict[str, Any]]:
+    text = _body_text(message.get("body"), properties.get("body_encoding"))
+    try:
+        body = _loads(text)
+    except RecursionError:
+        raise _Refused("too_deep", "body", "the body is nested too deep") from None
+    except ValueError as error:
+        raise _Refused("bad_body", "body", f"the body is not JSON: {error}") from None
+    if not isinstance(body, list) or len(body) != 3:
+        raise _Refused("bad_body", "body", "the body must be [args, kwargs, embed]")
+    args, kwargs, embed = body
+    if not isinstance(args, list) or not isinstance(kwargs, dict) or not isinstance(embed, dict | None):
+        raise _Refused("bad_body", "body", "the body must be [array, object, object or null]")
+    # Fewer brackets than that cannot nest deeper: most messages are never walked through.
+    brackets = text.count("{") + text.count("[")
+    if brackets > limits.max_depth and _deeper_than(body, limits.max_depth + 1):
+        raise _Refused("too_deep", "kwargs", f"the parameters are nested deeper than {limits.max_depth}")
+    return args, kwargs, embed or {}
+
+
+def _body_text(body: Any, encoding: Any) -> str:
+    if not isinstance(body, str):
+        raise _Refused("bad_body", "body", "the body must be a string")
+    if encoding is None or (isinstance(encoding, str) and encoding.lower() == "utf-8"):
+        return body
+    if encoding != "base64":
+        path = "properties.body_encoding"
+        raise _Refused("bad_body_encoding", path, "the body encoding must be base64 or utf-8")
+    try:
+        return base64.b64decode(body, validate=True).decode("utf-8")
+    except UnicodeDecodeError as error:
+        raise _Refused("not_utf8", "body", str(error)) from None
+    except (binascii.Error, ValueError) as error:
+        raise _Refused("bad_base64", "body", str(error)) from None
+
+
+def _loads(text: str) -> Any:
+    return json.loads(text, parse_constant=_refuse_constant)
+
+
+def _refuse_constant(name: str) -> Any:
+    raise ValueError(f"{name} is not JSON")
+
+
+def _deeper_than(value: Any, limit: int) -> bool:
+    """Whether ``value`` nests containers deeper than ``limit``, itself being level 1. Without recursion."""
+    level = [value]
+    for _ in range(limit):
+        level = [
+            child
+            for parent in level
+            for child in (parent.values() if isinstance(parent, dict) else parent)
+            if isinstance(child, dict | list)
+        ]
+        if not level:
+            return False
+    return True

@@ -1,0 +1,70 @@
+"""Makes a Celery app use the transport."""
+
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any
+
+from celery import signals
+
+from worker.transport.delivery import Delivery
+from worker.transport.envelope import DEFAULT_MAX_BYTES, DEFAULT_MAX_DEPTH
+from worker.transport.inbox import DEFAULT_LEASE_S, DEFAULT_MAX_DEATHS, stop_requested
+from worker.transport.tls import broker_use_ssl
+
+TRANSPORT = "worker.transport.redis:Transport"
+CONSUMER = "worker.transport.consumer:Consumer"
+REQUEST = "worker.transport.request:Request"
+
+
+def install(
+    app: Any,
+    url: str,
+    *,
+    exclusive: Iterable[str],
+    shared: Iterable[str],
+    lease_s: float = DEFAULT_LEASE_S,
+    max_deaths: int = DEFAULT_MAX_DEATHS,
+    max_bytes: int = DEFAULT_MAX_BYTES,
+    max_bytes_by_task: Mapping[str, int] | None = None,
+    max_depth: int = DEFAULT_MAX_DEPTH,
+    answer_unknown_task: Callable[[Delivery], None] | None = None,
+) -> None:
+    """Sets everything that the lossless transport needs on ``app``, for the broker at ``url``.
+
+    ``exclusive`` queues have one consumer at a time, ``shared`` ones many; both are names, or patterns with
+    ``*``. Sizes are bytes of a list element, ``lease_s`` seconds. ``answer_unknown_task`` is called in the
+    event loop for a message that names no known task, before it is parked. The pool must be one of threads.
+    Raises ValueError for a ``rediss://`` URL without verification.
+    """
+    app.conf.update(
+        broker_url=url,
+        broker_transport=TRANSPORT,
+        broker_use_ssl=broker_use_ssl(url) or False,
+        broker_transport_options={
+            "exclusive_queues": tuple(exclusive),
+            "shared_queues": tuple(shared),
+            "lease_s": lease_s,
+            "max_deaths": max_deaths,
+            "max_bytes": max_bytes,
+            "max_bytes_by_task": dict(max_bytes_by_task or {}),
+            "max_depth": max_depth,
+            "health_check_interval": 5,
+            "socket_timeout": 10,
+            "socket_connect_timeout": 3,
+        },
+        broker_connection_retry=True,
+        broker_connection_retry_on_startup=True,
+        broker_connection_max_retries=None,
+        broker_channel_error_retry=True,
+        worker_consumer=CONSUMER,
+        # Running tasks keep their messages over a reconnect: nothing is redelivered meanwhile.
+        worker_cancel_long_running_tasks_on_connection_loss=False,
+        worker_enable_prefetch_count_reduction=False,
+        task_acks_late=True,
+    )
+    app.Task.Request = REQUEST
+    app.answer_unknown_task = answer_unknown_task
+    signals.worker_shutting_down.connect(_stop, dispatch_uid="worker.transport.stop")
+
+
+def _stop(**_: Any) -> None:
+    stop_requested.set()

@@ -1,0 +1,9 @@
+-- Raises the epoch of a lease that is still ours.
+-- KEYS: lease    ARGV: owner, our epoch, the least new one    Returns the epoch now, or '0' when it is not ours.
+local lease = redis.call('HMGET', KEYS[1], 'owner', 'epoch')
+if lease[1] ~= ARGV[1] or lease[2] ~= ARGV[2] then
+  return '0'
+end
+local epoch = math.max(tonumber(lease[2]), tonumber(ARGV[3]))
+redis.call('HSET', KEYS[1], 'epoch', text(epoch))
+return text(epoch)

@@ -1,0 +1,11 @@
+-- Gives a lease back in good order: what is unacked returns to the head of the queue, and standbys are woken.
+-- KEYS: lease, unacked, returned, waiting, list, doorbell    ARGV: owner
+-- Returns how many messages went back, or -1 when the lease was not ours.
+if redis.call('HGET', KEYS[1], 'owner') ~= ARGV[1] then
+  return -1
+end
+local moved = push_back(KEYS[2], KEYS[3], KEYS[4], KEYS[5], '', false)
+redis.call('HDEL', KEYS[1], 'owner', 'until')
+-- It exists for a second, so that a standby which was about to listen finds it.
+redis.call('SET', KEYS[6], '1', 'PX', 1000)
+return moved

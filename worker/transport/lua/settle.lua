@@ -1,0 +1,43 @@
+-- Ends one delivery. Valid for the owner of the record, while no other process holds the lease:
+-- a takeover moves every record away, so what a former owner settles later is not there.
+-- KEYS: lease, unacked, returned, waiting, the list to move to, the returned hash of that list
+-- ARGV: owner, tag, action, whether it was delivered before ('1' or ''), and for park: reason, deaths, detail
+-- action: ack, back (to the head, count begins again), failed (to the head, one death more), park, forward
+-- Returns 1, or 0 when it was not ours to settle.
+local lease = redis.call('HMGET', KEYS[1], 'owner', 'until')
+if lease[1] and lease[1] ~= ARGV[1] and tonumber(lease[2] or 0) > now_ms() then
+  return 0
+end
+local action, returned_before = ARGV[3], ARGV[4] == '1'
+redis.call('SREM', KEYS[4], ARGV[2])
+if action == 'ack' and not returned_before then
+  return redis.call('HDEL', KEYS[2], ARGV[2])
+end
+local raw = redis.call('HGET', KEYS[2], ARGV[2])
+if not raw then
+  return 0
+end
+local digest = redis.sha1hex(raw)
+redis.call('HDEL', KEYS[2], ARGV[2])
+if action == 'back' then
+  redis.call('HSET', KEYS[3], digest, 0)
+  redis.call('RPUSH', KEYS[5], raw)
+  return 1
+end
+if action == 'failed' then
+  redis.call('HINCRBY', KEYS[3], digest, 1)
+  redis.call('RPUSH', KEYS[5], raw)
+  return 1
+end
+if returned_before then
+  redis.call('HDEL', KEYS[3], digest)
+end
+if action == 'park' then
+  park(KEYS[5], ARGV[5], ARGV[6], ARGV[7], raw)
+elseif action == 'forward' then
+  if returned_before then
+    redis.call('HSET', KEYS[6], digest, 0)
+  end
+  redis.call('LPUSH', KEYS[5], raw)
+end
+return 1
