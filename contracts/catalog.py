@@ -1,4 +1,6 @@
-"""The operations: one table from which tasks, queues, schemas, documentation and the command line are derived."""
+"""The operations: one table from which tasks, queues, schemas, documentation and the command line are
+derived.
+"""
 
 from dataclasses import dataclass
 from typing import Any
@@ -14,8 +16,9 @@ from contracts.plugin import PluginInfo
 class Operation:
     """One operation of the Plugin resource.
 
-    ``task`` is the Celery task name and ``queue`` where it is sent (for writes, the base name of the partitions).
-    ``api_message``, ``api_method`` and ``api_path`` are what the API text calls it, for whoever puts a gateway in front; None for ours.
+    ``task`` is the Celery task name and ``queue`` where it is sent (for writes, the base name of the
+    partitions). ``api_message``, ``api_method`` and ``api_path`` are what the API text calls it, for whoever
+    puts a gateway in front; None for ours.
     """
 
     verb: str

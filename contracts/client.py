@@ -21,7 +21,9 @@ __all__ = ["AskTimeout", "BatchOutcome", "PluginClient"]
 
 
 class AskTimeout(TimeoutError):
-    """Raised when no answer came in time. A write may still take effect: send it again with the same ``command_id``."""
+    """Raised when no answer came in time. A write may still take effect: send it again with the same
+    ``command_id``.
+    """
 
     def __init__(self, command_id: str, timeout_s: float) -> None:
         self.command_id = command_id
@@ -40,9 +42,10 @@ class BatchOutcome:
 class PluginClient:
     """Sends the nine operations and batches of them.
 
-    ``redis_url`` is the broker and, unless ``results_url`` is given, the result backend. ``partitions`` is the deployment's
-    ``PLUGINS_COMMAND_PARTITIONS``: with the wrong number commands still arrive, but batches are refused.
-    ``token`` goes along as ``authorization: Bearer``. Use it as a context manager, or ``close`` it.
+    ``redis_url`` is the broker and, unless ``results_url`` is given, the result backend. ``partitions`` is
+    the deployment's ``PLUGINS_COMMAND_PARTITIONS``: with the wrong number commands still arrive, but batches
+    are refused. ``token`` goes along as ``authorization: Bearer``. Use it as a context manager, or ``close``
+    it.
 
     >>> with PluginClient("redis://localhost:6379/0") as client:
     ...     client.ask("register", domain_id="d-1", name="JIRA", service_type="x.Y", image="acme/jira")
@@ -94,8 +97,8 @@ class PluginClient:
     ) -> str:
         """Send and forget; returns the command id. Send the same id again after a doubt: it has one effect.
 
-        ``operation`` is a verb (``register``) or a task name (``plugin.register``); ``params`` are its keyword arguments. The command
-        is not applied when ``expires_s`` have passed.
+        ``operation`` is a verb (``register``) or a task name (``plugin.register``); ``params`` are its
+        keyword arguments. The command is not applied when ``expires_s`` have passed.
         """
         sent = self._send(operation, params, command_id, expires_s, traceparent, ignore_result=True)
         return str(sent.id)
@@ -110,15 +113,18 @@ class PluginClient:
         traceparent: str | None = None,
         **params: Any,
     ) -> Any:
-        """Send and wait for the answer. Raises an error of ``contracts.errors``, or ``AskTimeout`` when none came in time."""
+        """Send and wait for the answer. Raises an error of ``contracts.errors``, or ``AskTimeout`` when none
+        came in time.
+        """
         sent = self._send(operation, params, command_id, expires_s, traceparent, ignore_result=False)
         return self._answer(sent, timeout_s)
 
     def batch(self, commands: Iterable[Mapping[str, Any]], *, timeout_s: float = 60.0) -> list[BatchOutcome]:
         """Apply many writes fast, and wait for every outcome, in the order given.
 
-        Each command is ``{"operation", "params"}`` and may have an ``id`` (one is made where it is missing). They are sent as batches that
-        fit the limits, one partition each; the commands of one plugin take effect in the order given.
+        Each command is ``{"operation", "params"}`` and may have an ``id`` (one is made where it is missing).
+        They are sent as batches that fit the limits, one partition each; the commands of one plugin take
+        effect in the order given.
         """
         items: list[dict[str, Any]] = [
             {
@@ -190,7 +196,9 @@ def _error(row: Mapping[str, Any] | None) -> errors.ContractError | None:
 
 
 def _frames(items: Sequence[dict[str, Any]], partitions: int) -> list[tuple[str, list[dict[str, Any]]]]:
-    """Batches that fit: by partition, at most 500 items, at most 50 for one plugin; the order of each plugin is kept."""
+    """Batches that fit: by partition, at most 500 items, at most 50 for one plugin; the order of each plugin
+    is kept.
+    """
     frames: list[tuple[str, list[dict[str, Any]]]] = []
     current: dict[str, tuple[list[dict[str, Any]], dict[tuple[str, str], int]]] = {}
     for item in items:

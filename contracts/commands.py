@@ -1,7 +1,7 @@
 """One model an operation: what a caller sends as keyword arguments.
 
-The field names are those of the API text's messages; ``domain_id`` comes from the login there. Every write has a
-``plugin_id``; every write but register may carry ``expected_revision``.
+The field names are those of the API text's messages; ``domain_id`` comes from the login there. Every write
+has a ``plugin_id``; every write but register may carry ``expected_revision``.
 """
 
 from typing import Annotated, Any, ClassVar
@@ -79,7 +79,9 @@ class DisablePlugin(_Change):
 
 
 class BatchItem(Contract):
-    """One write of a batch: ``operation`` is a task name, ``params`` its keyword arguments, ``id`` its command id."""
+    """One write of a batch: ``operation`` is a task name, ``params`` its keyword arguments, ``id`` its
+    command id.
+    """
 
     id: str
     operation: str

@@ -15,8 +15,9 @@ The kind decides what happens next::
     └── Fault          a bug: three tries, then a dead letter
         └── InternalFault
 
-On the wire an error is Celery's ``FAILURE`` with ``exc_module`` ``contracts.errors``, ``exc_type`` the class name and
-``exc_message`` ``[message, code, details]``, so that these classes rebuild themselves in a Python caller.
+On the wire an error is Celery's ``FAILURE`` with ``exc_module`` ``contracts.errors``, ``exc_type`` the class
+name and ``exc_message`` ``[message, code, details]``, so that these classes rebuild themselves in a Python
+caller.
 """
 
 from typing import Any, ClassVar, Literal

@@ -1,6 +1,7 @@
 """What is announced: CloudEvents 1.0 on the Redis Stream ``plugin.events``, in binary mode.
 
-Each attribute is a stream field, ``data`` is JSON; ``Attributes`` has the attributes, the other models the data.
+Each attribute is a stream field, ``data`` is JSON; ``Attributes`` has the attributes, the other models the
+data.
 """
 
 from typing import Literal
@@ -19,7 +20,9 @@ PluginChange = Literal["registered", "updated", "enabled", "disabled", "deregist
 
 
 class Attributes(Contract):
-    """The attributes of an event. ``sequence`` is the subject's revision, zero-padded to 20 digits, from 1, without gaps."""
+    """The attributes of an event. ``sequence`` is the subject's revision, zero-padded to 20 digits, from 1,
+    without gaps.
+    """
 
     specversion: Literal["1.0"] = "1.0"
     type: str
@@ -36,10 +39,11 @@ class Attributes(Contract):
 
 
 class PluginChanged(Contract):
-    """A plugin changed. ``plugin`` is the whole plugin after the change; for ``deregistered``, as it last was.
+    """A plugin changed. ``plugin`` is the whole plugin after the change; for ``deregistered``, as it last
+    was.
 
-    ``changed_fields`` are sorted, without ``updated_at`` and ``revision``; empty for ``registered`` and ``deregistered``.
-    ``resynced`` repairs lost events and carries the plugin as it is now.
+    ``changed_fields`` are sorted, without ``updated_at`` and ``revision``; empty for ``registered`` and
+    ``deregistered``. ``resynced`` repairs lost events and carries the plugin as it is now.
     """
 
     change: PluginChange

@@ -19,8 +19,9 @@ _SHOWN = 10
 def parse(model: type[M], arguments: Any) -> M:
     """The message of type ``model`` in ``arguments``.
 
-    null counts as not given, and so does an empty string unless the model says that it clears. Raises ``RequiredParameter``,
-    ``InvalidParameter``, ``InvalidImage`` or ``InvalidQuery``; none of them repeats a value that was sent.
+    null counts as not given, and so does an empty string unless the model says that it clears. Raises
+    ``RequiredParameter``, ``InvalidParameter``, ``InvalidImage`` or ``InvalidQuery``; none of them repeats a
+    value that was sent.
     """
     if not isinstance(arguments, dict):
         raise InvalidParameter("keyword arguments must be an object", details={"path": ""})
@@ -49,7 +50,7 @@ def path_of(location: Sequence[int | str]) -> str:
 
 
 def _refusal(faults: list[ErrorDetails]) -> ContractError:
-    """The refusal for the fault to mend first: an unknown field often is why another one seems to be missing."""
+    """The refusal for the fault to mend first: an unknown field often is why another is missing."""
     order = {"extra_forbidden": 0, "missing": 1}
     faults = sorted(faults, key=lambda fault: order.get(fault["type"], 2))
     first = faults[0]
@@ -71,7 +72,9 @@ def _refusal(faults: list[ErrorDetails]) -> ContractError:
 
 
 def _field_path(location: Sequence[int | str]) -> str:
-    """The path without the names that pydantic adds for the members of a union (``state``, not ``state.list[...]``)."""
+    """The path without the names that pydantic adds for the members of a union (``state``, not
+    ``state.list[...]``).
+    """
     return path_of([part for part in location if isinstance(part, int) or _is_field(part)])
 
 

@@ -11,7 +11,9 @@ VERSIONS = "plugin.versions"
 
 
 def partition(domain_id: str, plugin_id: str, partitions: int) -> int:
-    """The partition of a plugin: unsigned IEEE CRC-32 of ``{domain_id}/{plugin_id}`` in UTF-8, modulo ``partitions``."""
+    """The partition of a plugin: unsigned IEEE CRC-32 of ``{domain_id}/{plugin_id}`` in UTF-8, modulo
+    ``partitions``.
+    """
     return crc32(f"{domain_id}/{plugin_id}".encode("utf-8", "surrogatepass")) % partitions
 
 
@@ -28,7 +30,8 @@ def command_queues(partitions: int) -> list[str]:
 
 
 def address(operation: str, params: Any) -> tuple[str, str]:
-    """``(domain_id, plugin_id)`` of a write, read from raw keyword arguments; what cannot be read counts as empty.
+    """``(domain_id, plugin_id)`` of a write, read from raw keyword arguments; what cannot be read counts as
+    empty.
 
     A batch has the address of its first item: the items of one batch share their partition.
     """

@@ -24,8 +24,8 @@ class RepositoryInfo(Contract):
 class PluginInfo(Contract):
     """A deployable plugin: its image, registry, capabilities, form schema and state.
 
-    ``plugin_id`` is the last path part of ``image``. ``revision`` counts the changes from 1 and is absent for plugins of a
-    managed repository. An optional field that is unset is absent from an answer.
+    ``plugin_id`` is the last path part of ``image``. ``revision`` counts the changes from 1 and is absent for
+    plugins of a managed repository. An optional field that is unset is absent from an answer.
     """
 
     plugin_id: Name

@@ -11,7 +11,8 @@ SyncState = Literal["ok", "pending", "unavailable", "auth_failed", "not_found"]
 class PluginsInfo(Contract):
     """The answer of list: rows are ``PluginInfo``, or the fields that ``only`` named.
 
-    ``total_count`` counts before paging and is absent with ``no_count``; ``unavailable`` names the remote repositories left out of a partial answer.
+    ``total_count`` counts before paging and is absent with ``no_count``; ``unavailable`` names the remote
+    repositories left out of a partial answer.
     """
 
     results: list[JsonObject] = []
@@ -22,8 +23,8 @@ class PluginsInfo(Contract):
 class VersionsInfo(Contract):
     """The answer of get_versions: version names, newest first.
 
-    ``synced_at`` is RFC 3339 and absent before the first fetch; ``stale`` says that the list is past its refresh time or that
-    the last attempt failed; ``truncated`` that the registry has more names than we keep.
+    ``synced_at`` is RFC 3339 and absent before the first fetch; ``stale`` says that the list is past its
+    refresh time or that the last attempt failed; ``truncated`` that the registry has more names than we keep.
     """
 
     results: list[str]

@@ -1,7 +1,8 @@
 """A subscriber of ``plugin.events``: at least once to a handler, in the order of each subject's revisions.
 
-It reads with a consumer group, takes over what another consumer of the group left behind, drops what the group has handled already, and tells of
-gaps. The position and the last revisions are kept in Redis beside the group, so a restarted subscriber goes on where it was.
+It reads with a consumer group, takes over what another consumer of the group left behind, drops what the
+group has handled already, and tells of gaps. The position and the last revisions are kept in Redis beside the
+group, so a restarted subscriber goes on where it was.
 """
 
 import json
@@ -19,7 +20,9 @@ Start = Literal["beginning", "now"]
 
 @dataclass(frozen=True, slots=True)
 class Event:
-    """One event as it was on the stream: ``entry`` is the stream's id, ``attributes`` the CloudEvents attributes, ``data`` the parsed JSON."""
+    """One event as it was on the stream: ``entry`` is the stream's id, ``attributes`` the CloudEvents
+    attributes, ``data`` the parsed JSON.
+    """
 
     entry: str
     attributes: dict[str, str]
@@ -45,7 +48,9 @@ class Event:
 
 @dataclass(frozen=True, slots=True)
 class Gap:
-    """A jump in a subject's revisions: the events between ``last`` and ``next`` were not seen. Ask ``plugin.get`` for the state in between."""
+    """A jump in a subject's revisions: the events between ``last`` and ``next`` were not seen. Ask
+    ``plugin.get`` for the state in between.
+    """
 
     type: str
     subject: str
@@ -63,11 +68,13 @@ Handler = Callable[[Event], None]
 class Subscriber:
     """Delivers events to ``handler``.
 
-    ``group`` names who subscribes: each group gets every event. ``consumer`` names this process in it; where order matters a group has one
-    active consumer. ``start`` counts only for a new group. ``idle_s`` is how long another consumer's unacknowledged events are left to it. ``on_gap``
-    is told of every jump, before the handler sees the event behind it. ``on_unreadable`` gets entries that are no events (default: raise).
+    ``group`` names who subscribes: each group gets every event. ``consumer`` names this process in it; where
+    order matters a group has one active consumer. ``start`` counts only for a new group. ``idle_s`` is how
+    long another consumer's unacknowledged events are left to it. ``on_gap`` is told of every jump, before the
+    handler sees the event behind it. ``on_unreadable`` gets entries that are no events (default: raise).
 
-    A handler that raises leaves its event unacknowledged; it is delivered again on the next ``poll``, before anything newer.
+    A handler that raises leaves its event unacknowledged; it is delivered again on the next ``poll``, before
+    anything newer.
     """
 
     def __init__(
@@ -106,7 +113,7 @@ class Subscriber:
                 raise
 
     def run(self, stop: Callable[[], bool] = lambda: False, block_s: float = 1.0) -> None:
-        """Deliver until ``stop`` says so, asked about every ``block_s``. A Redis that is away is waited for."""
+        """Deliver until ``stop`` says so, asked every ``block_s``. A Redis that is away is waited for."""
         while not stop():
             try:
                 self.poll(block_s)
@@ -114,14 +121,17 @@ class Subscriber:
                 time.sleep(min(block_s, 1.0))
 
     def poll(self, block_s: float = 0.0) -> int:
-        """Deliver what there is; returns how many events the handler has seen. Waits up to ``block_s`` for a first one."""
+        """Deliver what there is; returns how many events the handler has seen. Waits up to ``block_s`` for a
+        first one.
+        """
         try:
             handled = self._drain(self._own()) + self._drain(self._abandoned())
             return handled + self._drain(self._new(0 if handled else block_s))
         except redis.ResponseError as fault:
             if not str(fault).startswith("NOGROUP"):
                 raise
-            # The group is new, or its Redis lost it: what was handled is remembered beside it, if that is still there.
+            # The group is new, or its Redis lost it: what was handled is remembered beside it, if that is
+            # still there.
             self.join()
             return 0
 

@@ -1,4 +1,6 @@
-"""The scalar and free-form types that every message is made of, and the limits of JSON that the store can hold."""
+"""The scalar and free-form types that every message is made of, and the limits of JSON that the store can
+hold.
+"""
 
 import math
 import re
@@ -26,7 +28,7 @@ class Contract(BaseModel):
 
 
 class Unstorable(ValueError):
-    """Raised by ``check_json`` for what JSON or the store cannot hold; ``path`` is where, ``reason`` is why."""
+    """Raised by ``check_json`` for what JSON or the store cannot hold; ``path`` is where, ``reason`` why."""
 
     def __init__(self, path: str, reason: str) -> None:
         self.path = path
@@ -82,7 +84,9 @@ def is_command_id(value: object) -> bool:
 
 
 def secret_key(value: Any, path: str) -> str | None:
-    """The path of the first key in ``value``, at any depth, that looks like a secret; None when there is none."""
+    """The path of the first key in ``value``, at any depth, that looks like a secret; None when there is
+    none.
+    """
     if isinstance(value, dict):
         for key, item in value.items():
             here = f"{path}.{key}"
@@ -112,7 +116,7 @@ def _repository_name(value: str) -> str:
 
 
 def format_time(value: datetime) -> str:
-    """RFC 3339 in UTC with milliseconds: ``2026-01-01T08:02:38.094Z``. A time without a zone counts as UTC."""
+    """RFC 3339 in UTC with milliseconds: ``2026-01-01T08:02:38.094Z``. Without a zone it counts as UTC."""
     utc = value.astimezone(UTC) if value.tzinfo else value
     return f"{utc:%Y-%m-%dT%H:%M:%S}.{utc.microsecond // 1000:03d}Z"
 

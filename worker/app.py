@@ -11,7 +11,8 @@ from kombu.entity import Queue
 from contracts.catalog import OPERATIONS
 from contracts.partition import QUERIES, VERSIONS, command_queues
 from contracts.plugin import PluginInfo
-from worker import plainjson, settings as settings_module
+from worker import plainjson
+from worker import settings as settings_module
 from worker.services import Services
 from worker.settings import Settings
 from worker.tasks.commands import register_commands
@@ -45,7 +46,8 @@ def _configuration(settings: Settings) -> dict[str, Any]:
         "task_queues": [Queue(name) for name in queues],
         "task_default_queue": command_queues(1)[0],
         "task_routes": {operation.task: {"queue": operation.queue} for operation in OPERATIONS},
-        # A commands worker applies one command at a time, in order; queries and versions are told --concurrency.
+        # A commands worker applies one command at a time, in order; queries and versions are told
+        # --concurrency.
         "worker_pool": "threads",
         "worker_concurrency": 1,
         "worker_prefetch_multiplier": 1,
@@ -82,7 +84,7 @@ def _configuration(settings: Settings) -> dict[str, Any]:
 
 
 def _services(app: Celery, settings: Settings) -> Any:
-    """The services of the process that calls; made anew in a fork, which must not share its parent's sockets."""
+    """The services of the process that calls; made anew in a fork, which must not share sockets."""
 
     @cache
     def of(pid: int) -> Services:

@@ -101,7 +101,9 @@ class Services:
         return self.park(item.id, item.operation, "plugin.commands", raw, bug)
 
     def park(self, command_id: str, task: str, queue: str, raw: bytes, bug: Exception) -> InternalFault:
-        """Keep a message that met a bug, and say how that is answered. One id is one letter, however often it is parked."""
+        """Keep a message that met a bug, and say how that is answered. One id is one letter, however often it
+        is parked.
+        """
         letter = DeadLetter(
             id=f"{task}:{command_id}",
             queue=queue,

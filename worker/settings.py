@@ -18,8 +18,8 @@ class SettingsError(ValueError):
 class Settings(BaseSettings):
     """The settings of a process.
 
-    URLs: ``redis_url`` serves as broker, result backend and event store unless one of ``broker_url``, ``results_url`` and ``events_url``
-    names another Redis for that use. Sizes are in bytes, times in seconds.
+    URLs: ``redis_url`` serves as broker, result backend and event store unless one of ``broker_url``,
+    ``results_url`` and ``events_url`` names another Redis for that use. Sizes are in bytes, times in seconds.
     """
 
     model_config = SettingsConfigDict(
@@ -98,7 +98,9 @@ class Settings(BaseSettings):
 
 
 def load() -> Settings:
-    """The settings of this process. Raises ``SettingsError`` naming every variable that is wrong, never its value."""
+    """The settings of this process. Raises ``SettingsError`` naming every variable that is wrong, never its
+    value.
+    """
     try:
         return Settings()
     except ValidationError as fault:

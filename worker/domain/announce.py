@@ -24,4 +24,5 @@ def _data(
 ) -> str:
     rest = {"revision": revision, "changed_fields": changed_fields, "command_id": command_id}
     # pydantic writes the plugin, the bulk of it, many times faster than the json module would.
-    return f'{{"change":"{change}","plugin":{plugin.model_dump_json(exclude_none=True)},{json.dumps(rest, separators=(",", ":"))[1:]}'
+    tail = json.dumps(rest, separators=(",", ":"))[1:]
+    return f'{{"change":"{change}","plugin":{plugin.model_dump_json(exclude_none=True)},{tail}'

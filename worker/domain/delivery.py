@@ -51,7 +51,8 @@ class NoLease:
 class Delivery:
     """One delivery of a command.
 
-    ``epoch`` is the lease's at the pop; ``redelivered`` says that an earlier owner may have begun on it; past ``expires`` the command is not applied.
+    ``epoch`` is the lease's at the pop; ``redelivered`` says that an earlier owner may have begun on it; past
+    ``expires`` the command is not applied.
     """
 
     command_id: str
@@ -62,9 +63,11 @@ class Delivery:
     lease: Lease = field(default_factory=NoLease)
 
     def refenced(self, fence: int) -> Self:
-        """This delivery under an epoch above ``fence``, once Redis has confirmed the lease. Raises ``Fenced`` if it is lost.
+        """This delivery under an epoch above ``fence``, once Redis has confirmed the lease. Raises ``Fenced``
+        if it is lost.
 
-        A fence above the epoch of a lease that is still our own came from a clock that ran ahead, or from another partitioning.
+        A fence above the epoch of a lease that is still our own came from a clock that ran ahead, or from
+        another partitioning.
         """
         if not self.lease.confirm() or (epoch := self.lease.raise_epoch(fence + 1)) is None:
             raise Fenced

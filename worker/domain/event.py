@@ -1,6 +1,7 @@
 """What waits in a document's outbox, and what is needed to announce a subject.
 
-A subject is a thing with a revision of its own that events are about: a plugin, or an image with its versions.
+A subject is a thing with a revision of its own that events are about: a plugin, or an image with its
+versions.
 """
 
 from collections.abc import Callable
@@ -12,7 +13,8 @@ from hashlib import sha1
 class Pending:
     """One event of an outbox: the subject's ``revision``, RFC 3339 ``time``, and ``data`` as JSON text.
 
-    The text is made once, at the write, so that a repeated publish says the very same. Only an event with ``gap`` may follow others than its predecessor.
+    The text is made once, at the write, so that a repeated publish says the very same. Only an event with
+    ``gap`` may follow others than its predecessor.
     """
 
     revision: int
@@ -34,7 +36,9 @@ class Pending:
 
 @dataclass(frozen=True, slots=True)
 class Mark:
-    """How far a subject is in the store: its revision, and the digest of that revision's event where it is still in the outbox."""
+    """How far a subject is in the store: its revision, and the digest of that revision's event where it is
+    still in the outbox.
+    """
 
     name: str
     revision: int
@@ -43,10 +47,11 @@ class Mark:
 
 @dataclass(frozen=True, slots=True)
 class Subject:
-    """A subject as the store has it: its present revision, its unpublished events in order, and how to tell its present state.
+    """A subject as the store has it: its present revision, its unpublished events in order, and how to tell
+    its present state.
 
-    ``type`` is the event type, ``name`` the subject's name on the stream. ``present`` makes the event, with ``gap``, that
-    stands in for events that Redis has lost.
+    ``type`` is the event type, ``name`` the subject's name on the stream. ``present`` makes the event, with
+    ``gap``, that stands in for events that Redis has lost.
     """
 
     type: str

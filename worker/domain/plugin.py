@@ -54,7 +54,8 @@ Decision = Changed | Unchanged
 def decide(
     plugin: PluginInfo | None, revision: int, command: Write, now: datetime, policy: Policy
 ) -> Decision:
-    """What ``command`` does to ``plugin``, which is None where there is none, at ``revision`` (0 before the first change).
+    """What ``command`` does to ``plugin``, which is None where there is none, at ``revision`` (0 before the
+    first change).
 
     A tombstone is no plugin, but has a revision, which a new registration continues. Raises the refusal.
     """

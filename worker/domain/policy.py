@@ -11,7 +11,9 @@ RegistryRule = Callable[[str, str | None], str]
 
 @dataclass(frozen=True, slots=True)
 class Policy:
-    """``repository`` is the local one; ``image_max_length`` counts characters; ``registry`` says which hosts are allowed."""
+    """``repository`` is the local one; ``image_max_length`` counts characters; ``registry`` says which hosts
+    are allowed.
+    """
 
     repository: RepositoryInfo
     registry: RegistryRule

@@ -28,8 +28,9 @@ def key_of(domain_id: str, plugin_id: str) -> str:
 class Record:
     """What the store holds for one (domain, plugin).
 
-    ``plugin`` is None before the first registration and for a tombstone, whose last state is ``last``. ``fence`` is the highest epoch that
-    has written; ``applied`` the ids of the last 64 effects; ``outbox`` the events that may not be on the stream yet.
+    ``plugin`` is None before the first registration and for a tombstone, whose last state is ``last``.
+    ``fence`` is the highest epoch that has written; ``applied`` the ids of the last 64 effects; ``outbox``
+    the events that may not be on the stream yet.
     """
 
     key: str

@@ -23,7 +23,9 @@ _NEEDED = {
 
 @dataclass(frozen=True, slots=True)
 class Repository:
-    """One repository: who it is, and what its type needs beside (``options``). ``rank`` is its place relative to the local one."""
+    """One repository: who it is, and what its type needs beside (``options``). ``rank`` is its place relative
+    to the local one.
+    """
 
     info: RepositoryInfo
     rank: int

@@ -15,7 +15,8 @@ from contracts.parse import path_of
 def check_template(template: dict[str, Any]) -> None:
     """Refuse a template in which a top-level value has a ``schema`` key that is no valid JSON Schema.
 
-    Draft 7, as in the reference implementation, unless ``$schema`` names another draft that is known. Raises ``InvalidTemplateSchema`` with the path.
+    Draft 7, as in the reference implementation, unless ``$schema`` names another draft that is known. Raises
+    ``InvalidTemplateSchema`` with the path.
     """
     for key, value in template.items():
         if isinstance(value, dict) and "schema" in value:
@@ -27,7 +28,9 @@ def check_template(template: dict[str, Any]) -> None:
 
 @lru_cache(maxsize=1024)
 def _fault(text: str) -> tuple[str, str] | None:
-    """``(path, reason)`` of the first fault, None for a valid schema. Cached: forms repeat far more often than they change."""
+    """``(path, reason)`` of the first fault, None for a valid schema. Cached: forms repeat far more often
+    than they change.
+    """
     schema = json.loads(text)
     if not isinstance(schema, dict | bool):
         return "", "is neither an object nor a boolean"

@@ -23,7 +23,7 @@ Outcome = Literal["ok", "lost", "ahead"]
 
 
 class EventsUnavailable(Unavailable):
-    """Raised when the Redis of the events does not answer. It is never answered to a caller: a write waits."""
+    """Raised when the Redis of the events does not answer. Never answered to a caller: a write waits."""
 
     code = "STORE_UNAVAILABLE"
 
@@ -32,7 +32,8 @@ class EventsUnavailable(Unavailable):
 class Published:
     """How publishing a subject went: ``last`` is its last revision on the stream.
 
-    ``lost``: the stream lacks events before the first pending one. ``ahead``: the stream has what the store has not.
+    ``lost``: the stream lacks events before the first pending one. ``ahead``: the stream has what the store
+    has not.
     """
 
     outcome: Outcome
@@ -42,7 +43,8 @@ class Published:
 class Publisher:
     """Writes events to the stream; threads may share one.
 
-    ``client`` is a redis-py client, ``source`` the CloudEvents source, ``maxlen`` what the stream is trimmed to, approximately.
+    ``client`` is a redis-py client, ``source`` the CloudEvents source, ``maxlen`` what the stream is trimmed
+    to, approximately.
     """
 
     def __init__(self, client: Any, source: str, maxlen: int) -> None:
@@ -53,7 +55,8 @@ class Publisher:
         self._last: OrderedDict[str, int] = OrderedDict()
 
     def publish(self, subject: Subject) -> Published:
-        """Publish what is pending of ``subject``; where Redis has lost events, its present state in their place.
+        """Publish what is pending of ``subject``; where Redis has lost events, its present state in their
+        place.
 
         Raises ``EventsUnavailable`` when Redis does not answer; then all of it may be tried again.
         """
@@ -73,7 +76,9 @@ class Publisher:
         return self._last.get(subject, 0)
 
     def marks(self, event_type: str, subjects: Sequence[str]) -> list[tuple[int, str]]:
-        """The last revision on the stream and the SHA-1 of its data, by subject; ``(0, "")`` where Redis knows none."""
+        """The last revision on the stream and the SHA-1 of its data, by subject; ``(0, "")`` where Redis
+        knows none.
+        """
         if not subjects:
             return []
         with redis_away():
@@ -118,7 +123,9 @@ class Publisher:
         return arguments
 
     def _fields(self, subject: Subject, event: Pending) -> list[str]:
-        """The CloudEvents attributes and the data, names and values in turn; the script expects ``data`` last."""
+        """The CloudEvents attributes and the data, names and values in turn; the script expects ``data``
+        last.
+        """
         fields = {
             "specversion": "1.0",
             "type": subject.type,
@@ -157,7 +164,9 @@ def _is_away(fault: redis.RedisError) -> bool:
 
 @contextmanager
 def redis_away() -> Iterator[None]:
-    """Raise ``EventsUnavailable`` in place of redis-py's errors that mean that Redis is away; let any other through."""
+    """Raise ``EventsUnavailable`` in place of redis-py's errors that mean that Redis is away; let any other
+    through.
+    """
     try:
         yield
     except redis.RedisError as fault:

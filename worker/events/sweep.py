@@ -34,7 +34,9 @@ class Source(Protocol):
 
 @dataclass(slots=True)
 class Report:
-    """What one pass did: events made good, and subjects whose stream is ahead of the store (name, store's and stream's revision)."""
+    """What one pass did: events made good, and subjects whose stream is ahead of the store (name, store's and
+    stream's revision).
+    """
 
     seen: int = 0
     repaired: int = 0
@@ -108,7 +110,9 @@ class Sweep:
         return done
 
     def _confirm_ahead(self, source: Source, name: str, report: Report) -> None:
-        """A writer may have moved the subject between our read and our publish: only what a second look confirms is ahead."""
+        """A writer may have moved the subject between our read and our publish: only what a second look
+        confirms is ahead.
+        """
         for subject in source.load([name], self._clock()):
             result = self._publisher.publish(subject)
             if result.outcome == "ahead":

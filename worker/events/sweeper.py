@@ -55,9 +55,11 @@ class Turn:
 
 
 class Sweeper(threading.Thread):
-    """Sweeps every ``interval_s``; compares everything after each change of Redis's run and every ``compare_s``.
+    """Sweeps every ``interval_s``; compares everything after each change of Redis's run and every
+    ``compare_s``.
 
-    ``also`` is called each time as well, in every process, for whatever else wants tidying; it may raise ``Unavailable``.
+    ``also`` is called each time as well, in every process, for whatever else wants tidying; it may raise
+    ``Unavailable``.
     """
 
     def __init__(
@@ -93,7 +95,8 @@ class Sweeper(threading.Thread):
                 self._away = True
             except NotMyTurn:
                 continue
-            except Exception: # a bug in the sweep must not end it: what it mends later is mended late, not never
+            except Exception:
+                # A bug must not end the thread: what the sweep mends is then mended late, not never.
                 _log.exception("the sweep failed and will try again")
 
     def stop(self) -> None:

@@ -1,4 +1,6 @@
-"""A batch of writes: each plugin is read once, written once and published once, whatever the number of its items."""
+"""A batch of writes: each plugin is read once, written once and published once, whatever the number of its
+items.
+"""
 
 from collections import Counter
 from collections.abc import Callable, Sequence
@@ -60,7 +62,9 @@ class _Queue:
 
 @dataclass(slots=True)
 class _Plan:
-    """What one round decided for a plugin; it counts once the step is written, or at once where there is none."""
+    """What one round decided for a plugin; it counts once the step is written, or at once where there is
+    none.
+    """
 
     before: Record
     after: Record
@@ -76,7 +80,9 @@ class BatchWriter:
         self._park = park
 
     def apply(self, items: Sequence[BatchItem], delivery: Delivery) -> list[Outcome]:
-        """The outcome of each item, in order: the plugin after it, or the error that it alone is answered with."""
+        """The outcome of each item, in order: the plugin after it, or the error that it alone is answered
+        with.
+        """
         outcomes: dict[int, Outcome] = {}
         queues: dict[str, _Queue] = {}
         for index, item in enumerate(items):
@@ -140,7 +146,7 @@ class BatchWriter:
         return plan
 
     def _decided_before(self, queue: _Queue, record: Record, delivery: Delivery, plan: _Plan) -> int:
-        """Settle what an earlier delivery of the batch has decided already: everything up to its last effect."""
+        """Settle what an earlier delivery of the batch has decided already: up to its last effect."""
         if not delivery.redelivered or queue.begun:
             return 0
         applied = [n for n, (_, item, _) in enumerate(queue.open) if item.id in record.applied]
@@ -164,7 +170,7 @@ class BatchWriter:
             decision = self._writer.decide(plan.after, command, delivery)
         except ContractError as refusal:
             return self._writer.explain(refusal, command)
-        except Exception as bug: # a bug in one item must not take the others with it: it is parked alone
+        except Exception as bug:  # noqa: BLE001  # a bug in one item must not take the others with it: it is parked alone
             return self._park(item, bug)
         if isinstance(decision, Unchanged):
             return decision.plugin

@@ -39,8 +39,9 @@ class OutboxFull(Unavailable):
 class Writer:
     """Applies writes to plugins.
 
-    Raises a refusal (final), ``StoreUnavailable`` or ``EventsUnavailable`` (call again with the same delivery: every step may be repeated), or
-    ``Fenced`` (a newer owner has the partition: neither acknowledge nor answer).
+    Raises a refusal (final), ``StoreUnavailable`` or ``EventsUnavailable`` (call again with the same
+    delivery: every step may be repeated), or ``Fenced`` (a newer owner has the partition: neither acknowledge
+    nor answer).
     """
 
     def __init__(
@@ -94,7 +95,9 @@ class Writer:
         return decide(record.plugin, record.revision, command, now, self._policy)
 
     def trimmed(self, record: Record) -> Record:
-        """The record without the events that are known to be on the stream; publishes first if the outbox is full."""
+        """The record without the events that are known to be on the stream; publishes first if the outbox is
+        full.
+        """
         record = record.published(self.publisher.last_known(record.key))
         if record.has_room(1):
             return record
@@ -111,7 +114,9 @@ class Writer:
             self.publisher.publish(record.subject(self.clock()))
 
     def explain(self, refusal: ContractError, command: Write) -> ContractError:
-        """The refusal to answer: a plugin that only a managed repository has was found, but is not ours to change."""
+        """The refusal to answer: a plugin that only a managed repository has was found, but is not ours to
+        change.
+        """
         if isinstance(refusal, PluginNotFound) and self.plugins.is_managed(command.plugin_id):
             return RepositoryNotLocal(
                 f"{command.plugin_id} is a managed plugin, which cannot be changed here",
@@ -124,9 +129,11 @@ class Writer:
         self._registered(plugins)
 
     def owns(self, record: Record, delivery: Delivery) -> bool:
-        """Whether a decision to write nothing is final; if not, it was made safe now and has to be made again.
+        """Whether a decision to write nothing is final; if not, it was made safe now and has to be made
+        again.
 
-        An earlier owner of a redelivered command may be about to write it: the fence is raised before anyone is told that it had no effect.
+        An earlier owner of a redelivered command may be about to write it: the fence is raised before anyone
+        is told that it had no effect.
         """
         if not delivery.redelivered or record.fence >= delivery.epoch:
             return True

@@ -1,0 +1,22 @@
+"""Registries of container images: the only place that speaks HTTP, and the only importer of requests."""
+
+from worker.registries.ca_files import parse_ca_files
+from worker.registries.caps import Caps
+from worker.registries.credentials import CredentialError, Credentials, load_credentials
+from worker.registries.kinds import KINDS, Budget
+from worker.registries.mirrors import Mirror, parse_mirror, parse_mirrors
+from worker.registries.registries import Registries
+
+__all__ = [
+    "KINDS",
+    "Budget",
+    "Caps",
+    "CredentialError",
+    "Credentials",
+    "Mirror",
+    "Registries",
+    "load_credentials",
+    "parse_ca_files",
+    "parse_mirror",
+    "parse_mirrors",
+]

@@ -14,8 +14,8 @@ Document = dict[str, Any]
 def connect(url: str) -> Database[Document]:
     """The database that ``url`` names (default ``plugins``), majority reads and writes on the primary.
 
-    Nothing is dialled until the first command. A server that is away is given up on after 2 s, a command that is not answered after 10 s,
-    so that whoever waits for the store stays able to end.
+    Nothing is dialled until the first command. A server that is away is given up on after 2 s, a command that
+    is not answered after 10 s, so that whoever waits for the store stays able to end.
     """
     client: MongoClient[Document] = MongoClient(
         url,

@@ -13,7 +13,9 @@ from worker.store.outage import outage
 
 @dataclass(frozen=True, slots=True)
 class DeadLetter:
-    """A parked message: ``raw`` as it was on the queue. ``revision`` is its plugin's when it was parked, where it has one."""
+    """A parked message: ``raw`` as it was on the queue. ``revision`` is its plugin's when it was parked,
+    where it has one.
+    """
 
     id: str
     queue: str

@@ -69,7 +69,8 @@ def outbox_document(outbox: tuple[Pending, ...]) -> list[Document]:
 def guarded_update(before: Record, after: Record, epoch: int, now: datetime) -> tuple[Document, Document]:
     """``(filter, update)`` of the one write that takes a record from ``before`` to ``after``.
 
-    It misses if the revision has moved or a higher epoch has written. ``pending_at`` marks a document for the sweep, from its oldest unpublished event on.
+    It misses if the revision has moved or a higher epoch has written. ``pending_at`` marks a document for the
+    sweep, from its oldest unpublished event on.
     """
     query: Document = {"_id": before.key, "revision": before.revision, "fence": {"$lte": epoch}}
     changes: Document = {"revision": after.revision, "fence": epoch, "outbox": outbox_document(after.outbox)}

@@ -1,8 +1,9 @@
 """Keys as MongoDB can hold and address them.
 
-Free objects of a plugin may have any key (JSON Schemas need ``$ref``), but MongoDB reads ``$`` as an operator or a DBRef, ``.``
-as a path, and cannot address an empty key. So every key is stored escaped: ``~`` as ``~0``, ``$`` as ``~1``,
-``.`` as ``~2`` and the empty key as ``~3``. The mapping is one to one; the same is used for stored documents and for query paths.
+Free objects of a plugin may have any key (JSON Schemas need ``$ref``), but MongoDB reads ``$`` as an operator
+or a DBRef, ``.`` as a path, and cannot address an empty key. So every key is stored escaped: ``~`` as ``~0``,
+``$`` as ``~1``, ``.`` as ``~2`` and the empty key as ``~3``. The mapping is one to one; the same is used for
+stored documents and for query paths.
 """
 
 from collections.abc import Mapping

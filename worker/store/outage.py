@@ -1,4 +1,6 @@
-"""Which of MongoDB's errors mean that the store is away, rather than that something is wrong with the command."""
+"""Which of MongoDB's errors mean that the store is away, rather than that something is wrong with the
+command.
+"""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -56,7 +58,9 @@ def is_outage(fault: PyMongoError) -> bool:
 
 @contextmanager
 def outage() -> Iterator[None]:
-    """Raise ``StoreUnavailable`` in place of an error that means that the store is away; let any other through."""
+    """Raise ``StoreUnavailable`` in place of an error that means that the store is away; let any other
+    through.
+    """
     try:
         yield
     except PyMongoError as fault:

@@ -1,6 +1,6 @@
 """The plugins: one document each, changed by guarded writes."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -9,10 +9,10 @@ from pymongo.database import Database
 from pymongo.errors import BulkWriteError, DuplicateKeyError
 
 from contracts.events import PLUGIN_CHANGED
-from worker.domain.event import Subject
+from worker.domain.event import Mark, Subject
 from worker.domain.record import Record
 from worker.store.client import Document
-from worker.store.documents import guarded_update, record_of
+from worker.store.documents import guarded_update, pending_of, record_of
 from worker.store.outage import outage
 
 _DUPLICATE_KEY = 11000
@@ -61,7 +61,9 @@ class Plugins:
         return result.matched_count == 1 or result.upserted_id is not None
 
     def write_many(self, steps: Sequence[Step], now: datetime) -> bool:
-        """Make guarded writes to different records in one command; False if any missed: read again which took effect."""
+        """Make guarded writes to different records in one command; False if any missed: read again which took
+        effect.
+        """
         requests = []
         for step in steps:
             query, update = guarded_update(step.before, step.after, step.epoch, now)
@@ -76,7 +78,9 @@ class Plugins:
         return result.matched_count + result.upserted_count == len(steps)
 
     def raise_fence(self, key: str, epoch: int) -> bool:
-        """Keep every lower epoch from writing ``key``, with a placeholder where there is no document; False if a higher one has."""
+        """Keep every lower epoch from writing ``key``, with a placeholder where there is no document; False
+        if a higher one has.
+        """
         query = {"_id": key, "fence": {"$lte": epoch}}
         update = {"$set": {"fence": epoch}, "$setOnInsert": {"revision": 0}}
         with outage():
@@ -89,28 +93,31 @@ class Plugins:
     def is_managed(self, plugin_id: str) -> bool:
         """Whether a managed repository has the plugin."""
         with outage():
-            return self._plugins.find_one({"scope": "", "plugin.plugin_id": plugin_id}, {"_id": 1}) is not None
+            return (
+                self._plugins.find_one({"scope": "", "plugin.plugin_id": plugin_id}, {"_id": 1}) is not None
+            )
 
-    def pending(self, before: datetime, limit: int, now: datetime) -> list[Subject]:
-        """Up to ``limit`` subjects whose oldest event waits since before ``before``, oldest first."""
-        query = {"pending_at": {"$lt": before}}
+    def pending(self, before: datetime) -> Iterator[Mark]:
+        """Subjects whose oldest event waits since before ``before``, oldest first."""
+        wanted = {"revision": 1, "outbox": {"$slice": -1}}
         with outage():
-            found = list(self._plugins.find(query).sort("pending_at", 1).limit(limit))
-        return [record_of(document).subject(now) for document in found]
+            for d in self._plugins.find({"pending_at": {"$lt": before}}, wanted).sort("pending_at", 1):
+                yield Mark(d["_id"], d["revision"], pending_of(d)[-1].digest if d.get("outbox") else None)
+
+    def revisions(self) -> Iterator[Mark]:
+        """Every subject that has a revision, in the order of names."""
+        with outage():
+            for d in self._plugins.find({"revision": {"$gt": 0}}, {"revision": 1}).sort("_id", 1):
+                yield Mark(d["_id"], d["revision"])
 
     def load(self, names: Iterable[str], now: datetime) -> list[Subject]:
         """The subjects of these names, as they are now."""
-        return [r.subject(now) for r in self.read_many(names).values() if r.revision and r.shown]
-
-    def revisions(self, after: str, limit: int) -> list[tuple[str, int]]:
-        """``(name, revision)`` of up to ``limit`` subjects behind the name ``after``, in the order of names."""
-        query = {"_id": {"$gt": after}, "revision": {"$gt": 0}}
-        with outage():
-            found = self._plugins.find(query, {"revision": 1}).sort("_id", 1).limit(limit)
-            return [(document["_id"], document["revision"]) for document in found]
+        return [r.subject(now) for r in self.read_many(names).values() if r.shown]
 
     def clear(self, published: dict[str, int]) -> None:
-        """Empty the outboxes of subjects all of whose events, up to their present revision, are on the stream."""
+        """Empty the outboxes of subjects all of whose events, up to their present revision, are on the
+        stream.
+        """
         if not published:
             return
         requests = [

@@ -1,1 +1,3 @@
-"""The Celery tasks: message in, handler out. One for each operation of the catalog, and those of the version sync."""
+"""The Celery tasks: message in, handler out. One for each operation of the catalog, and those of the version
+sync.
+"""

@@ -20,7 +20,9 @@ from worker.tasks.supervise import supervise
 
 
 class CommandTask(Task):  # type: ignore[misc]
-    """What every write has in common: acknowledged after its effect, its outcome decided by the type of the error."""
+    """What every write has in common: acknowledged after its effect, its outcome decided by the type of the
+    error.
+    """
 
     abstract = True
     acks_late = True

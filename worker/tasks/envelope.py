@@ -18,7 +18,8 @@ _CANVAS = {
 
 
 def check_envelope(request: Any, args: Sequence[Any]) -> None:
-    """Refuse what this service does not do: positional arguments, canvas parts, ETA, countdown, an unusable id.
+    """Refuse what this service does not do: positional arguments, canvas parts, ETA, countdown, an unusable
+    id.
 
     Raises ``InvalidParameter`` with ``details.path``.
     """

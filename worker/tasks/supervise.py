@@ -1,4 +1,6 @@
-"""What happens next, by the type of an error: refused is final, unavailable waits, a fault is tried three times and then parked."""
+"""What happens next, by the type of an error: refused is final, unavailable waits, a fault is tried three
+times and then parked.
+"""
 
 import logging
 import random
@@ -28,9 +30,10 @@ def supervise(
 ) -> T:
     """Carry out ``step``; every part of it may be repeated.
 
-    While the store or Redis is away it waits, with jittered backoff up to 1 s, and tries the same command again: nothing of its partition
-    overtakes it. Where only the store is away for 30 s, another process may reach it: the lease is given up. Raises the refusal; ``GiveBack`` when the
-    process is to end meanwhile; ``Fenced``; or, after three faults, what ``park`` made of the last one.
+    While the store or Redis is away it waits, with jittered backoff up to 1 s, and tries the same command
+    again: nothing of its partition overtakes it. Where only the store is away for 30 s, another process may
+    reach it: the lease is given up. Raises the refusal; ``GiveBack`` when the process is to end meanwhile;
+    ``Fenced``; or, after three faults, what ``park`` made of the last one.
     """
     faults, waits, since = 0, 0, clock()
     while True:
@@ -46,14 +49,17 @@ def supervise(
             if isinstance(outage, StoreUnavailable) and clock() - since > GIVE_UP_S:
                 delivery.lease.give_up()
                 raise Fenced from outage
-            if delivery.lease.wait(
-                random.uniform(0.5, 1.0) * min(_LONGEST_WAIT_S, _FIRST_WAIT_S * 2 ** min(waits, 10))
-            ):
+            if delivery.lease.wait(_backoff(waits)):
                 raise GiveBack from outage
-        except Exception as bug: # this is where the policy for bugs lives
+        except Exception as bug:  # this is where the policy for bugs lives
             faults += 1
             _log.exception("%s failed, try %d of %d", delivery.command_id, faults, TRIES)
             if faults == TRIES:
                 raise park(bug) from bug
         # What an earlier attempt has begun may still take effect: from here on it is a redelivery.
         delivery = replace(delivery, redelivered=True)
+
+
+def _backoff(waits: int) -> float:
+    jitter = random.uniform(0.5, 1.0)  # noqa: S311 - it spreads retries, it protects nothing
+    return jitter * min(_LONGEST_WAIT_S, _FIRST_WAIT_S * 2 ** min(waits, 10))
