@@ -33,7 +33,7 @@ class Held:
         return self._current
 
     def renew(self) -> None:
-        """Prolong the leases, when a third of them has passed; raises ``LeaseLost`` if the current is lost."""
+        """Prolong the leases once a third of them has passed; raises ``LeaseLost`` if the current is lost."""
         now = self._clock()
         if self._renewed is not None and now - self._renewed < self._lease / 3:
             return

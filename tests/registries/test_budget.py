@@ -1,0 +1,239 @@
+"""The budget of a registry, on a real Redis and a clock of the test's own."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import pytest
+from redis import Redis
+
+from worker.domain.images import FetchFailed
+from worker.registries.budget import Budget, LeftAlone, Slot
+from worker.registries.limits import Limit, Limits, parse_limits
+
+HOST = "registry.example.com"
+
+
+@dataclass
+class Clock:
+    now: float = 1_790_000_000.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+@pytest.fixture
+def clock() -> Clock:
+    return Clock()
+
+
+@pytest.fixture
+def budget(redis_url: str, clock: Clock) -> Iterator[Budget]:
+    """A group that may be asked twice a second, for two images at once."""
+    with Redis.from_url(redis_url) as client:
+        yield Budget(client, Limits({HOST: Limit(2.0, 2)}), clock=clock)
+
+
+def slot(budget: Budget, token: str) -> Slot:
+    return budget.slot(HOST, "OCI", token)
+
+
+def granted(budget: Budget, token: str) -> Slot:
+    held = slot(budget, token)
+    assert held.reserve() == "granted"
+    return held
+
+
+def test_requests_are_spaced_evenly_whoever_makes_them(budget: Budget, clock: Clock) -> None:
+    one, two = granted(budget, "one"), granted(budget, "two")
+    assert [one.take(), two.take(), one.take(), two.take()] == [0.0, 0.5, 1.0, 1.5]
+    clock.now += 10
+    assert [one.take(), two.take()] == [0.0, 0.5]
+
+
+def test_a_request_that_would_wait_too_long_takes_nothing(budget: Budget) -> None:
+    one = granted(budget, "one")
+    waits = [one.take() for _ in range(21)]
+    assert waits[-1] == 10.0
+    with pytest.raises(LeftAlone) as refused:
+        one.take()
+    assert (refused.value.refusal, refused.value.retry_after) == ("pace", 10.5)
+    assert refused.value.reason == "throttled"
+
+
+def test_no_more_slots_than_images_at_once(budget: Budget, clock: Clock) -> None:
+    granted(budget, "one")
+    granted(budget, "two")
+    assert slot(budget, "three").reserve() == "busy"
+    budget.release(HOST, "one")
+    assert slot(budget, "three").reserve() == "granted"
+
+
+def test_the_slot_of_a_worker_that_died_lapses_and_each_request_keeps_it(budget: Budget, clock: Clock) ->
+None:     alive, _ = granted(budget, "alive"), granted(budget, "dead")
+    clock.now += 100
+    alive.take()
+    clock.now += 30
+    assert slot(budget, "next").reserve() == "granted"
+    assert slot(budget, "another").reserve() == "busy"
+
+
+def test_without_a_slot_nothing_is_taken_where_all_are_held(budget: Budget) -> None:
+    granted(budget, "one")
+    granted(budget, "two")
+    with pytest.raises(LeftAlone, match="busy"):
+        slot(budget, "three").take()
+
+
+def test_throttled_is_a_cooldown_for_the_whole_group(budget: Budget, clock: Clock) -> None:
+    one, two = granted(budget, "one"), granted(budget, "two")
+    one.failed(FetchFailed("throttled", retry_after=300))
+    with pytest.raises(LeftAlone) as refused:
+        two.take()
+    assert (refused.value.refusal, refused.value.retry_after) == ("cooldown", 300.0)
+    assert slot(budget, "three").reserve() == "cooldown"
+    clock.now += 301
+    assert two.take() == 0.0
+
+
+def test_a_cooldown_is_six_hours_at_most(budget: Budget) -> None:
+    granted(budget, "one").failed(FetchFailed("throttled", retry_after=10**7))
+    assert budget.status(HOST, "OCI").cooldown_s == 6 * 3_600
+
+
+def test_throttled_without_a_time_cools_longer_each_time_up_to_an_hour(budget: Budget, clock: Clock) -> None:
+    one = granted(budget, "one")
+    cooldowns = []
+    for _ in range(8):
+        one.failed(FetchFailed("throttled"))
+        cooldowns.append(budget.status(HOST, "OCI").cooldown_s)
+        clock.now += cooldowns[-1] + 1
+    assert cooldowns == [60, 120, 240, 480, 960, 1_920, 3_600, 3_600]
+    one.listed()
+    one.failed(FetchFailed("throttled"))
+    assert budget.status(HOST, "OCI").cooldown_s == 60
+
+
+def test_throttled_halves_the_rate_which_recovers_slowly(budget: Budget, clock: Clock) -> None:
+    one = granted(budget, "one")
+    one.failed(FetchFailed("throttled", retry_after=1))
+    assert budget.status(HOST, "OCI").rate == 1.0
+    clock.now += 2
+    one.take()
+    assert one.take() == pytest.approx(1.0, rel=0.01)
+    clock.now += 900
+    assert budget.status(HOST, "OCI").rate == pytest.approx(1.5, rel=0.01)
+    clock.now += 900
+    assert budget.status(HOST, "OCI").rate == 2.0
+
+
+def test_requests_throttled_together_halve_it_once(budget: Budget) -> None:
+    for held in [granted(budget, "one"), granted(budget, "two")]:
+        held.failed(FetchFailed("throttled", retry_after=60))
+    assert budget.status(HOST, "OCI").rate == 1.0
+
+
+def unreached(held: Slot, times: int) -> None:
+    for _ in range(times):
+        held.failed(FetchFailed("unavailable", unreachable=True))
+
+
+def test_five_in_a_row_unreached_open_the_circuit_and_one_probe_closes_it(budget: Budget, clock: Clock) ->
+None:     one = granted(budget, "one")
+    unreached(one, 4)
+    assert one.take() == 0.0
+    unreached(one, 1)
+    with pytest.raises(LeftAlone, match="circuit_open"):
+        one.take()
+    budget.release(HOST, "one")
+    assert slot(budget, "two").reserve() == "circuit_open"
+    clock.now += 31
+    probe = slot(budget, "probe")
+    assert probe.reserve() == "probe"
+    assert slot(budget, "other").reserve() == "circuit_open"
+    assert probe.take() == 0.0
+    probe.failed(FetchFailed("not_found"))
+    assert slot(budget, "other").reserve() == "granted"
+
+
+def test_a_probe_that_fails_opens_the_circuit_for_longer(budget: Budget, clock: Clock) -> None:
+    one = granted(budget, "one")
+    unreached(one, 5)
+    assert budget.status(HOST, "OCI").circuit_open_s == 30
+    clock.now += 31
+    probe = slot(budget, "probe")
+    assert probe.reserve() == "probe"
+    unreached(one, 3)  # stragglers say nothing new
+    assert budget.status(HOST, "OCI").circuit_open_s == 0
+    unreached(probe, 1)
+    assert budget.status(HOST, "OCI").circuit_open_s == 60
+
+
+def test_a_probe_that_died_makes_room_for_another(budget: Budget, clock: Clock) -> None:
+    unreached(granted(budget, "one"), 5)
+    clock.now += 31
+    assert slot(budget, "dead").reserve() == "probe"
+    clock.now += 121
+    assert slot(budget, "probe").reserve() == "probe"
+
+
+def test_any_answer_ends_the_row_of_unreached(budget: Budget) -> None:
+    one = granted(budget, "one")
+    unreached(one, 4)
+    one.failed(FetchFailed("unavailable"))
+    unreached(one, 4)
+    assert one.take() == 0.0
+
+
+def test_what_we_refuse_ourselves_says_nothing_about_the_registry(budget: Budget) -> None:
+    one = granted(budget, "one")
+    one.failed(FetchFailed("refused"))
+    one.failed(LeftAlone("pace", 10))
+    status = budget.status(HOST, "OCI")
+    assert (status.cooldown_s, status.rate, status.unreachable_in_row, status.in_use) == (0, 2.0, 0, 1)
+
+
+def test_groups_do_not_share(budget: Budget) -> None:
+    granted(budget, "one").failed(FetchFailed("throttled"))
+    assert budget.slot("ghcr.io", "GITHUB", "one").reserve() == "granted"
+
+
+def test_redis_own_clock_by_default(redis_url: str) -> None:
+    with Redis.from_url(redis_url) as client:
+        budget = Budget(client, Limits({HOST: Limit(0.001, 1)}))
+        held = granted(budget, "one")
+        assert held.take() == 0.0
+        with pytest.raises(LeftAlone) as refused:
+            held.take()
+        assert refused.value.retry_after is not None
+        assert 900 < refused.value.retry_after <= 1_000
+
+
+def test_limits_are_read_from_the_setting() -> None:
+    text = " ghcr.io=10/8, docker.io=0.5/1,127.0.0.1:5000=1000/16,public.ecr.aws#team=4/2,"
+    assert parse_limits(text) == {
+        "ghcr.io": Limit(10, 8),
+        "registry.hub.docker.com": Limit(0.5, 1),
+        "127.0.0.1:5000": Limit(1_000, 16),
+        "public.ecr.aws#team": Limit(4, 2),
+    }
+    assert parse_limits("") == {}
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["ghcr.io", "ghcr.io=5", "ghcr.io=5/0", "ghcr.io=0/4", "ghcr.io=-1/4", "ghcr.io=5/1.5", "=5/4", "a=nan/1"]
+    + ["https://ghcr.io=5/4", "ghcr.io=5/4,GHCR.io=4/4", "docker.io=1/1,registry-1.docker.io=1/1", "a=1e9/2"],
+)
+def test_a_wrong_limit_is_refused_by_the_name_of_the_setting(text: str) -> None:
+    with pytest.raises(ValueError, match="PLUGINS_REGISTRY_BUDGETS"):
+        parse_limits(text)
+
+
+def test_defaults_are_of_the_registry_type_and_well_known_hosts() -> None:
+    limits = Limits({"ghcr.io": Limit(9, 9)})
+    assert limits.of("ghcr.io", "GITHUB") == Limit(9, 9)
+    assert limits.of("registry.hub.docker.com", "OCI") == Limit(2.5, 3)
+    assert limits.of("public.ecr.aws", "OCI") == Limit(1, 1)
+    assert limits.of("public.ecr.aws#team", "AWS_PUBLIC_ECR") == Limit(8, 4)
+    assert limits.of("harbor.example.com", "HARBOR") == Limit(10, 3)
+    assert limits.of("harbor.example.com", "OCI") == Limit(2, 2)
