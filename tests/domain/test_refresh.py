@@ -76,9 +76,7 @@ def test_signatures_alone_are_stored_and_not_told(known: Image) -> None:
 
 
 @pytest.mark.parametrize("tags", [(), ("4.0",)])
-def test_a_list_that_lost_more_than_half_counts_at_the_second_reading(
-    known: Image, tags: tuple[str, ...]
-) -> None:
+def test_a_list_that_lost_most_counts_at_the_second_reading(known: Image, tags: tuple[str, ...]) -> None:
     first = read(known, *tags)
     assert (first.reason, first.change) == ("loss_unconfirmed", None)
     assert first.image.versions == known.versions

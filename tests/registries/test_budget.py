@@ -68,8 +68,8 @@ def test_no_more_slots_than_images_at_once(budget: Budget, clock: Clock) -> None
     assert slot(budget, "three").reserve() == "granted"
 
 
-def test_the_slot_of_a_worker_that_died_lapses_and_each_request_keeps_it(budget: Budget, clock: Clock) ->
-None:     alive, _ = granted(budget, "alive"), granted(budget, "dead")
+def test_the_slot_of_a_worker_that_died_lapses_and_requests_keep_it(budget: Budget, clock: Clock) -> None:
+    alive, _ = granted(budget, "alive"), granted(budget, "dead")
     clock.now += 100
     alive.take()
     clock.now += 30
@@ -137,8 +137,8 @@ def unreached(held: Slot, times: int) -> None:
         held.failed(FetchFailed("unavailable", unreachable=True))
 
 
-def test_five_in_a_row_unreached_open_the_circuit_and_one_probe_closes_it(budget: Budget, clock: Clock) ->
-None:     one = granted(budget, "one")
+def test_five_unreached_in_a_row_open_the_circuit_and_a_probe_closes_it(budget: Budget, clock: Clock) -> None:
+    one = granted(budget, "one")
     unreached(one, 4)
     assert one.take() == 0.0
     unreached(one, 1)
