@@ -68,10 +68,8 @@ def test_the_image_of_a_plugin() -> None:
 
 def test_digest_is_of_the_sorted_tags() -> None:
     assert digest_of(["b", "a"]) == digest_of(("a", "b")) != digest_of(["ab"])
-    assert (
-        digest_of(["1.0"]) == "sha256:" + "d0ff5974b6aa52cf562bea5921840c032a860a91a3512f7fe8f768f6bbe005f6"
-    assert digest_of(["1.0"]) == f"sha256:{one}"
-    )
+    # printf 1.0 | sha256sum
+    assert digest_of(["1.0"]) == "sha256:d0ff5974b6aa52cf562bea5921840c032a860a91a3512f7fe8f768f6bbe005f6"
 
 
 def test_a_failure_says_why() -> None:

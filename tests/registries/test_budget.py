@@ -221,8 +221,20 @@ def test_limits_are_read_from_the_setting() -> None:
 
 @pytest.mark.parametrize(
     "text",
-    ["ghcr.io", "ghcr.io=5", "ghcr.io=5/0", "ghcr.io=0/4", "ghcr.io=-1/4", "ghcr.io=5/1.5", "=5/4", "a=nan/1"]
-    + ["https://ghcr.io=5/4", "ghcr.io=5/4,GHCR.io=4/4", "docker.io=1/1,registry-1.docker.io=1/1", "a=1e9/2"],
+    [
+        "ghcr.io",
+        "ghcr.io=5",
+        "ghcr.io=5/0",
+        "ghcr.io=0/4",
+        "ghcr.io=-1/4",
+        "ghcr.io=5/1.5",
+        "=5/4",
+        "a=nan/1",
+        "a=1e9/2",
+        "https://ghcr.io=5/4",
+        "ghcr.io=5/4,GHCR.io=4/4",
+        "docker.io=1/1,registry-1.docker.io=1/1",
+    ],
 )
 def test_a_wrong_limit_is_refused_by_the_name_of_the_setting(text: str) -> None:
     with pytest.raises(ValueError, match="PLUGINS_REGISTRY_BUDGETS"):
