@@ -1,7 +1,8 @@
 """Keys: how a query names a field of a plugin, or a value inside one.
 
 A key is a dotted path: ``tags.description``, ``template.options.schema.type``, ``labels.0``. ``\\.`` is a
-literal dot. The first part is a field of ``PluginInfo``, so that nothing else of a stored document can be named.
+literal dot. The first part is a field of ``PluginInfo``, so that nothing else of a stored document can be
+named.
 """
 
 from typing import Annotated

@@ -19,12 +19,12 @@ MINIMAL = ("plugin_id", "name", "state", "image", "service_type", "registry_type
 class Query(Part):
     """Which plugins to list, in which order, and how much of them.
 
-    The rows are those that meet every condition of ``filter``, one of ``filter_or`` (where there are any) and
-    the ``keyword``: one of its words occurs in ``plugin_id``, ``name``, ``provider`` or ``labels``. ``k``, ``v``
-    and ``o`` are accepted for ``key``, ``value`` and ``operator``. ``only`` answers exactly the named fields and
-    ``plugin_id``, and goes before ``minimal``. ``no_count`` leaves ``total_count`` out, ``count_only`` answers
-    nothing else. The default order is ``name``; every order ends with ``plugin_id``, then the order of the
-    repositories.
+    The rows are those that meet every condition of ``filter``, one of ``filter_or`` (where there are any)
+    and the ``keyword``: one of its words occurs in ``plugin_id``, ``name``, ``provider`` or ``labels``.
+    ``k``, ``v`` and ``o`` are accepted for ``key``, ``value`` and ``operator``. ``only`` answers exactly
+    the named fields and ``plugin_id``, and goes before ``minimal``. ``no_count`` leaves ``total_count``
+    out, ``count_only`` answers nothing else. The default order is ``name``; every order ends with
+    ``plugin_id``, then the order of the repositories.
     """
 
     filter: Conditions = []

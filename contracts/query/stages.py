@@ -109,8 +109,8 @@ class Count(Part):
 class ProjectField(NamedPart):
     """A column under a new name.
 
-    ``size`` of a list; ``array_to_object`` of a list of ``{k, v}``; ``object_to_array`` the reverse. Each is null
-    for any other value.
+    ``size`` of a list; ``array_to_object`` of a list of ``{k, v}``; ``object_to_array`` the reverse.
+    Each is null for any other value.
     """
 
     key: AnyKey

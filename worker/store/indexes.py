@@ -1,0 +1,43 @@
+"""The indexes of every collection, as data, each with what needs it: an index costs every write.
+
+A read of the ``plugins`` collection starts from a scope (a domain's own plugins, or the managed ones) and is
+sorted by name unless it says otherwise. So each index ends with the default order: rows come out of it sorted,
+and are merged where there are two scopes.
+"""
+
+from collections.abc import Mapping
+from typing import Any
+
+from pymongo import ASCENDING, IndexModel
+from pymongo.database import Database
+
+from worker.store.outage import outage
+
+_SCOPE = ("scope", ASCENDING)
+_NAME = ("plugin.name", ASCENDING)
+_PLUGIN_ID = ("plugin.plugin_id", ASCENDING)
+_RANK = ("rank", ASCENDING)
+_ORDER = [_NAME, _PLUGIN_ID, _RANK]
+
+PLUGINS = [
+    # The default order and the shortcut name; state and registry_type too, as a domain's plugins share few values.
+    IndexModel([_SCOPE, *_ORDER], name="by_name"),
+    # The shortcut plugin_id: one plugin, or some out of many.
+    IndexModel([_SCOPE, _PLUGIN_ID, _NAME, _RANK], name="by_plugin_id"),
+    # The shortcut service_type.
+    IndexModel([_SCOPE, ("plugin.service_type", ASCENDING), *_ORDER], name="by_service_type"),
+    # The shortcut provider.
+    IndexModel([_SCOPE, ("plugin.provider", ASCENDING), *_ORDER], name="by_provider"),
+    # The sweep for unpublished events; few documents have any.
+    IndexModel([("pending_at", ASCENDING)], name="by_pending_at", sparse=True),
+]
+
+INDEXES: Mapping[str, list[IndexModel]] = {"plugins": PLUGINS}
+"""Collection to its indexes, beside the one on ``_id``."""
+
+
+def ensure_indexes(database: Database[dict[str, Any]]) -> None:
+    """Create the indexes that are not there yet. Raises ``StoreUnavailable`` when the store is away."""
+    for collection, indexes in INDEXES.items():
+        with outage():
+            database[collection].create_indexes(indexes)

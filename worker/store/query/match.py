@@ -1,0 +1,83 @@
+"""Which documents a query is about, as the first stages of a pipeline.
+
+One ``$match`` is all it takes, and is as well the filter of a find, unless a condition names ``domain_id``
+while managed plugins are in reach: they are kept without one, and are given the asking domain's before the
+conditions apply.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from contracts.query import Query, StatisticsQuery
+from contracts.query.keys import root_of
+from worker.store.query.operators import compile_condition, literal
+from worker.store.query.paths import DOMAIN, PLUGIN, stored
+
+Document = dict[str, Any]
+Shortcuts = Mapping[str, Any]
+"""Field to the value it has, or to a list of values it may have; null and ``""`` count as not given."""
+
+MANAGED = ""
+"""The scope of managed plugins, which every domain sees."""
+
+KEYWORD_FIELDS = ("plugin_id", "name", "provider", "labels")
+"""Where a word of ``keyword`` may occur."""
+
+
+@dataclass(frozen=True, slots=True)
+class Reach:
+    """Whose plugins a read sees: the asking domain's own, the managed ones, or both."""
+
+    domain_id: str
+    local: bool = True
+    managed: bool = False
+
+    @property
+    def scopes(self) -> list[str]:
+        """The scopes in reach."""
+        return [self.domain_id] * self.local + [MANAGED] * self.managed
+
+
+def compile_head(
+    reach: Reach, shortcuts: Shortcuts, query: Query | StatisticsQuery, now: datetime
+) -> list[Document]:
+    """The stages that select the documents of a query: ``$match`` alone, or with the domain filled in."""
+    selection = [_scope(reach), *_shortcuts(shortcuts)]
+    conditions = _conditions(query, now)
+    if reach.managed and _names_domain(query):
+        filled = {"$set": {f"{PLUGIN}.{DOMAIN}": {"$literal": reach.domain_id}}}
+        return [{"$match": {"$and": selection}}, filled, {"$match": {"$and": conditions}}]
+    return [{"$match": {"$and": [*selection, *conditions]}}]
+
+
+def _scope(reach: Reach) -> Document:
+    scopes = reach.scopes
+    return {"scope": {"$eq": scopes[0]} if len(scopes) == 1 else {"$in": scopes}}
+
+
+def _shortcuts(shortcuts: Shortcuts) -> list[Document]:
+    given = {name: value for name, value in shortcuts.items() if value not in (None, "")}
+    return [
+        {stored(name): {"$in": list(value)} if isinstance(value, list | tuple) else {"$eq": value}}
+        for name, value in given.items()
+    ]
+
+
+def _conditions(query: Query | StatisticsQuery, now: datetime) -> list[Document]:
+    conditions = [compile_condition(condition, now) for condition in query.filter]
+    if query.filter_or:
+        conditions.append({"$or": [compile_condition(condition, now) for condition in query.filter_or]})
+    if query.words:
+        conditions.append(_keyword(query.words))
+    return conditions
+
+
+def _keyword(words: Sequence[str]) -> Document:
+    patterns = [literal(word) for word in words]
+    return {"$or": [{stored(field): {"$in": patterns}} for field in KEYWORD_FIELDS]}
+
+
+def _names_domain(query: Query | StatisticsQuery) -> bool:
+    return any(root_of(condition.key) == DOMAIN for condition in (*query.filter, *query.filter_or))

@@ -1,0 +1,72 @@
+"""The pipeline of stat, after the stages that select the documents."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from contracts.query import Page, StatisticsQuery
+from contracts.query.columns import PLUGIN, AnyStage, keys_in, walk
+from contracts.query.keys import root_of, split_key
+from contracts.query.stages import CountStage, GroupStage, ProjectStage, SortStage
+from worker.store.query.paths import DOMAIN, stored
+from worker.store.query.stages import compile_stage
+
+Document = dict[str, Any]
+
+_VALUE = "value"
+
+
+def compile_statistics(query: StatisticsQuery, domain_id: str, max_rows: int) -> list[Document]:
+    """The stages that make the rows of an answer, at most ``max_rows`` + 1 of them.
+
+    Paged, they make one document ``{"results": [...], "total": [{"count": n}]}``, with an empty second list
+    where there is nothing. A row of ``distinct`` is ``{"value": ...}``.
+    """
+    stages = _distinct(query.distinct, domain_id) if query.distinct else _aggregate(query, domain_id)
+    return [*stages, *_paged(query.page, max_rows)]
+
+
+def _aggregate(query: StatisticsQuery, domain_id: str) -> list[Document]:
+    stages: list[Document] = [
+        {"$project": {name: _column(name, domain_id) for name in _roots(query.aggregate)}}
+    ]
+    for stage, columns in walk(query.aggregate):
+        stages += compile_stage(stage, columns)
+    if query.page.limit > 0 and not any(isinstance(stage, SortStage) for stage in query.aggregate):
+        stages.append({"$sort": {"_id": 1}})
+    return [*stages, {"$project": {"_id": 0}}]
+
+
+def _roots(stages: Sequence[AnyStage]) -> list[str]:
+    """The fields of a plugin that the stages use; all of them when none of the stages leaves any out."""
+    used: set[str] = set()
+    for stage in stages:
+        used.update(root_of(key) for _, key in keys_in(stage))
+        if isinstance(stage, GroupStage | ProjectStage | CountStage):
+            return sorted(used) or ["plugin_id"]
+    return sorted(PLUGIN.names)
+
+
+def _column(name: str, domain_id: str) -> Document | str:
+    return {"$literal": domain_id} if name == DOMAIN else f"${stored(name)}"
+
+
+def _distinct(key: str, domain_id: str) -> list[Document]:
+    parts = split_key(key)
+    path = {"$literal": domain_id} if parts == (DOMAIN,) else f"${stored(key)}"
+    # Each part of a path may cross a list, whose elements are then the values.
+    unwound = {"$unwind": {"path": f"${_VALUE}", "preserveNullAndEmptyArrays": True}}
+    return [
+        {"$project": {"_id": 0, _VALUE: path}},
+        *[unwound] * len(parts),
+        {"$match": {_VALUE: {"$exists": True}}},
+        {"$group": {"_id": f"${_VALUE}"}},
+        {"$sort": {"_id": 1}},
+        {"$project": {"_id": 0, _VALUE: "$_id"}},
+    ]
+
+
+def _paged(page: Page, max_rows: int) -> list[Document]:
+    if page.limit <= 0:
+        return [{"$limit": max_rows + 1}]
+    rows = [{"$skip": page.skip}, {"$limit": min(page.limit, max_rows + 1)}]
+    return [{"$facet": {"results": rows, "total": [{"$count": "count"}]}}]
