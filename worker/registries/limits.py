@@ -6,9 +6,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from worker.domain.images import DOCKER_HUB_HOST, DOCKER_HUB_NAMES, PUBLIC_ECR_HOST
+from worker.registries.kinds import KINDS
 
 SETTING = "PLUGINS_REGISTRY_BUDGETS"
 
+_WELL_KNOWN = {DOCKER_HUB_HOST: "DOCKER_HUB", PUBLIC_ECR_HOST: "AWS_PUBLIC_ECR"}
 _ENTRY = re.compile(r"(?P<host>[^\s=,/]+)=(?P<rate>[0-9]*\.?[0-9]+)/(?P<at_once>[0-9]+)")
 
 
@@ -18,18 +20,6 @@ class Limit:
 
     rate: float
     at_once: int
-
-
-DEFAULTS: Mapping[str, Limit] = {
-    "DOCKER_HUB": Limit(2.5, 3),
-    "AWS_PUBLIC_ECR": Limit(1.0, 1),
-    "AWS_PRIVATE_ECR": Limit(10.0, 4),
-    "GITHUB": Limit(5.0, 4),
-    "HARBOR": Limit(10.0, 3),
-    "GCP_ARTIFACT_REGISTRY": Limit(50.0, 8),
-    "OCI": Limit(2.0, 2),
-}
-PUBLIC_ECR_WITH_CREDENTIALS = Limit(8.0, 4)
 
 
 class Limits:
@@ -44,13 +34,9 @@ class Limits:
         """The limit of ``group``, of which an image has ``registry_type``."""
         if group in self._given:
             return self._given[group]
-        if group == DOCKER_HUB_HOST:
-            return DEFAULTS["DOCKER_HUB"]
-        if group.startswith(f"{PUBLIC_ECR_HOST}#"):
-            return PUBLIC_ECR_WITH_CREDENTIALS
-        if group == PUBLIC_ECR_HOST:
-            return DEFAULTS["AWS_PUBLIC_ECR"]
-        return DEFAULTS.get(registry_type, DEFAULTS["OCI"])
+        kind = KINDS.get(_WELL_KNOWN.get(group.partition("#")[0], registry_type), KINDS["OCI"])
+        default = (kind.budget_with_credential if "#" in group else None) or kind.budget
+        return Limit(default.per_second, default.at_once)
 
 
 def parse_limits(text: str) -> dict[str, Limit]:

@@ -123,6 +123,30 @@ class Images:
             count = len(plugins) if len(plugins) < 100 else self._plugins.count_documents(query)
         return Users(plugins, count)
 
+    def used_after(self, after: str, limit: int) -> tuple[list[ImageRef], str | None]:
+        """The images of up to ``limit`` plugins after a key, and the last key; None at the end."""
+        fields = {
+            f"plugin.{name}": 1 for name in ("registry_type", "registry_url", "image", "registry_config")
+        }
+        query = {"_id": {"$gt": after}, "scope": {"$exists": True}}
+        with outage():
+            found = list(self._plugins.find(query, fields).sort("_id", 1).limit(limit))
+        refs = {ref.key: ref for ref in (ImageRef.of(document["plugin"]) for document in found)}
+        return list(refs.values()), found[-1]["_id"] if len(found) == limit else None
+
+    def follow(self, refs: Iterable[ImageRef], now: datetime) -> int:
+        """Have those of ``refs`` followed that are not, due within the starting interval; their number."""
+        wanted = {ref.key: ref for ref in refs}
+        with outage():
+            followed = self._images.find(
+                {"_id": {"$in": list(wanted)}, "next_refresh_at": {"$exists": True}}, {"_id": 1}
+            )
+            for document in followed:
+                del wanted[document["_id"]]
+        for ref in wanted.values():
+            self.ensure(ref, now, at_once=False)
+        return len(wanted)
+
     def subject(self, image: Image, now: datetime) -> Subject:
         """The image as a subject of events."""
         return image_subject(image, lambda: self.users(image.ref), self._policy, now)
