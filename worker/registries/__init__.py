@@ -3,13 +3,12 @@
 from worker.registries.ca_files import parse_ca_files
 from worker.registries.caps import Caps
 from worker.registries.credentials import CredentialError, Credentials, load_credentials
-from worker.registries.kinds import KINDS, Budget
+from worker.registries.kinds import KINDS
 from worker.registries.mirrors import Mirror, parse_mirror, parse_mirrors
 from worker.registries.registries import Registries
 
 __all__ = [
     "KINDS",
-    "Budget",
     "Caps",
     "CredentialError",
     "Credentials",

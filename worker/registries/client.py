@@ -1,0 +1,24 @@
+"""The OCI Distribution client: every page of ``GET /v2/<name>/tags/list``."""
+
+from worker.registries.auth import Account, Authorizer
+from worker.registries.conversation import Conversation
+from worker.registries.paging import following, next_link
+from worker.registries.tags import Tags, read_list, read_object
+
+_PAGE = 1000  # private ECR refuses more
+
+
+def list_tags(talk: Conversation, authorizer: Authorizer, base: str, name: str, account: Account) -> Tags:
+    """All tags of a repository. ``base`` is ``scheme://host[:port]``. Raises ``FetchFailed``."""
+    tags = Tags(talk.caps.tags)
+    url = f"{base}/v2/{name}/tags/list?n={_PAGE}"
+    visited = {url}
+    for _ in range(talk.caps.pages):
+        answer = authorizer.get(talk, url, account)
+        tags.add(read_list(read_object(answer.body), "tags"))
+        reference = next_link(answer.headers.get("Link"))
+        if reference is None or tags.truncated:
+            return tags
+        url = following(answer.url, reference, visited)
+    tags.truncated = True
+    return tags

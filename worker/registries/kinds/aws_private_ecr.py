@@ -1,0 +1,14 @@
+"""Private ECR: a token of boto3's, good for twelve hours, is the password of the user ``AWS``."""
+
+from worker.registries.aws import ecr_login
+from worker.registries.credentials import Credential
+from worker.registries.kinds.kind import Budget, Kind
+from worker.registries.logins import Login
+
+
+def _login(credential: Credential, host: str) -> Login:
+    region = host.split(".")[3]
+    return ecr_login(credential, "ecr", region)
+
+
+KIND = Kind(Budget(10, 4), login=_login)

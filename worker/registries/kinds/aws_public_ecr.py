@@ -1,0 +1,14 @@
+"""ECR Public: anonymous tokens for everyone, more requests for an AWS account."""
+
+from worker.registries.aws import ecr_login
+from worker.registries.credentials import Credential
+from worker.registries.kinds.kind import Budget, Kind
+from worker.registries.logins import Login
+
+
+def _login(credential: Credential, host: str) -> Login:
+    # The API of ECR Public is in this region only.
+    return ecr_login(credential, "ecr-public", "us-east-1")
+
+
+KIND = Kind(Budget(1, 1), budget_with_credential=Budget(8, 4), login=_login)

@@ -1,0 +1,5 @@
+"""Docker Hub: its API for whoever is anonymous, the OCI API at another host for accounts."""
+
+from worker.registries.kinds.kind import Budget, Kind
+
+KIND = Kind(Budget(2.5, 3), host="registry-1.docker.io")

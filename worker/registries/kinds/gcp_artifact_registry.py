@@ -1,0 +1,6 @@
+"""Artifact Registry and gcr.io: the password of the user ``oauth2accesstoken`` is google-auth's token."""
+
+from worker.registries.gcp import google_login
+from worker.registries.kinds.kind import Budget, Kind
+
+KIND = Kind(Budget(50, 8), login=google_login)

@@ -1,0 +1,159 @@
+"""The registries of this deployment: which may be named, and what tags their images have."""
+
+import logging
+import re
+from collections.abc import Callable, Mapping
+from time import time
+from types import TracebackType
+from typing import Self
+
+from worker.domain.allowed_registries import AllowedRegistries, default_port, parse_authority
+from worker.domain.images import FetchFailed, ImageRef, Listing, Take
+from worker.domain.registry_hosts import check_registry
+from worker.registries import client, docker_hub
+from worker.registries.auth import Account, Authorizer
+from worker.registries.caps import Caps
+from worker.registries.conversation import Conversation
+from worker.registries.credentials import Credential, CredentialError, Credentials
+from worker.registries.guard import Guard, GuardedAdapter, Resolver, system_resolver
+from worker.registries.kinds import KINDS
+from worker.registries.logins import Logins
+from worker.registries.mirrors import Mirror
+from worker.registries.origin import Origin, parse_url
+
+logger = logging.getLogger(__name__)
+
+_PART = r"[a-z0-9]+(?:(?:\.|_|__|-+)[a-z0-9]+)*"
+_NAME = re.compile(rf"{_PART}(?:/{_PART})*")
+
+
+class Registries:
+    """Asks registries, and only those that may be asked. For all threads; close it at the end.
+
+    ``allowed``         hosts that callers may name (``PLUGINS_ALLOWED_REGISTRIES``).
+    ``mirrors``         by registry type, asked instead (``PLUGINS_REGISTRY_MIRRORS``).
+    ``credentials``     by name (``PLUGINS_REGISTRY_CREDENTIALS``).
+    ``ca_files``        by ``host[:port]``: the only roots that vouch for that host; otherwise certifi's.
+    ``resolver``        names to addresses; ``clock`` unix time in seconds.
+    ``docker_hub_api``  where Docker Hub's API is; trusted, as a mirror is.
+    ``connections``     kept alive to each host.
+    """
+
+    def __init__(
+        self,
+        allowed: AllowedRegistries | None = None,
+        mirrors: Mapping[str, Mirror] | None = None,
+        credentials: Credentials | None = None,
+        caps: Caps | None = None,
+        resolver: Resolver = system_resolver,
+        clock: Callable[[], float] = time,
+        ca_files: Mapping[str, str] | None = None,
+        docker_hub_api: str = docker_hub.API,
+        connections: int = 64,
+    ) -> None:
+        self._allowed = allowed or AllowedRegistries()
+        self._mirrors = dict(mirrors or {})
+        self._credentials = credentials or Credentials()
+        self._caps = caps or Caps()
+        self._clock = clock
+        self._docker_hub_api = docker_hub_api.rstrip("/")
+        named = [mirror.origin for mirror in self._mirrors.values()]
+        if docker_hub_api != docker_hub.API:
+            named.append(parse_url(docker_hub_api)[0])
+        self._guard = Guard(self._allowed, named, resolver)
+        self._adapter = GuardedAdapter(self._guard, connections=connections)
+        self._adapters = {
+            host: GuardedAdapter(self._guard, ca_file, connections)
+            for host, ca_file in (ca_files or {}).items()
+        }
+        self._authorizer = Authorizer(clock)
+        self._logins = Logins(clock)
+
+    def check(self, registry_type: str, registry_url: str | None) -> str:
+        """The ``registry_url`` to store; ``check_registry`` with this deployment's list. Asks nobody."""
+        return check_registry(self._allowed, registry_type, registry_url)
+
+    def host(self, ref: ImageRef) -> str:
+        """The group of hosts whose budget the image counts against."""
+        return ref.group
+
+    def may_use(self, credential: str | None, domain_id: str, host: str) -> bool:
+        """Whether a plugin of that domain may use the credential for that registry; None always."""
+        return credential is None or self._credentials.may_use(credential, domain_id, host)
+
+    def fetch(self, ref: ImageRef, take: Take | None = None, known: frozenset[str] | None = None) -> Listing:
+        """All tags of an image, or the newest joined to ``known`` where the registry can tell that those
+        are all.
+
+        ``take`` is called before every HTTP request, and what it raises is let through. Raises
+        ``FetchFailed``.
+        """
+        talk = Conversation(self._guard, self._adapter_for, self._caps, take)
+        try:
+            return self._fetch(talk, ref, known)
+        except FetchFailed as failure:
+            failure.requests = talk.requests
+            raise
+
+    def _fetch(self, talk: Conversation, ref: ImageRef, known: frozenset[str] | None) -> Listing:
+        kind = KINDS.get(ref.registry_type)
+        if kind is None or not _NAME.fullmatch(ref.repository):
+            raise FetchFailed("refused", detail="no image that can be asked for")
+        mirror = self._mirrors.get(ref.registry_type)
+        credential = self._credential(ref)
+        name = ref.repository
+        if mirror is not None:
+            base, host = str(mirror.origin), mirror.origin.authority
+            name = f"{mirror.path}/{name}" if mirror.path else name
+            if credential is not None and not self._credentials.fits(credential, host):
+                credential = None  # it is for the registry, and not for whoever stands in for it
+        elif ref.registry_type == "DOCKER_HUB" and credential is None:
+            listing = docker_hub.list_tags(talk, self._docker_hub_api, name, known, self._clock)
+            return Listing(listing.tags, listing.truncated, talk.requests, listing.complete)
+        else:
+            base, host = self._base(ref, kind.host), ref.host
+        account = Account()
+        if credential is not None:
+            try:
+                account = Account(credential.name, self._logins.get(kind.login, credential, ref.host))
+            except CredentialError as fault:
+                logger.warning("%s", fault)
+                raise FetchFailed("auth_failed", detail="the credential cannot be used") from None
+        tags = client.list_tags(talk, self._authorizer, base, name, account)
+        return Listing(tags.names(), tags.truncated, talk.requests)
+
+    def _credential(self, ref: ImageRef) -> Credential | None:
+        if ref.credential is None:
+            return None
+        credential = self._credentials.get(ref.credential)
+        if credential is None or not self._credentials.fits(credential, ref.host):
+            raise FetchFailed("auth_failed", detail="the credential is not for this host")
+        return credential
+
+    def _base(self, ref: ImageRef, host: str | None) -> str:
+        if ref.registry_type in ("DOCKER_HUB", "AWS_PUBLIC_ECR", "GITHUB"):
+            return f"https://{host or ref.host}"
+        try:
+            name, port = parse_authority(ref.registry_url)
+        except ValueError:
+            raise FetchFailed("refused", detail="a host that may not be asked") from None
+        scheme = self._allowed.scheme(name, port)
+        if scheme is None:
+            raise FetchFailed("refused", detail="a host that may not be asked")
+        return str(Origin(scheme, name, port or default_port(scheme)))
+
+    def _adapter_for(self, origin: Origin) -> GuardedAdapter:
+        return self._adapters.get(origin.authority, self._adapter)
+
+    def close(self) -> None:
+        """Closes the connections."""
+        for adapter in (self._adapter, *self._adapters.values()):
+            adapter.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, fault: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
