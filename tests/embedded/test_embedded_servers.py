@@ -14,7 +14,7 @@ from pymongo import MongoClient
 from redis import Redis
 from servers import ROOT, MongoReplicaSet, RedisServer, start_mongod, start_redis, wait_until
 
-from worker.embedded import ChildProcess, ServerFailed, free_port, port_is_free
+from worker.embedded import Binary, ChildProcess, ServerFailed, free_port, port_is_free, redis_binaries
 
 
 def is_gone(pid: int) -> bool:
@@ -22,8 +22,9 @@ def is_gone(pid: int) -> bool:
     return not status.exists() or status.read_text().rsplit(")", 1)[1].split()[0] == "Z"
 
 
-def test_redis_killed_and_started_again_has_what_it_answered(tmp_path: Path) -> None:
-    server = start_redis(tmp_path / "redis", appendfsync="always")
+@pytest.mark.parametrize("binary", redis_binaries(), ids=lambda binary: binary.version_text)
+def test_redis_killed_and_started_again_has_what_it_answered(tmp_path: Path, binary: Binary) -> None:
+    server = start_redis(tmp_path / "redis", appendfsync="always", binary=binary)
     try:
         with Redis.from_url(server.url) as client:
             client.set("key", "value")
