@@ -29,10 +29,11 @@ def compile_projection(fields: Iterable[str]) -> dict[str, Any]:
     """The projection to exactly ``fields`` (keys) and ``plugin_id``; to all of a plugin for none."""
     named = {split_key(key): stored(key) for key in fields}
     if not named:
-        return {"_id": 0, RANK: 1, REVISION: 1, PLUGIN: 1}
+        return {RANK: 1, REVISION: 1, PLUGIN: 1}
     named[("plugin_id",)] = stored("plugin_id")
     # MongoDB refuses a path together with one that leads to it: the shorter one holds the longer.
     paths = [
         path for parts, path in named.items() if not any(parts[:n] in named for n in range(1, len(parts)))
     ]
-    return {"_id": 0, RANK: 1, **dict.fromkeys(paths, 1)}
+    # With _id no index has all of the fields: from an index, a missing field would come as null.
+    return {"_id": 1, RANK: 1, **dict.fromkeys(paths, 1)}

@@ -46,13 +46,16 @@ def _roots(stages: Sequence[AnyStage]) -> list[str]:
     return sorted(PLUGIN.names)
 
 
-def _column(name: str, domain_id: str) -> Document | str:
-    return {"$literal": domain_id} if name == DOMAIN else f"${stored(name)}"
+def _column(name: str, domain_id: str) -> Document:
+    """A field of a plugin; no field is ever null, but one that is missing comes as null out of an index."""
+    if name == DOMAIN:
+        return {"$literal": domain_id}
+    return {"$ifNull": [f"${stored(name)}", "$$REMOVE"]}
 
 
 def _distinct(key: str, domain_id: str) -> list[Document]:
     parts = split_key(key)
-    path = {"$literal": domain_id} if parts == (DOMAIN,) else f"${stored(key)}"
+    path = _column(key, domain_id) if len(parts) == 1 else f"${stored(key)}"
     # Each part of a path may cross a list, whose elements are then the values.
     unwound = {"$unwind": {"path": f"${_VALUE}", "preserveNullAndEmptyArrays": True}}
     return [

@@ -1,0 +1,388 @@
+"""The documented meaning of the query language in plain Python, over plain plugins: what the compiler is compared with.
+
+Plugins are dictionaries with the caller's own keys; times are datetimes.
+"""
+
+import re
+from collections.abc import Callable, Iterator
+from datetime import datetime
+from typing import Any
+
+from contracts.query import Query, StatisticsQuery
+from contracts.query.keys import split_key
+from contracts.query.paging import keys_of_sort
+from contracts.query.scalars import parse_time, resolve_timediff
+from worker.store.escape import escape_key
+
+Plugin = dict[str, Any]
+MISSING = object()
+TIMES = ("created_at", "updated_at")
+ARRAY_ORDER, UNDEFINED = 25, (0,)
+
+
+# --- values, in MongoDB's order of types -------------------------------------------------------------------
+
+
+def order_of(value: Any) -> tuple:
+    """A tuple that compares as MongoDB compares the value, across types."""
+    match value:
+        case None:
+            return (5,)
+        case bool():
+            return (40, value)
+        case int() | float():
+            return (10, value)
+        case str():
+            return (15, value.encode())
+        case datetime():
+            return (45, value)
+        case dict():
+            items = [(order_of(item), escape_key(name)) for name, item in value.items()]
+            return (20, tuple((order[0], name, order) for order, name in items))
+        case list():
+            return (ARRAY_ORDER, tuple(order_of(item) for item in value))
+    raise TypeError(type(value))
+
+
+def equal(one: Any, other: Any) -> bool:
+    if one is MISSING:
+        return other is None
+    return order_of(one) == order_of(other)
+
+
+def same_type(one: Any, other: Any) -> bool:
+    return one is not MISSING and order_of(one)[0] == order_of(other)[0]
+
+
+# --- what a key reaches in a filter ------------------------------------------------------------------------
+
+
+def reached(value: Any, parts: tuple[str, ...]) -> Iterator[Any]:
+    """The values at a key: through objects, through the objects of a list, and through numbered elements."""
+    if not parts:
+        yield value
+        return
+    part, rest = parts[0], parts[1:]
+    if isinstance(value, dict):
+        yield from reached(value[part], rest) if part in value else [MISSING]
+    elif isinstance(value, list):
+        for item in value:
+            if isinstance(item, dict):
+                yield from reached(item, parts)
+        if re.fullmatch("0|[1-9][0-9]*", part) and int(part) < len(value):
+            yield from reached(value[int(part)], rest)
+    else:
+        yield MISSING
+
+
+def candidates(value: Any, key: str) -> list[Any]:
+    """What a condition looks at: the values at the key, and the elements of those that are lists."""
+    found: list[Any] = []
+    for item in reached(value, split_key(key)):
+        found += item if isinstance(item, list) else [item]
+    return found
+
+
+def has_text(value: Any, test: Callable[[str], Any]) -> bool:
+    return isinstance(value, str) and bool(test(value))
+
+
+def within(word: str) -> Callable[[str], bool]:
+    return lambda text: word.lower() in text.lower()
+
+
+def searched(regex: str) -> Callable[[str], Any]:
+    return lambda text: re.search(regex, text, re.IGNORECASE)
+
+
+COMPARISONS: dict[str, Callable[[tuple, tuple], bool]] = {
+    "lt": lambda a, b: a < b,
+    "lte": lambda a, b: a <= b,
+    "gt": lambda a, b: a > b,
+    "gte": lambda a, b: a >= b,
+}
+
+
+def meets(plugin: Plugin, key: str, operator: str, value: Any, now: datetime) -> bool:
+    """Whether a plugin meets one condition."""
+    if key in TIMES and operator in ("eq", "not", "in", "not_in", *COMPARISONS):
+        as_time = lambda v: parse_time(v) if isinstance(v, str) else v  # noqa: E731
+        value = [as_time(v) for v in value] if isinstance(value, list) else as_time(value)
+    if operator.startswith("datetime_"):
+        operator, value = operator.removeprefix("datetime_"), parse_time(value)
+    if operator.startswith("timediff_"):
+        operator, value = operator.removeprefix("timediff_"), resolve_timediff(value, now)
+    if operator.startswith("not_"):
+        return not meets(plugin, key, operator.removeprefix("not_"), value, now)
+    found = candidates(plugin, key)
+    match operator:
+        case "eq":
+            return any(equal(item, value) for item in found)
+        case "not":
+            return not any(equal(item, value) for item in found)
+        case "in":
+            return any(equal(item, choice) for item in found for choice in value)
+        case "exists":
+            return any(item is not MISSING for item in reached(plugin, split_key(key))) is value
+        case "contain":
+            return any(has_text(item, within(value)) for item in found)
+        case "contain_in":
+            return any(has_text(item, within(word)) for item in found for word in value)
+        case "regex":
+            return any(has_text(item, searched(value)) for item in found)
+        case "regex_in":
+            return any(has_text(item, searched(regex)) for item in found for regex in value)
+        case "match":
+            return any(
+                all(any(equal(v, wanted) for v in candidates(item, k)) for k, wanted in value.items())
+                for whole in reached(plugin, split_key(key))
+                if isinstance(whole, list)
+                for item in whole
+                if isinstance(item, dict | list)
+            )
+    compare = COMPARISONS[operator]
+    return any(same_type(item, value) and compare(order_of(item), order_of(value)) for item in found)
+
+
+def selected(plugin: Plugin, query: Query | StatisticsQuery, now: datetime) -> bool:
+    def holds(condition: Any) -> bool:
+        return meets(plugin, condition.key, condition.operator, condition.value, now)
+
+    words = query.keyword.split()
+    fields = ("plugin_id", "name", "provider", "labels")
+    return (
+        all(holds(condition) for condition in query.filter)
+        and (not query.filter_or or any(holds(condition) for condition in query.filter_or))
+        and (not words or any(meets(plugin, field, "contain_in", words, now) for field in fields))
+    )
+
+
+# --- list --------------------------------------------------------------------------------------------------
+
+
+def sortable(value: Any, parts: tuple[str, ...]) -> Iterator[tuple]:
+    """What a row may be sorted by: each element of a list counts, and an empty list comes before null."""
+    if isinstance(value, list):
+        if not value:
+            yield UNDEFINED if not parts else (5,)
+        for item in value:
+            if not parts:
+                yield order_of(item)
+            elif isinstance(item, dict):
+                yield from sortable(item, parts)
+            else:
+                yield (5,)
+    elif not parts:
+        yield order_of(value)
+    elif isinstance(value, dict) and parts[0] in value:
+        yield from sortable(value[parts[0]], parts[1:])
+    else:
+        yield (5,)
+
+
+def in_order(rows: list[Plugin], keys: list[Any], ties: tuple[str, ...] = ()) -> list[Plugin]:
+    """The rows sorted: a list counts by its least element, descending by its greatest."""
+    for tie in reversed(ties):
+        rows = sorted(rows, key=lambda row: order_of(row[tie]))
+    for item in reversed(keys):
+        pick, parts = (max if item.desc else min), split_key(item.key)
+        rows = sorted(rows, key=lambda row: pick(sortable(row, parts)), reverse=item.desc)
+    return rows
+
+
+def projected(value: Any, keys: list[tuple[str, ...]]) -> Any:
+    """The parts of a value at the keys; scalars on the way are left out, also those in lists."""
+    if () in keys:
+        return value
+    if isinstance(value, list):
+        return [projected(item, keys) for item in value if isinstance(item, dict | list)]
+    kept = {}
+    for name, item in value.items():
+        below = [key[1:] for key in keys if key[0] == name]
+        if below and (() in below or isinstance(item, dict | list)):
+            kept[name] = projected(item, below)
+    return kept
+
+
+def paged(rows: list[Any], page: Any) -> list[Any]:
+    start = max(page.start, 1) - 1
+    return rows[start : start + page.limit] if page.limit > 0 else rows
+
+
+def listed(plugins: list[Plugin], query: Query, now: datetime) -> tuple[list[Plugin], int]:
+    """The rows of a list and the total count."""
+    rows = [plugin for plugin in plugins if selected(plugin, query, now)]
+    rows = in_order(rows, query.order, ("plugin_id",))
+    total = len(rows)
+    rows = paged(rows, query.page)
+    if query.fields:
+        keys = [split_key(key) for key in (*query.fields, "plugin_id")]
+        rows = [projected(row, keys) for row in rows]
+    return rows, total
+
+
+# --- stat --------------------------------------------------------------------------------------------------
+
+
+def value_at(value: Any, key: str | tuple[str, ...]) -> Any:
+    """The value of a column: through a list, the list of its objects' values."""
+    parts = split_key(key) if isinstance(key, str) else key
+    if not parts:
+        return value
+    if isinstance(value, list):
+        found = [value_at(item, parts) for item in value if isinstance(item, dict)]
+        return [item for item in found if item is not MISSING]
+    if isinstance(value, dict) and parts[0] in value:
+        return value_at(value[parts[0]], parts[1:])
+    return MISSING
+
+
+def or_null(value: Any) -> Any:
+    return None if value is MISSING else value
+
+
+def condition_met(row: Plugin, condition: Any) -> bool:
+    value = value_at(row, condition.key)
+    items = value if isinstance(value, list) else [value]
+    if condition.operator in ("eq", "not"):
+        return any(equal(item, condition.value) for item in items) is (condition.operator == "eq")
+    compare, wanted = COMPARISONS[condition.operator], condition.value
+    return any(same_type(item, wanted) and compare(order_of(item), order_of(wanted)) for item in items)
+
+
+def unique(values: list[Any]) -> list[Any]:
+    by_order: dict[tuple, Any] = {}
+    for value in values:
+        by_order.setdefault(order_of(value), value)
+    return [by_order[order] for order in sorted(by_order)]
+
+
+def is_number(value: Any) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool)
+
+
+def group_value(rows: list[Plugin], field: Any) -> Any:
+    """One field of a group."""
+    if conditions := getattr(field, "conditions", []):
+        rows = [row for row in rows if all(condition_met(row, item) for item in conditions)]
+    if field.operator == "count":
+        return len(rows)
+    if field.operator == "push":
+        made = [{f.name: value_at(row, f.key) for f in field.fields} for row in rows]
+        return [{name: item for name, item in one.items() if item is not MISSING} for one in made]
+    values = [value_at(row, field.key) for row in rows]
+    numbers = [value for value in values if is_number(value)]
+    known = [value for value in values if value is not MISSING and value is not None]
+    match field.operator:
+        case "sum":
+            return sum(numbers)
+        case "average":
+            return sum(numbers) / len(numbers) if numbers else None
+        case "max":
+            return max(known, key=order_of, default=None)
+        case "min":
+            return min(known, key=order_of, default=None)
+        case "first":
+            return or_null(values[0])
+        case "last":
+            return or_null(values[-1])
+        case "add_to_set":
+            return unique([value for value in values if value is not MISSING])
+        case "merge_objects":
+            merged: dict[str, Any] = {}
+            for value in values:
+                merged |= value if isinstance(value, dict) else {}
+            return merged
+    raise ValueError(field.operator)
+
+
+def grouped(rows: list[Plugin], group: Any) -> list[Plugin]:
+    groups: dict[tuple, tuple[dict[str, Any], list[Plugin]]] = {}
+    for row in rows:
+        names = {key.name: or_null(value_at(row, key.key)) for key in group.keys}
+        groups.setdefault(order_of(list(names.values())), (names, []))[1].append(row)
+    return [
+        {**names, **{field.name: group_value(members, field) for field in group.fields}}
+        for names, members in groups.values()
+    ]
+
+
+def unwound(rows: list[Plugin], path: str) -> Iterator[Plugin]:
+    """One row an element; what is no list counts as its own element, null and missing as none."""
+    *above, last = split_key(path)
+    for row in rows:
+        # $unwind does not go through lists on the way.
+        holder: Any = row
+        for part in above:
+            holder = holder.get(part) if isinstance(holder, dict) else None
+        value = holder.get(last) if isinstance(holder, dict) else None
+        for item in value if isinstance(value, list) else [] if value is None else [value]:
+            yield replaced(row, (*above, last), item)
+
+
+def replaced(value: dict[str, Any], parts: tuple[str, ...], item: Any) -> dict[str, Any]:
+    if len(parts) == 1:
+        return {**value, parts[0]: item}
+    return {**value, parts[0]: replaced(value[parts[0]], parts[1:], item)}
+
+
+def shaped(value: Any, operator: str | None) -> Any:
+    match operator:
+        case None:
+            return value
+        case "size":
+            return len(value) if isinstance(value, list) else None
+        case "object_to_array":
+            return [{"k": k, "v": v} for k, v in value.items()] if isinstance(value, dict) else None
+    is_pairs = isinstance(value, list) and all(
+        isinstance(i, dict) and isinstance(i.get("k"), str) for i in value
+    )
+    return {item["k"]: item.get("v") for item in value} if is_pairs else None
+
+
+def aggregated(rows: list[Plugin], stages: list[Any]) -> list[Plugin]:
+    """The rows after the stages."""
+    keys: list[str] = []
+    for stage in stages:
+        match type(stage).__name__:
+            case "UnwindStage":
+                rows = list(unwound(rows, stage.unwind.path))
+            case "GroupStage":
+                rows, keys = grouped(rows, stage.group), [key.name for key in stage.group.keys]
+            case "CountStage":
+                rows, keys = [{stage.count.name: len(rows)}] if rows else [], []
+            case "SortStage":
+                rows = in_order(rows, keys_of_sort(stage.sort))
+            case "LimitStage":
+                rows = rows[: stage.limit]
+            case "SkipStage":
+                rows = rows[stage.skip :]
+            case "ProjectStage":
+                kept = [] if stage.project.exclude_keys else keys
+                fields = {f.name: f for f in stage.project.fields}
+                made = [
+                    {name: row.get(name, MISSING) for name in kept}
+                    | {name: shaped(value_at(row, f.key), f.operator) for name, f in fields.items()}
+                    for row in rows
+                ]
+                rows = [{n: v for n, v in one.items() if v is not MISSING} for one in made]
+                keys = [key for key in kept if key not in fields]
+    return rows
+
+
+def flattened(value: Any, parts: tuple[str, ...]) -> Iterator[Any]:
+    values = [value_at(value, parts)]
+    for _ in parts:
+        values = [v for item in values for v in (item if isinstance(item, list) else [item])]
+    return (value for value in values if value is not MISSING)
+
+
+def statistics(plugins: list[Plugin], query: StatisticsQuery, now: datetime) -> tuple[list[Any], int]:
+    """The rows of a stat and their number before paging."""
+    rows: list[Any] = [plugin for plugin in plugins if selected(plugin, query, now)]
+    if query.distinct:
+        parts = split_key(query.distinct)
+        rows = unique([value for row in rows for value in flattened(row, parts)])
+    else:
+        rows = aggregated(rows, query.aggregate)
+    return paged(rows, query.page), len(rows)
