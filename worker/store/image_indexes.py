@@ -2,7 +2,7 @@
 
 from pymongo import ASCENDING, DESCENDING, IndexModel
 
-IMAGES = (
+IMAGES = [
     # The queue: what is due of a group, those looked at first. Names the groups too, by a distinct scan.
     IndexModel(
         [("host", ASCENDING), ("priority", DESCENDING), ("next_refresh_at", ASCENDING)], name="image_queue"
@@ -13,9 +13,9 @@ IMAGES = (
         name="image_pending",
         partialFilterExpression={"pending_at": {"$exists": True}},
     ),
-)
+]
 
-PLUGINS = (
+PLUGINS = [
     # Who uses an image: asked at each refresh and each change of its list. A plugin's image never changes, so
     # it costs registering and deregistering alone; without it every refresh would read the whole collection.
     IndexModel(
@@ -23,4 +23,4 @@ PLUGINS = (
         name="plugin_image",
         partialFilterExpression={"scope": {"$exists": True}},
     ),
-)
+]
