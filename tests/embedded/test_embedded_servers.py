@@ -88,7 +88,7 @@ time.sleep(600)
 
 
 def test_a_child_outlives_the_thread_that_started_it(tmp_path: Path) -> None:
-    child = ChildProcess(["sleep", "600"], log=tmp_path / "log")
+    child = ChildProcess(["sh", "-c", "echo runs; exec sleep 600"], log=tmp_path / "log", ready="runs")
     thread = threading.Thread(target=child.start)
     thread.start()
     thread.join()
