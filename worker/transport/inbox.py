@@ -5,6 +5,8 @@ ability to settle it nor the knowledge that it is still running.
 """
 
 import logging
+import os
+import socket
 import threading
 import time
 import uuid
@@ -86,7 +88,7 @@ class QueueState:
 class Inbox:
     """The messages and leases of one process on one Redis database.
 
-    ``exchange`` and ``flush`` are called by the event loop alone; the rest by any thread.
+    ``exchange`` is called by the event loop alone; the rest by any thread.
     """
 
     def __init__(self, connection: Mapping[str, Any], options: Options) -> None:
@@ -95,13 +97,15 @@ class Inbox:
         parameters.pop("retry_on_timeout", None)
         self.client = redis.Redis(connection_pool=redis.ConnectionPool(**parameters))
         self.options = options
-        self.owner = uuid.uuid4().hex
+        #: Tells operators where the owner of a lease runs; unique, so that a pid used again is another owner.
+        self.owner = f"{socket.gethostname()}:{os.getpid()}:{uuid.uuid4().hex[:16]}"
         self.draining = False
         self._queues: dict[str, QueueState] = {}
         self._held: dict[str, Delivery] = {}
         self._pending: deque[tuple[Delivery, Call]] = deque()
         self._number = 1
         self._lock = threading.RLock()
+        self._sending = threading.Lock()
         self._beat = time.monotonic()
         self._closed = threading.Event()
         self._renewer = threading.Thread(target=self._renew, name="lease-renewal", daemon=True)
@@ -176,13 +180,14 @@ class Inbox:
         return delivery
 
     def _send(self, pop: Call | None) -> Any:
-        with self._lock:
-            batch = list(self._pending)
-        calls = [call for _, call in batch] + ([pop] if pop else [])
-        results = scripts.run_all(self.client, calls)
-        with self._lock:
-            for _ in batch:
-                self._pending.popleft()
+        with self._sending:
+            with self._lock:
+                batch = list(self._pending)
+            calls = [call for _, call in batch] + ([pop] if pop else [])
+            results = scripts.run_all(self.client, calls)
+            with self._lock:
+                for _ in batch:
+                    self._pending.popleft()
         for (delivery, call), valid in zip(batch, results, strict=False):
             if not valid:
                 _tell_stale(delivery, str(call.args[2]))

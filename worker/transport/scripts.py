@@ -23,6 +23,10 @@ class Script:
     def load(cls, name: str) -> "Script":
         folder = files(__package__) / "lua"
         text = (folder / "prelude.lua").read_text("utf-8") + (folder / f"{name}.lua").read_text("utf-8")
+        return cls.of(text)
+
+    @classmethod
+    def of(cls, text: str) -> "Script":
         return cls(text, hashlib.sha1(text.encode(), usedforsecurity=False).hexdigest())
 
 

@@ -1,0 +1,143 @@
+"""Every shape of message that kills, stalls or misleads a stock worker, and what is to become of it.
+
+``parked``: moved whole, with the reason. ``refused``: its id can be read, so its task is told to refuse it.
+``unknown``: answered and parked. ``ran``: odd, but there is nothing wrong with it for the task.
+"""
+
+import base64
+import json
+from typing import Any
+
+from transport_harness import task_message
+
+Fate = tuple[str, str]
+TASK = "test.note"
+
+
+def b64(body: Any) -> str:
+    raw = body if isinstance(body, bytes) else json.dumps(body).encode()
+    return base64.b64encode(raw).decode()
+
+
+def make(**changes: Any) -> bytes:
+    return json.dumps(task_message(TASK, 1, **changes)).encode()
+
+
+def without(*path: str) -> bytes:
+    message = task_message(TASK, 1)
+    target = message
+    for name in path[:-1]:
+        target = target[name]
+    del target[path[-1]]
+    return json.dumps(message).encode()
+
+
+def put(value: Any, *path: str) -> bytes:
+    message = task_message(TASK, 1)
+    target = message
+    for name in path[:-1]:
+        target = target[name]
+    target[path[-1]] = value
+    return json.dumps(message).encode()
+
+
+def nested(depth: int) -> Any:
+    value: Any = 1
+    for _ in range(depth):
+        value = {"a": value}
+    return value
+
+
+SHAPES: dict[str, tuple[bytes, Fate]] = {
+    "not json": (b"hello", ("parked", "not_json")),
+    "empty": (b"", ("parked", "not_json")),
+    "cut off": (make()[:-20], ("parked", "not_json")),
+    "not utf-8": (b'{"headers": "\xff\xfe"}', ("parked", "not_utf8")),
+    "pickle": (b"\x80\x04\x95\x10\x00\x00\x00", ("parked", "not_utf8")),
+    "NaN": (b"NaN", ("parked", "not_json")),
+    "list": (b"[1, 2]", ("parked", "not_an_object")),
+    "string": (b'"text"', ("parked", "not_an_object")),
+    "number": (b"12", ("parked", "not_an_object")),
+    "null": (b"null", ("parked", "not_an_object")),
+    "long number": (b"9" * 5000, ("parked", "not_json")),
+    "too deep to parse": (b"[" * 20_000 + b"]" * 20_000, ("parked", "too_deep")),
+    "empty object": (b"{}", ("parked", "bad_headers")),
+    "no headers": (without("headers"), ("parked", "bad_headers")),
+    "headers a list": (put([1], "headers"), ("parked", "bad_headers")),
+    "headers a string": (put("x", "headers"), ("parked", "bad_headers")),
+    "headers empty": (put({}, "headers"), ("parked", "no_task")),
+    "protocol 1": (put({}, "headers"), ("parked", "no_task")),
+    "no id": (without("headers", "id"), ("parked", "bad_id")),
+    "id a number": (put(7, "headers", "id"), ("parked", "bad_id")),
+    "id an object": (put({"a": 1}, "headers", "id"), ("parked", "bad_id")),
+    "id too long": (put("x" * 129, "headers", "id"), ("parked", "bad_id")),
+    "id not printable": (put("a\nb", "headers", "id"), ("parked", "bad_id")),
+    "huge": (put("x" * 300_000, "headers", "filler"), ("parked", "oversize")),
+    "no task": (without("headers", "task"), ("unknown", "")),
+    "task a number": (put(3, "headers", "task"), ("unknown", "")),
+    "task a list": (put(["a"], "headers", "task"), ("unknown", "")),
+    "unknown task": (put("no.such", "headers", "task"), ("unknown", "no.such")),
+    "no properties": (without("properties"), ("refused", "bad_properties")),
+    "properties a list": (put([], "properties"), ("refused", "bad_properties")),
+    "no delivery tag": (without("properties", "delivery_tag"), ("refused", "bad_delivery_tag")),
+    "delivery tag a list": (put([1], "properties", "delivery_tag"), ("refused", "bad_delivery_tag")),
+    "delivery info a number": (put(1, "properties", "delivery_info"), ("refused", "bad_properties")),
+    "no content type": (without("content-type"), ("refused", "foreign_content_type")),
+    "yaml": (put("application/x-yaml", "content-type"), ("refused", "foreign_content_type")),
+    "pickle content type": (
+        put("application/x-python-serialize", "content-type"),
+        ("refused", "foreign_content_type"),
+    ),
+    "content type a list": (put([1], "content-type"), ("refused", "foreign_content_type")),
+    "latin-1": (put("latin-1", "content-encoding"), ("refused", "foreign_content_type")),
+    "compressed": (put("application/x-gzip", "headers", "compression"), ("refused", "compressed")),
+    "unknown body encoding": (put("rot13", "properties", "body_encoding"), ("refused", "bad_body_encoding")),
+    "body encoding a list": (put([], "properties", "body_encoding"), ("refused", "bad_body_encoding")),
+    "no body": (without("body"), ("refused", "bad_body")),
+    "body a number": (put(5, "body"), ("refused", "bad_body")),
+    "bad base64": (put("%%%not-base64", "body"), ("refused", "bad_base64")),
+    "base64 cut off": (put(b64([[], {}, {}])[:-1], "body"), ("refused", "bad_base64")),
+    "body not utf-8": (put(b64(b"\xff\xfe"), "body"), ("refused", "not_utf8")),
+    "body not json": (put(b64(b"hello"), "body"), ("refused", "bad_body")),
+    "body empty": (put("", "body"), ("refused", "bad_body")),
+    "body an object": (put(b64({"args": []}), "body"), ("refused", "bad_body")),
+    "body of two": (put(b64([[], {}]), "body"), ("refused", "bad_body")),
+    "args an object": (put(b64([{}, {}, {}]), "body"), ("refused", "bad_body")),
+    "kwargs a list": (put(b64([[], [], {}]), "body"), ("refused", "bad_body")),
+    "embed a list": (put(b64([[], {}, []]), "body"), ("refused", "bad_body")),
+    "body with Infinity": (put(b64(b'[[], {"a": Infinity}, {}]'), "body"), ("refused", "bad_body")),
+    "kwargs too deep": (make(kwargs={"a": nested(32)}), ("refused", "too_deep")),
+    "body too deep to parse": (
+        put(b64(b'[[], {"a": ' + b"[" * 9000 + b"]" * 9000 + b"}, {}]"), "body"),
+        ("refused", "too_deep"),
+    ),
+    "headers too deep": (put(nested(40), "headers", "x"), ("refused", "too_deep")),
+    "too large for its task": (make(kwargs={"number": 1, "filler": "x" * 70_000}), ("refused", "oversize")),
+    "eta": (put("2999-01-01T00:00:00", "headers", "eta"), ("ran", "")),
+    "odd eta": (put({"a": 1}, "headers", "eta"), ("ran", "")),
+    "expired": (put("2001-01-01T00:00:00", "headers", "expires"), ("ran", "")),
+    "odd expires": (put([1], "headers", "expires"), ("ran", "")),
+    "odd time limit": (put("soon", "headers", "timelimit"), ("ran", "")),
+    "odd retries": (put({"a": []}, "headers", "retries"), ("ran", "")),
+    "odd group": (put([1], "headers", "group"), ("ran", "")),
+    "odd stamps": (put(7, "headers", "stamped_headers"), ("ran", "")),
+    "odd shadow": (put([1], "headers", "shadow"), ("ran", "")),
+    "odd argsrepr": (put({"a": 1}, "headers", "argsrepr"), ("ran", "")),
+    "huge header": (put("x" * 20_000, "headers", "origin"), ("ran", "")),
+    "odd root id": (put([1], "headers", "root_id"), ("ran", "")),
+    "odd ignore_result": (put("maybe", "headers", "ignore_result"), ("ran", "")),
+    "odd priority": (put("high", "properties", "priority"), ("ran", "")),
+    "odd reply_to": (put([1], "properties", "reply_to"), ("ran", "")),
+    "odd correlation id": (put([1], "properties", "correlation_id"), ("ran", "")),
+    "headers named as attributes": (put("x", "headers", "called_directly"), ("ran", "")),
+    "embed with attributes": (put(b64([[], {"number": 1}, {"id": "x", "delivery": 1}]), "body"), ("ran", "")),
+    "kombu type": (make(kwargs={"number": 1, "a": {"__type__": "uuid", "__value__": "x"}}), ("ran", "")),
+    "lone surrogate": (make(kwargs={"number": 1, "a": "\ud800"}), ("ran", "")),
+    "plain text body": (
+        json.dumps(
+            {**task_message(TASK), "body": '[[], {"number": 1}, {}]'}
+            | {"properties": {"delivery_tag": "t", "delivery_info": {}}}
+        ).encode(),
+        ("ran", ""),
+    ),
+}

@@ -1,0 +1,80 @@
+"""Reading raw list elements: every shape has its fate, and no bytes raise."""
+
+import json
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from poison_shapes import SHAPES, make, nested, put
+from transport_harness import task_message
+
+from worker.transport.envelope import Envelope, Limits, Unreadable, parse
+
+LIMITS = Limits(max_bytes=64 * 1024, max_bytes_by_task={"test.batch": 256 * 1024})
+
+
+@pytest.mark.parametrize("name", SHAPES)
+def test_each_shape_has_its_fate(name):
+    raw, (fate, reason) = SHAPES[name]
+    result = parse(raw, LIMITS)
+    if fate == "parked" and reason != "oversize":
+        assert isinstance(result, Unreadable) and result.reason == reason
+        return
+    assert isinstance(result, Envelope)
+    if fate == "refused" or reason == "oversize":
+        assert result.refusal is not None and result.refusal.reason == reason
+        assert not result.kwargs and not result.args
+    else:
+        assert result.refusal is None
+
+
+def test_a_stock_message_is_read_as_it_was_sent():
+    result = parse(json.dumps(task_message("a.task", kwargs={"$x": [1, 4.0, None, "é"]})).encode(), LIMITS)
+    assert isinstance(result, Envelope)
+    assert (result.task, result.kwargs, result.args) == ("a.task", {"$x": [1, 4.0, None, "é"]}, [])
+
+
+def test_depth_counts_from_the_parameters():
+    deepest = parse(make(kwargs={"a": nested(31)}), LIMITS)
+    assert isinstance(deepest, Envelope) and deepest.refusal is None
+    too_deep = parse(make(kwargs={"a": nested(32)}), LIMITS)
+    assert isinstance(too_deep, Envelope) and too_deep.refusal is not None
+
+
+def test_a_task_may_have_a_size_of_its_own():
+    large = json.dumps(task_message("test.batch", kwargs={"filler": "x" * 100_000})).encode()
+    result = parse(large, LIMITS)
+    assert isinstance(result, Envelope) and result.refusal is None
+    assert LIMITS.largest == 256 * 1024
+
+
+def test_canvas_names_what_is_not_ours_to_do():
+    result = parse(put("2999-01-01", "headers", "eta"), LIMITS)
+    assert isinstance(result, Envelope) and result.canvas == ("eta",)
+    assert result.headers["eta"] == "2999-01-01"
+
+
+json_values = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(),
+    lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.text(), inner, max_size=4),
+    max_leaves=12,
+)
+
+
+@given(st.binary(max_size=200))
+def test_no_bytes_raise(raw):
+    assert isinstance(parse(raw, LIMITS), Unreadable)
+
+
+PARTS = ["headers", "properties", "body", "content-type", "content-encoding"]
+
+
+@given(st.sampled_from(PARTS), json_values)
+def test_no_value_of_any_part_raises(part, value):
+    assert parse(put(value, part), LIMITS)
+
+
+@given(st.sampled_from(["headers", "properties"]), st.data(), json_values)
+def test_no_value_of_any_header_or_property_raises(part, data, value):
+    name = data.draw(st.sampled_from(sorted(task_message("t")[part])))
+    assert parse(put(value, part, name), LIMITS)

@@ -1,0 +1,159 @@
+"""The small app that the tests of the transport run in real worker processes.
+
+Everything it does is told by the environment, and what it did is written to a Redis list, the ledger.
+"""
+
+import os
+import threading
+import time
+from typing import Any
+
+import redis
+import transport_substitutions
+from celery import Celery
+from celery.exceptions import Ignore, Reject
+
+from worker.transport import Delivery, install
+
+URL = os.environ["TEST_REDIS_URL"]
+LEDGER = "test.ledger"
+
+app = Celery("transport_app")
+app.conf.update(
+    result_backend=URL,
+    worker_pool="threads",
+    worker_concurrency=1,
+    worker_prefetch_multiplier=1,
+    worker_hijack_root_logger=False,
+    worker_send_task_events=False,
+    task_ignore_result=True,
+    task_store_errors_even_if_ignored=True,
+    task_acks_late=True,
+    broker_url=URL,
+    task_default_queue="test.commands",
+)
+
+_local = threading.local()
+
+
+def ledger() -> "redis.Redis":
+    if not hasattr(_local, "client"):
+        _local.client = redis.Redis.from_url(URL)
+    client: redis.Redis = _local.client
+    return client
+
+
+def answer_unknown(delivery: Delivery) -> None:
+    assert delivery.envelope is not None
+    ledger().rpush("test.answered", delivery.envelope.id)
+
+
+if os.environ.get("TEST_TRANSPORT", "lossless") == "lossless":
+    install(
+        app,
+        URL,
+        exclusive=["test.commands", "test.commands.*"],
+        shared=["test.queries"],
+        lease_s=float(os.environ.get("TEST_LEASE_S", "1.5")),
+        max_bytes=64 * 1024,
+        max_bytes_by_task={"test.batch": 256 * 1024},
+        answer_unknown_task=answer_unknown,
+    )
+else:
+    app.conf.broker_transport_options = {
+        "visibility_timeout": 2,
+        "unacked_restore_interval": 1,
+        "unacked_restore_throttle": 1,
+    }
+
+
+@app.task(bind=True, name="test.note")
+def note(self: Any, number: int = -1, **rest: Any) -> None:
+    """Writes the number into the ledger."""
+    delivery = self.request.get("delivery")
+    if delivery is not None and delivery.refusal is not None:
+        ledger().rpush("test.refused", f"{self.request.id}:{delivery.refusal.reason}")
+        return
+    ledger().rpush(LEDGER, number)
+
+
+@app.task(name="test.batch")
+def batch(**rest: Any) -> None:
+    ledger().rpush(LEDGER, "batch")
+
+
+@app.task(name="test.noop")
+def noop(number: int = 0) -> None:
+    """Nothing: what is measured is the way here and back."""
+
+
+@app.task(bind=True, name="test.slow")
+def slow(self: Any, number: int, seconds: float) -> None:
+    """Notes that it began, takes its time, notes that it ended."""
+    delivery: Delivery = self.request.delivery
+    ledger().rpush("test.started", f"{number}:{int(delivery.redelivered)}:{delivery.deaths}")
+    time.sleep(seconds)
+    ledger().rpush(LEDGER, number)
+
+
+@app.task(bind=True, name="test.wait")
+def wait(self: Any, number: int, seconds: float) -> None:
+    """Waits as a command does in an outage, and gives back when the process is told to end."""
+    delivery: Delivery = self.request.delivery
+    delivery.waiting()
+    ledger().rpush("test.started", f"{number}:{int(delivery.redelivered)}:{delivery.deaths}")
+    if delivery.pause(seconds):
+        raise Reject("stopping", requeue=True)
+    delivery.applying()
+    ledger().rpush(LEDGER, number)
+
+
+@app.task(bind=True, name="test.die")
+def die(self: Any) -> None:
+    """Kills its worker."""
+    ledger().rpush("test.started", "die")
+    os.kill(os.getpid(), 9)
+
+
+@app.task(bind=True, name="test.forward")
+def forward(self: Any, number: int, to: str) -> None:
+    assert self.request.delivery.forward(to)
+    raise Ignore
+
+
+@app.task(bind=True, name="test.back")
+def back(self: Any, number: int) -> None:
+    """Gives itself back once."""
+    delivery: Delivery = self.request.delivery
+    ledger().rpush(LEDGER, f"{number}:{int(delivery.redelivered)}")
+    if not delivery.redelivered:
+        raise Reject("once more", requeue=True)
+
+
+@app.task(bind=True, name="test.fenced")
+def fenced(self: Any, number: int) -> None:
+    """Raises its epoch, and says what Redis says of the lease."""
+    delivery: Delivery = self.request.delivery
+    before = delivery.epoch
+    after = delivery.raise_epoch(before + 5)
+    ledger().rpush(LEDGER, f"{after - before}:{int(delivery.holds_lease())}")
+
+
+@app.task(bind=True, name="test.surrender")
+def surrender(self: Any, number: int) -> None:
+    """Gives the lease up the first time."""
+    delivery: Delivery = self.request.delivery
+    ledger().rpush(LEDGER, f"{number}:{os.getpid()}:{int(delivery.redelivered)}")
+    if not delivery.redelivered:
+        delivery.give_up()
+        raise Ignore
+
+
+@app.task(name="test.broken", ignore_result=False)
+def broken() -> Any:
+    """Returns what no result backend can store."""
+    return {object()}
+
+
+for _name in filter(None, os.environ.get("TEST_SUBSTITUTIONS", "").split(",")):
+    transport_substitutions.take_out(_name, setattr)
