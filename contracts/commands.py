@@ -10,6 +10,7 @@ from pydantic import Field, StringConstraints
 
 from contracts.plugin import RegistryType, State, plugin_id_of
 from contracts.query import Query, StatisticsQuery
+from contracts.query.keys import Key
 from contracts.values import Contract, Image, JsonObject, Label, Name, RegistryConfig
 
 MAX_BATCH = 500
@@ -101,7 +102,7 @@ class GetPlugin(Command):
 
     plugin_id: Name
     repository_id: Name | None = None
-    only: list[Name] | None = None
+    only: Annotated[list[Key], Field(max_length=100)] | None = None
 
 
 class GetPluginVersions(Command):

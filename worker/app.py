@@ -1,7 +1,7 @@
 """The Celery app: queues, routes, schedule, and the tasks of the catalog."""
 
-import logging
 import os
+from collections.abc import Callable
 from functools import cache
 from typing import Any
 
@@ -9,29 +9,49 @@ from celery import Celery
 from kombu.entity import Queue
 
 from contracts.catalog import OPERATIONS
-from contracts.partition import QUERIES, VERSIONS, command_queues
+from contracts.errors import InvalidParameter
+from contracts.partition import COMMANDS, QUERIES, VERSIONS, command_queues
 from contracts.plugin import PluginInfo
-from worker import plainjson
+from worker import plainjson, startup
 from worker import settings as settings_module
+from worker.bridge import LosslessBridge
 from worker.services import Services
 from worker.settings import Settings
 from worker.tasks.commands import register_commands
+from worker.tasks.queries import register_queries
+from worker.transport import Delivery as Parcel
+from worker.transport import install
 
-_log = logging.getLogger(__name__)
-
-RESULT_EXPIRES_S = 3600
+MAX_BYTES = 512 * 1024
+MAX_BATCH_BYTES = 4 * 1024 * 1024
 
 
 def create_app(settings: Settings | None = None) -> Celery:
     """The app of this deployment. Nothing is dialled; a wrong setting raises ``SettingsError``."""
     given = settings or settings_module.load()
     plainjson.register()
-    app = Celery(
-        "plugin-repository", broker=given.broker, backend=given.results, set_as_current=settings is None
-    )
+    app = Celery("plugin-repository", broker=given.broker, backend=given.results, set_as_current=False)
     app.conf.update(_configuration(given))
+    if not given.stock_transport:
+        install(
+            app,
+            given.broker,
+            exclusive=command_queues(given.command_partitions),
+            shared=(QUERIES, VERSIONS),
+            lease_s=given.lease_s,
+            max_bytes=MAX_BYTES,
+            max_bytes_by_task={"plugin.batch": MAX_BATCH_BYTES},
+            answer_unknown_task=lambda parcel: _answer_unknown(app, parcel),
+        )
     services = _services(app, given)
-    register_commands(app, services)
+    bridge = LosslessBridge()
+    register_commands(app, services, bridge)
+    register_queries(app, services, bridge)
+    startup.connect(app, given, services)
+    app.finalize()
+    # Celery's own tasks (celery.map, celery.chord_unlock ...) would let a message run others: they are unknown here.
+    for name in [name for name in app.tasks if name.startswith("celery.")]:
+        app.tasks.pop(name)
     return app
 
 
@@ -44,19 +64,14 @@ def _configuration(settings: Settings) -> dict[str, Any]:
         "timezone": "UTC",
         "enable_utc": True,
         "task_queues": [Queue(name) for name in queues],
-        "task_default_queue": command_queues(1)[0],
+        "task_default_queue": COMMANDS,
         "task_routes": {operation.task: {"queue": operation.queue} for operation in OPERATIONS},
-        # A commands worker applies one command at a time, in order; queries and versions are told
-        # --concurrency.
+        # A commands worker applies one command at a time, in order; queries and versions are told --concurrency.
         "worker_pool": "threads",
         "worker_concurrency": 1,
         "worker_prefetch_multiplier": 1,
-        "worker_enable_remote_control": True,
         "task_acks_late": True,
-        "task_reject_on_worker_lost": True,
-        "task_store_eager_result": False,
-        "task_ignore_result": False,
-        "result_expires": RESULT_EXPIRES_S,
+        "result_expires": 3600,
         "result_backend_transport_options": {
             "retry_policy": {
                 "max_retries": 60,
@@ -69,8 +84,6 @@ def _configuration(settings: Settings) -> dict[str, Any]:
         "redis_socket_connect_timeout": 3,
         "redis_backend_health_check_interval": 5,
         "broker_connection_retry_on_startup": True,
-        "broker_connection_max_retries": None,
-        "broker_channel_error_retry": True,
         "broker_transport_options": {
             "socket_timeout": 10,
             "socket_connect_timeout": 3,
@@ -79,11 +92,10 @@ def _configuration(settings: Settings) -> dict[str, Any]:
             "unacked_restore_interval": 2,
             "unacked_restore_throttle": 1,
         },
-        "worker_cancel_long_running_tasks_on_connection_loss": False,
     }
 
 
-def _services(app: Celery, settings: Settings) -> Any:
+def _services(app: Celery, settings: Settings) -> Callable[[], Services]:
     """The services of the process that calls; made anew in a fork, which must not share sockets."""
 
     @cache
@@ -95,3 +107,10 @@ def _services(app: Celery, settings: Settings) -> Any:
 
 def _fetch_versions(app: Celery, plugins: list[PluginInfo]) -> None:
     """Have the versions of new plugins fetched soon. What is lost here is found by the schedule."""
+
+
+def _answer_unknown(app: Celery, parcel: Parcel) -> None:
+    """Answer a message that names no known task; it is parked as well."""
+    fault = InvalidParameter("there is no such task", details={"path": "task"})
+    if parcel.envelope and not parcel.envelope.headers.get("ignore_result"):
+        app.backend.mark_as_failure(parcel.envelope.id, fault)

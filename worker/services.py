@@ -21,11 +21,13 @@ from worker.events.publish import Publisher
 from worker.events.rejections import Rejections
 from worker.events.sweep import Sweep
 from worker.handlers.batch import BatchWriter, Outcome
+from worker.handlers.read import Reader
 from worker.handlers.write import Writer
 from worker.settings import Settings
 from worker.store.client import connect
 from worker.store.dead_letters import DeadLetter, DeadLetters
 from worker.store.plugins import Plugins
+from worker.store.search import Search
 
 
 @dataclass(frozen=True)
@@ -47,6 +49,13 @@ class Services:
         """The Redis of the events."""
         return redis.Redis.from_url(
             self.settings.events, socket_timeout=10, socket_connect_timeout=3, health_check_interval=5
+        )
+
+    @cached_property
+    def broker(self) -> Any:
+        """The Redis of the commands."""
+        return redis.Redis.from_url(
+            self.settings.broker, socket_timeout=10, socket_connect_timeout=3, health_check_interval=5
         )
 
     @cached_property
@@ -87,9 +96,22 @@ class Services:
     def batches(self) -> BatchWriter:
         return BatchWriter(self.writer, self.park_item)
 
+    def sweep(self, between: Callable[[], None] = lambda: None) -> Sweep:
+        """A sweep of every kind of subject; ``between`` is called between its chunks."""
+        return Sweep([self.plugins], self.publisher, between=between)
+
     @cached_property
-    def sweep(self) -> Sweep:
-        return Sweep([self.plugins], self.publisher)
+    def search(self) -> Search:
+        return Search(
+            self.database["plugins"],
+            max_results=self.settings.max_results,
+            time_limit_s=self.settings.query_time_limit_s,
+            has_managed=bool(self.repositories.managed),
+        )
+
+    @cached_property
+    def reader(self) -> Reader:
+        return Reader(self.plugins, self.search, lambda: self.look, self.repositories)
 
     def apply_batch(self, batch: PluginBatch, delivery: Delivery) -> Iterator[tuple[BatchItem, Outcome]]:
         """The items of a batch with their outcomes."""
@@ -121,7 +143,7 @@ class Services:
 
     def close(self) -> None:
         """Close the connections that were opened."""
-        for name in ("database", "redis"):
+        for name in ("database", "redis", "broker"):
             if name in self.__dict__:
                 opened = self.__dict__[name]
                 (opened.client if name == "database" else opened).close()

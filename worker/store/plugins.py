@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
 from pymongo import UpdateOne
 from pymongo.database import Database
@@ -14,6 +15,8 @@ from worker.domain.record import Record
 from worker.store.client import Document
 from worker.store.documents import guarded_update, pending_of, record_of
 from worker.store.outage import outage
+from worker.store.query import compile_projection
+from worker.store.render import render_plugin
 
 _DUPLICATE_KEY = 11000
 
@@ -89,6 +92,14 @@ class Plugins:
             except DuplicateKeyError:
                 return False
         return True
+
+    def find(self, keys: Sequence[str], domain_id: str, only: Sequence[str] = ()) -> dict[str, Any] | None:
+        """The ``PluginInfo``, as JSON, of the first of ``keys`` that has a plugin; with ``only``, those fields."""
+        query = {"_id": {"$in": list(keys)}, "scope": {"$in": [domain_id, ""]}}
+        with outage():
+            found = {d["_id"]: d for d in self._plugins.find(query, compile_projection(only), batch_size=len(keys) + 1)}
+        first = next((found[key] for key in keys if key in found), None)
+        return render_plugin(first, domain_id, only) if first else None
 
     def is_managed(self, plugin_id: str) -> bool:
         """Whether a managed repository has the plugin."""

@@ -1,6 +1,6 @@
 """What a message may say beside its keyword arguments."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Any
 
@@ -48,10 +48,3 @@ def deadline(value: object) -> datetime | None:
         except ValueError:
             raise _bad("expires", "expires must be an ISO 8601 time") from None
     return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
-
-
-def header(request: Any, name: str) -> str | None:
-    """A header of the message, if it is a string."""
-    headers = getattr(request, "headers", None)
-    value = getattr(request, name, None) or (headers.get(name) if isinstance(headers, Mapping) else None)
-    return value if isinstance(value, str) else None

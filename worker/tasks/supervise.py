@@ -9,6 +9,8 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import TypeVar
 
+from celery.exceptions import Ignore
+
 from contracts.errors import InternalFault, Refused, StoreUnavailable, Unavailable
 from worker.domain.delivery import Delivery, Fenced, GiveBack
 
@@ -39,7 +41,7 @@ def supervise(
     while True:
         try:
             return step(delivery)
-        except (Refused, Fenced, GiveBack):
+        except (Refused, Fenced, GiveBack, Ignore):
             raise
         except Unavailable as outage:
             waits += 1
@@ -61,5 +63,5 @@ def supervise(
 
 
 def _backoff(waits: int) -> float:
-    jitter = random.uniform(0.5, 1.0)  # noqa: S311 - it spreads retries, it protects nothing
-    return jitter * min(_LONGEST_WAIT_S, _FIRST_WAIT_S * 2 ** min(waits, 10))
+    jitter: float = random.uniform(0.5, 1.0)  # noqa: S311 - it spreads retries, it protects nothing
+    return jitter * min(_LONGEST_WAIT_S, _FIRST_WAIT_S * 2.0 ** min(waits, 10))

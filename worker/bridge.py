@@ -1,0 +1,122 @@
+"""Between the transport and the tasks: what a decision has to know of the message that brought it."""
+
+import json
+import logging
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import redis
+
+from contracts.errors import InvalidParameter, Unavailable
+from worker.domain.delivery import Delivery, Lease, NoLease
+from worker.tasks.envelope import deadline
+from worker.transport import Delivery as Parcel
+from worker.transport import LeaseLost
+
+_log = logging.getLogger(__name__)
+
+
+class BrokerUnavailable(Unavailable):
+    """Raised when the Redis of the commands does not answer. Never answered to a caller: a write waits."""
+
+    code = "STORE_UNAVAILABLE"
+
+
+@contextmanager
+def _broker() -> Iterator[None]:
+    try:
+        yield
+    except redis.RedisError as fault:
+        raise BrokerUnavailable("the Redis of the commands does not answer") from fault
+
+
+class TransportLease:
+    """The lease of the partition that a parcel came from. Redis being away raises ``BrokerUnavailable``."""
+
+    def __init__(self, parcel: Parcel) -> None:
+        self._parcel = parcel
+
+    def confirm(self) -> bool:
+        with _broker():
+            return self._parcel.holds_lease()
+
+    def raise_epoch(self, at_least: int) -> int | None:
+        with _broker():
+            try:
+                return self._parcel.raise_epoch(at_least)
+            except LeaseLost:
+                return None
+
+    def wait(self, seconds: float) -> bool:
+        # The death of a process that only waits must not count against the message.
+        self._mark(waiting=True)
+        stopping = self._parcel.pause(seconds)
+        if not stopping:
+            self._mark(waiting=False)
+        return stopping
+
+    def give_up(self) -> None:
+        with _broker():
+            self._parcel.give_up()
+
+    def _mark(self, waiting: bool) -> None:
+        try:
+            with _broker():
+                (self._parcel.waiting if waiting else self._parcel.applying)()
+        except Unavailable as outage:
+            _log.info("not marked: %s", outage.message)
+
+
+class LosslessBridge:
+    """The bridge to the lossless transport, and, where a message came by the stock one, to that."""
+
+    def check(self, request: Any) -> None:
+        parcel = _parcel(request)
+        if parcel is None:
+            return
+        if parcel.refusal:
+            refusal = parcel.refusal
+            raise InvalidParameter(refusal.message, details={"path": refusal.path, "reason": refusal.reason})
+        if parcel.canvas:
+            raise InvalidParameter(f"{parcel.canvas[0]} is not supported", details={"path": parcel.canvas[0]})
+
+    def delivery(self, request: Any) -> Delivery:
+        parcel = _parcel(request)
+        headers = self.headers(request)
+        traceparent = headers.get("traceparent")
+        lease: Lease = TransportLease(parcel) if parcel else NoLease()
+        return Delivery(
+            command_id=request.id,
+            epoch=parcel.epoch if parcel else 0,
+            redelivered=parcel.redelivered if parcel else bool(request.delivery_info.get("redelivered")),
+            expires=deadline(headers.get("expires")),
+            traceparent=traceparent[:128] if isinstance(traceparent, str) else None,
+            lease=lease,
+        )
+
+    def raw(self, request: Any) -> tuple[str, bytes]:
+        parcel = _parcel(request)
+        if parcel:
+            return parcel.queue, parcel.raw
+        message = {"task": request.task, "id": request.id, "kwargs": request.kwargs}
+        return str(request.delivery_info.get("routing_key")), json.dumps(message).encode()
+
+    def forward(self, request: Any, queue: str) -> bool:
+        parcel = _parcel(request)
+        if parcel is None or parcel.queue == queue:
+            return False
+        with _broker():
+            parcel.forward(queue)
+        return True
+
+    def headers(self, request: Any) -> dict[str, Any]:
+        parcel = _parcel(request)
+        if parcel:
+            return dict(parcel.headers)
+        return {**(request.headers or {}), "expires": request.expires}
+
+
+def _parcel(request: Any) -> Parcel | None:
+    parcel = getattr(request, "delivery", None)
+    return parcel if isinstance(parcel, Parcel) else None

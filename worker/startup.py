@@ -1,0 +1,87 @@
+"""What a worker checks before it starts, and what it runs beside its tasks."""
+
+import logging
+import sys
+from collections.abc import Callable
+from typing import Any
+
+import redis
+from celery import Celery, signals
+
+from contracts.partition import COMMANDS, command_queues
+from worker.events.sweeper import Sweeper, Turn
+from worker.services import Services
+from worker.settings import Settings
+
+_log = logging.getLogger(__name__)
+
+PARTITIONS = f"{COMMANDS}:partitions"
+"""The Redis key of the number of partitions that every process has to agree on."""
+
+
+def connect(app: Celery, settings: Settings, services: Callable[[], Services]) -> None:
+    """Attach the checks and the companions of a worker to Celery's signals."""
+    beside: list[Sweeper] = []
+
+    def check(instance: Any, **_: Any) -> None:
+        queues = list(app.amqp.queues.consume_from)
+        if instance.app is not app or not is_commands(queues):
+            return
+        check_profile(instance.concurrency, _module(instance.pool_cls), instance.prefetch_multiplier)
+        check_partitions(services().broker, settings.command_partitions)
+        if settings.command_partitions > 1 and COMMANDS in queues:
+            app.amqp.queues.select(dict.fromkeys([*queues, *command_queues(settings.command_partitions)]))
+
+    def begin(sender: Any, **_: Any) -> None:
+        if sender.app is app and is_commands(app.amqp.queues.consume_from):
+            own = services()
+            turn = Turn(own.redis)
+            beside.append(Sweeper(own.sweep(turn.keep), own.publisher, turn, own.redis))
+            beside[-1].start()
+
+    def end(**_: Any) -> None:
+        while beside:
+            beside.pop().stop()
+
+    signals.celeryd_after_setup.connect(check, weak=False)
+    signals.worker_ready.connect(begin, weak=False)
+    signals.worker_shutdown.connect(end, weak=False)
+
+
+def _module(pool: Any) -> str:
+    return pool if isinstance(pool, str) else str(pool.__module__)
+
+
+def check_partitions(broker: Any, partitions: int) -> None:
+    """Refuse to start with another number of partitions than the one that commands are being sent by."""
+    try:
+        broker.set(PARTITIONS, partitions, nx=True)
+        kept = int(broker.get(PARTITIONS) or partitions)
+    except redis.RedisError:
+        # The worker will wait for Redis anyway; a number that differs is found at the next start.
+        _log.warning("Redis does not answer: the number of partitions was not compared")
+        return
+    if kept != partitions:
+        sys.exit(
+            f"this deployment has {kept} partition(s), and PLUGINS_COMMAND_PARTITIONS says {partitions}.\n"
+            f"Set it to {kept}; or, to change it, end every publisher and worker, and once the queues are empty\n"
+            f"Run: plugins partitions set {partitions}"
+        )
+
+
+def is_commands(queues: Any) -> bool:
+    """Whether a worker with these queues applies commands."""
+    return any(name == COMMANDS or name.startswith(f"{COMMANDS}.") for name in queues)
+
+
+def check_profile(concurrency: int, pool: str, prefetch: int) -> None:
+    """Refuse a commands worker that would apply two commands at once."""
+    if concurrency == 1 and prefetch == 1 and ("thread" in pool):
+        return
+    sys.exit(
+        "a worker of a commands queue applies one command at a time, in the order sent: it needs the threads "
+        f"pool, concurrency 1 and prefetch 1 (it was told {pool}, {concurrency} and {prefetch}).\n"
+        "Run: celery -A worker worker -Q plugin.commands\n"
+        "To apply more at once, set PLUGINS_COMMAND_PARTITIONS and give each worker a partition of its own:\n"
+        "     celery -A worker worker -Q plugin.commands.0"
+    )

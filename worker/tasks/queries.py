@@ -1,0 +1,54 @@
+"""The reads: one task for each."""
+
+from collections.abc import Callable
+from datetime import UTC, datetime
+from typing import Any
+
+from celery import Celery, Task
+from celery.exceptions import Ignore
+
+from contracts.catalog import OPERATIONS, Operation
+from contracts.errors import ContractError
+from contracts.parse import parse
+from worker.services import Services
+from worker.tasks.envelope import check_envelope
+from worker.tasks.ports import Bridge
+
+
+class QueryTask(Task):  # type: ignore[misc]  # celery is untyped
+    """What every read has in common: answered once, with whatever it meets; nothing waits and nothing is parked."""
+
+    abstract = True
+    acks_late = True
+    typing = False
+    throws = (ContractError,)
+    resultrepr_maxsize = 0
+    operation: Operation
+    services: Callable[[], Services]
+    bridge: Bridge
+
+    def run(self, *args: Any, **kwargs: Any) -> Any:
+        self.bridge.check(self.request)
+        check_envelope(self.request, args)
+        expires = self.bridge.delivery(self.request).expires
+        if expires and datetime.now(UTC) >= expires:
+            # Whoever asked has stopped waiting; an answer would be work for nobody.
+            raise Ignore
+        command: Any = parse(self.operation.command, kwargs)
+        return self.services().reader.answer(command)
+
+
+def register_queries(app: Celery, services: Callable[[], Services], bridge: Bridge) -> None:
+    """Give ``app`` the task of every read in the catalog."""
+    for operation in OPERATIONS:
+        if not operation.is_write:
+            attributes = {
+                "name": operation.task,
+                "operation": operation,
+                "services": staticmethod(services),
+                "bridge": bridge,
+                "Request": app.Task.Request,
+                "__doc__": operation.summary,
+                "__module__": __name__,
+            }
+            app.register_task(type(f"{operation.command.__name__}Task", (QueryTask,), attributes)())
