@@ -67,7 +67,7 @@ class Conversation:
                 return answer
             url = resolve(url, target)
             following = self._check(url)
-            if following != origin:
+            if not keeps_authorization(origin, following):
                 authorization = None
             origin = following
         raise FetchFailed("refused", detail="redirected too often")
@@ -140,6 +140,11 @@ def _read(response: Response, limit: int) -> bytes:
     if unzip is not None and received and not unzip.eof:
         raise FetchFailed("unavailable", detail="an answer that cannot be decoded")
     return b"".join(pieces)
+
+
+def keeps_authorization(origin: Origin, following: Origin) -> bool:
+    """Whether what was meant for ``origin`` may be sent to where it redirects."""
+    return following == origin
 
 
 def is_ok(answer: Answer) -> bool:

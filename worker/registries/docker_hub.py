@@ -17,8 +17,7 @@ def list_tags(
 ) -> Listing:
     """All tags of ``namespace/repository``, or only the newest page if that is all that is new.
 
-    The first page is enough when it and ``known`` together are as many as the API counts: nothing was removed
-    then, and nothing was added beyond it. Raises ``FetchFailed``.
+    Raises ``FetchFailed``.
     """
     namespace, _, repository = name.partition("/")
     tags = Tags(talk.caps.tags)
@@ -36,10 +35,18 @@ def list_tags(
         reference = document.get("next")
         if not isinstance(reference, str) or not reference or tags.truncated:
             return Listing(tags.names(), truncated=tags.truncated)
-        if page == 0 and known and document.get("count") == len(known.union(tags.names())):
+        if page == 0 and known and _is_all_new(known, tags.names(), document.get("count")):
             return Listing(tags.names(), complete=False)
         url = following(answer.url, reference, visited)
     return Listing(tags.names(), truncated=True)
+
+
+def _is_all_new(known: frozenset[str], newest: tuple[str, ...], count: object) -> bool:
+    """Whether the newest page holds all that is not known, and nothing known is gone.
+
+    So it is when the page reaches back to known tags, and both together are as many as the API counts.
+    """
+    return not known.isdisjoint(newest) and count == len(known.union(newest))
 
 
 def _names(results: Iterable[Any]) -> list[object]:

@@ -6,16 +6,16 @@ from worker.domain.images import FetchFailed
 from worker.registries.origin import parse_url, resolve
 
 _LINK = re.compile(r'<([^<>]*)>((?:\s*;\s*[^\s=;,"<]+(?:\s*=\s*(?:"[^"]*"|[^\s;,"<]*))?)*)')
-_REL = re.compile(r';\s*rel\s*=\s*(?:"([^"]*)"|([^\s;,"]+))', re.IGNORECASE)
+_PARAMETER = re.compile(r';\s*([^\s=;,"<]+)(?:\s*=\s*(?:"([^"]*)"|([^\s;,"<]*)))?')
 _MAX_HEADER = 16_384
 
 
 def next_link(header: str | None) -> str | None:
     """The reference of the first ``rel="next"`` in a ``Link`` header, or None."""
     for match in _LINK.finditer((header or "")[:_MAX_HEADER]):
-        rel = _REL.search(match[2])
-        if rel is not None and "next" in (rel[1] or rel[2] or "").lower().split():
-            return match[1]
+        for name, quoted, bare in _PARAMETER.findall(match[2]):
+            if name.lower() == "rel" and "next" in (quoted or bare).lower().split():
+                return str(match[1])
     return None
 
 

@@ -1,0 +1,88 @@
+from __future__ import annotations
+
+import ssl
+import subprocess
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Any
+
+import pytest
+from registries.double import Double
+
+from worker.domain.allowed_registries import AllowedRegistries
+from worker.domain.images import ImageRef
+from worker.registries import Registries
+from worker.registries.credentials import Credentials, parse_credentials
+
+SECRET = "s3cr3t-Pa$$word"
+
+
+@pytest.fixture
+def closing() -> Iterator[ExitStack]:
+    with ExitStack() as stack:
+        yield stack
+
+
+@pytest.fixture
+def start(closing: ExitStack) -> Callable[..., Double]:
+    """Starts a double that ends with the test."""
+    return lambda *args, **kwargs: closing.enter_context(Double(*args, **kwargs))
+
+
+@pytest.fixture
+def double(start: Callable[..., Double]) -> Double:
+    return start()
+
+
+@pytest.fixture
+def registries(closing: ExitStack) -> Callable[..., Registries]:
+    """Registries that close with the test; ``allowed`` is the setting's text."""
+
+    def make(allowed: str = "", **kwargs: Any) -> Registries:
+        return closing.enter_context(Registries(AllowedRegistries.parse(allowed), **kwargs))
+
+    return make
+
+
+@pytest.fixture
+def credentials(tmp_path: Path) -> Callable[..., Credentials]:
+    """Credentials ``robot`` for the given hosts and domains, with ``SECRET`` as password."""
+    (tmp_path / "password").write_text(SECRET + "\n")
+
+    def make(*hosts: str, domains: tuple[str, ...] = ("*",), username: str = "robot$ci") -> Credentials:
+        entry = {"hosts": [*hosts], "domains": [*domains], "username": username, "password_file": "password"}
+        return parse_credentials({"robot": entry}, tmp_path)
+
+    return make
+
+
+@pytest.fixture
+def oci() -> Callable[..., ImageRef]:
+    """The image ``app`` of an OCI registry."""
+    return lambda host, image="app", credential=None: ImageRef("OCI", host, image, credential)
+
+
+@pytest.fixture(scope="session")
+def certificate(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
+    """A self-signed certificate of ``registry.test`` and ``127.0.0.1``, and its key."""
+    folder = tmp_path_factory.mktemp("tls")
+    cert, key = folder / "cert.pem", folder / "key.pem"
+    command = (
+        "openssl req -x509 -newkey rsa:2048 -nodes -days 2 -subj /CN=registry.test "
+        f"-addext subjectAltName=DNS:registry.test,IP:127.0.0.1 -keyout {key} -out {cert}"
+    )
+    subprocess.run(command.split(), check=True, capture_output=True, timeout=60)
+    return cert, key
+
+
+@pytest.fixture
+def server_context(certificate: tuple[Path, Path]) -> Callable[[], ssl.SSLContext]:
+    """TLS contexts of servers with the certificate."""
+
+    def make() -> ssl.SSLContext:
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        context.load_cert_chain(*certificate)
+        return context
+
+    return make

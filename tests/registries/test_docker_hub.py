@@ -1,0 +1,131 @@
+"""Given Docker Hub's API, then one page tells that nothing changed, and every page is read when that cannot be told."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+from registries.double import Double, says
+
+from worker.domain.images import FetchFailed, ImageRef
+from worker.registries import Credentials, Registries, parse_mirror
+
+Make = Callable[..., Registries]
+TAGS = [f"1.{n}" for n in range(250)]
+
+
+@pytest.fixture
+def hub(double: Double, registries: Make) -> Registries:
+    double.tags["library/nginx"] = list(TAGS)
+    return registries(docker_hub_api=double.url)
+
+
+def nginx(credential: str | None = None) -> ImageRef:
+    return ImageRef("DOCKER_HUB", "registry.hub.docker.com", "nginx", credential)
+
+
+def test_all_pages(double: Double, hub: Registries) -> None:
+    listed = hub.fetch(nginx())
+    assert set(listed.tags) == set(TAGS)
+    assert (listed.requests, listed.complete, listed.truncated) == (3, True, False)
+    assert double.asked[0].path == "/v2/namespaces/library/repositories/nginx/tags"
+    assert double.asked[0].query == {"page_size": "100", "ordering": "last_updated"}
+
+
+def test_an_image_with_a_namespace(double: Double, hub: Registries) -> None:
+    double.tags["team/app"] = ["1.0"]
+    assert hub.fetch(ImageRef("DOCKER_HUB", "registry.hub.docker.com", "team/app")).tags == ("1.0",)
+
+
+def test_nothing_new_costs_one_request(hub: Registries) -> None:
+    listed = hub.fetch(nginx(), known=frozenset(TAGS))
+    assert (listed.requests, listed.complete) == (1, False)
+    assert set(listed.tags) | set(TAGS) == set(TAGS)
+
+
+def test_a_new_tag_costs_one_request(double: Double, hub: Registries) -> None:
+    (double.tags["library/nginx"] or []).append("2.0")
+    listed = hub.fetch(nginx(), known=frozenset(TAGS))
+    assert (listed.requests, listed.complete) == (1, False)
+    assert set(listed.tags) | set(TAGS) == {*TAGS, "2.0"}
+
+
+@pytest.mark.parametrize(
+    "now",
+    [
+        TAGS[1:],
+        [*TAGS[1:], "2.0"],
+        [*TAGS[50:], *(f"2.{n}" for n in range(150))],
+        TAGS[:150],
+        [*TAGS[100:], *"ab"],
+    ],
+    ids=["one removed", "one removed, one new", "more than a page new", "many removed", "removed and new"],
+)
+def test_all_pages_when_one_does_not_tell(double: Double, hub: Registries, now: list[str]) -> None:
+    double.tags["library/nginx"] = list(now)
+    listed = hub.fetch(nginx(), known=frozenset(TAGS))
+    assert listed.complete
+    assert set(listed.tags) == set(now)
+
+
+def test_a_single_page_is_complete(double: Double, hub: Registries) -> None:
+    double.tags["library/nginx"] = ["1.0", "2.0"]
+    listed = hub.fetch(nginx(), known=frozenset({"1.0", "2.0"}))
+    assert (listed.complete, set(listed.tags)) == (True, {"1.0", "2.0"})
+
+
+@pytest.mark.parametrize("following", ["http://127.0.0.2:9/x", "file:///etc/passwd", "/v2/elsewhere"])
+def test_a_next_page_elsewhere_is_refused(double: Double, hub: Registries, following: str) -> None:
+    double.behaviours["/v2/namespaces/library/repositories/nginx/tags"] = says(
+        200, {"count": 2, "next": following, "results": [{"name": "1"}]}
+    )
+    with pytest.raises(FetchFailed) as failed:
+        hub.fetch(nginx())
+    assert (failed.value.reason, len(double.asked)) == ("refused", 1)
+
+
+def test_odd_results(double: Double, hub: Registries) -> None:
+    double.behaviours["/v2/namespaces/library/repositories/nginx/tags"] = says(
+        200, {"count": "many", "next": 5, "results": [{"name": "1"}, {"name": None}, {}, "2", None, ["3"]]}
+    )
+    assert hub.fetch(nginx()).tags == ("1",)
+
+
+def test_throttled(double: Double, hub: Registries) -> None:
+    double.behaviours["/v2/namespaces/library/repositories/nginx/tags"] = says(
+        429, b"", {"X-Retry-After": "1"}
+    )
+    with pytest.raises(FetchFailed) as failed:
+        hub.fetch(nginx())
+    assert failed.value.reason == "throttled"
+
+
+def test_an_account_is_asked_for_at_the_registry_not_the_api(
+    double: Double, registries: Make, credentials: Callable[..., Credentials]
+) -> None:
+    asked: list[str] = []
+
+    def resolver(host: str, port: int) -> list[str]:
+        asked.append(f"{host}:{port}")
+        return []
+
+    made = registries(docker_hub_api=double.url, credentials=credentials("docker.io"), resolver=resolver)
+    assert made.may_use("robot", "any", "registry.hub.docker.com")
+    with pytest.raises(FetchFailed):
+        made.fetch(nginx("robot"))
+    assert (asked, double.asked) == (["registry-1.docker.io:443"], [])
+
+
+def test_a_mirror_is_asked_instead(
+    double: Double, registries: Make, credentials: Callable[..., Credentials]
+) -> None:
+    double.tags |= {"library/nginx": ["1.0"], "hub/library/nginx": ["2.0"]}
+    plain = registries(mirrors={"DOCKER_HUB": parse_mirror(double.url)}, credentials=credentials("docker.io"))
+    below = registries(mirrors={"DOCKER_HUB": parse_mirror(f"{double.url}/hub/")})
+    assert plain.fetch(nginx()).tags == ("1.0",)
+    assert below.fetch(nginx()).tags == ("2.0",)
+    assert plain.host(nginx()) == "registry.hub.docker.com"
+    double.before = lambda handler: handler.reply(401, b"", {"WWW-Authenticate": "Basic"}) is None
+    with pytest.raises(FetchFailed):
+        plain.fetch(nginx("robot"))
+    assert double.authorizations == []  # the credential is for Docker Hub, not for its mirror

@@ -1,0 +1,176 @@
+"""Given a registry that pages, then the listing is complete, or it is none."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+from registries.double import Double, Handler, listing, says
+
+from worker.domain.images import FetchFailed, ImageRef
+from worker.registries import Caps, Registries
+
+Make = Callable[..., Registries]
+Oci = Callable[..., ImageRef]
+PATH = "/v2/app/tags/list"
+
+
+@pytest.fixture
+def asking(double: Double, registries: Make, oci: Oci) -> Callable[[], tuple[str, ...]]:
+    made = registries(f"http://{double.authority}", caps=Caps(tags=1000, pages=20))
+    return lambda: made.fetch(oci(double.authority)).tags
+
+
+@pytest.mark.parametrize("absolute", [False, True])
+def test_every_page_is_read(double: Double, registries: Make, oci: Oci, absolute: bool) -> None:
+    double.tags["app"] = [f"1.{n}" for n in range(25)]
+    double.page, double.absolute_links = 4, absolute
+    listed = registries(f"http://{double.authority}").fetch(oci(double.authority))
+    assert set(listed.tags) == set(double.tags["app"])
+    assert (listed.requests, listed.truncated, listed.complete) == (7, False, True)
+
+
+def test_a_page_shorter_than_asked_for_is_not_the_last(double: Double, asking: Callable[[], object]) -> None:
+    double.tags["app"] = ["a", "b", "c"]
+    double.page = 1
+    assert asking() == ("a", "b", "c")
+
+
+@pytest.mark.parametrize("answer", [{"tags": None}, {"name": "app"}, {"tags": []}])
+def test_no_tags_are_an_empty_list(double: Double, asking: Callable[[], object], answer: object) -> None:
+    double.behaviours[PATH] = says(200, answer)
+    assert asking() == ()
+
+
+def test_names_that_are_no_tags_are_dropped_and_doubles_too(
+    double: Double, asking: Callable[[], object]
+) -> None:
+    double.behaviours[PATH] = says(
+        200, {"tags": ["1.0", "../x", "", "a b", "x" * 129, None, 5, "1.0", "é", "a\n"]}
+    )
+    assert asking() == ("1.0",)
+
+
+@pytest.mark.parametrize(
+    "link",
+    [
+        "<http://127.0.0.2:1/v2/app/tags/list?last=a>; rel=next",
+        "<https://127.0.0.1/v2/app/tags/list?last=a>; rel=next",
+        "<//evil.test/v2/app/tags/list?last=a>; rel=next",
+        "</v2/other/tags/list?last=a>; rel=next",
+        "</v2/app/tags/list/../../../other?last=a>; rel=next",
+        "<http://user:password@127.0.0.1:{port}/v2/app/tags/list?last=a>; rel=next",
+        "<file:///etc/passwd>; rel=next",
+    ],
+)
+def test_a_link_to_elsewhere_is_refused(double: Double, asking: Callable[[], object], link: str) -> None:
+    double.behaviours[PATH] = listing("a", link=link.replace("{port}", str(double.port)))
+    with pytest.raises(FetchFailed) as failed:
+        asking()
+    assert failed.value.reason == "refused"
+    assert len(double.asked) == 1
+
+
+def test_a_link_to_itself_is_no_end_and_no_loop(double: Double, asking: Callable[[], object]) -> None:
+    double.behaviours[PATH] = listing("a", link=f"<{PATH}?n=1000>; rel=next")
+    with pytest.raises(FetchFailed) as failed:
+        asking()
+    assert (failed.value.reason, len(double.asked)) == ("unavailable", 1)
+
+
+def test_two_links_to_each_other_are_no_loop(double: Double, asking: Callable[[], object]) -> None:
+    def page(handler: Handler) -> None:
+        other = "b" if handler.asked.query.get("last") == "a" else "a"
+        handler.reply(200, {"tags": [other]}, {"Link": f"<{PATH}?last={other}>; rel=next"})
+
+    double.behaviours[PATH] = page
+    with pytest.raises(FetchFailed) as failed:
+        asking()
+    assert (failed.value.reason, len(double.asked)) == ("unavailable", 3)
+
+
+def test_pages_without_end_are_cut_off(double: Double, registries: Make, oci: Oci) -> None:
+    def page(handler: Handler) -> None:
+        number = int(handler.asked.query.get("last", 0)) + 1
+        handler.reply(200, {"tags": [str(number)]}, {"Link": f"<{PATH}?last={number}>; rel=next"})
+
+    double.behaviours[PATH] = page
+    listed = registries(f"http://{double.authority}", caps=Caps(pages=5)).fetch(oci(double.authority))
+    assert listed.truncated
+    assert len(listed.tags) == len(double.asked) == 5
+
+
+def test_the_default_caps_are_those_of_the_specification() -> None:
+    assert Caps() == Caps(3, 10, 60, 8 << 20, 64 << 10, 200, 50_000, 3)
+
+
+@pytest.mark.parametrize("page", [0, 1000])
+def test_200000_tags_are_truncated(double: Double, registries: Make, oci: Oci, page: int) -> None:
+    double.tags["app"] = [f"v1.{n}" for n in range(60_000 if page else 200_000)]
+    double.page = page
+    listed = registries(f"http://{double.authority}").fetch(oci(double.authority))
+    assert listed.truncated
+    assert len(listed.tags) == 50_000
+
+
+@pytest.mark.parametrize(
+    ("header", "next_page"),
+    [
+        ('</x?last=1>; rel="prev", </v2/app/tags/list?last=b>; rel="next"', True),
+        ('</v2/app/tags/list?last=b>; title="a; rel=prev"; rel="first next"', True),
+        ("</v2/app/tags/list?last=b>; rel=NEXT", True),
+        ("</v2/app/tags/list?last=b>; rel=nextish", False),
+        ("</v2/app/tags/list?last=b>", False),
+        ("nonsense", False),
+    ],
+)
+def test_links_are_read_as_the_standard_has_them(
+    double: Double, asking: Callable[[], object], header: str, next_page: bool
+) -> None:
+    def page(handler: Handler) -> None:
+        last = handler.asked.query.get("last")
+        handler.reply(200, {"tags": ["c" if last else "a"]}, None if last else {"Link": header})
+
+    double.behaviours[PATH] = page
+    assert asking() == (("a", "c") if next_page else ("a",))
+
+
+@pytest.mark.parametrize(
+    "body",
+    [b"", b"<html>", b"[]", b"[" * 200_000, b'{"tags": "abc"}', b'{"tags": {}}', b"\xff\xfe", b"9" * 5000],
+)
+def test_nonsense_is_no_list(double: Double, asking: Callable[[], object], body: bytes) -> None:
+    double.behaviours[PATH] = says(200, body)
+    with pytest.raises(FetchFailed) as failed:
+        asking()
+    assert failed.value.reason == "unavailable"
+    assert not failed.value.unreachable
+
+
+@pytest.mark.parametrize(
+    ("status", "reason"),
+    [
+        (404, "not_found"),
+        (401, "auth_failed"),
+        (403, "auth_failed"),
+        (429, "throttled"),
+        (503, "throttled"),
+        (500, "unavailable"),
+        (502, "unavailable"),
+        (400, "unavailable"),
+        (204, "unavailable"),
+    ],
+)
+def test_the_status_decides(double: Double, asking: Callable[[], object], status: int, reason: str) -> None:
+    double.behaviours[PATH] = says(status, b"<h1>whatever</h1>" if status != 204 else b"")
+    with pytest.raises(FetchFailed) as failed:
+        asking()
+    assert (failed.value.reason, failed.value.requests) == (reason, 1)
+
+
+def test_nobody_there_is_unreachable(double: Double, registries: Make, oci: Oci) -> None:
+    double.close()
+    with pytest.raises(FetchFailed) as failed:
+        registries(f"http://{double.authority}").fetch(oci(double.authority))
+    assert (failed.value.reason, failed.value.unreachable) == ("unavailable", True)
+    assert double.authority not in str(failed.value)

@@ -1,0 +1,257 @@
+"""Given a registry that demands authorization, then one exchange and one retry, and nothing more than it needs."""
+
+from __future__ import annotations
+
+import logging
+import traceback
+from collections.abc import Callable
+
+import pytest
+from registries.conftest import SECRET
+from registries.double import Double, Handler, says
+
+from worker.domain.images import FetchFailed, ImageRef
+from worker.registries import Credentials, Registries
+from worker.registries.challenge import Challenge, may_ask_for_token, parse_challenge, registrable_domain
+from worker.registries.origin import parse_url
+
+Make = Callable[..., Registries]
+Oci = Callable[..., ImageRef]
+
+
+class Clock:
+    now = 1_700_000_000.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+class TokenRegistry:
+    """Makes a double demand a token per repository, and hand tokens out; ``refuse`` makes it never content."""
+
+    def __init__(self, double: Double, expires_in: object = 300, key: str = "token") -> None:
+        self.double, self.refuse = double, False
+        self.valid: set[str] = set()
+        self.expires_in, self.key = expires_in, key
+        double.before = self.before
+        double.tags |= {"app": ["1.0"], "team/other": ["2.0"]}
+
+    def before(self, handler: Handler) -> bool:
+        asked = handler.asked
+        if asked.path == "/token":
+            token = f"token-{len(self.valid)}-{asked.query['scope']}"
+            self.valid.add(token)
+            body = {self.key: token} | ({"expires_in": self.expires_in} if self.expires_in else {})
+            handler.reply(200, body)
+            return True
+        if (asked.authorization or "").removeprefix("Bearer ") in self.valid and not self.refuse:
+            return False
+        challenge = f'Bearer realm="{self.double.url}/token",service="the registry",scope="repository:*:push"'
+        handler.reply(401, b"", {"WWW-Authenticate": challenge})
+        return True
+
+    @property
+    def exchanges(self) -> int:
+        return sum(asked.path == "/token" for asked in self.double.asked)
+
+
+@pytest.mark.parametrize("key", ["token", "access_token"])
+def test_the_token_is_asked_for_the_repository_and_to_pull(
+    double: Double, registries: Make, oci: Oci, key: str
+) -> None:
+    TokenRegistry(double, key=key)
+    listed = registries(f"http://{double.authority}").fetch(oci(double.authority, "team/other"))
+    assert (listed.tags, listed.requests) == (("2.0",), 3)
+    token = next(asked for asked in double.asked if asked.path == "/token")
+    assert token.query == {"service": "the registry", "scope": "repository:team/other:pull"}
+    assert token.authorization is None
+
+
+def test_a_token_is_used_again_and_for_its_image_only(double: Double, registries: Make, oci: Oci) -> None:
+    server = TokenRegistry(double)
+    made = registries(f"http://{double.authority}")
+    requests = [
+        made.fetch(oci(double.authority, name)).requests for name in ("app", "app", "team/other", "app")
+    ]
+    assert requests == [3, 1, 2, 1]
+    assert server.exchanges == 2
+
+
+def test_pages_share_a_token(double: Double, registries: Make, oci: Oci) -> None:
+    server = TokenRegistry(double)
+    double.tags["app"], double.page = ["a", "b", "c"], 1
+    assert len(registries(f"http://{double.authority}").fetch(oci(double.authority)).tags) == 3
+    assert server.exchanges == 1
+
+
+@pytest.mark.parametrize(
+    ("expires_in", "lasts"), [(300, 269), (None, 53), (-5, 53), ("soon", 53), (True, 53)]
+)
+def test_a_token_is_renewed_when_it_ends(
+    double: Double, registries: Make, oci: Oci, expires_in: object, lasts: float
+) -> None:
+    server, clock = TokenRegistry(double, expires_in), Clock()
+    made = registries(f"http://{double.authority}", clock=clock)
+    made.fetch(oci(double.authority))
+    clock.now += lasts
+    made.fetch(oci(double.authority))
+    assert server.exchanges == 1
+    clock.now += 60
+    made.fetch(oci(double.authority))
+    assert server.exchanges == 2
+
+
+def test_a_token_that_is_revoked_is_exchanged_once(double: Double, registries: Make, oci: Oci) -> None:
+    server = TokenRegistry(double)
+    made = registries(f"http://{double.authority}")
+    made.fetch(oci(double.authority))
+    server.valid.clear()
+    assert made.fetch(oci(double.authority)).requests == 3
+    assert server.exchanges == 2
+
+
+def test_never_content_is_no_loop(double: Double, registries: Make, oci: Oci) -> None:
+    server = TokenRegistry(double)
+    server.refuse = True
+    made = registries(f"http://{double.authority}")
+    for exchanges in (1, 2):
+        with pytest.raises(FetchFailed) as failed:
+            made.fetch(oci(double.authority))
+        assert failed.value.reason == "auth_failed"
+        assert server.exchanges == exchanges
+        server.valid.clear()
+
+
+def test_tokens_of_accounts_are_kept_apart(
+    double: Double, registries: Make, oci: Oci, credentials: Callable[..., Credentials]
+) -> None:
+    server = TokenRegistry(double)
+    made = registries(f"http://{double.authority}", credentials=credentials(double.authority))
+    made.fetch(oci(double.authority, credential="robot"))
+    made.fetch(oci(double.authority))
+    assert server.exchanges == 2
+    basic = [asked.authorization for asked in double.asked if asked.path == "/token"]
+    assert (basic[0] or "").startswith("Basic ")
+    assert basic[1] is None
+
+
+@pytest.mark.parametrize(
+    ("answer", "reason"),
+    [
+        (says(200, {"token": "x" * 70_000}), "unavailable"),
+        (says(200, {"token": "a\r\nX-Evil: 1"}), "unavailable"),
+        (says(200, {"token": ""}), "unavailable"),
+        (says(200, {"token": 5}), "unavailable"),
+        (says(200, b"[]"), "unavailable"),
+        (says(200, b"<html>"), "unavailable"),
+        (says(401, b""), "auth_failed"),
+        (says(403, b""), "auth_failed"),
+        (says(404, b""), "auth_failed"),
+        (says(429, b"", {"Retry-After": "7"}), "throttled"),
+        (says(500, b""), "unavailable"),
+    ],
+)
+def test_what_a_token_server_may_answer(
+    double: Double, registries: Make, oci: Oci, answer: Callable[[Handler], None], reason: str
+) -> None:
+    def before(handler: Handler) -> bool:
+        if handler.asked.path != "/realm":
+            handler.reply(401, b"", {"WWW-Authenticate": f'Bearer realm="{double.url}/realm?a=b"'})
+            return True
+        return False
+
+    double.before = before
+    double.behaviours["/realm"] = answer
+    with pytest.raises(FetchFailed) as failed:
+        registries(f"http://{double.authority}").fetch(oci(double.authority))
+    assert (failed.value.reason, failed.value.requests) == (reason, 2)
+    assert double.asked[1].query == {"a": "b", "scope": "repository:app:pull"}
+
+
+@pytest.mark.parametrize("realm", ["", "nonsense", "file:///etc/passwd", "http://u:p@127.0.0.1/", "//x/y"])
+def test_a_realm_that_is_none(double: Double, registries: Make, oci: Oci, realm: str) -> None:
+    double.behaviours["/v2/app/tags/list"] = says(401, b"", {"WWW-Authenticate": f'Bearer realm="{realm}"'})
+    with pytest.raises(FetchFailed) as failed:
+        registries(f"http://{double.authority}").fetch(oci(double.authority))
+    assert (failed.value.reason, len(double.asked)) == ("refused", 1)
+
+
+@pytest.mark.parametrize(
+    ("header", "challenge"),
+    [
+        ('Bearer realm="https://a/t",service="s",scope="x"', Challenge("bearer", "https://a/t", "s")),
+        ('Basic realm="x", Bearer realm="https://a/t" , service=s', Challenge("bearer", "https://a/t", "s")),
+        ('Bearer realm="https://a/t?x=1,2", Basic realm="y"', Challenge("bearer", "https://a/t?x=1,2", "")),
+        ('BASIC realm="x"', Challenge("basic")),
+        ("Basic", Challenge("basic")),
+        ('Negotiate, Basic realm="a \\"b\\""', Challenge("basic")),
+        ('Digest realm="x", nonce="y"', None),
+        ("", None),
+        (" , ,, ", None),
+    ],
+)
+def test_challenges(header: str, challenge: Challenge | None) -> None:
+    assert parse_challenge(header) == challenge
+
+
+@pytest.mark.parametrize(
+    ("registry", "realm", "allowed"),
+    [
+        ("https://registry-1.docker.io", "https://auth.docker.io/token", True),
+        ("https://ghcr.io", "https://ghcr.io/token", True),
+        ("https://public.ecr.aws", "https://public.ecr.aws/token/", True),
+        ("https://registry.gitlab.com", "https://gitlab.com/jwt/auth", True),
+        ("https://registry.digitalocean.com", "https://api.digitalocean.com/v2/registry/auth", True),
+        ("https://harbor.corp.example:8443", "https://harbor.corp.example/service/token", True),
+        ("https://ghcr.io", "https://ghcr.io.evil.test/token", False),
+        ("https://ghcr.io", "https://evilghcr.io/token", False),
+        ("https://ghcr.io", "http://ghcr.io/token", False),
+        ("https://mine.azurecr.io", "https://yours.azurecr.io/token", False),
+        ("https://a.s3.us-east-1.amazonaws.com", "https://b.s3.us-east-1.amazonaws.com/", False),
+        ("https://registry.one.co.uk", "https://auth.two.co.uk/", False),
+        ("https://registry.one.co.uk", "https://auth.one.co.uk/", True),
+        ("https://10.0.0.1", "https://10.0.0.2/", False),
+        ("http://registry", "http://other/", False),
+    ],
+)
+def test_where_a_token_may_be_had(registry: str, realm: str, allowed: bool) -> None:
+    assert may_ask_for_token(parse_url(registry)[0], parse_url(realm)[0]) is allowed
+
+
+def test_no_registrable_domain() -> None:
+    assert registrable_domain("localhost") is None
+    assert registrable_domain("10.0.0.1") is None
+    assert registrable_domain("[::1]") is None
+
+
+@pytest.mark.parametrize("broken", [False, True])
+def test_a_secret_shows_nowhere(
+    double: Double,
+    registries: Make,
+    oci: Oci,
+    credentials: Callable[..., Credentials],
+    caplog: pytest.LogCaptureFixture,
+    broken: bool,
+) -> None:
+    """Neither in the log at its most talkative, nor in a failure, its traceback or what it came from."""
+    caplog.set_level(logging.DEBUG)
+    TokenRegistry(double)
+    known = credentials(double.authority)
+    made = registries(f"http://{double.authority}", credentials=known)
+    told = [repr(known), repr(known.get("robot")), repr(made)]
+    if broken:
+        double.behaviours["/v2/app/tags/list"] = lambda handler: handler.raw(b"HTTP/1.1 200 OK\r\nContent-Le")
+        with pytest.raises(FetchFailed) as failed:
+            made.fetch(oci(double.authority, credential="robot"))
+        fault: BaseException | None = failed.value
+        told += traceback.format_exception(fault)
+        while fault is not None:
+            told.append(repr(fault.__dict__) + repr(fault))
+            fault = fault.__cause__ or fault.__context__
+    else:
+        made.fetch(oci(double.authority, credential="robot"))
+    basic = double.authorizations[0].removeprefix("Basic ")
+    bearer = double.authorizations[-1].removeprefix("Bearer ")
+    text = "\n".join([*told, caplog.text])
+    assert "GET /v2/app/tags/list" in text
+    assert all(secret not in text for secret in (SECRET, basic, bearer))

@@ -1,0 +1,56 @@
+"""Given a registry that asks to be left alone, then it is said for how long."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from email.utils import formatdate
+
+import pytest
+from registries.double import Double, says
+from requests.structures import CaseInsensitiveDict
+
+from worker.domain.images import FetchFailed, ImageRef
+from worker.registries import Registries
+from worker.registries.retry_after import retry_after
+
+NOW = 1_700_000_000.0
+
+
+@pytest.mark.parametrize(
+    ("headers", "seconds"),
+    [
+        ({"Retry-After": "120"}, 120.0),
+        ({"retry-after": " 2.5 "}, 2.5),
+        ({"Retry-After": formatdate(NOW + 90, usegmt=True)}, 90.0),
+        ({"Retry-After": formatdate(NOW - 90, usegmt=True)}, 0.0),
+        ({"Retry-After": str(int(NOW) + 60)}, 60.0),
+        ({"X-Retry-After": str(int(NOW) + 45)}, 45.0),
+        ({"X-Retry-After": str(int(NOW) - 45)}, 0.0),
+        ({"X-RateLimit-Remaining": "0", "X-RateLimit-Reset": str(int(NOW) + 30)}, 30.0),
+        ({"X-RateLimit-Remaining": "0;w=60", "X-RateLimit-Reset": str(int(NOW) + 30)}, 30.0),
+        ({"X-RateLimit-Remaining": "5", "X-RateLimit-Reset": str(int(NOW) + 30)}, None),
+        ({"Retry-After": "-5"}, 0.0),
+        ({"Retry-After": "nan"}, None),
+        ({"Retry-After": "inf"}, None),
+        ({"Retry-After": "soon"}, None),
+        ({"Retry-After": "Mon, 99 Nov 99999 00:00:00 GMT"}, None),
+        ({}, None),
+    ],
+)
+def test_retry_after(headers: dict[str, str], seconds: float | None) -> None:
+    assert retry_after(CaseInsensitiveDict(headers), NOW) == seconds
+
+
+@pytest.mark.parametrize("status", [429, 503, 403])
+def test_a_throttled_fetch_says_for_how_long(
+    double: Double,
+    registries: Callable[..., Registries],
+    oci: Callable[..., ImageRef],
+    status: int,
+) -> None:
+    double.behaviours["/v2/app/tags/list"] = says(status, b"<html>", {"Retry-After": "11"})
+    made = registries(f"http://{double.authority}")
+    with pytest.raises(FetchFailed) as failed:
+        made.fetch(oci(double.authority))
+    assert (failed.value.reason, failed.value.retry_after) == ("throttled", 11.0)
+    assert len(double.asked) == 1
