@@ -1,0 +1,97 @@
+"""The tasks of the schedule, in a Celery application of their own."""
+
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from celery import Celery
+from redis import Redis
+
+from contracts.errors import StoreUnavailable
+from contracts.events import IMAGE_VERSIONS_CHANGED
+from worker.domain.images import ImageRef, Listing, Take
+from worker.events.publish import Publisher
+from worker.registries.limits import Limit, Limits
+from worker.store.client import connect
+from worker.sync.compose import Sync
+from worker.tasks.refresh import FOLLOW, REFRESH, TICK, follow_arguments, register_refresh
+
+PLUGIN = {
+    "plugin_id": "plugin",
+    "image": "team/plugin",
+    "registry_type": "OCI",
+    "registry_url": "registry.example.com",
+    "registry_config": {},
+}
+
+
+class Registry:
+    def fetch(self, ref: ImageRef, take: Take, known: frozenset[str] | None) -> Listing:
+        take()
+        return Listing(("1.0", "2.0"))
+
+
+class Deployment:
+    """The tasks, done as they are sent, over real servers and with the real publisher."""
+
+    def __init__(self, database: Any, redis: "Redis") -> None:
+        self.app = Celery("test", set_as_current=False)
+        self.database = database
+        self.redis = redis
+        self.sync = Sync.build(
+            database,
+            redis,
+            Registry(),
+            Publisher(redis, "/repositories/repo-local", 1_000),
+            lambda **task: self.do(REFRESH, **task),
+            limits=Limits({"registry.example.com": Limit(1_000, 2)}),
+        )
+        self.away: StoreUnavailable | None = None
+        register_refresh(self.app, self._sync)
+
+    def _sync(self) -> Sync:
+        if self.away:
+            raise self.away
+        return self.sync
+
+    def do(self, task: str, **arguments: Any) -> None:
+        self.app.tasks[task].apply(kwargs=arguments, throw=True)
+
+    def plugin(self, domain_id: str) -> None:
+        document = {"_id": f"{domain_id}/plugin", "scope": domain_id, "plugin": PLUGIN, "revision": 1}
+        self.database["plugins"].insert_one(document)
+
+
+@pytest.fixture
+def deployment(redis_url: str, mongodb_url: str) -> Iterator[Deployment]:
+    database = connect(mongodb_url)
+    with database.client, Redis.from_url(redis_url) as redis:
+        yield Deployment(database, redis)
+
+
+def test_the_image_of_a_new_plugin_is_read_at_once_and_announced(deployment: Deployment) -> None:
+    deployment.plugin("domain-1")
+    deployment.do(FOLLOW, **follow_arguments([PLUGIN, PLUGIN]))
+    info = deployment.sync.look.versions(ImageRef.of(PLUGIN))
+    assert info.results == ["2.0", "1.0"]
+    ((_, event),) = deployment.redis.xrange("plugin.events")
+    assert event[b"type"].decode() == IMAGE_VERSIONS_CHANGED
+    assert event[b"subject"] == b"images/registry.example.com/team/plugin"
+    assert event[b"id"] == b"images/registry.example.com/team/plugin@1"
+
+
+def test_a_tick_takes_up_images_that_nobody_told_about(deployment: Deployment) -> None:
+    deployment.plugin("domain-1")
+    deployment.do(TICK)
+    deployment.database["images"].update_many({}, {"$currentDate": {"next_refresh_at": True}})
+    deployment.do(TICK)
+    assert deployment.sync.look.versions(ImageRef.of(PLUGIN)).results == ["2.0", "1.0"]
+
+
+def test_an_outage_ends_a_task_without_an_error(
+    deployment: Deployment, caplog: pytest.LogCaptureFixture
+) -> None:
+    deployment.away = StoreUnavailable("the store does not answer")
+    deployment.do(TICK)
+    deployment.do(REFRESH, host="registry.example.com", images=[], lease="token")
+    assert "plugin.versions.tick ends early" in caplog.text

@@ -1,0 +1,78 @@
+"""What keeps versions fresh, put together."""
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any, Self
+
+from worker.domain.images import Fetcher
+from worker.domain.refresh import Policy
+from worker.registries.budget import Budget
+from worker.registries.limits import Limits
+from worker.store.image_queue import ImageQueue
+from worker.store.images import Images
+from worker.sync.adopt import Adopt
+from worker.sync.dispatch import LEASE_S, Dispatch, Send
+from worker.sync.look import Look
+from worker.sync.refresh import Publisher, Refresh
+
+
+@dataclass(frozen=True, slots=True)
+class Sync:
+    """The services around images; threads may share them.
+
+    ``images`` and ``queue`` are the store, ``budget`` the registries' budgets; ``dispatch`` claims what is
+    due, ``refresh`` reads it, ``adopt`` finds what nobody told about, ``look`` answers get_versions.
+    """
+
+    images: Images
+    queue: ImageQueue
+    budget: Budget
+    dispatch: Dispatch
+    refresh: Refresh
+    adopt: Adopt
+    look: Look
+
+    @classmethod
+    def build(
+        cls,
+        database: Any,
+        redis: Any,
+        fetcher: Fetcher,
+        publisher: Publisher,
+        send: Send,
+        *,
+        limits: Limits | None = None,
+        policy: Policy | None = None,
+        clock: Callable[[], datetime] = lambda: datetime.now(UTC),
+        sleep: Callable[[float], object] = time.sleep,
+        stopping: Callable[[], bool] = lambda: False,
+        lease_s: float = LEASE_S,
+    ) -> Self:
+        """The services over a database and a Redis for the budgets, whose own clock paces the requests."""
+        policy = policy or Policy()
+        images, queue = Images(database, policy), ImageQueue(database)
+        budget = Budget(redis, limits or Limits(), slot_s=lease_s)
+        dispatch = Dispatch(queue, budget, send, clock, lease_s=lease_s)
+        refresh = Refresh(
+            images,
+            queue,
+            budget,
+            fetcher,
+            publisher,
+            policy,
+            clock,
+            sleep,
+            stopping=stopping,
+            lease_s=lease_s,
+        )
+        return cls(
+            images=images,
+            queue=queue,
+            budget=budget,
+            dispatch=dispatch,
+            refresh=refresh,
+            adopt=Adopt(images, clock),
+            look=Look(images, dispatch, policy, clock),
+        )
