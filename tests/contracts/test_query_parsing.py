@@ -1,0 +1,326 @@
+"""A query is read as documented, or refused with the path of its fault and what was expected there."""
+
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+from jsonschema import Draft202012Validator
+from pydantic import BaseModel
+
+from contracts.errors import InvalidQuery
+from contracts.query import Query, StatisticsQuery, parse_query, parse_statistics
+from contracts.query.keys import split_key
+from contracts.query.scalars import parse_time, resolve_timediff
+
+NOW = datetime(2026, 5, 20, 12, 30, 15, 250_900, tzinfo=UTC)  # a Wednesday
+
+
+def condition(**given: Any) -> dict[str, Any]:
+    return {"filter": [given]}
+
+
+def test_short_names_are_read_and_long_ones_win() -> None:
+    query = parse_query(
+        {
+            "filter": [
+                {"k": "name", "v": "x", "o": "eq"},
+                {"key": "state", "k": "name", "value": "y", "v": 1, "o": "in", "operator": "not"},
+            ]
+        }
+    )
+    assert [(c.key, c.operator, c.value) for c in query.filter] == [
+        ("name", "eq", "x"),
+        ("state", "not", "y"),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("sort", "order"),
+    [
+        (None, [("name", False)]),
+        ({}, [("name", False)]),
+        ([], [("name", False)]),
+        ({"key": ""}, [("name", False)]),
+        ({"keys": []}, [("name", False)]),
+        ({"key": "state", "desc": True}, [("state", True)]),
+        ({"keys": [{"key": "state"}, {"key": "tags.a", "desc": True}]}, [("state", False), ("tags.a", True)]),
+        ([{"key": "state"}], [("state", False)]),
+    ],
+)
+def test_a_sort_has_three_forms(sort: Any, order: list[tuple[str, bool]]) -> None:
+    assert [(item.key, item.desc) for item in parse_query({"sort": sort}).order] == order
+
+
+def test_null_counts_as_not_given_but_is_a_value_to_compare_with() -> None:
+    empty = {"filter": None, "filter_or": None, "keyword": None, "only": None, "sort": None, "page": None}
+    assert parse_query(empty) == Query()
+    assert parse_query(condition(key="name", operator="eq", value=None)).filter[0].value is None
+
+
+def test_a_key_has_literal_dots() -> None:
+    assert split_key(r"tags.a\.b.c") == ("tags", "a.b", "c")
+    assert split_key(r"tags..\.") == ("tags", "", ".")
+    assert split_key(r"tags.a\b") == ("tags", r"a\b")
+
+
+@pytest.mark.parametrize(
+    ("text", "time"),
+    [
+        ("now", "2026-05-20T12:30:15.250000+00:00"),
+        ("now/d", "2026-05-20T00:00:00+00:00"),
+        ("now/w", "2026-05-18T00:00:00+00:00"),
+        ("now/m", "2026-05-01T00:00:00+00:00"),
+        ("now/d - 3d", "2026-05-17T00:00:00+00:00"),
+        ("now + 2h", "2026-05-20T14:30:15.250000+00:00"),
+        ("now/w-1w", "2026-05-11T00:00:00+00:00"),
+        ("now - 90m", "2026-05-20T11:00:15.250000+00:00"),
+        ("now + 45s", "2026-05-20T12:31:00.250000+00:00"),
+    ],
+)
+def test_a_time_difference_counts_from_now(text: str, time: str) -> None:
+    assert resolve_timediff(text, NOW) == datetime.fromisoformat(time)
+
+
+@pytest.mark.parametrize(
+    ("text", "time"),
+    [
+        ("2026-05-20", "2026-05-20T00:00:00+00:00"),
+        ("2026-05-20T09:00:00+09:00", "2026-05-20T00:00:00+00:00"),
+        ("2026-05-20T01:02:03.123999Z", "2026-05-20T01:02:03.123000+00:00"),
+    ],
+)
+def test_a_time_without_a_zone_is_utc_and_cut_to_milliseconds(text: str, time: str) -> None:
+    assert parse_time(text) == datetime.fromisoformat(time)
+
+
+group = lambda **fields: {"aggregate": [{"group": fields}]}  # noqa: E731
+REFUSED = [
+    # what, where, data
+    ("query", []),
+    ("query", "x"),
+    ("query.limit", {"limit": 1}),
+    ("query.filter", {"filter": {}}),
+    ("query.filter[0]", {"filter": ["x"]}),
+    ("query.filter[0].operator", condition(key="name", value="x")),
+    ("query.filter[0].operator", condition(key="name", value="x", operator="like")),
+    ("query.filter[0].operator", condition(key="name", value="x", operator=["eq"])),
+    ("query.filter[0].operator", condition(key="name", value="x", operator="$where")),
+    ("query.filter[0].key", condition(value="x", operator="eq")),
+    ("query.filter[0].key", condition(key="_id", value="x", operator="eq")),
+    ("query.filter[0].key", condition(key="outbox.0", value="x", operator="eq")),
+    ("query.filter[0].key", condition(key="$where", value="x", operator="eq")),
+    ("query.filter[0].key", condition(key="", value="x", operator="eq")),
+    ("query.filter[0].key", condition(key=7, value="x", operator="eq")),
+    ("query.filter[0].key", condition(key="tags." + "a" * 600, value="x", operator="eq")),
+    ("query.filter[0].key", condition(key="tags" + ".a" * 40, value="x", operator="eq")),
+    ("query.filter[0].value", condition(key="name", operator="eq")),
+    ("query.filter[0].value", condition(key="name", operator="eq", value=["x"])),
+    ("query.filter[0].value", condition(key="name", operator="eq", value={"$gt": ""})),
+    ("query.filter[0].value", condition(key="name", operator="lt", value=None)),
+    ("query.filter[0].value", condition(key="name", operator="in", value="x")),
+    ("query.filter[0].value[1]", condition(key="name", operator="in", value=["x", ["y"]])),
+    ("query.filter[0].value[0]", condition(key="name", operator="not_in", value=[{"$gt": 1}])),
+    ("query.filter[0].value", condition(key="name", operator="in", value=["x"] * 10_001)),
+    ("query.filter[0].value", condition(key="name", operator="exists", value=1)),
+    ("query.filter[0].value", condition(key="name", operator="contain", value=1)),
+    ("query.filter[0].value[0]", condition(key="name", operator="contain_in", value=[None])),
+    ("query.filter[0].value", condition(key="labels", operator="match", value={"$gt": 1})),
+    ("query.filter[0].value", condition(key="labels", operator="match", value={})),
+    ("query.filter[0].value", condition(key="labels", operator="match", value=[])),
+    ("query.filter[0].value.a", condition(key="labels", operator="match", value={"a": {"$gt": 1}})),
+    ("query.filter[0].value", condition(key="name", operator="regex", value="(")),
+    ("query.filter[0].value", condition(key="name", operator="regex", value="a" * 257)),
+    ("query.filter[0].value", condition(key="name", operator="regex", value="a{1,99999999999}")),
+    ("query.filter[0].value[0]", condition(key="name", operator="regex_in", value=["["])),
+    ("query.filter[0].value", condition(key="created_at", operator="datetime_gt", value=20260520)),
+    ("query.filter[0].value", condition(key="created_at", operator="datetime_gt", value="yesterday")),
+    (
+        "query.filter[0].value",
+        condition(key="created_at", operator="datetime_gt", value="0001-01-01T00:00:00+09:00"),
+    ),
+    ("query.filter[0].value", condition(key="created_at", operator="timediff_gt", value="now - 1y")),
+    ("query.filter[0].value", condition(key="created_at", operator="timediff_gt", value="now - 9999999999w")),
+    ("query.filter[0].value", condition(key="created_at", operator="eq", value="x")),
+    ("query.filter[0].value", condition(key="updated_at", operator="in", value=["2026-01-01", "x"])),
+    ("query.filter[0].extra", condition(key="name", operator="eq", value="x", extra=1)),
+    (
+        "query.filter_or[1].value",
+        {"filter_or": [{"k": "name", "v": 1, "o": "eq"}, {"k": "name", "v": [], "o": "eq"}]},
+    ),
+    ("query.filter", {"filter": [{"k": "name", "v": 1, "o": "eq"}] * 101}),
+    ("query.keyword", {"keyword": 5}),
+    ("query.keyword", {"keyword": "x" * 2_000}),
+    ("query.only[1]", {"only": ["name", "applied"]}),
+    ("query.only", {"only": "name"}),
+    ("query.sort.key", {"sort": {"key": "rank"}}),
+    ("query.sort.keys[1].key", {"sort": {"keys": [{"key": "name"}, {"key": "scope"}]}}),
+    ("query.sort[0].key", {"sort": [{"key": "plugin.name"}]}),
+    ("query.sort.desc", {"sort": {"key": "name", "desc": 1}}),
+    ("query.sort", {"sort": [{"key": "name"}] * 17}),
+    ("query.page.start", {"page": {"start": "1"}}),
+    ("query.page.limit", {"page": {"limit": True}}),
+    ("query.page.limit", {"page": {"limit": 2**63}}),
+    ("query.page.size", {"page": {"size": 3}}),
+    ("query.minimal", {"minimal": "yes"}),
+    ("query.filter[0].value", condition(key="name", operator="eq", value="a\x00b")),
+    ("query.filter[0].value", condition(key="name", operator="eq", value="\ud800")),
+    ("query.filter[0].value", condition(key="name", operator="eq", value=2**63)),
+    ("query.filter[0].value", condition(key="name", operator="eq", value=float("nan"))),
+    ("query.filter[0].value", condition(key="name", operator="lt", value=float("inf"))),
+]
+REFUSED_STATISTICS = [
+    ("query", {}),
+    ("query", {"distinct": "", "aggregate": []}),
+    ("query", {"distinct": "name", "aggregate": [{"limit": 1}]}),
+    ("query.distinct", {"distinct": "_id"}),
+    ("query.only", {"distinct": "name", "only": ["name"]}),
+    ("query.aggregate[0]", {"aggregate": [{}]}),
+    ("query.aggregate[0]", {"aggregate": [{"$out": "x"}]}),
+    ("query.aggregate[0]", {"aggregate": ["limit"]}),
+    ("query.aggregate[0].skip", {"aggregate": [{"limit": 1, "skip": 1}]}),
+    ("query.aggregate[0].limit", {"aggregate": [{"limit": 0}]}),
+    ("query.aggregate[0].skip", {"aggregate": [{"skip": -1}]}),
+    ("query.aggregate", {"aggregate": [{"limit": 1}] * 21}),
+    ("query.aggregate[0].unwind.path", {"aggregate": [{"unwind": {"path": "$labels"}}]}),
+    ("query.aggregate[0].unwind.path", {"aggregate": [{"unwind": {"path": "outbox"}}]}),
+    ("query.aggregate[0].count.name", {"aggregate": [{"count": {"name": "$n"}}]}),
+    ("query.aggregate[0].count.name", {"aggregate": [{"count": {"name": "_id"}}]}),
+    ("query.aggregate[0].count.name", {"aggregate": [{"count": {"name": ""}}]}),
+    ("query.aggregate[0].group", group()),
+    ("query.aggregate[0].group", group(keys=[{"key": "name", "name": "a"}, {"key": "state", "name": "a"}])),
+    ("query.aggregate[0].group.keys[0].name", group(keys=[{"key": "name", "name": "a.b"}])),
+    ("query.aggregate[0].group.keys[0].key", group(keys=[{"key": "fence", "name": "a"}])),
+    (
+        "query.aggregate[0].group.keys[0].key",
+        group(keys=[{"key": "name", "name": "a", "date_format": "year"}]),
+    ),
+    (
+        "query.aggregate[0].group.keys[0].date_format",
+        group(keys=[{"key": "created_at", "name": "a", "date_format": "%q"}]),
+    ),
+    (
+        "query.aggregate[0].group.fields[0].operator",
+        group(fields=[{"operator": "$accumulator", "name": "a"}]),
+    ),
+    ("query.aggregate[0].group.fields[0].key", group(fields=[{"operator": "sum", "name": "a"}])),
+    (
+        "query.aggregate[0].group.fields[0].key",
+        group(fields=[{"operator": "sum", "name": "a", "key": "applied"}]),
+    ),
+    ("query.aggregate[0].group.fields[0].fields", group(fields=[{"operator": "push", "name": "a"}])),
+    (
+        "query.aggregate[0].group.fields[0].conditions",
+        group(fields=[{"operator": "max", "key": "name", "name": "a", "conditions": []}]),
+    ),
+    (
+        "query.aggregate[0].group.fields[0].conditions[0].operator",
+        group(
+            fields=[
+                {
+                    "operator": "count",
+                    "name": "a",
+                    "conditions": [{"key": "name", "operator": "in", "value": 1}],
+                }
+            ]
+        ),
+    ),
+    (
+        "query.aggregate[0].group.fields[0].conditions[0].value",
+        group(
+            fields=[
+                {
+                    "operator": "count",
+                    "name": "a",
+                    "conditions": [{"key": "name", "operator": "eq", "value": {"$gt": 1}}],
+                }
+            ]
+        ),
+    ),
+    (
+        "query.aggregate[0].group.fields[0].conditions[0].value",
+        group(
+            fields=[
+                {
+                    "operator": "count",
+                    "name": "a",
+                    "conditions": [{"key": "name", "operator": "gt", "value": None}],
+                }
+            ]
+        ),
+    ),
+    (
+        "query.aggregate[0].group.fields[0].conditions[0].value",
+        group(
+            fields=[
+                {
+                    "operator": "count",
+                    "name": "a",
+                    "conditions": [{"key": "created_at", "operator": "gt", "value": "x"}],
+                }
+            ]
+        ),
+    ),
+    ("query.aggregate[1].sort.key", {"aggregate": [{"count": {"name": "n"}}, {"sort": {"key": "name"}}]}),
+    ("query.aggregate[0].project.fields", {"aggregate": [{"project": {"fields": []}}]}),
+    (
+        "query.aggregate[0].project.fields[0].key",
+        {"aggregate": [{"project": {"fields": [{"key": "_id", "name": "a"}]}}]},
+    ),
+    (
+        "query.aggregate[0].project.fields[0].operator",
+        {"aggregate": [{"project": {"fields": [{"key": "name", "name": "a", "operator": "function"}]}}]},
+    ),
+]
+
+
+@pytest.mark.parametrize(("path", "data"), REFUSED)
+def test_a_bad_query_is_refused_with_the_path_of_its_fault(path: str, data: Any) -> None:
+    with pytest.raises(InvalidQuery) as refusal:
+        parse_query(data)
+    assert refusal.value.details["path"] == path
+    assert refusal.value.details["expected"]
+
+
+@pytest.mark.parametrize(("path", "data"), REFUSED_STATISTICS)
+def test_bad_statistics_are_refused_with_the_path_of_their_fault(path: str, data: Any) -> None:
+    with pytest.raises(InvalidQuery) as refusal:
+        parse_statistics(data)
+    assert refusal.value.details["path"] == path
+    assert refusal.value.details["expected"]
+
+
+def test_nesting_is_refused_before_it_costs_anything() -> None:
+    nested: Any = []
+    for _ in range(100_000):
+        nested = [nested]
+    with pytest.raises(InvalidQuery):
+        parse_query({"filter": nested})
+
+
+def test_a_refusal_repeats_nothing_that_was_sent() -> None:
+    with pytest.raises(InvalidQuery) as refusal:
+        parse_query(condition(key="name", operator="eq", value={"my": "confidential"}))
+    assert "confidential" not in str(refusal.value.args)
+
+
+def test_embedded_in_a_message_the_language_is_validated_and_published() -> None:
+    class Message(BaseModel):
+        query: Query | None = None
+        statistics: StatisticsQuery | None = None
+
+    assert Message.model_validate({"query": {"sort": {"key": "state"}}}).query is not None
+    with pytest.raises(ValueError, match="operator"):
+        Message.model_validate({"query": condition(key="name", operator="like", value="x")})
+
+    validator = Draft202012Validator(Message.model_json_schema())
+    assert validator.is_valid(
+        {"query": {"filter": [{"k": "name", "v": "x", "o": "eq"}], "sort": [{"key": "state"}]}}
+    )
+    assert validator.is_valid({"query": condition(key="labels", operator="in", value=["x", 1, None])})
+    assert not validator.is_valid({"query": condition(key="name", operator="like", value="x")})
+    assert not validator.is_valid({"query": condition(key="name", operator="in", value="x")})
+    assert not validator.is_valid({"query": condition(key="name", operator="in")})
+    assert validator.is_valid(
+        {"statistics": {"aggregate": [{"group": {"keys": [{"key": "name", "name": "n"}]}}]}}
+    )
+    assert not validator.is_valid({"statistics": {"aggregate": [{"$out": "x"}]}})
