@@ -25,7 +25,12 @@ def registered(**fields: Any) -> PluginInfo:
 
 
 def register(**fields: Any) -> RegisterPlugin:
-    given = {"domain_id": "d-1", "name": "JIRA", "service_type": "notification.Protocol", "image": "acme/jira"}
+    given = {
+        "domain_id": "d-1",
+        "name": "JIRA",
+        "service_type": "notification.Protocol",
+        "image": "acme/jira",
+    }
     return parse(RegisterPlugin, given | fields)
 
 
@@ -113,14 +118,18 @@ def test_update_replaces_whole_fields_and_keeps_the_rest() -> None:
     [({"tags": {}}, "tags", {}), ({"labels": []}, "labels", []), ({"provider": ""}, "provider", None)],
 )
 def test_update_clears(given: dict[str, Any], field: str, value: Any) -> None:
-    decision = decide(registered(tags={"a": 1}, labels=["x"], provider="aws"), 1, update(**given), NOW, POLICY)
+    decision = decide(
+        registered(tags={"a": 1}, labels=["x"], provider="aws"), 1, update(**given), NOW, POLICY
+    )
     assert isinstance(decision, Changed)
     assert getattr(decision.plugin, field) == value
 
 
 def test_an_update_that_changes_nothing_is_unchanged() -> None:
     plugin = registered(tags={"a": 1}, provider="aws")
-    assert decide(plugin, 1, update(tags={"a": 1}, name="", provider="aws"), LATER, POLICY) == Unchanged(plugin)
+    assert decide(plugin, 1, update(tags={"a": 1}, name="", provider="aws"), LATER, POLICY) == Unchanged(
+        plugin
+    )
 
 
 def test_numbers_are_compared_by_how_they_were_sent() -> None:
@@ -136,7 +145,11 @@ def test_enable_and_disable_set_the_state_once() -> None:
     assert decide(plugin, 1, enable, LATER, POLICY) == Unchanged(plugin)
     disabled = decide(plugin, 1, disable, LATER, POLICY)
     assert isinstance(disabled, Changed)
-    assert (disabled.change, disabled.plugin.state, disabled.changed_fields) == ("disabled", "DISABLED", ("state",))
+    assert (disabled.change, disabled.plugin.state, disabled.changed_fields) == (
+        "disabled",
+        "DISABLED",
+        ("state",),
+    )
     enabled = decide(disabled.plugin, 2, enable, LATER, POLICY)
     assert isinstance(enabled, Changed)
     assert (enabled.change, enabled.plugin.state, enabled.revision) == ("enabled", "ENABLED", 3)

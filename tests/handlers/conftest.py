@@ -36,4 +36,3 @@ def stream(redis_url: str) -> Iterator[Stream]:
     client = redis.Redis.from_url(redis_url, decode_responses=True)
     yield Stream(client)
     client.close()
-

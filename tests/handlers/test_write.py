@@ -36,7 +36,9 @@ def test_a_write_is_stored_answered_and_announced(services: Services, stream: St
     }
 
 
-def test_the_same_id_again_has_one_effect_and_is_answered_with_success(services: Services, stream: Stream) -> None:
+def test_the_same_id_again_has_one_effect_and_is_answered_with_success(
+    services: Services, stream: Stream
+) -> None:
     writes = [register(), update(name="N"), DISABLE, ENABLE, DEREGISTER]
     for number, command in enumerate(writes):
         first = services.writer.apply(command, by(f"c-{number}"))
@@ -154,7 +156,11 @@ class TestFence:
 
     @pytest.mark.parametrize("known", [True, False])
     def test_a_redelivered_refusal_is_final(
-        self, services: Services, another: Callable[[], Services], known: bool, monkeypatch: pytest.MonkeyPatch
+        self,
+        services: Services,
+        another: Callable[[], Services],
+        known: bool,
+        monkeypatch: pytest.MonkeyPatch,
     ) -> None:
         """The first owner read, decided to register, and froze; its successor refuses the command."""
         if known:
@@ -196,7 +202,11 @@ class TestPublish:
     """An event goes out once and in order, whenever the process or Redis ends."""
 
     def test_a_crash_between_write_and_publish_is_made_good_by_the_redelivery(
-        self, services: Services, another: Callable[[], Services], stream: Stream, monkeypatch: pytest.MonkeyPatch
+        self,
+        services: Services,
+        another: Callable[[], Services],
+        stream: Stream,
+        monkeypatch: pytest.MonkeyPatch,
     ) -> None:
         monkeypatch.setattr(services.writer, "announce", _crash)
         with pytest.raises(Crash):
@@ -206,7 +216,11 @@ class TestPublish:
         assert stream.changes() == [(1, "registered")]
 
     def test_a_crash_between_write_and_publish_is_made_good_by_the_next_write(
-        self, services: Services, another: Callable[[], Services], stream: Stream, monkeypatch: pytest.MonkeyPatch
+        self,
+        services: Services,
+        another: Callable[[], Services],
+        stream: Stream,
+        monkeypatch: pytest.MonkeyPatch,
     ) -> None:
         monkeypatch.setattr(services.writer, "announce", _crash)
         with pytest.raises(Crash):
@@ -220,7 +234,11 @@ class TestPublish:
         assert [entry.revision for entry in services.plugins.read(KEY).outbox] == [2]
 
     def test_a_full_outbox_is_published_first_and_nothing_is_sliced_off(
-        self, services: Services, another: Callable[[], Services], stream: Stream, monkeypatch: pytest.MonkeyPatch
+        self,
+        services: Services,
+        another: Callable[[], Services],
+        stream: Stream,
+        monkeypatch: pytest.MonkeyPatch,
     ) -> None:
         with monkeypatch.context() as silent:
             silent.setattr(services.writer, "announce", lambda record: None)

@@ -10,7 +10,11 @@ from worker.store.escape import escape, escape_key, unescape, unescape_key
 
 KEYS = st.text(alphabet=st.sampled_from("$.~0123_abcé\U0001f600"), max_size=6)
 VALUES = st.recursive(
-    st.none() | st.booleans() | st.integers(-(2**63), 2**63 - 1) | st.floats(allow_nan=False, allow_infinity=False) | KEYS,
+    st.none()
+    | st.booleans()
+    | st.integers(-(2**63), 2**63 - 1)
+    | st.floats(allow_nan=False, allow_infinity=False)
+    | KEYS,
     lambda children: st.lists(children, max_size=3) | st.dictionaries(KEYS, children, max_size=4),
     max_leaves=12,
 )

@@ -1,0 +1,133 @@
+"""The publishing script: each revision once, in order, on real Redis."""
+
+import json
+from collections.abc import Iterator
+
+import pytest
+import redis
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from stream import Stream
+
+from contracts.events import PLUGIN_CHANGED
+from worker.domain.event import Pending, Subject
+from worker.events.publish import EventsUnavailable, Published, Publisher
+
+NAME = "d-1/jira"
+
+
+def event(revision: int, gap: bool = False, note: str = "") -> Pending:
+    change = "resynced" if gap else "updated"
+    data = json.dumps({"change": change, "revision": revision, "note": note})
+    return Pending(revision, "2026-01-01T00:00:00.000Z", data, gap=gap)
+
+
+def subject(present: int, *revisions: int, note: str = "") -> Subject:
+    pending = tuple(event(revision, note=note) for revision in revisions)
+    return Subject(PLUGIN_CHANGED, NAME, present, pending, lambda: event(present, gap=True))
+
+
+@pytest.fixture
+def client(redis_url: str) -> Iterator["redis.Redis"]:
+    with redis.Redis.from_url(redis_url) as made:
+        yield made
+
+
+@pytest.fixture
+def publisher(client: "redis.Redis") -> Publisher:
+    return Publisher(client, "/repositories/repo-local", 1_000_000)
+
+
+@pytest.fixture
+def stream(redis_url: str) -> Iterator[Stream]:
+    with redis.Redis.from_url(redis_url, decode_responses=True) as made:
+        yield Stream(made)
+
+
+def test_what_is_there_already_is_skipped(publisher: Publisher, stream: Stream) -> None:
+    assert publisher.publish(subject(2, 1, 2)) == Published("ok", 2)
+    assert publisher.publish(subject(2, 1, 2)) == Published("ok", 2)
+    assert publisher.publish(subject(3, 2, 3)) == Published("ok", 3)
+    assert [revision for revision, _ in stream.changes()] == [1, 2, 3]
+    stream.assert_gapless()
+
+
+def test_redis_lost_everything(publisher: Publisher, stream: Stream) -> None:
+    publisher.publish(subject(3, 1, 2, 3))
+    stream.client.flushall()
+    assert publisher.publish(subject(5, 4, 5)) == Published("ok", 5)
+    assert stream.changes() == [(5, "resynced")]
+    assert stream.entries()[0]["gap"] == "true"
+    assert publisher.publish(subject(6, 6)) == Published("ok", 6)
+    stream.assert_gapless()
+
+
+def test_redis_lost_the_last_events(publisher: Publisher, stream: Stream) -> None:
+    publisher.publish(subject(2, 1, 2))
+    mark = stream.client.hget("plugin.events:revisions", f"PluginChanged|{NAME}")
+    publisher.publish(subject(4, 3, 4))
+    stream.client.hset("plugin.events:revisions", f"PluginChanged|{NAME}", mark)
+    for entry, _ in stream.client.xrange("plugin.events")[2:]:
+        stream.client.xdel("plugin.events", entry)
+    publisher.publish(subject(5, 5))
+    assert stream.changes() == [(1, "updated"), (2, "updated"), (5, "resynced")]
+    stream.assert_gapless()
+
+
+def test_a_subject_with_nothing_pending_is_repaired(publisher: Publisher, stream: Stream) -> None:
+    assert publisher.publish(subject(7)) == Published("ok", 7)
+    assert stream.changes() == [(7, "resynced")]
+
+
+def test_an_empty_redis_takes_revision_1_as_it_is(publisher: Publisher, stream: Stream) -> None:
+    publisher.publish(subject(2, 1, 2))
+    assert stream.changes() == [(1, "updated"), (2, "updated")]
+
+
+def test_a_stream_ahead_of_the_store_takes_nothing(publisher: Publisher, stream: Stream) -> None:
+    publisher.publish(subject(5, 1, 2, 3, 4, 5, note="before the backup"))
+    assert publisher.publish(subject(4, 4, note="after it")) == Published("ahead", 5)
+    assert publisher.publish(subject(5, 4, 5, note="after it")) == Published("ahead", 5)
+    assert publisher.publish(subject(6, 4, 5, 6, note="after it")) == Published("ahead", 5)
+    assert len(stream.entries()) == 5
+
+
+def test_many_subjects_go_out_in_one_round_trip(publisher: Publisher, stream: Stream) -> None:
+    subjects = [
+        Subject(PLUGIN_CHANGED, f"d/{n}", 1, (event(1),), lambda: event(1, gap=True)) for n in range(50)
+    ]
+    assert publisher.publish_many(subjects) == [Published("ok", 1)] * 50
+    stream.assert_gapless()
+
+
+def test_redis_away_is_told_apart() -> None:
+    nobody = redis.Redis(port=1, socket_connect_timeout=0.2)
+    with pytest.raises(EventsUnavailable):
+        Publisher(nobody, "/", 10).publish(subject(1, 1))
+    nobody.close()
+
+
+def test_the_stream_is_bounded(client: "redis.Redis", stream: Stream) -> None:
+    bounded = Publisher(client, "/", 100)
+    for first in range(0, 2000, 50):
+        bounded.publish(subject(first + 50, *range(first + 1, first + 51)))
+    assert len(stream.entries()) < 400
+
+
+@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(st.lists(st.tuples(st.integers(0, 8), st.integers(0, 8), st.booleans()), max_size=12))
+def test_any_order_of_publishers_and_losses_is_gapless(
+    publisher: Publisher, stream: Stream, steps: list[tuple[int, int, bool]]
+) -> None:
+    """Publishers see any prefix of the truth, late or twice; Redis may lose all. The stream never lies."""
+    stream.client.flushall()
+    highest = 0
+    for start, length, lose in steps:
+        if lose:
+            stream.client.flushall()
+        present = min(start, highest) + length
+        if present == 0:
+            continue
+        publisher.publish(subject(present, *range(min(start, highest) + 1, present + 1)))
+        highest = max(highest, present)
+        stream.assert_gapless()
