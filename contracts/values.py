@@ -118,7 +118,7 @@ def _repository_name(value: str) -> str:
 def format_time(value: datetime) -> str:
     """RFC 3339 in UTC with milliseconds: ``2026-01-01T08:02:38.094Z``. Without a zone it counts as UTC."""
     utc = value.astimezone(UTC) if value.tzinfo else value
-    return f"{utc:%Y-%m-%dT%H:%M:%S}.{utc.microsecond // 1000:03d}Z"
+    return utc.replace(tzinfo=None).isoformat(timespec="milliseconds") + "Z"
 
 
 _PART = r"[a-z0-9]+(?:(?:\.|_|__|-+)[a-z0-9]+)*"
