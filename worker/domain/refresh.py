@@ -172,4 +172,4 @@ def _chance(image: Image, now: datetime) -> float:
 
 
 def _after(now: datetime, seconds: float) -> datetime:
-    return now + timedelta(seconds=seconds)
+    return now + timedelta(milliseconds=round(seconds * 1_000))

@@ -1,0 +1,112 @@
+"""Measures of the image schedule: `python tests/bench/sync.py [--minutes M]`, on servers of its own, bounded.
+
+Tells what a tick over 100,000 images that are all due costs, in MongoDB commands, their time and memory, and
+how the schedule goes on from there in simulated time.
+"""
+
+import argparse
+import resource
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from pathlib import Path
+from threading import Lock
+from typing import Any
+
+from pymongo import monitoring
+from redis import Redis
+
+TESTS = Path(__file__).resolve().parents[1]
+sys.path[:0] = [str(TESTS.parent), str(TESTS), str(TESTS / "sync")]
+
+from fleet import LATENCY_S, TICK_S, Fleet  # noqa: E402
+from servers import start_mongod, start_redis  # noqa: E402
+
+from worker.registries.limits import Limit  # noqa: E402
+from worker.store.client import connect  # noqa: E402
+
+IMAGES = 100_000
+HOSTS = 20
+LIMIT = Limit(4.0, 3)
+
+
+class Commands(monitoring.CommandListener):
+    """Counts the commands to MongoDB and their time."""
+
+    def __init__(self) -> None:
+        self.count = 0
+        self.seconds = 0.0
+        self._lock = Lock()
+
+    def start(self) -> Callable[[], float]:
+        """Count from now on; returns what tells the seconds since."""
+        self.count, self.seconds, started = 0, 0.0, time.perf_counter()
+        return lambda: time.perf_counter() - started
+
+    def started(self, event: Any) -> None:
+        return None
+
+    def succeeded(self, event: Any) -> None:
+        with self._lock:
+            self.count += 1
+            self.seconds += event.duration_micros / 1e6
+
+    failed = succeeded
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--minutes", type=float, default=2.0, help="simulated minutes of the schedule")
+    minutes = parser.parse_args().minutes
+    commands = Commands()
+    monitoring.register(commands)
+    with tempfile.TemporaryDirectory() as folder:
+        redis_server = start_redis(Path(folder) / "redis", appendfsync=None)
+        mongodb = start_mongod(Path(folder) / "mongodb")
+        try:
+            database = connect(mongodb.url("bench"))
+            with database.client, Redis.from_url(redis_server.url) as redis:
+                fleet = Fleet(database, redis, images=IMAGES, hosts=HOSTS, limit=LIMIT)
+                measure(fleet, commands, minutes)
+        finally:
+            mongodb.stop()
+            redis_server.stop()
+
+
+def measure(fleet: Fleet, commands: Commands, minutes: float) -> None:
+    say(f"{IMAGES} images at {HOSTS} registries: {LIMIT.rate} requests/s and {LIMIT.at_once} at once each")
+    fleet.clock.run(3_600)  # nobody ticks for an hour: everything is due
+    memory = memory_mb()
+    took = commands.start()
+    sent = sum(fleet.dispatch.tick().values())
+    say(
+        f"a tick, all due: {sent} images sent in {took():.3f} s, of it MongoDB {commands.seconds:.3f} s in"
+        f" {commands.count} commands; memory grew by {memory_mb() - memory:.1f} MB"
+    )
+    fleet.beat()
+    took = commands.start()
+    fleet.clock.run(60 * minutes)
+    refreshed = len(fleet.publisher.data)
+    share = refreshed / (HOSTS * LIMIT.rate * 60 * minutes)
+    say(
+        f"{minutes:g} simulated minutes, ticks of {TICK_S:g} s, {LATENCY_S:g} s a request: {refreshed} images"
+        f" refreshed, {share:.2f} of what the budgets allow; {took() / refreshed * 1_000:.1f} ms each, of it"
+        f" MongoDB {commands.seconds / refreshed * 1_000:.1f} ms in {commands.count / refreshed:.1f} commands"
+    )
+    say(f"memory of the process at most: {memory_mb():.0f} MB")
+    fleet.clock.close()
+
+
+def memory_mb() -> float:
+    """The most memory that this process has had."""
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+
+
+def say(text: str) -> None:
+    sys.stdout.write(text + "\n")
+    sys.stdout.flush()
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,173 @@
+"""The images in a real store: the guarded write, the queue's index, the size of a document."""
+
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+from bson import encode
+from pymongo.database import Database
+
+from worker.domain.images import Image, ImageRef, Listing
+from worker.domain.refresh import Decision, Policy, decide
+from worker.store.client import connect
+from worker.store.image_indexes import IMAGES, PLUGINS
+from worker.store.image_queue import ImageQueue
+from worker.store.images import Images
+
+NOW = datetime(2026, 1, 1, 12, tzinfo=UTC)
+REF = ImageRef("HARBOR", "harbor.example.com", "team/plugin", "robot")
+LEASE = timedelta(seconds=120)
+
+
+@pytest.fixture
+def database(mongodb_url: str) -> Iterator[Database[dict[str, Any]]]:
+    database = connect(mongodb_url)
+    with database.client:
+        database["images"].create_indexes(IMAGES)
+        database["plugins"].create_indexes(PLUGINS)
+        yield database
+
+
+@pytest.fixture
+def images(database: Database[dict[str, Any]]) -> Images:
+    return Images(database)
+
+
+@pytest.fixture
+def queue(database: Database[dict[str, Any]]) -> ImageQueue:
+    return ImageQueue(database)
+
+
+def written(images: Images, queue: ImageQueue, *tags: str, token: str = "token") -> Image | None:
+    """The image after a reading under a lease."""
+    images.ensure(REF, NOW)
+    queue.claim([REF.key], token, NOW, NOW + LEASE)
+    leased = images.read_leased(REF.key, token)
+    if leased is None:
+        return None
+    return images.write(leased, decide(leased.image, Listing(tags), NOW, Policy()), NOW)
+
+
+def test_an_image_comes_back_as_it_was_written(images: Images, queue: ImageQueue) -> None:
+    after = written(images, queue, "1.0", "2.0")
+    assert after is not None
+    assert images.read(REF) == after
+    assert (after.revision, len(after.outbox)) == (1, 1)
+
+
+def test_a_write_misses_without_the_lease_or_at_another_revision(
+    images: Images, queue: ImageQueue, database: Database[dict[str, Any]]
+) -> None:
+    images.ensure(REF, NOW)
+    queue.claim([REF.key], "token", NOW, NOW + LEASE)
+    leased = images.read_leased(REF.key, "token")
+    assert leased is not None
+    decision = decide(leased.image, Listing(("1.0",)), NOW, Policy())
+    database["images"].update_one({"_id": REF.key}, {"$set": {"lease.token": "other"}})
+    assert images.write(leased, decision, NOW) is None
+    database["images"].update_one({"_id": REF.key}, {"$set": {"lease.token": "token", "revision": 7}})
+    assert images.write(leased, decision, NOW) is None
+    database["images"].update_one({"_id": REF.key}, {"$set": {"revision": 0}})
+    assert images.write(leased, decision, NOW) is not None
+    assert images.write(leased, decision, NOW) is None
+
+
+def test_eight_registrations_at_once_follow_an_image_once(images: Images) -> None:
+    with ThreadPoolExecutor(8) as pool:
+        for number in range(50):
+            ref = ImageRef("OCI", "registry.example.com", f"team/plugin-{number}")
+            assert sum(pool.map(lambda _, ref=ref: images.ensure(ref, NOW), range(8))) == 1
+
+
+def test_eight_claims_at_once_have_one_winner(images: Images, queue: ImageQueue) -> None:
+    keys = []
+    for number in range(50):
+        ref = ImageRef("OCI", "registry.example.com", f"team/plugin-{number}")
+        images.ensure(ref, NOW)
+        keys.append(ref.key)
+    with ThreadPoolExecutor(8) as pool:
+        claims = list(pool.map(lambda n: queue.claim(keys, f"token-{n}", NOW, NOW + LEASE), range(8)))
+    assert sorted(key for claim in claims for key in claim) == sorted(keys)
+
+
+def test_the_largest_list_fits_a_document(images: Images, queue: ImageQueue) -> None:
+    tags = tuple(f"{number:0128d}" for number in range(50_000))
+    after = written(images, queue, *tags)
+    assert after is not None
+    assert len(after.versions) == 50_000
+    stored = images.read(REF)
+    assert stored is not None
+    assert set(stored.versions) == set(tags)
+    assert len(encode({"versions": list(tags)})) < 8 * 1024 * 1024
+
+
+def test_what_is_due_is_found_in_the_index_alone_in_its_order(database: Database[dict[str, Any]]) -> None:
+    database["images"].insert_many(
+        {
+            "_id": f"images/host-{n % 5}/plugin-{n}",
+            "host": f"host-{n % 5}",
+            "registry_type": "OCI",
+            "priority": int(n % 100 == 0),
+            "next_refresh_at": NOW + timedelta(seconds=n - 1_000),
+        }
+        for n in range(2_000)
+    )
+    due = ImageQueue(database).due("host-0", NOW, 20)
+    assert [image.key for image in due[:11]] == [f"images/host-0/plugin-{n}" for n in range(0, 1_001, 100)]
+    assert due[11].key == "images/host-0/plugin-5"
+    plan = database.command(
+        "explain",
+        {
+            "find": "images",
+            "filter": {
+                "host": "host-0",
+                "priority": {"$in": [1, 0]},
+                "next_refresh_at": {"$lte": NOW},
+                "lease.until": {"$not": {"$gt": NOW}},
+            },
+            "sort": {"priority": -1, "next_refresh_at": 1},
+            "limit": 20,
+        },
+        verbosity="executionStats",
+    )
+    assert plan["executionStats"]["totalDocsExamined"] <= 20
+    assert "SORT'" not in str(plan["queryPlanner"]["winningPlan"])
+
+
+def test_who_uses_an_image_is_found_by_its_index(images: Images, database: Database[dict[str, Any]]) -> None:
+    database["plugins"].insert_many(
+        {
+            "_id": f"domain-{n}/plugin",
+            "scope": f"domain-{n}",
+            "plugin": {
+                "plugin_id": "plugin",
+                "image": "team/plugin" if n % 10 == 0 else f"team/other-{n}",
+                "registry_url": "harbor.example.com",
+                "registry_config": {"credential": "robot"},
+            },
+        }
+        for n in range(2_000)
+    )
+    users = images.users(REF)
+    assert (len(users.plugins), users.count) == (100, 200)
+    assert images.in_use(REF)
+    assert not images.in_use(ImageRef("HARBOR", "harbor.example.com", "team/plugin"))
+    plan = database.command(
+        "explain",
+        {"find": "plugins", "filter": {"plugin.image": {"$in": ["team/plugin"]}, "scope": {"$gt": ""}}},
+        verbosity="executionStats",
+    )
+    assert plan["executionStats"]["totalDocsExamined"] == 200
+
+
+def test_a_decision_that_changes_nothing_does_not_write_the_list(images: Images, queue: ImageQueue) -> None:
+    before = written(images, queue, "1.0")
+    assert before is not None
+    again = Decision(before, None, "unchanged")
+    queue.claim([REF.key], "token", NOW + timedelta(hours=3), NOW + timedelta(hours=4))
+    leased = images.read_leased(REF.key, "token")
+    assert leased is not None
+    assert images.write(leased, again, NOW) == before
+    assert images.read(REF) == before
