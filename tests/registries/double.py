@@ -1,4 +1,4 @@
-"""A registry in this process, on a real socket: OCI tags/list and Docker Hub's API, and as bad as it is told to be."""
+"""A registry in this process, on a real socket: OCI tags/list and Docker Hub's API, as bad as it is told."""
 
 from __future__ import annotations
 
@@ -84,7 +84,7 @@ class Handler(BaseHTTPRequestHandler):
 
 @dataclass
 class Double:
-    """``tags`` by repository; ``page`` is the page size (0: one page); ``behaviours`` by path replace the answer.
+    """``tags`` by repository; ``page`` is the page size (0: one page); ``behaviours`` by path answer instead.
 
     ``asked`` are the requests so far. ``before`` runs first and may answer itself, by returning True.
     """

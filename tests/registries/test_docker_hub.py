@@ -1,4 +1,4 @@
-"""Given Docker Hub's API, then one page tells that nothing changed, and every page is read when that cannot be told."""
+"""Given Docker Hub's API, then one page is enough when it tells all; otherwise every page is read."""
 
 from __future__ import annotations
 

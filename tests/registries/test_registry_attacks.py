@@ -1,4 +1,4 @@
-"""Attacks on whoever asks registries. Each is tried twice: it fails, and with its guard taken out it succeeds.
+"""Attacks on whoever asks registries. Each is tried twice: it fails, and with its guard removed it succeeds.
 
 The attacker's place is another loopback address, 127.0.0.2: somewhere inside that nobody allowed.
 """

@@ -1,4 +1,4 @@
-"""Given a registry that demands authorization, then one exchange and one retry, and nothing more than it needs."""
+"""Given a registry that demands authorization, then one exchange, one retry, and no more than it needs."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ class Clock:
 
 
 class TokenRegistry:
-    """Makes a double demand a token per repository, and hand tokens out; ``refuse`` makes it never content."""
+    """Makes a double demand a token a repository, and hand tokens out; ``refuse``: it is never content."""
 
     def __init__(self, double: Double, expires_in: object = 300, key: str = "token") -> None:
         self.double, self.refuse = double, False

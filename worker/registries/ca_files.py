@@ -15,6 +15,8 @@ def parse_ca_files(value: str) -> Mapping[str, str]:
         where, _, path = (part.strip() for part in entry.partition("="))
         try:
             host, port = parse_authority(where)
+            if not path:
+                raise ValueError("must be host[:port]=PATH")
             ssl.create_default_context(cafile=path)
         except ValueError as fault:
             raise ValueError(f"entry {entry!r}: {fault}") from None

@@ -1,0 +1,148 @@
+"""Given cloud registries, then boto3 and google-auth give their passwords, once for as long as they last."""
+
+from __future__ import annotations
+
+import base64
+import sys
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from types import ModuleType, SimpleNamespace
+from typing import Any
+
+import pytest
+from registries.double import Double
+
+from worker.domain.images import FetchFailed, ImageRef
+from worker.registries import KINDS, CredentialError, Registries, parse_mirror
+from worker.registries.credentials import Credential, parse_credentials
+from worker.registries.logins import Logins
+
+ECR = "123456789012.dkr.ecr.eu-west-1.amazonaws.com"
+NOW = datetime(2030, 1, 1, tzinfo=UTC)
+
+
+@pytest.fixture
+def aws(monkeypatch: pytest.MonkeyPatch) -> list[dict[str, Any]]:
+    """A stand-in for boto3; the calls made to it."""
+    calls: list[dict[str, Any]] = []
+
+    class Session:
+        def __init__(self, profile_name: str | None) -> None:
+            self.profile = profile_name
+
+        def client(self, service: str, region_name: str, config: object) -> SimpleNamespace:
+            def get_authorization_token() -> dict[str, Any]:
+                calls.append({"service": service, "region": region_name, "profile": self.profile})
+                token = base64.b64encode(f"AWS:password-{len(calls)}".encode()).decode()
+                data = {"authorizationToken": token, "expiresAt": NOW + timedelta(hours=12)}
+                return {"authorizationData": data if service == "ecr-public" else [data]}
+
+            return SimpleNamespace(get_authorization_token=get_authorization_token)
+
+    boto3, botocore = ModuleType("boto3"), ModuleType("botocore")
+    boto3.session = SimpleNamespace(Session=Session)  # type: ignore[attr-defined]
+    config, exceptions = ModuleType("botocore.config"), ModuleType("botocore.exceptions")
+    config.Config = dict  # type: ignore[attr-defined]
+    exceptions.BotoCoreError = type("BotoCoreError", (Exception,), {})  # type: ignore[attr-defined]
+    exceptions.ClientError = type("ClientError", (Exception,), {})  # type: ignore[attr-defined]
+    for module in (boto3, botocore, config, exceptions):
+        monkeypatch.setitem(sys.modules, module.__name__, module)
+    return calls
+
+
+def credential(**kwargs: str) -> Credential:
+    return Credential("cloud", **kwargs)  # type: ignore[arg-type]
+
+
+def test_private_ecr(aws: list[dict[str, Any]]) -> None:
+    now = [NOW.timestamp()]
+    logins = Logins(lambda: now[0])
+    login_of = KINDS["AWS_PRIVATE_ECR"].login
+    login = logins.get(login_of, credential(provider="aws", profile="prod"), ECR)
+    assert (login.username, login.password) == ("AWS", "password-1")
+    assert aws == [{"service": "ecr", "region": "eu-west-1", "profile": "prod"}]
+    now[0] += 11 * 3600
+    assert logins.get(login_of, credential(provider="aws"), ECR).password == "password-1"
+    now[0] += 3600 - 60
+    assert logins.get(login_of, credential(provider="aws"), ECR).password == "password-2"
+    assert "password" not in repr(login)
+
+
+def test_public_ecr(aws: list[dict[str, Any]]) -> None:
+    login = KINDS["AWS_PUBLIC_ECR"].login(credential(provider="aws"), "public.ecr.aws")
+    assert login.password == "password-1"
+    assert aws[0]["service"] == "ecr-public"
+    assert aws[0]["region"] == "us-east-1"
+
+
+def test_google(monkeypatch: pytest.MonkeyPatch) -> None:
+    used: list[object] = []
+
+    class Identity:
+        token = "ya29"
+        expiry = NOW.replace(tzinfo=None)
+
+        def refresh(self, request: object) -> None:
+            used.append(request)
+
+    modules = {
+        name: ModuleType(name)
+        for name in (
+            "google",
+            "google.auth",
+            "google.auth.exceptions",
+            "google.auth.transport",
+            "google.auth.transport.requests",
+            "google.oauth2",
+            "google.oauth2.service_account",
+        )
+    }
+    for name, module in modules.items():
+        monkeypatch.setitem(sys.modules, name, module)
+        parent, _, child = name.rpartition(".")
+        if parent:
+            setattr(modules[parent], child, module)
+    modules["google.auth"].default = lambda scopes: (Identity(), "project")  # type: ignore[attr-defined]
+    modules["google.auth.exceptions"].GoogleAuthError = type("G", (Exception,), {})  # type: ignore[attr-defined]
+    modules["google.auth.transport.requests"].Request = lambda: "request"  # type: ignore[attr-defined]
+    login = KINDS["GCP_ARTIFACT_REGISTRY"].login(credential(provider="gcp"), "europe-docker.pkg.dev")
+    assert (login.username, login.password) == ("oauth2accesstoken", "ya29")
+    assert login.expires == NOW.timestamp()
+    assert used == ["request"]
+
+
+@pytest.mark.parametrize(
+    ("kind", "provider", "missing"),
+    [("AWS_PRIVATE_ECR", "aws", "boto3"), ("GCP_ARTIFACT_REGISTRY", "gcp", "google")],
+)
+def test_without_the_extra_it_says_what_to_install(
+    monkeypatch: pytest.MonkeyPatch, kind: str, provider: str, missing: str
+) -> None:
+    monkeypatch.setitem(sys.modules, missing, None)
+    with pytest.raises(CredentialError, match=rf"plugin-repository\[{provider}\]"):
+        KINDS[kind].login(credential(provider=provider), ECR)
+
+
+@pytest.mark.parametrize("kind", sorted(KINDS))
+def test_a_provider_that_does_not_fit(kind: str) -> None:
+    provider = "gcp" if kind.startswith("AWS") else "aws"
+    with pytest.raises(CredentialError, match="does not fit"):
+        KINDS[kind].login(credential(provider=provider), ECR)
+
+
+def test_without_a_credential_nobodys_identity_is_used(
+    aws: list[dict[str, Any]], double: Double, registries: Callable[..., Registries], tmp_path: Path
+) -> None:
+    """Given a worker that runs as somebody at AWS, then plugins that name no credential do not."""
+    double.before = lambda handler: handler.reply(401, b"", {"WWW-Authenticate": 'Basic realm="x"'}) is None
+    entry = {"hosts": [ECR, double.authority], "domains": ["*"], "provider": "aws"}
+    made = registries(
+        mirrors={"AWS_PRIVATE_ECR": parse_mirror(double.url)},
+        credentials=parse_credentials({"ecr": entry}, tmp_path),
+    )
+    for name, calls in ((None, 0), ("ecr", 1)):
+        with pytest.raises(FetchFailed) as failed:
+            made.fetch(ImageRef("AWS_PRIVATE_ECR", ECR, "app", name))
+        assert failed.value.reason == "auth_failed"
+        assert (len(aws), len(double.authorizations)) == (calls, calls)
