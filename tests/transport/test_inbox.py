@@ -25,7 +25,7 @@ def must_pop(inbox: Inbox, queue: str = QUEUE) -> Delivery:
 
 
 def take_over(inbox: Inbox, queue: str = QUEUE) -> Delivery:
-    return until(lambda: pop(inbox, queue), 3, "takeover")
+    return until(lambda: pop(inbox, queue), 2, "takeover")
 
 
 def rest(client: "redis.Redis", queue: str = QUEUE) -> list[bytes]:
@@ -227,6 +227,23 @@ def test_oversize_is_parked_without_leaving_redis(make_inbox, client):
     parked = []
     drain(client, QUEUE, parked.append)
     assert [(entry.reason, entry.raw) for entry in parked] == [("oversize", b"x" * 101)]
+
+
+def test_a_row_of_poison_does_not_hide_what_is_behind_it(make_inbox, client):
+    client.lpush(QUEUE, *[b"x" * 101] * 40, b"good")
+    inbox = make_inbox(limits=Limits(max_bytes=100))
+    state = inbox.consume(QUEUE)
+    while (delivery := inbox.exchange(state)) is None:
+        assert state.ready(time.monotonic())
+    assert delivery.raw == b"good" and client.llen(f"{QUEUE}:poison") == 40
+
+
+def test_an_element_of_another_hand_does_not_block_the_drain(client):
+    client.lpush(f"{QUEUE}:poison", b"what is this", b"a\nb\nc\nd\ne")
+    parked = []
+    assert drain(client, QUEUE, parked.append) == 2
+    assert [entry.raw for entry in parked] == [b"what is this", b"a\nb\nc\nd\ne"]
+    assert {entry.reason for entry in parked} == {"foreign_element"}
 
 
 def test_parked_bytes_are_kept_as_they_were(make_inbox, client):

@@ -7,6 +7,7 @@ import time
 from itertools import pairwise
 
 import pytest
+import redis
 from transport_harness import Server, Worker, task_message, until
 
 LEDGER = "test.ledger"
@@ -53,7 +54,7 @@ def first_runs(entries: list[int]) -> list[int]:
 
 
 def test_kills_lose_nothing_and_keep_the_order(client, server, start_worker):
-    kills, per_kill = 10, 110
+    kills, per_kill = 7, 150
     entries = kill_run(client, server, start_worker, kills, per_kill)
     assert first_runs(entries) == list(range(kills * per_kill)), (
         "each at least once, first runs in the order sent"
@@ -65,7 +66,7 @@ def test_kills_lose_nothing_and_keep_the_order(client, server, start_worker):
 
 
 def test_without_the_atomic_pop_kills_lose_messages(client, server, start_worker):
-    kills, per_kill = 6, 110
+    kills, per_kill = 4, 150
     entries = kill_run(client, server, start_worker, kills, per_kill, TEST_SUBSTITUTIONS="pop_not_atomic")
     assert set(entries) < set(range(kills * per_kill)), "the harness sees a loss when there is one"
 
@@ -82,3 +83,28 @@ def test_without_the_protection_newer_messages_go_first(client, server, start_wo
     victim.kill()
     start_worker(server.url, **environment).ready()
     until(lambda: client.lrange(LEDGER, 0, -1) == [b"1", b"2"], 5, "newer messages go first")
+
+
+def test_kills_of_redis_lose_nothing_and_keep_the_order(mortal_server, start_worker):
+    """Redis writes its file at every command, and is killed while messages come and go."""
+    rng = random.Random(3)
+    count, sent = 400, 0
+    start_worker(mortal_server.url)
+    worker = start_worker(mortal_server.url).ready()
+    with redis.Redis.from_url(mortal_server.url, retry=None) as client:
+        kill_at = {50, 130, 200, 290, 370}
+        while sent < count:
+            if sent in kill_at:
+                kill_at.discard(sent)
+                time.sleep(rng.uniform(0, 0.03))
+                mortal_server.kill()
+                mortal_server.start()
+            try:
+                client.lpush("test.commands", json.dumps(task_message("test.note", sent)))
+                sent += 1
+            except redis.ConnectionError:
+                # Whether it was accepted is not known: it is sent again.
+                continue
+        until(lambda: not client.exists("test.commands", "test.commands:unacked"), 30, "all is done")
+        assert first_runs([int(entry) for entry in client.lrange(LEDGER, 0, -1)]) == list(range(count))
+    assert worker.alive

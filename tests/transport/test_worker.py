@@ -79,25 +79,30 @@ def test_stock_publishers_remote_control_and_all_priorities_work(version, start_
         server.kill()
 
 
-def test_an_idle_worker_sees_a_message_at_once_and_burns_nothing(client, server, start_worker, send):
+def test_an_idle_worker_asks_little_of_redis(client, server, start_worker):
     worker = start_worker(server.url).ready()
     until(lambda: client.hget("test.commands:lease", "owner"), what="it holds the lease")
-
-    def ticks():
-        with open(f"/proc/{worker.pid}/stat") as stat:
-            return sum(map(int, stat.read().split()[13:15]))
-
-    before, commands = ticks(), client.info("stats")["total_commands_processed"]
+    before = client.info("stats")["total_commands_processed"]
     time.sleep(3)
-    assert ticks() - before < 30, "more than a tenth of a processor"
-    assert client.info("stats")["total_commands_processed"] - commands < 150
-    waits = []
-    for number in range(20):
-        sent = time.monotonic()
-        send("test.note", number)
-        until(lambda: len(ledger(client)) > len(waits), what="it ran")
-        waits.append(time.monotonic() - sent)
-    assert sorted(waits)[10] < 0.5
+    assert client.info("stats")["total_commands_processed"] - before < 150
+    assert worker.alive
+
+
+@pytest.mark.parametrize("substitution", ["no_recheck", "no_tracking"])
+@pytest.mark.parametrize("priority", ["", "\x06\x169"])
+def test_an_idle_worker_is_woken_by_a_message(client, server, start_worker, send, substitution, priority):
+    start_worker(server.url, "test.commands,test.commands.1", TEST_SUBSTITUTIONS=substitution).ready()
+    until(lambda: client.hget("test.commands.1:lease", "owner"), what="it holds the leases")
+    for number in range(4):
+        send("test.note", number, queue=("test.commands", "test.commands.1")[number % 2] + priority)
+        until(lambda goal=number + 1: len(ledger(client)) == goal, 10, "it ran")
+
+
+@pytest.mark.parametrize("shape", ["list", "bad base64"])
+def test_the_stock_transport_does_not_survive_them(client, server, start_worker, send, shape):
+    worker = start_worker(server.url, TEST_TRANSPORT="stock").ready()
+    client.lpush("test.commands", SHAPES[shape][0])
+    until(lambda: not worker.alive, what="the stock worker ends")
 
 
 def test_a_killed_workers_message_is_taken_over_first_and_in_order(client, server, start_worker, send):
@@ -157,18 +162,18 @@ def test_a_frozen_owner_that_wakes_up_changes_nothing(client, server, start_work
     assert zombie.alive and heir.alive
 
 
-def test_a_message_that_kills_its_worker_five_times_is_parked(client, server, start_worker, send):
+def test_a_message_that_kills_its_workers_is_parked(client, server, start_worker, send):
     send("test.die", kwargs={})
     send("test.note", 1)
-    for life in range(6):
+    for life in range(4):
         client.hset("test.commands:lease", "until", 0)
-        worker = start_worker(server.url)
+        worker = start_worker(server.url, TEST_MAX_DEATHS="3")
         until(lambda w=worker: not w.alive or ledger(client), what=f"life {life} ends, or the good one runs")
     assert ledger(client) == ["1"]
-    assert len(ledger(client, "test.started")) == 5
+    assert len(ledger(client, "test.started")) == 3
     parked = []
     drain(client, "test.commands", parked.append)
-    assert [(entry.reason, entry.deaths) for entry in parked] == [("deaths", 5)]
+    assert [(entry.reason, entry.deaths) for entry in parked] == [("deaths", 3)]
 
 
 def test_redis_may_die_and_return_under_a_running_task(mortal_server, start_worker):
@@ -189,10 +194,9 @@ def test_redis_may_die_and_return_under_a_running_task(mortal_server, start_work
             mortal_server.kill()
             time.sleep(0.3)
             mortal_server.start()
-            returned, had = time.monotonic(), len(ledger(client))
+            had = len(ledger(client))
             client.lpush("test.commands", json.dumps(task_message("test.note", 9)))
             until(lambda had=had: len(ledger(client)) > had, 5, "work goes on")
-            assert time.monotonic() - returned < 4
         assert worker.alive
 
 
@@ -225,3 +229,39 @@ def test_a_message_is_settled_even_when_celery_fails_around_the_task(client, ser
     send("test.note", 1)
     until(lambda: ledger(client) == ["1"] and not leftovers(client), what="the next one runs")
     assert worker.alive
+
+
+def test_one_worker_may_own_several_queues_each_in_its_order(client, server, start_worker):
+    queues = ["test.commands", "test.commands.0", "test.commands.1", "test.queries"]
+    with client.pipeline(transaction=False) as pipe:
+        for number in range(60):
+            for index, queue in enumerate(queues):
+                pipe.lpush(queue, json.dumps(task_message("test.note", index * 1000 + number)))
+        pipe.execute()
+    start_worker(server.url, ",".join(queues)).ready()
+    until(lambda: len(ledger(client)) == 240, what="all have run")
+    ran = [int(entry) for entry in ledger(client)]
+    for index in range(4):
+        assert [n % 1000 for n in ran if n // 1000 == index] == list(range(60))
+    # None waits for another to be empty.
+    assert max(ran.index(index * 1000) for index in range(4)) < 20
+
+
+def test_a_worker_told_to_end_while_redis_is_away_ends(mortal_server, start_worker):
+    worker = start_worker(mortal_server.url).ready()
+    mortal_server.kill()
+    until(lambda: worker.said("no connection to"), what="the worker noticed")
+    assert worker.terminate(20) == 0
+
+
+def test_a_cancelled_queue_goes_to_the_standby(client, server, start_worker, send):
+    first = start_worker(server.url, TEST_LEASE_S="30").ready()
+    until(lambda: client.hget("test.commands:lease", "owner"), what="it holds the lease")
+    second = start_worker(server.url, TEST_LEASE_S="30").ready()
+    publisher = Celery(broker=server.url, set_as_current=False)
+    name = next(line.split()[3] for line in first.log.read_text().splitlines() if "ready." in line)
+    publisher.control.cancel_consumer("test.commands", destination=[name])
+    publisher.close()
+    until(lambda: f":{second.pid}:".encode() in (client.hget("test.commands:lease", "owner") or b""), 5)
+    send("test.note", 1)
+    until(lambda: ledger(client) == ["1"], what="the standby works")

@@ -55,6 +55,7 @@ if os.environ.get("TEST_TRANSPORT", "lossless") == "lossless":
         exclusive=["test.commands", "test.commands.*"],
         shared=["test.queries"],
         lease_s=float(os.environ.get("TEST_LEASE_S", "1.5")),
+        max_deaths=int(os.environ.get("TEST_MAX_DEATHS", "5")),
         max_bytes=64 * 1024,
         max_bytes_by_task={"test.batch": 256 * 1024},
         answer_unknown_task=answer_unknown,
@@ -74,7 +75,12 @@ def note(self: Any, number: int = -1, **rest: Any) -> None:
     if delivery is not None and delivery.refusal is not None:
         ledger().rpush("test.refused", f"{self.request.id}:{delivery.refusal.reason}")
         return
-    ledger().rpush(LEDGER, number)
+    while True:
+        try:
+            ledger().rpush(LEDGER, number)
+            return
+        except redis.RedisError:
+            time.sleep(0.05)
 
 
 @app.task(name="test.batch")

@@ -4,9 +4,13 @@ import time
 from collections.abc import Callable
 from typing import Any
 
+from redis.exceptions import ResponseError
+
 from worker.transport import inbox, scripts
+from worker.transport import redis as transport
 from worker.transport.inbox import Inbox
 from worker.transport.scripts import Script
+from worker.transport.watch import Watch
 
 Setter = Callable[[Any, str, Any], None]
 
@@ -72,9 +76,25 @@ def _never_renew(set_attribute: Setter) -> None:
     set_attribute(inbox, "LOOP_ALIVE_S", -1.0)
 
 
+def _no_recheck(set_attribute: Setter) -> None:
+    """Nothing but the announcement of a change wakes an idle worker."""
+    set_attribute(transport, "RECHECK_S", 3600.0)
+
+
+def _no_tracking(set_attribute: Setter) -> None:
+    """A Redis that cannot announce changes."""
+
+    def ask(self: Watch, *command: str) -> Any:
+        raise ResponseError("unknown command 'CLIENT|TRACKING'")
+
+    set_attribute(Watch, "_ask", ask)
+
+
 _PATCHES: dict[str, Callable[[Setter], None]] = {
     "pop_not_atomic": _pop_not_atomic,
     "new_tag_every_time": _new_tag_every_time,
     "always_renew": _always_renew,
     "never_renew": _never_renew,
+    "no_recheck": _no_recheck,
+    "no_tracking": _no_tracking,
 }

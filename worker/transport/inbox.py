@@ -168,7 +168,8 @@ class Inbox:
         if reply[2]:
             logger.error("parked %d message(s) of %s before they were handed out", reply[2], keys.queue)
         if kind == b"empty":
-            state.idle = True
+            # A pop parks so many at most: behind them may be more.
+            state.idle = not reply[2]
             return None
         returned = reply[3] != b""
         delivery = Delivery(

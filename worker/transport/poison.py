@@ -49,13 +49,18 @@ def drain(client: "Redis", queue: str, sink: Sink, limit: int = 100) -> int:
 
 
 def _read(queue: str, element: bytes) -> Parked:
-    reason, at, deaths, detail, raw = element.split(b"\n", 4)
-    return Parked(
-        id=sha256(queue.encode() + b"\n" + element).hexdigest(),
-        queue=queue,
-        reason=reason.decode("utf-8", "replace"),
-        detail=detail.decode("utf-8", "replace"),
-        parked_at=datetime.fromtimestamp(int(at) / 1000, UTC),
-        deaths=int(deaths),
-        raw=raw,
-    )
+    identity = sha256(queue.encode() + b"\n" + element).hexdigest()
+    try:
+        reason, at, deaths, detail, raw = element.split(b"\n", 4)
+        return Parked(
+            id=identity,
+            queue=queue,
+            reason=reason.decode("utf-8", "replace"),
+            detail=detail.decode("utf-8", "replace"),
+            parked_at=datetime.fromtimestamp(int(at) / 1000, UTC),
+            deaths=int(deaths),
+            raw=raw,
+        )
+    except (ValueError, OverflowError, OSError):
+        # Not written by the scripts. It must not stand in the way of what is.
+        return Parked(identity, queue, "foreign_element", "", datetime.now(UTC), 0, element)

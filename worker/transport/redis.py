@@ -126,6 +126,8 @@ class Channel(stock.Channel):
                 break
             self.look_again(armed=True)
         inbox.flush()
+        if not watch.supported:
+            self.connection.turn_soon()
 
     def look_again(self, armed: bool = False) -> None:
         """Something may have changed: asks every queue with the next turn."""
@@ -224,13 +226,22 @@ class Transport(stock.Transport):
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
+        self.loop: Any = None
+        self._turn_at = 0.0
         self.cycle = Poller()  # type: ignore[assignment]  # as kombu itself does
 
     def register_with_event_loop(self, connection: Any, loop: Any) -> None:
         super().register_with_event_loop(connection, loop)
+        self.loop = loop
         # The loop may otherwise sleep for ten seconds. Celery cancels this with the connection.
-        supported = all(channel.watch is None or channel.watch.supported for channel in self.channels)
-        loop.call_repeatedly(RECHECK_S / 2 if supported else POLL_S, _turn)
+        loop.call_repeatedly(RECHECK_S / 2, _turn)
+
+    def turn_soon(self) -> None:
+        """Has the event loop turn again after :data:`POLL_S`."""
+        now = time.monotonic()
+        if self.loop is not None and now >= self._turn_at:
+            self._turn_at = now + POLL_S
+            self.loop.call_later(POLL_S, _turn)
 
 
 def _turn() -> None:
