@@ -16,6 +16,10 @@ MAX_DEPTH = 32
 MAX_PLUGIN_BYTES = 1024 * 1024
 """How large a ``PluginInfo`` may be, as UTF-8 JSON."""
 
+# kombu's reader turns an object of exactly these keys into something else, or fails on it, and with it every
+# answer that its caller waits for: stored by one tenant, it would reach the others through a shared gateway.
+_KOMBU_OBJECT = {"__type__", "__value__"}
+
 _INT64 = range(-(2**63), 2**63)
 _COMMAND_ID = re.compile(r"[\x20-\x7e]{1,128}\Z")
 _SECRET = re.compile(r"password|passwd|token|secret|api_?key|private_?key|access_?key", re.IGNORECASE)
@@ -37,7 +41,8 @@ class Unstorable(ValueError):
 
 
 def check_json(value: Any, path: str = "", depth: int = 1) -> None:
-    """Refuse what the store cannot hold: depth over 32, integers over 64 bits, NaN, NUL, lone surrogates.
+    """Refuse what the store cannot hold: depth over 32, integers over 64 bits, NaN, NUL, lone surrogates, and
+    objects that kombu would not read back as objects.
 
     ``path`` is the path of ``value`` itself, ``depth`` its level. Raises ``Unstorable``.
     """
@@ -46,6 +51,8 @@ def check_json(value: Any, path: str = "", depth: int = 1) -> None:
     elif isinstance(value, dict):
         if depth > MAX_DEPTH:
             raise Unstorable(path, f"nested deeper than {MAX_DEPTH} levels")
+        if value.keys() == _KOMBU_OBJECT:
+            raise Unstorable(path, "is nothing that Celery's callers read as an object")
         for key, item in value.items():
             if not isinstance(key, str):
                 raise Unstorable(path, "has a key that is not a string")

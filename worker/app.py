@@ -12,8 +12,8 @@ from contracts.catalog import OPERATIONS
 from contracts.errors import InvalidParameter
 from contracts.partition import COMMANDS, QUERIES, VERSIONS, command_queues
 from contracts.plugin import PluginInfo
-from worker import plainjson, startup
 from worker import settings as settings_module
+from worker import startup
 from worker.bridge import LosslessBridge
 from worker.services import Services
 from worker.settings import Settings
@@ -29,7 +29,6 @@ MAX_BATCH_BYTES = 4 * 1024 * 1024
 def create_app(settings: Settings | None = None) -> Celery:
     """The app of this deployment. Nothing is dialled; a wrong setting raises ``SettingsError``."""
     given = settings or settings_module.load()
-    plainjson.register()
     app = Celery("plugin-repository", broker=given.broker, backend=given.results, set_as_current=False)
     app.conf.update(_configuration(given))
     if not given.stock_transport:
@@ -49,7 +48,7 @@ def create_app(settings: Settings | None = None) -> Celery:
     register_queries(app, services, bridge)
     startup.connect(app, given, services)
     app.finalize()
-    # Celery's own tasks (celery.map, celery.chord_unlock ...) would let a message run others: they are unknown here.
+    # Celery's own tasks (celery.map, celery.chord_unlock ...) would let a message run others.
     for name in [name for name in app.tasks if name.startswith("celery.")]:
         app.tasks.pop(name)
     return app
@@ -66,7 +65,7 @@ def _configuration(settings: Settings) -> dict[str, Any]:
         "task_queues": [Queue(name) for name in queues],
         "task_default_queue": COMMANDS,
         "task_routes": {operation.task: {"queue": operation.queue} for operation in OPERATIONS},
-        # A commands worker applies one command at a time, in order; queries and versions are told --concurrency.
+        # A commands worker applies one command at a time, in order; the others are told --concurrency.
         "worker_pool": "threads",
         "worker_concurrency": 1,
         "worker_prefetch_multiplier": 1,

@@ -12,7 +12,7 @@ def plugin_changed(changed: Changed, command_id: str) -> str:
 
 
 def plugin_resynced(plugin: PluginInfo | None, last: PluginInfo | None, revision: int) -> str:
-    """The data of the event that stands in for lost ones: ``resynced``, or ``deregistered`` for a tombstone."""
+    """The data of the event in place of lost ones: ``resynced``, or ``deregistered`` for a tombstone."""
     shown = plugin or last
     if shown is None:
         raise ValueError("a record without a plugin has nothing to announce")

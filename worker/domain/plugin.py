@@ -176,5 +176,5 @@ def _check_size(plugin: PluginInfo) -> None:
 
 
 def same(left: Any, right: Any) -> bool:
-    """Whether two JSON values are the same, numbers by how they were sent: 1, 1.0 and true are three values."""
+    """Whether two JSON values are the same; numbers by how they were sent: 1, 1.0 and true differ."""
     return bool(left == right) and json.dumps(left, sort_keys=True) == json.dumps(right, sort_keys=True)

@@ -14,7 +14,7 @@ _FREE = ("registry_config", "capability", "template", "tags")
 
 
 def plugin_document(plugin: PluginInfo) -> Document:
-    """A plugin as stored: its fields without ``revision``, keys escaped, times as dates; unset fields absent."""
+    """A plugin as stored: without ``revision`` and unset fields, keys escaped, times as dates."""
     fields: Document = dict(plugin)
     for name in _FREE:
         fields[name] = escape(fields[name])
@@ -23,7 +23,7 @@ def plugin_document(plugin: PluginInfo) -> Document:
 
 
 def plugin_of(document: Mapping[str, Any], revision: int) -> PluginInfo:
-    """The plugin in a stored ``plugin`` or ``last``, at ``revision``. It was validated before it was stored."""
+    """The plugin in a stored ``plugin`` or ``last``, at ``revision``; it was validated before."""
     fields = dict(document)
     for name in _FREE:
         fields[name] = unescape(fields.get(name, {}))

@@ -51,8 +51,14 @@ class Plugins:
             found = {d["_id"]: record_of(d) for d in self._plugins.find({"_id": {"$in": wanted}})}
         return {key: found.get(key) or Record(key) for key in wanted}
 
+    def revisions_of(self, keys: Sequence[str]) -> dict[str, int]:
+        """The present revision of each key; 0 where there is no record."""
+        with outage():
+            found = {d["_id"]: d.get("revision", 0) for d in self._plugins.find({"_id": {"$in": list(keys)}}, {"revision": 1})}
+        return {key: found.get(key, 0) for key in keys}
+
     def write(self, step: Step, now: datetime) -> bool:
-        """Make one guarded write; False if it missed: the record has moved on, or a higher epoch has written."""
+        """Make one guarded write; False if it missed: the record moved on, or a higher epoch wrote."""
         query, update = guarded_update(step.before, step.after, step.epoch, now)
         with outage():
             try:
