@@ -9,6 +9,7 @@ from sync_world import HOST, START, World
 
 from contracts.errors import StoreUnavailable
 from worker.domain.images import FetchFailed, ImageRef
+from worker.sync.dispatch import Dispatch
 
 
 def test_a_new_image_is_read_and_announced_with_its_plugins(world: World) -> None:
@@ -273,11 +274,11 @@ def test_a_stopping_worker_gives_its_images_back(world: World) -> None:
 
 def test_a_tick_that_cannot_send_leaves_nothing_claimed(world: World) -> None:
     world.images.ensure(world.plugin("team/plugin"), world.clock())
-    sender = world.dispatch
-    sender._send = _broken
-    with pytest.raises(ConnectionError):
-        sender.tick()
-    assert world.dispatcher().tick() == {HOST: 1}
+    broken = Dispatch(world.queue, world.budget, _broken, world.clock)
+    for _ in range(3):  # more often than there are slots
+        with pytest.raises(ConnectionError):
+            broken.tick()
+    assert world.dispatch.tick() == {HOST: 1}
 
 
 def _broken(**task: object) -> None:
