@@ -307,7 +307,17 @@ def test_a_look_makes_an_image_due_at_most_once_a_minute(world: World) -> None:
     assert world.round() == {}
     world.later(seconds=2)
     assert world.images.look(ref, world.clock())
-    assert world.images.make_due(ref, world.clock())
+
+
+def test_images_are_made_due_by_subject_by_name_or_all(world: World) -> None:
+    refs = [world.follow(f"team/plugin-{number}") for number in range(3)]
+    now = world.clock()
+    assert world.images.make_due(refs[0].subject, now) == 1
+    assert world.images.make_due("team/plugin-1", now) == 1
+    assert world.images.make_due("team/plugin-9", now) == 0
+    assert world.round() == {"unchanged": 2}
+    assert world.images.make_due(None, now) == 3
+    assert world.round() == {"unchanged": 3}
 
 
 def test_images_of_plugins_nobody_told_about_are_adopted(world: World) -> None:

@@ -66,11 +66,17 @@ class Images:
             query = {"_id": ref.key, "$nor": [{"priority_at": lately, "next_refresh_at": {"$exists": True}}]}
             return self._images.update_one(query, update).matched_count == 1
 
-    def make_due(self, ref: ImageRef, now: datetime) -> bool:
-        """Make an image due now and before others, however lately it was; False if it is not known."""
+    def make_due(self, name: str | None, now: datetime) -> int:
+        """Make images due now and before others, however lately they were looked at; how many they are.
+
+        ``name`` is the subject or the repository name of images; None: all that are followed.
+        """
+        query: Document = {"$or": [{"_id": name}, {"image": name}]}
+        if name is None:
+            query = {"next_refresh_at": {"$exists": True}}
         update = {"$set": {"priority": 1, "priority_at": now}, "$min": {"next_refresh_at": now}}
         with outage():
-            return self._images.update_one({"_id": ref.key}, update).matched_count == 1
+            return self._images.update_many(query, update).matched_count
 
     def read(self, ref: ImageRef) -> Image | None:
         """What is known of the image, or None."""

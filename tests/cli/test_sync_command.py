@@ -1,0 +1,77 @@
+"""`plugins sync`: what it says of the schedule, and reading images now."""
+
+import json
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from click.testing import CliRunner, Result
+from redis import Redis
+
+from worker.cli.sync import sync
+from worker.domain.images import FetchFailed, ImageRef
+from worker.registries.budget import Budget
+from worker.registries.limits import Limits
+from worker.store.client import connect
+from worker.store.images import Images
+
+REF = ImageRef("GITHUB", "ghcr.io", "team/plugin")
+
+
+@pytest.fixture
+def images(mongodb_url: str, redis_url: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[Images]:
+    """The images of the deployment that the environment names."""
+    monkeypatch.setenv("PLUGINS_MONGODB_URL", mongodb_url)
+    monkeypatch.setenv("PLUGINS_REDIS_URL", redis_url)
+    database = connect(mongodb_url)
+    with database.client:
+        yield Images(database)
+
+
+def run(*arguments: str) -> Result:
+    return CliRunner().invoke(sync, arguments)
+
+
+def test_status_tells_of_each_registry(images: Images, redis_url: str) -> None:
+    images.ensure(REF, datetime.now(UTC) - timedelta(minutes=10))
+    with Redis.from_url(redis_url) as client:
+        slot = Budget(client, Limits()).slot("ghcr.io", "GITHUB", "token")
+        slot.reserve()
+        slot.failed(FetchFailed("throttled", retry_after=600))
+    row = json.loads(run("status", "--json").output)
+    assert (row["host"], row["images"], row["due"], row["at_once"], row["in_use"]) == ("ghcr.io", 1, 1, 4, 1)
+    assert 600 <= row["overdue_s"] < 660
+    assert 540 < row["cooldown_s"] <= 600
+    assert row["rate"] < 2.6
+    text = run("status").output
+    assert "ghcr.io" in text
+    assert "cooling down" in text
+
+
+def test_status_of_nothing_is_the_headings(images: Images) -> None:
+    result = run("status")
+    assert result.exit_code == 0
+    assert result.output.startswith("host")
+
+
+def test_now_makes_an_image_due(images: Images) -> None:
+    images.ensure(REF, datetime.now(UTC), at_once=False)
+    assert json.loads(run("now", "team/plugin", "--json").output) == {"images": 1}
+    image = images.read(REF)
+    assert image is not None
+    assert image.next_refresh_at is not None
+    assert image.next_refresh_at <= datetime.now(UTC)
+    assert "1 image is due now" in run("now").output
+
+
+def test_now_says_that_an_image_is_not_followed(images: Images) -> None:
+    result = run("now", "team/other")
+    assert result.exit_code == 1
+    assert "no plugin's image is followed as team/other" in result.output
+
+
+def test_a_wrong_budget_is_said_in_its_words(images: Images, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PLUGINS_REGISTRY_BUDGETS", "ghcr.io=fast")
+    result = run("status")
+    assert result.exit_code == 1
+    assert "PLUGINS_REGISTRY_BUDGETS" in result.output
