@@ -18,6 +18,7 @@ class Entry(NamedTuple):
 COMMANDS: list[Entry] = [
     Entry("up", "worker.cli.up:up", "Run everything on this machine: servers, workers, beat."),
     Entry("down", "worker.cli.down:down", "End what `plugins up` runs."),
+    Entry("sync", "worker.cli.sync:sync", "Image versions: how fresh they are, and reading them now."),
 ]
 
 
