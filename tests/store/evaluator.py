@@ -1,4 +1,4 @@
-"""The documented meaning of the query language in plain Python, over plain plugins: what the compiler is compared with.
+"""The documented meaning of the query language in plain Python: what the compiler is compared with.
 
 Plugins are dictionaries with the caller's own keys; times are datetimes.
 """

@@ -57,13 +57,13 @@ AGES = [
 texts, numbers = st.sampled_from(TEXTS), st.sampled_from(NUMBERS)
 scalars = st.one_of(texts, numbers, st.booleans())
 scalars_or_null = st.one_of(scalars, st.none())
-names = st.sampled_from(NAMES)
+names = st.one_of(st.just("a"), st.just("b"), st.sampled_from(NAMES))
 values = st.recursive(
     scalars_or_null,
     lambda inner: st.one_of(st.lists(inner, max_size=3), st.dictionaries(names, inner, max_size=3)),
     max_leaves=8,
 )
-objects = st.dictionaries(names, values, max_size=4)
+objects = st.dictionaries(names, values, min_size=1, max_size=4)
 
 
 @st.composite
@@ -115,9 +115,9 @@ deep_keys = st.builds(
     st.sampled_from(["tags", "template", "capability"]),
     st.lists(names, min_size=1, max_size=3),
 )
-keys = st.one_of(
-    flat_keys, deep_keys, deep_keys, deep_keys, st.sampled_from(["labels.0", "labels.1", "tags", "name.x"])
-)
+odd_keys = st.sampled_from(["labels.0", "labels.1", "tags", "name.x"])
+keys = st.one_of(flat_keys, deep_keys, deep_keys, deep_keys, odd_keys)
+text_keys = st.one_of(st.sampled_from(["name", "provider", "labels", "tags.a", "tags.b", "plugin_id"]), keys)
 sort_keys = st.one_of(flat_keys, deep_keys.filter(lambda key: ".0" not in key and ".1" not in key))
 
 
@@ -141,8 +141,8 @@ conditions = st.one_of(
     _condition(["eq", "not", "lt", "lte", "gt", "gte"], st.sampled_from(ISO), _times),
     _condition(["in", "not_in"], st.lists(st.sampled_from(ISO), max_size=2), _times),
     _condition(["exists"], st.booleans()),
-    _condition(["contain", "not_contain"], texts),
-    _condition(["contain_in", "not_contain_in"], st.lists(texts, max_size=3)),
+    _condition(["contain", "not_contain"], texts, text_keys),
+    _condition(["contain_in", "not_contain_in"], st.lists(texts, max_size=3), text_keys),
     _condition(
         ["match"],
         st.dictionaries(
@@ -152,8 +152,8 @@ conditions = st.one_of(
             max_size=2,
         ),
     ),
-    _condition(["regex"], st.sampled_from(REGEXES)),
-    _condition(["regex_in"], st.lists(st.sampled_from(REGEXES), max_size=2)),
+    _condition(["regex"], st.sampled_from(REGEXES), text_keys),
+    _condition(["regex_in"], st.lists(st.sampled_from(REGEXES), max_size=2), text_keys),
     _condition(["datetime_lt", "datetime_lte", "datetime_gt", "datetime_gte"], st.sampled_from(ISO)),
     _condition(["timediff_lt", "timediff_lte", "timediff_gt", "timediff_gte"], st.sampled_from(AGES)),
 )
@@ -184,7 +184,7 @@ lists = st.fixed_dictionaries(
     }
 )
 
-# --- statistics ----------------------------------------------------------------------------------------------
+# --- statistics -----
 
 _timeless_columns = st.one_of(st.sampled_from(["name", "provider", "labels", "revision", "tags"]), deep_keys)
 _group_conditions = st.lists(

@@ -14,11 +14,11 @@ _MISSING: Sortable = (0, 0)
 
 
 def sort_key(query: Query) -> Callable[[Row], Any]:
-    """A key for ``sorted`` or ``heapq.merge`` over ``PluginInfo`` rows: the query's order, then ``plugin_id``.
+    """A key for ``sorted`` or ``heapq.merge`` over rows: the query's order, then ``plugin_id``.
 
-    null and missing values come first, then numbers, strings, objects, lists, booleans; one object counts as much
-    as another, and so do lists. Times are text of one width, which sorts as they do. ``desc`` turns one key
-    around. Ties are left as they were: hand in the repositories in their order.
+    null and missing values come first, then numbers, strings, objects, lists, booleans; one object counts as
+    much as another, and so do lists. Times are text of one width, which sorts as they do. ``desc`` turns one
+    key around. Ties are left as they were: hand in the repositories in their order.
     """
     order = [*query.order, SortKey(key="plugin_id")]
 

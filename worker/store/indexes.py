@@ -1,8 +1,8 @@
 """The indexes of every collection, as data, each with what needs it: an index costs every write.
 
 A read of the ``plugins`` collection starts from a scope (a domain's own plugins, or the managed ones) and is
-sorted by name unless it says otherwise. So each index ends with the default order: rows come out of it sorted,
-and are merged where there are two scopes.
+sorted by name unless it says otherwise. So each index ends with the default order: rows come out of it in
+order, and are merged where there are two scopes.
 """
 
 from collections.abc import Mapping
@@ -11,6 +11,7 @@ from typing import Any
 from pymongo import ASCENDING, IndexModel
 from pymongo.database import Database
 
+from worker.store import image_indexes
 from worker.store.outage import outage
 
 _SCOPE = ("scope", ASCENDING)
@@ -20,7 +21,7 @@ _RANK = ("rank", ASCENDING)
 _ORDER = [_NAME, _PLUGIN_ID, _RANK]
 
 PLUGINS = [
-    # The default order and the shortcut name; state and registry_type too, as a domain's plugins share few values.
+    # The default order and the shortcut name; state and registry_type too, whose values are few.
     IndexModel([_SCOPE, *_ORDER], name="by_name"),
     # The shortcut plugin_id: one plugin, or some out of many.
     IndexModel([_SCOPE, _PLUGIN_ID, _NAME, _RANK], name="by_plugin_id"),
@@ -32,7 +33,10 @@ PLUGINS = [
     IndexModel([("pending_at", ASCENDING)], name="by_pending_at", sparse=True),
 ]
 
-INDEXES: Mapping[str, list[IndexModel]] = {"plugins": PLUGINS}
+INDEXES: Mapping[str, list[IndexModel]] = {
+    "plugins": [*PLUGINS, *image_indexes.PLUGINS],
+    "images": image_indexes.IMAGES,
+}
 """Collection to its indexes, beside the one on ``_id``."""
 
 

@@ -20,6 +20,7 @@ from worker.store.query import (
     compile_projection,
     compile_sort,
     compile_statistics,
+    fixed_keys,
 )
 from worker.store.render import render_plugin, render_value
 
@@ -99,14 +100,16 @@ class Search:
         ``local``: its own; ``managed``: those of managed repositories (default: where any is configured).
         """
         query = query or Query()
+        shortcuts = shortcuts or {}
         reach = self._reach(domain_id, local, managed)
         if not reach.scopes:
             return PageOfPlugins([], None if query.no_count and not query.count_only else 0, [])
         with self._limits() as limit_ms:
-            head = compile_head(reach, shortcuts or {}, query, self._now())
+            head = compile_head(reach, shortcuts, query, self._now())
+            sort = compile_sort(query.order, fixed_keys(shortcuts, query))
             if query.count_only:
                 return PageOfPlugins([], self._count(head, limit_ms()), [])
-            documents = self._find(head, query, limit_ms())
+            documents = self._find(head, query, sort, limit_ms())
             total = None if query.no_count else self._total(head, query, len(documents), limit_ms)
         rows = [render_plugin(document, domain_id, query.fields) for document in documents]
         return PageOfPlugins(rows, total, [document["rank"] for document in documents])
@@ -140,9 +143,9 @@ class Search:
     def _reach(self, domain_id: str, local: bool, managed: bool | None) -> Reach:
         return Reach(domain_id, local, self._has_managed if managed is None else managed)
 
-    def _find(self, head: Sequence[Document], query: Query, limit_ms: int) -> Rows:
+    def _find(self, head: Sequence[Document], query: Query, sort: dict[str, int], limit_ms: int) -> Rows:
         """The documents of a page, in one command: a plain find wherever that will do."""
-        sort, fields = compile_sort(query.order), compile_projection(query.fields)
+        fields = compile_projection(query.fields)
         most = self._max_results + 1
         limit = min(query.page.limit, most) if query.page.limit > 0 else most
         if len(head) > 1:
@@ -210,7 +213,7 @@ class Search:
             return max(1, int((deadline - time.monotonic()) * 1000))
 
         try:
-            with outage(), _refusals(self._time_limit_s):
+            with outage(), refusals(self._time_limit_s):
                 yield left_ms
         except DocumentTooLarge as fault:
             raise InvalidQuery(
@@ -219,7 +222,7 @@ class Search:
 
 
 @contextmanager
-def _refusals(time_limit_s: float) -> Iterator[None]:
+def refusals(time_limit_s: float) -> Iterator[None]:
     try:
         yield
     except ExecutionTimeout as fault:

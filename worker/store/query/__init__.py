@@ -1,7 +1,7 @@
 """The query language compiled to MongoDB: pure functions from the contract's models to filters and
 pipelines."""
 
-from worker.store.query.match import MANAGED, Reach, Shortcuts, compile_head
+from worker.store.query.match import MANAGED, Reach, Shortcuts, compile_head, fixed_keys
 from worker.store.query.rows import compile_projection, compile_sort
 from worker.store.query.statistics import compile_statistics
 
@@ -13,4 +13,5 @@ __all__ = [
     "compile_projection",
     "compile_sort",
     "compile_statistics",
+    "fixed_keys",
 ]

@@ -25,6 +25,13 @@ MANAGED = ""
 KEYWORD_FIELDS = ("plugin_id", "name", "provider", "labels")
 """Where a word of ``keyword`` may occur."""
 
+TEXT_FIELDS = frozenset({"plugin_id", "name", "state", "service_type", "provider", "registry_type", "image"})
+"""Fields that are one text, never a list."""
+
+
+SHORTCUT_KEYS = {"repository_id": "repository_info.repository_id"}
+"""Shortcuts that are no field of a plugin, but lead to one."""
+
 
 @dataclass(frozen=True, slots=True)
 class Reach:
@@ -52,16 +59,27 @@ def compile_head(
     return [{"$match": {"$and": [*selection, *conditions]}}]
 
 
+def fixed_keys(shortcuts: Shortcuts, query: Query) -> set[str]:
+    """The keys of text fields that have one value in every row, as a shortcut or a condition says so."""
+    fixed = {
+        SHORTCUT_KEYS.get(name, name) for name, value in shortcuts.items() if value and isinstance(value, str)
+    }
+    return fixed | {
+        c.key for c in query.filter if c.operator == "eq" and c.key in TEXT_FIELDS and c.value is not None
+    }
+
+
 def _scope(reach: Reach) -> Document:
     scopes = reach.scopes
     return {"scope": {"$eq": scopes[0]} if len(scopes) == 1 else {"$in": scopes}}
 
 
 def _shortcuts(shortcuts: Shortcuts) -> list[Document]:
-    given = {name: value for name, value in shortcuts.items() if value not in (None, "")}
+    given = {SHORTCUT_KEYS.get(name, name): value for name, value in shortcuts.items()}
     return [
-        {stored(name): {"$in": list(value)} if isinstance(value, list | tuple) else {"$eq": value}}
-        for name, value in given.items()
+        {stored(key): {"$in": list(value)} if isinstance(value, list | tuple) else {"$eq": value}}
+        for key, value in given.items()
+        if value is not None and value != ""
     ]
 
 

@@ -1,6 +1,6 @@
 """The order of a list and the fields of its rows."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from typing import Any
 
 from contracts.query import SortKey
@@ -11,18 +11,17 @@ RANK = "rank"
 """The repository's place in the lookup order."""
 
 
-def compile_sort(order: Sequence[SortKey]) -> dict[str, int]:
+def compile_sort(order: Sequence[SortKey], fixed: Collection[str] = ()) -> dict[str, int]:
     """The sort of a list: the given keys, then ``plugin_id``, then the repositories' order.
 
-    ``domain_id`` is the same in every row of an answer, and so decides nothing.
+    ``fixed`` are keys that have the same value in every row, as ``domain_id`` has, and so decide nothing: with
+    them MongoDB would not see that an index has the rows in order.
     """
     sort: dict[str, int] = {}
-    for item in order:
-        if root_of(item.key) != DOMAIN:
+    for item in (*order, SortKey(key="plugin_id")):
+        if root_of(item.key) != DOMAIN and item.key not in fixed:
             sort.setdefault(stored(item.key), -1 if item.desc else 1)
-    sort.setdefault(stored("plugin_id"), 1)
-    sort.setdefault(RANK, 1)
-    return sort
+    return {**sort, RANK: 1}
 
 
 def compile_projection(fields: Iterable[str]) -> dict[str, Any]:

@@ -1,0 +1,413 @@
+"""List and stat over a real MongoDB: what they answer, what they cost, and when they refuse."""
+
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+from catalogue import document
+from pymongo import MongoClient
+from pymongo.monitoring import CommandListener
+from pymongo.read_concern import ReadConcern
+
+from contracts.errors import InvalidQuery, QueryTimeout, ResultTooLarge, StoreUnavailable
+from contracts.plugin import PluginInfo
+from contracts.query import Query, parse_query, parse_statistics
+from worker.store.client import connect
+from worker.store.indexes import ensure_indexes
+from worker.store.search import Search
+
+READS = ("find", "aggregate", "getMore", "count", "distinct")
+
+
+class Commands(CommandListener):
+    """The read commands that a client sent."""
+
+    def __init__(self) -> None:
+        self.sent: list[dict[str, Any]] = []
+
+    def started(self, event: Any) -> None:
+        if event.command_name in READS:
+            self.sent.append(dict(event.command))
+
+    def succeeded(self, event: Any) -> None: ...
+
+    def failed(self, event: Any) -> None: ...
+
+    def taken(self) -> list[str]:
+        names, self.sent = [next(iter(command)) for command in self.sent], []
+        return names
+
+
+@pytest.fixture
+def commands() -> Commands:
+    return Commands()
+
+
+@pytest.fixture
+def collection(mongodb_url: str, commands: Commands) -> Iterator[Any]:
+    with MongoClient(mongodb_url, tz_aware=True, event_listeners=[commands]) as client:
+        database = client.get_default_database(read_concern=ReadConcern("majority"))
+        ensure_indexes(database)
+        yield database["plugins"]
+
+
+@pytest.fixture
+def search(collection: Any) -> Search:
+    return Search(collection)
+
+
+def ids(rows: list[dict[str, Any]]) -> list[str]:
+    return [row["plugin_id"] for row in rows]
+
+
+def test_a_row_is_the_plugin_and_nothing_internal(collection: Any, search: Search) -> None:
+    tags = {"$ref": "x", "a.b": {"": 1}, "~": 4.0}
+    collection.insert_one(document(1, tags=tags, provider=None))
+    (row,) = search.list("d").rows
+    assert set(row) <= set(PluginInfo.model_fields)
+    assert row["tags"] == tags
+    assert row["created_at"] == "2026-01-01T01:00:00.000Z"
+    assert row["revision"] == 2
+    assert "provider" not in row
+
+
+def test_a_list_costs_two_commands_and_one_without_the_count(
+    collection: Any, search: Search, commands: Commands
+) -> None:
+    collection.insert_many(
+        [document(i) for i in range(60)] + [document(i, "", repository="m", rank=1) for i in range(60)]
+    )
+    page = {"start": 21, "limit": 20}
+    for managed in (False, True):
+        found = search.list("d", parse_query({"page": page}), managed=managed)
+        assert (len(found.rows), found.total_count) == (20, 120 if managed else 60)
+        assert commands.taken() == ["find", "aggregate"]
+        assert (
+            search.list("d", parse_query({"page": page, "no_count": True}), managed=managed).total_count
+            is None
+        )
+        assert commands.taken() == ["find"]
+    assert search.list("d").total_count == 60
+    assert commands.taken() == ["find"]
+    assert search.list("d", parse_query({"count_only": True, "no_count": True})).total_count == 60
+    assert commands.taken() == ["aggregate"]
+
+
+def test_reads_are_majority_reads_with_a_time_limit(
+    collection: Any, search: Search, commands: Commands
+) -> None:
+    search.list("d", parse_query({"count_only": True}))
+    search.list("d")
+    search.stat("d", parse_statistics({"distinct": "name"}))
+    assert len(commands.sent) == 3
+    for command in commands.sent:
+        assert command["readConcern"]["level"] == "majority"
+        assert 0 < command["maxTimeMS"] <= 5_000
+
+
+def test_domains_do_not_see_each_other_and_all_see_managed_plugins(collection: Any) -> None:
+    search = Search(collection, has_managed=True)
+    collection.insert_many([document(1, "d"), document(2, "other"), document(3, "", repository="m", rank=1)])
+    tombstone = document(4, "d")
+    del tombstone["scope"], tombstone["rank"]
+    collection.insert_one(tombstone)
+
+    assert sorted(ids(search.list("d").rows)) == ["plugin-0000001", "plugin-0000003"]
+    assert ids(search.list("d", managed=False).rows) == ["plugin-0000001"]
+    assert ids(search.list("d", local=False).rows) == ["plugin-0000003"]
+    assert search.list("d", local=False, managed=False).rows == []
+    assert search.stat("d", parse_statistics({"distinct": "plugin_id"}), local=False, managed=False) == {
+        "results": []
+    }
+
+
+def test_a_managed_plugin_is_answered_with_the_asking_domain_and_without_revision(collection: Any) -> None:
+    search = Search(collection, has_managed=True)
+    collection.insert_many([document(1, "d"), document(2, "", repository="m", rank=1)])
+    rows = {row["plugin_id"]: row for row in search.list("d").rows}
+    managed = rows["plugin-0000002"]
+    assert managed["domain_id"] == "d" and "revision" not in managed
+    assert managed["repository_info"]["repository_type"] == "managed"
+
+
+@pytest.mark.parametrize(
+    ("condition", "count"),
+    [
+        ({"k": "domain_id", "v": "d", "o": "eq"}, 2),
+        ({"k": "domain_id", "v": "d", "o": "not"}, 0),
+        ({"k": "domain_id", "v": ["d", "x"], "o": "in"}, 2),
+        ({"k": "domain_id", "v": "D", "o": "contain"}, 2),
+        ({"k": "domain_id", "v": True, "o": "exists"}, 2),
+        ({"k": "domain_id", "v": None, "o": "eq"}, 0),
+        ({"k": "domain_id", "v": "other", "o": "eq"}, 0),
+    ],
+)
+def test_domain_id_is_the_asking_domain_for_managed_plugins_in_conditions(
+    collection: Any, condition: Any, count: int
+) -> None:
+    search = Search(collection, has_managed=True)
+    collection.insert_many([document(1, "d"), document(2, "", repository="m", rank=1), document(3, "other")])
+    for part in ("filter", "filter_or"):
+        found = search.list(
+            "d", parse_query({part: [condition], "page": {"limit": 1}, "sort": {"key": "domain_id"}})
+        )
+        assert (found.total_count, len(found.rows)) == (count, min(count, 1))
+        grouped = {
+            "group": {
+                "keys": [{"key": "domain_id", "name": "d"}],
+                "fields": [{"name": "n", "operator": "count"}],
+            }
+        }
+        stat = search.stat("d", parse_statistics({part: [condition], "aggregate": [grouped]}))
+        assert stat == {"results": [{"d": "d", "n": count}] if count else []}
+
+
+def test_shortcuts_select_and_a_list_means_any_of(collection: Any, search: Search) -> None:
+    collection.insert_many([document(i) for i in range(40)])
+    assert len(search.list("d", shortcuts={"service_type": "service.3"}).rows) == 1
+    assert len(search.list("d", shortcuts={"provider": ["provider-1", "provider-2"]}).rows) == 4
+    assert len(search.list("d", shortcuts={"provider": None, "name": "", "state": "DISABLED"}).rows) == 4
+    assert search.list("d", shortcuts={"plugin_id": []}).rows == []
+    assert ids(search.list("d", shortcuts={"plugin_id": "plugin-0000007"}).rows) == ["plugin-0000007"]
+    assert search.list("d", shortcuts={"repository_id": "elsewhere"}).rows == []
+    assert len(search.list("d", shortcuts={"repository_id": "repo-local"}).rows) == 40
+
+
+def test_pages_of_equal_names_neither_overlap_nor_miss_a_row(collection: Any) -> None:
+    search = Search(collection, has_managed=True)
+    same = [document(i, name="same", state="ENABLED") for i in range(30)]
+    again = [
+        document(i, "", repository=f"m{rank}", rank=rank, name="same", state="ENABLED")
+        for i in range(30)
+        for rank in (-1, 2)
+    ]
+    collection.insert_many([*again, *same])
+    for sort in ({}, {"key": "state", "desc": True}):
+        seen = []
+        for start in range(1, 91, 7):
+            found = search.list("d", parse_query({"sort": sort, "page": {"start": start, "limit": 7}}))
+            seen += list(zip(ids(found.rows), found.ranks, strict=True))
+        assert seen == [(f"plugin-{i:07d}", rank) for i in range(30) for rank in (-1, 0, 2)]
+
+
+def test_only_and_minimal_answer_those_fields_and_invent_none(collection: Any, search: Search) -> None:
+    collection.insert_one(document(1, provider=None, state="DISABLED"))
+
+    def row(**query: Any) -> dict[str, Any]:
+        return search.list("d", parse_query(query)).rows[0]
+
+    assert row(only=["name", "provider"]) == {"plugin_id": "plugin-0000001", "name": "Plugin 0007919"}
+    # The condition lets MongoDB take an index that holds every field asked for.
+    assert row(only=["provider"], filter=[{"k": "provider", "v": None, "o": "eq"}]) == {
+        "plugin_id": "plugin-0000001"
+    }
+    assert row(only=["tags.n", "tags.none", "domain_id"]) == {
+        "plugin_id": "plugin-0000001",
+        "tags": {"n": 1},
+        "domain_id": "d",
+    }
+    assert row(only=["tags", "tags.n", "revision"])["revision"] == 2
+    assert row(minimal=True) == {
+        "plugin_id": "plugin-0000001",
+        "name": "Plugin 0007919",
+        "state": "DISABLED",
+        "image": "org/plugin-0000001",
+        "service_type": "service.1",
+        "registry_type": "HARBOR",
+    }
+
+
+def test_keyword_narrows_and_is_literal(collection: Any, search: Search) -> None:
+    collection.insert_many(
+        [
+            document(1, name="A+ Mailer", labels=[]),
+            document(2, name="other", labels=["mail.x"]),
+            document(3, name="aa", labels=[]),
+        ]
+    )
+
+    def found(**query: Any) -> list[str]:
+        return ids(search.list("d", parse_query({"sort": {"key": "plugin_id"}, **query})).rows)
+
+    assert found(keyword="a+") == ["plugin-0000001"]
+    assert found(keyword="MAIL") == ["plugin-0000001", "plugin-0000002"]
+    assert found(keyword=" nothing  mail.x ") == ["plugin-0000002"]
+    assert found(
+        keyword="mail",
+        filter_or=[{"k": "name", "v": "other", "o": "eq"}, {"k": "name", "v": "aa", "o": "eq"}],
+    ) == ["plugin-0000002"]
+    assert len(found(keyword="  ")) == 3
+
+
+def test_an_answer_of_too_many_rows_is_refused(collection: Any) -> None:
+    search = Search(collection, max_results=10)
+    collection.insert_many([document(i) for i in range(11)])
+    for query in ({}, {"page": {"limit": 11}}, {"page": {"limit": 2**62}}):
+        with pytest.raises(ResultTooLarge):
+            search.list("d", parse_query(query))
+        with pytest.raises(ResultTooLarge):
+            search.stat("d", parse_statistics({"distinct": "plugin_id", **query}))
+        with pytest.raises(ResultTooLarge):
+            search.stat("d", parse_statistics({"aggregate": [{"sort": {"key": "name"}}], **query}))
+    assert len(search.list("d", parse_query({"page": {"limit": 10}})).rows) == 10
+    assert len(search.list("d", parse_query({"page": {"start": 2, "limit": 2**63 - 1}})).rows) == 10
+    assert search.list("d", parse_query({"page": {"start": 2**63 - 1, "limit": 5}})).rows == []
+
+
+def test_an_answer_of_more_than_16_mib_is_refused(
+    collection: Any, search: Search, commands: Commands
+) -> None:
+    for i in range(20):
+        collection.insert_one(document(i, tags={"text": "x" * 1_000_000}))
+    with pytest.raises(ResultTooLarge):
+        search.list("d")
+    everything = {"aggregate": [{"sort": {"key": "name"}}]}
+    pushed = {
+        "group": {"fields": [{"name": "all", "operator": "push", "fields": [{"key": "tags", "name": "t"}]}]}
+    }
+    for query in (everything, {**everything, "page": {"limit": 20}}, {"aggregate": [pushed]}):
+        with pytest.raises(ResultTooLarge):
+            search.stat("d", parse_statistics(query))
+    assert "getMore" not in commands.taken()
+    assert len(search.list("d", parse_query({"page": {"limit": 10}})).rows) == 10
+
+
+def test_a_query_that_takes_too_long_is_ended(collection: Any) -> None:
+    collection.insert_many([document(i) for i in range(3_000)])
+    search = Search(collection, time_limit_s=0.001)
+    slow = {"filter": [{"k": "tags", "v": "(x+x+)+y", "o": "regex"}] * 50}
+    with pytest.raises(QueryTimeout):
+        search.list("d", parse_query(slow))
+    with pytest.raises(QueryTimeout):
+        search.stat("d", parse_statistics({**slow, "aggregate": [{"unwind": {"path": "labels"}}] * 20}))
+
+
+@pytest.mark.parametrize("regex", ["(?a)x", "(?:(?:a{1000}){1000}){1000}"])
+@pytest.mark.parametrize("operator", ["regex", "regex_in"])
+def test_a_regex_that_only_mongodb_refuses_is_an_invalid_query(
+    collection: Any, search: Search, regex: str, operator: str
+) -> None:
+    collection.insert_one(document(1))
+    value = regex if operator == "regex" else [regex]
+    with pytest.raises(InvalidQuery) as refusal:
+        search.list("d", parse_query({"filter": [{"k": "name", "v": value, "o": operator}]}))
+    assert refusal.value.details["path"] == "query"
+
+
+def test_sorting_by_two_lists_at_once_is_an_invalid_query(collection: Any, search: Search) -> None:
+    collection.insert_one(document(1))
+    with pytest.raises(InvalidQuery):
+        search.list("d", parse_query({"sort": [{"key": "labels"}, {"key": "capability.supported_schema"}]}))
+
+
+def test_a_store_that_is_away_is_unavailable() -> None:
+    url = "mongodb://127.0.0.1:1/plugins?serverSelectionTimeoutMS=200"
+    database = connect(url)
+    with database.client, pytest.raises(StoreUnavailable):
+        Search(database["plugins"]).list("d", Query())
+
+
+def stat(search: Search, *stages: dict[str, Any], **query: Any) -> Any:
+    return search.stat("d", parse_statistics({"aggregate": list(stages), **query}))
+
+
+def test_times_are_grouped_by_format_and_answered_as_text(collection: Any, search: Search) -> None:
+    collection.insert_many(
+        [document(i, created_at=datetime(2026, 1 + i % 2, 3, tzinfo=UTC)) for i in range(4)]
+    )
+    count = {"name": "n", "operator": "count"}
+
+    def grouped(date_format: str | None) -> Any:
+        key = {"key": "created_at", "name": "t", **({"date_format": date_format} if date_format else {})}
+        return stat(search, {"group": {"keys": [key], "fields": [count]}}, {"sort": {"key": "t"}})["results"]
+
+    assert grouped("year") == [{"t": 2026, "n": 4}]
+    assert grouped("month") == [{"t": 1, "n": 2}, {"t": 2, "n": 2}]
+    assert grouped("day") == [{"t": 3, "n": 4}]
+    assert grouped("%Y-%m") == [{"t": "2026-01", "n": 2}, {"t": "2026-02", "n": 2}]
+    assert [row["t"] for row in grouped(None)] == ["2026-01-03T00:00:00.000Z", "2026-02-03T00:00:00.000Z"]
+    late = {**count, "conditions": [{"key": "created_at", "operator": "gte", "value": "2026-02-01"}]}
+    assert stat(search, {"group": {"fields": [late]}}) == {"results": [{"n": 2}]}
+    latest = {"group": {"fields": [{"name": "t", "key": "created_at", "operator": "max"}]}}
+    again = {
+        "group": {
+            "fields": [{**late, "conditions": [{"key": "t", "operator": "gte", "value": "2026-02-01"}]}]
+        }
+    }
+    assert stat(search, latest, again) == {"results": [{"n": 1}]}
+
+
+def test_stat_pages_do_not_overlap_and_count_all_rows(
+    collection: Any, search: Search, commands: Commands
+) -> None:
+    collection.insert_many([document(i) for i in range(40)])
+    group = {
+        "group": {"keys": [{"key": "provider", "name": "p"}], "fields": [{"name": "n", "operator": "count"}]}
+    }
+    for stages in ([group], [group, {"sort": {"key": "n"}}]):
+        seen = []
+        for start in (1, 8, 15):
+            answer = stat(search, *stages, page={"start": start, "limit": 7})
+            assert answer["total_count"] == 20
+            seen += [row["p"] for row in answer["results"]]
+        assert len(seen) == len(set(seen)) == 20
+    assert commands.taken() == ["aggregate"] * 6
+    assert stat(search, group, page={"start": 99, "limit": 7}) == {"results": [], "total_count": 20}
+    assert "total_count" not in stat(search, group)
+    assert stat(search, group, filter=[{"k": "name", "v": "no", "o": "eq"}], page={"limit": 1}) == {
+        "results": [],
+        "total_count": 0,
+    }
+
+
+def test_distinct_flattens_and_sorts(collection: Any, search: Search) -> None:
+    collection.insert_many(
+        [
+            document(1, labels=["b", "a"], provider=None),
+            document(2, labels=[]),
+            document(3, labels=["c", "a"]),
+        ]
+    )
+
+    def distinct(key: str, **query: Any) -> Any:
+        return search.stat("d", parse_statistics({"distinct": key, **query}))
+
+    assert distinct("labels") == {"results": ["a", "b", "c"]}
+    assert distinct("labels", page={"start": 2, "limit": 1}) == {"results": ["b"], "total_count": 3}
+    assert distinct("provider") == {"results": ["provider-2", "provider-3"]}
+    assert distinct("domain_id") == {"results": ["d"]}
+    assert distinct("created_at")["results"][0] == "2026-01-01T01:00:00.000Z"
+
+
+def test_objects_and_lists_turn_into_each_other_with_the_callers_keys(
+    collection: Any, search: Search
+) -> None:
+    tags = {"$where": 1, "a.b": 2, "~0": 3, "": 4}
+    collection.insert_one(document(1, tags=tags))
+    to_list = {"project": {"fields": [{"key": "tags", "name": "t", "operator": "object_to_array"}]}}
+    to_object = {"project": {"fields": [{"key": "t", "name": "t", "operator": "array_to_object"}]}}
+    (row,) = stat(search, to_list)["results"]
+    assert row["t"] == [{"k": key, "v": value} for key, value in tags.items()]
+    assert stat(search, to_list, to_object)["results"] == [{"t": tags}]
+    dotted = {"project": {"fields": [{"key": r"t.a\.b", "name": "x"}, {"key": "t.$where", "name": "y"}]}}
+    assert stat(search, to_list, to_object, dotted)["results"] == [{"x": 2, "y": 1}]
+
+
+def test_no_stage_shows_or_needs_an_internal_field(collection: Any, search: Search) -> None:
+    collection.insert_one(document(1))
+    for stages in (
+        [{"sort": {"key": "name"}}],
+        [{"unwind": {"path": "labels"}}],
+        [{"limit": 1}, {"skip": 0}],
+    ):
+        for row in stat(search, *stages)["results"]:
+            assert set(row) <= set(PluginInfo.model_fields)
+    kept = {"project": {"fields": [{"key": "name", "name": "n"}]}}
+    assert set(stat(search, kept)["results"][0]) == {"n"}
+
+
+def test_a_sum_past_all_bounds_is_null(collection: Any, search: Search) -> None:
+    collection.insert_many([document(i, tags={"n": 1.7e308}) for i in range(2)])
+    total = {"group": {"fields": [{"name": "n", "key": "tags.n", "operator": "sum"}]}}
+    assert stat(search, total) == {"results": [{"n": None}]}
