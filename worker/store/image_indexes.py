@@ -5,14 +5,10 @@ from pymongo import ASCENDING, DESCENDING, IndexModel
 IMAGES = [
     # The queue: what is due of a group, those looked at first. Names the groups too, by a distinct scan.
     IndexModel(
-        [("host", ASCENDING), ("priority", DESCENDING), ("next_refresh_at", ASCENDING)], name="image_queue"
+        [("host", ASCENDING), ("priority", DESCENDING), ("next_refresh_at", ASCENDING)], name="by_due"
     ),
-    # The sweep of unpublished events; hardly ever holds anything.
-    IndexModel(
-        [("pending_at", ASCENDING)],
-        name="image_pending",
-        partialFilterExpression={"pending_at": {"$exists": True}},
-    ),
+    # The sweep of unpublished events; few documents have any.
+    IndexModel([("pending_at", ASCENDING)], name="by_pending_at", sparse=True),
 ]
 
 PLUGINS = [
@@ -20,7 +16,7 @@ PLUGINS = [
     # it costs registering and deregistering alone; without it every refresh would read the whole collection.
     IndexModel(
         [("plugin.image", ASCENDING)],
-        name="plugin_image",
+        name="by_image",
         partialFilterExpression={"scope": {"$exists": True}},
     ),
 ]
