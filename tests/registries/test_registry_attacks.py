@@ -138,7 +138,9 @@ def test_credentials_to_whoever_a_registry_redirects_to(
     made = registries(
         f"http://{double.authority},http://{trap.authority}", credentials=credentials(double.authority)
     )
-    assert attempt(made, oci(double.authority, credential="robot")) == "auth_failed"
+    # The second time it is known beforehand what the registry demands, and the redirect comes first.
+    for _ in range(2):
+        assert attempt(made, oci(double.authority, credential="robot")) == "auth_failed"
     assert trap.asked
     assert trap.authorizations == []
 

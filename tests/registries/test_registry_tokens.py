@@ -122,6 +122,35 @@ def test_never_content_is_no_loop(double: Double, registries: Make, oci: Oci) ->
         server.valid.clear()
 
 
+def test_a_new_token_that_is_refused_is_not_exchanged_again(
+    double: Double, registries: Make, oci: Oci
+) -> None:
+    server, clock = TokenRegistry(double), Clock()
+    made = registries(f"http://{double.authority}", clock=clock)
+    made.fetch(oci(double.authority))
+    clock.now += 3600
+    server.refuse = True
+    with pytest.raises(FetchFailed) as failed:
+        made.fetch(oci(double.authority))
+    assert (failed.value.reason, failed.value.requests) == ("auth_failed", 2)
+    assert server.exchanges == 2
+
+
+def test_a_registry_may_change_what_it_demands(
+    double: Double, registries: Make, oci: Oci, credentials: Callable[..., Credentials]
+) -> None:
+    made = registries(f"http://{double.authority}", credentials=credentials(double.authority))
+    double.tags["app"] = ["1.0"]
+    double.before = lambda handler: (
+        not (handler.asked.authorization or "").startswith("Basic ")
+        and handler.reply(401, b"", {"WWW-Authenticate": 'Basic realm="x"'}) is None
+    )
+    assert made.fetch(oci(double.authority, credential="robot")).tags == ("1.0",)
+    server = TokenRegistry(double)
+    assert made.fetch(oci(double.authority, credential="robot")).tags == ("1.0",)
+    assert server.exchanges == 1
+
+
 def test_tokens_of_accounts_are_kept_apart(
     double: Double, registries: Make, oci: Oci, credentials: Callable[..., Credentials]
 ) -> None:
@@ -133,12 +162,19 @@ def test_tokens_of_accounts_are_kept_apart(
     basic = [asked.authorization for asked in double.asked if asked.path == "/token"]
     assert (basic[0] or "").startswith("Basic ")
     assert basic[1] is None
+    double.asked.clear()
+    made.fetch(oci(double.authority, credential="robot"))
+    made.fetch(oci(double.authority))
+    robots, anyones = double.authorizations
+    assert robots.startswith("Bearer token-0-")
+    assert anyones.startswith("Bearer token-1-")
 
 
 @pytest.mark.parametrize(
     ("answer", "reason"),
     [
         (says(200, {"token": "x" * 70_000}), "unavailable"),
+        (says(200, {"token": "x", "padding": "x" * 70_000}), "unavailable"),
         (says(200, {"token": "a\r\nX-Evil: 1"}), "unavailable"),
         (says(200, {"token": ""}), "unavailable"),
         (says(200, {"token": 5}), "unavailable"),

@@ -63,11 +63,9 @@ class Authorizer:
         answer = talk.get(url, authorization)
         if answer.status == 401:
             at_home = answer.origin == home
-            if at_home and fresh:
-                raise failure_of(answer, self._clock())
             account = account if at_home else Account()
             challenge = parse_challenge(answer.headers.get("WWW-Authenticate", ""))
-            if challenge is None:
+            if challenge is None or (at_home and fresh and challenge == known):
                 raise failure_of(answer, self._clock())
             self._remember(answer.origin, account, challenge)
             authorization, _ = self._authorization(talk, answer.url, challenge, account, renew=True)
