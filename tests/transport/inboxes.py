@@ -2,7 +2,8 @@
 
 from transport_harness import Server
 
-from worker.transport.inbox import Inbox, Options
+from worker.transport.inbox import Inbox
+from worker.transport.options import Options
 
 QUEUE, SHARED = "q.commands", "q.queries"
 LEASE_S = 0.5
@@ -20,4 +21,4 @@ def open_inbox(server: Server, renews: bool = True, **options: object) -> Inbox:
 
 def freeze(inbox: Inbox) -> None:
     """The event loop stands still from now on."""
-    inbox._beat = -1e9
+    inbox._renewal.last_beat = -1e9

@@ -10,8 +10,9 @@ from transport_harness import until
 from worker.transport import LeaseLost, drain
 from worker.transport.delivery import Delivery
 from worker.transport.envelope import Limits
-from worker.transport.inbox import Inbox, QueueState
+from worker.transport.inbox import Inbox
 from worker.transport.keys import SEPARATOR
+from worker.transport.state import QueueState
 
 
 def pop(inbox: Inbox, queue: str = QUEUE) -> Delivery | None:

@@ -6,8 +6,8 @@ from typing import Any
 
 from redis.exceptions import ResponseError
 
-from worker.transport import inbox, scripts
 from worker.transport import redis as transport
+from worker.transport import renewal, scripts
 from worker.transport.inbox import Inbox
 from worker.transport.scripts import Script
 from worker.transport.watch import Watch
@@ -68,12 +68,12 @@ def _new_tag_every_time(set_attribute: Setter) -> None:
 
 def _always_renew(set_attribute: Setter) -> None:
     """Leases are renewed even though the event loop stands still."""
-    set_attribute(inbox, "LOOP_ALIVE_S", float("inf"))
+    set_attribute(renewal, "LOOP_ALIVE_S", float("inf"))
 
 
 def _never_renew(set_attribute: Setter) -> None:
     """Leases are not renewed."""
-    set_attribute(inbox, "LOOP_ALIVE_S", -1.0)
+    set_attribute(renewal, "LOOP_ALIVE_S", -1.0)
 
 
 def _no_recheck(set_attribute: Setter) -> None:

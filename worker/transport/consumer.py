@@ -11,8 +11,8 @@ from celery.worker.state import maybe_shutdown
 from redis.exceptions import RedisError
 
 from worker.transport.delivery import Delivery
-from worker.transport.inbox import close_inboxes, open_inboxes
 from worker.transport.message import Message
+from worker.transport.process import close_inboxes, open_inboxes
 
 logger = logging.getLogger(__name__)
 
@@ -36,6 +36,10 @@ class Consumer(CeleryConsumer):  # type: ignore[misc]  # celery is untyped
 
         def tell(error: Exception, interval: float) -> None:
             logger.error("no connection to %s: %s; again in %.1f s", conn.as_uri(), error, interval)
+            # Waiting for Redis is no hang: the main thread says so while its event loop stands still.
+            alive: Callable[[], None] | None = getattr(self.app, "alive", None)
+            if alive is not None:
+                alive()
 
         pause = random.uniform(*RECONNECT_S)  # noqa: S311  spreads reconnects, guards nothing
         conn = conn.ensure_connection(

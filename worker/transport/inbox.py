@@ -12,9 +12,7 @@ import time
 import uuid
 from collections import deque
 from collections.abc import Mapping
-from dataclasses import dataclass, field
-from fnmatch import fnmatchcase
-from typing import Any, Final
+from typing import Any
 
 import redis
 from redis.backoff import NoBackoff
@@ -22,67 +20,13 @@ from redis.retry import Retry
 
 from worker.transport import scripts
 from worker.transport.delivery import Delivery, LeaseLost
-from worker.transport.envelope import Limits
 from worker.transport.keys import QueueKeys
+from worker.transport.options import Options
+from worker.transport.renewal import Renewal
 from worker.transport.scripts import Call
+from worker.transport.state import QueueState, stop_requested
 
 logger = logging.getLogger(__name__)
-
-DEFAULT_LEASE_S: Final = 5.0
-DEFAULT_MAX_DEATHS: Final = 5
-LOOP_ALIVE_S: Final = 30.0
-
-#: Set when the process has been told to end. A thread that waits for an outage to pass waits on it.
-stop_requested = threading.Event()
-
-
-@dataclass(frozen=True, slots=True)
-class Options:
-    """How the queues are kept. ``exclusive`` and ``shared`` are names or patterns (``plugin.commands.*``).
-
-    ``lease_s``: seconds that a lease, or a consumer of a shared queue, outlives its last sign of life.
-    ``max_deaths``: at so many deaths of its process a message is parked instead of handed out.
-    """
-
-    exclusive: tuple[str, ...] = ()
-    shared: tuple[str, ...] = ()
-    lease_s: float = DEFAULT_LEASE_S
-    max_deaths: int = DEFAULT_MAX_DEATHS
-    limits: Limits = field(default_factory=Limits)
-
-    def is_exclusive(self, queue: str) -> bool:
-        return any(fnmatchcase(queue, pattern) for pattern in self.exclusive)
-
-    def is_ours(self, queue: str) -> bool:
-        return self.is_exclusive(queue) or any(fnmatchcase(queue, pattern) for pattern in self.shared)
-
-    @property
-    def lease_ms(self) -> int:
-        return int(self.lease_s * 1000)
-
-
-@dataclass(slots=True)
-class QueueState:
-    """One consumed queue: its lease, and when (monotonic s) it is worth asking for messages again."""
-
-    keys: QueueKeys
-    exclusive: bool
-    epoch: int = 0
-    idle: bool = False
-    standby_until: float = 0.0
-    held_off_until: float = 0.0
-
-    def ready(self, now: float) -> bool:
-        return not self.idle and now >= self.standby_until and now >= self.held_off_until
-
-    @property
-    def watched(self) -> tuple[str, ...]:
-        """The keys whose change is worth asking again."""
-        return (self.keys.doorbell,) if self.standby_until else self.keys.lists
-
-    @property
-    def membership(self) -> str:
-        return self.keys.lease if self.exclusive else self.keys.consumers
 
 
 class Inbox:
@@ -106,10 +50,7 @@ class Inbox:
         self._number = 1
         self._lock = threading.RLock()
         self._sending = threading.Lock()
-        self._beat = time.monotonic()
-        self._closed = threading.Event()
-        self._renewer = threading.Thread(target=self._renew, name="lease-renewal", daemon=True)
-        self._renewer.start()
+        self._renewal = Renewal(self._renew_all, options.lease_s / 3)
 
     # What the event loop does
 
@@ -126,7 +67,7 @@ class Inbox:
 
     def beat(self) -> None:
         """The event loop is alive. Leases are renewed for 30 s after the last of these."""
-        self._beat = time.monotonic()
+        self._renewal.beat()
 
     @property
     def held(self) -> int:
@@ -295,7 +236,7 @@ class Inbox:
             for queue in list(self._queues):
                 self.forget(queue)
         finally:
-            self._closed.set()
+            self._renewal.stop()
             self.client.close()
 
     # Inside
@@ -323,22 +264,11 @@ class Inbox:
             [self.owner, delivery.tag, action, "1" if delivery.returned else "", *map(_one_line, arguments)],
         )
 
-    def _renew(self) -> None:
-        silent = False
-        while not self._closed.wait(self.options.lease_s / 3):
-            if time.monotonic() - self._beat > LOOP_ALIVE_S:
-                if not silent:
-                    logger.critical("the event loop stands still: leases are no longer renewed")
-                silent = True
-                continue
-            silent = False
-            with self._lock:
-                states = [state for state in self._queues.values() if state.epoch or not state.exclusive]
-            try:
-                for state in states:
-                    self._renew_one(state)
-            except redis.RedisError as error:
-                logger.warning("leases could not be renewed: %r", error)
+    def _renew_all(self) -> None:
+        with self._lock:
+            states = [state for state in self._queues.values() if state.epoch or not state.exclusive]
+        for state in states:
+            self._renew_one(state)
 
     def _renew_one(self, state: QueueState) -> int:
         script = scripts.RENEW if state.exclusive else scripts.RENEW_SHARED
@@ -352,35 +282,3 @@ def _one_line(text: str) -> str:
 
 def _tell_stale(delivery: Delivery, action: str) -> None:
     logger.warning("%s of a message of %s came too late: it is in other hands", action, delivery.queue)
-
-
-_inboxes: dict[tuple[Any, ...], Inbox] = {}
-_inboxes_lock = threading.Lock()
-
-
-def inbox_of(connection: Mapping[str, Any], options: Options) -> Inbox:
-    """The one inbox of this process for the database that ``connection`` (redis-py's parameters) names."""
-    key = tuple(connection.get(name) for name in ("host", "port", "path", "db"))
-    with _inboxes_lock:
-        if key not in _inboxes:
-            _inboxes[key] = Inbox(connection, options)
-        return _inboxes[key]
-
-
-def open_inboxes() -> list[Inbox]:
-    """The inboxes of this process."""
-    with _inboxes_lock:
-        return list(_inboxes.values())
-
-
-def close_inboxes() -> None:
-    """Gives back all that this process holds. Errors of one do not keep the others."""
-    with _inboxes_lock:
-        inboxes = list(_inboxes.values())
-        _inboxes.clear()
-    for inbox in inboxes:
-        try:
-            inbox.close()
-        except redis.RedisError as error:
-            # The lease runs out by itself, and what is unacked is pushed back by whoever takes it.
-            logger.warning("could not give the queues back: %r", error)

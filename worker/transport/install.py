@@ -7,7 +7,8 @@ from celery import signals
 
 from worker.transport.delivery import Delivery
 from worker.transport.envelope import DEFAULT_MAX_BYTES, DEFAULT_MAX_DEPTH
-from worker.transport.inbox import DEFAULT_LEASE_S, DEFAULT_MAX_DEATHS, stop_requested
+from worker.transport.options import DEFAULT_LEASE_S, DEFAULT_MAX_DEATHS
+from worker.transport.state import stop_requested
 from worker.transport.tls import broker_use_ssl
 
 TRANSPORT = "worker.transport.redis:Transport"

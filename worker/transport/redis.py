@@ -18,8 +18,11 @@ from redis.exceptions import RedisError
 
 from worker.transport.delivery import Delivery
 from worker.transport.envelope import DEFAULT_MAX_BYTES, DEFAULT_MAX_DEPTH, Limits, Unreadable, parse
-from worker.transport.inbox import DEFAULT_LEASE_S, DEFAULT_MAX_DEATHS, Inbox, Options, QueueState, inbox_of
+from worker.transport.inbox import Inbox
 from worker.transport.message import Message
+from worker.transport.options import DEFAULT_LEASE_S, DEFAULT_MAX_DEATHS, Options
+from worker.transport.process import inbox_of
+from worker.transport.state import QueueState
 from worker.transport.watch import Watch
 
 logger = logging.getLogger(__name__)
