@@ -23,14 +23,14 @@ def test_interval_stays_within_ten_minutes_and_twelve_hours() -> None:
 
 
 def test_start_is_brought_within_the_bounds() -> None:
-    assert Intervals(shortest_s=7_200).start_s == 7_200
-    assert Intervals(shortest_s=1, longest_s=60).start_s == 60
+    assert Intervals(min_s=7_200).start_s == 7_200
+    assert Intervals(min_s=1, max_s=60).start_s == 60
 
 
 @pytest.mark.parametrize(("low", "high"), [(0, 10), (-1, 10), (20, 10)])
 def test_bounds_that_make_no_sense_are_refused_by_the_name_of_the_setting(low: float, high: float) -> None:
     with pytest.raises(ValueError, match="PLUGINS_SYNC_MIN_INTERVAL_S"):
-        Intervals(shortest_s=low, longest_s=high)
+        Intervals(min_s=low, max_s=high)
 
 
 def test_jitter_is_within_ten_percent() -> None:

@@ -17,24 +17,24 @@ CONFIRM_S = 60.0
 
 @dataclass(frozen=True, slots=True)
 class Intervals:
-    """The bounds of the adaptive interval: ``shortest_s`` 10 min, ``longest_s`` 12 h, ``start_s`` 1 h by default.
+    """The bounds of the adaptive interval: ``min_s`` 10 min, ``max_s`` 12 h, ``start_s`` 1 h by default.
 
     ``start_s`` is brought within the bounds. Raises ``ValueError`` where the bounds make no sense.
     """
 
-    shortest_s: float = 600.0
-    longest_s: float = 43_200.0
+    min_s: float = 600.0
+    max_s: float = 43_200.0
     start_s: float = 3_600.0
 
     def __post_init__(self) -> None:
-        if self.shortest_s <= 0:
+        if self.min_s <= 0:
             raise ValueError("PLUGINS_SYNC_MIN_INTERVAL_S must be more than 0")
-        if self.shortest_s > self.longest_s:
+        if self.min_s > self.max_s:
             raise ValueError("PLUGINS_SYNC_MIN_INTERVAL_S must not be more than PLUGINS_SYNC_MAX_INTERVAL_S")
         object.__setattr__(self, "start_s", self.bounded(self.start_s))
 
     def bounded(self, interval_s: float) -> float:
-        return min(self.longest_s, max(self.shortest_s, interval_s))
+        return min(self.max_s, max(self.min_s, interval_s))
 
     def adapted(self, interval_s: float, *, changed: bool) -> float:
         """The interval after a reading: halved on a change, else a quarter longer, within the bounds.

@@ -85,7 +85,7 @@ def _failed(image: Image, failure: FetchFailed, now: datetime, intervals: Interv
     chance = _chance(image, now)
     if failure.reason == "unavailable":
         wait_s = backoff(failed.failures, chance)
-        wait_s = max(wait_s, min(failure.retry_after or 0.0, intervals.longest_s))
+        wait_s = max(wait_s, min(failure.retry_after or 0.0, intervals.max_s))
     else:
         wait_s = _denied(failed.failures, chance, intervals)
     state: SyncState = "auth_failed" if failure.reason == "auth_failed" else "unavailable"
@@ -142,7 +142,7 @@ def _is_suspicious(image: Image, before: frozenset[str], after: frozenset[str]) 
 
 def _unconfirmed(read: Image, digest: str, now: datetime, intervals: Intervals) -> Decision:
     again = not read.listed
-    due = now if again else _after(now, min(CONFIRM_S, intervals.shortest_s))
+    due = now if again else _after(now, min(CONFIRM_S, intervals.min_s))
     state: SyncState = "ok" if read.listed else "pending"
     held = replace(read, state=state, suspicious=digest, next_refresh_at=due)
     return Decision(held, None, "loss_unconfirmed", again=again)
@@ -164,9 +164,7 @@ def _scheduled(image: Image, now: datetime, intervals: Intervals, *, changed: bo
 
 def _denied(failures: int, chance: float, intervals: Intervals) -> float:
     """A registry that said no is asked less and less often, up to the longest interval."""
-    return backoff(
-        failures, chance, first_s=min(DENIED_FIRST_S, intervals.longest_s), max_s=intervals.longest_s
-    )
+    return backoff(failures, chance, first_s=min(DENIED_FIRST_S, intervals.max_s), max_s=intervals.max_s)
 
 
 def _chance(image: Image, now: datetime) -> float:
