@@ -1,0 +1,1 @@
+"""Repositories beside the local one: folders of managed plugins, and other deployments."""

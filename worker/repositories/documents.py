@@ -1,0 +1,148 @@
+"""Files of a folder as JSON values; their size, depth and form are limited."""
+
+import json
+import stat
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from contracts.values import MAX_DEPTH, MAX_PLUGIN_BYTES
+
+MAX_FILES = 10_000
+MAX_FILE_BYTES = MAX_PLUGIN_BYTES
+
+SUFFIXES = frozenset({".json", ".yaml", ".yml"})
+
+Signature = tuple[tuple[str, int, int, int], ...]
+"""What tells that a folder has changed: name, time, size and inode of each file."""
+
+
+class BadDocument(ValueError):
+    """Raised for a file that is no document; the text says why and holds nothing of the file."""
+
+
+class BadFolder(ValueError):
+    """Raised for a folder that cannot be read, or has too many files."""
+
+
+def signature(folder: Path) -> Signature:
+    """The present signature of a folder's documents, in the order of their names. Raises ``BadFolder``.
+
+    Documents are the files ``*.json``, ``*.yaml`` and ``*.yml`` directly in it, but for hidden ones.
+    """
+    found: list[tuple[str, int, int, int]] = []
+    try:
+        for entry in folder.iterdir():
+            if entry.suffix.lower() not in SUFFIXES or entry.name.startswith("."):
+                continue
+            if len(found) == MAX_FILES:
+                raise BadFolder(f"has more than {MAX_FILES} documents")
+            found.append((entry.name, *_state(entry)))
+    except OSError as fault:
+        raise BadFolder(f"cannot be read: {fault.strerror}") from None
+    return tuple(sorted(found))
+
+
+def _state(file: Path) -> tuple[int, int, int]:
+    try:
+        state = file.stat()
+    except OSError:
+        # Gone meanwhile, or a link to nowhere: told as a fault of the file when it is read.
+        return 0, 0, 0
+    return state.st_mtime_ns, state.st_size, state.st_ino
+
+
+def read_document(file: Path) -> Any:
+    """The JSON value in a JSON or YAML file of at most 1 MiB. Raises ``BadDocument``.
+
+    YAML has no aliases here (a few bytes of them stand for gigabytes), no tags but the plain ones, and no
+    dates: they stay text. A key that is there twice is refused, in both forms.
+    """
+    try:
+        if not stat.S_ISREG(file.stat().st_mode):
+            raise BadDocument("is no file")
+        with file.open("rb") as opened:
+            raw = opened.read(MAX_FILE_BYTES + 1)
+    except OSError as fault:
+        raise BadDocument(f"cannot be read: {fault.strerror}") from None
+    if len(raw) > MAX_FILE_BYTES:
+        raise BadDocument(f"is larger than {MAX_FILE_BYTES} bytes")
+    try:
+        text = raw.decode("utf-8-sig")
+    except UnicodeDecodeError:
+        raise BadDocument("is not UTF-8") from None
+    return _json(text) if file.suffix.lower() == ".json" else _yaml(text)
+
+
+def _json(text: str) -> Any:
+    try:
+        return json.loads(text, object_pairs_hook=_unique)
+    except BadDocument:
+        raise
+    except RecursionError:
+        raise BadDocument(f"is nested deeper than {MAX_DEPTH} levels") from None
+    except ValueError as fault:
+        at = f", line {fault.lineno}" if isinstance(fault, json.JSONDecodeError) else ""
+        raise BadDocument(f"is no JSON{at}") from None
+
+
+def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    found = dict(pairs)
+    if len(found) != len(pairs):
+        raise BadDocument("has a key twice in one object")
+    return found
+
+
+class _Loader(yaml.CSafeLoader):
+    """YAML as JSON has it: the scalars of JSON, in lists and objects."""
+
+
+_NO_JSON = "tag:yaml.org,2002:timestamp"
+_Loader.yaml_implicit_resolvers = {
+    first: [(tag, pattern) for tag, pattern in resolvers if tag != _NO_JSON]
+    for first, resolvers in yaml.CSafeLoader.yaml_implicit_resolvers.items()
+}
+
+
+def _object(loader: Any, node: yaml.MappingNode) -> Iterator[dict[Any, Any]]:
+    made: dict[Any, Any] = {}
+    yield made
+    for key, value in node.value:
+        name = loader.construct_object(key, deep=True)
+        if not isinstance(name, str):
+            raise BadDocument("has a key that is no text: quote it")
+        if name in made:
+            raise BadDocument("has a key twice in one object")
+        made[name] = loader.construct_object(value, deep=True)
+
+
+_Loader.add_constructor("tag:yaml.org,2002:map", _object)
+
+
+def _yaml(text: str) -> Any:
+    try:
+        _check_events(text)
+        return yaml.load(text, Loader=_Loader)  # noqa: S506  # a SafeLoader with less in it
+    except BadDocument:
+        raise
+    except yaml.MarkedYAMLError as fault:
+        at = f", line {fault.problem_mark.line + 1}" if fault.problem_mark else ""
+        raise BadDocument(f"is no YAML that is accepted here{at}") from None
+    except (ValueError, TypeError, yaml.YAMLError):
+        raise BadDocument("is no YAML that is accepted here") from None
+
+
+def _check_events(text: str) -> None:
+    """Refuse aliases and depth before anything is built."""
+    depth = 0
+    for event in yaml.parse(text, Loader=_Loader):
+        if isinstance(event, yaml.AliasEvent):
+            raise BadDocument("uses an alias (*): write it out")
+        if isinstance(event, yaml.CollectionStartEvent):
+            depth += 1
+            if depth > MAX_DEPTH:
+                raise BadDocument(f"is nested deeper than {MAX_DEPTH} levels")
+        elif isinstance(event, yaml.CollectionEndEvent):
+            depth -= 1

@@ -1,0 +1,234 @@
+"""A remote repository: another deployment of this service, asked through its queues."""
+
+import logging
+import threading
+import time
+from collections.abc import Callable
+from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import TimeoutError as FutureTimeout
+from dataclasses import dataclass
+from typing import Any, Generic, Literal, Protocol, TypeVar
+
+from contracts.client import AskTimeout, PluginClient
+from contracts.errors import (
+    ContractError,
+    ImageNotFound,
+    InvalidQuery,
+    PluginNotFound,
+    QueryTimeout,
+    RegistryUnavailable,
+    RepositoryUnavailable,
+    ResultTooLarge,
+    VersionsPending,
+)
+from contracts.plugin import RepositoryInfo
+from worker.domain.repositories import RemoteOptions
+from worker.repositories.answers import Answers, BadAnswer
+from worker.repositories.circuit import Circuit
+
+_log = logging.getLogger(__name__)
+
+T = TypeVar("T")
+Reason = Literal["timeout", "unreachable", "invalid_answer", "refused", "token", "waiting"]
+
+THREADS = 4
+"""Asks of one remote at a time, in one process."""
+
+SKEW_S = 60.0
+"""How far the clocks of two deployments may be apart before one's questions seem too old to the other."""
+
+_PASSED_ON = (
+    ImageNotFound,
+    InvalidQuery,
+    QueryTimeout,
+    RegistryUnavailable,
+    ResultTooLarge,
+    VersionsPending,
+)
+"""Errors of a remote that are its caller's to act on: passed on by class, never in its words."""
+
+
+class Client(Protocol):
+    """What of ``PluginClient`` is used."""
+
+    def ask(self, operation: str, *, timeout_s: float, expires_s: float, **params: Any) -> Any: ...
+
+    def close(self) -> None: ...
+
+
+Connect = Callable[[str, str | None], Client]
+"""``(redis_url, token) -> client``; the client says that only own repositories are to be looked into."""
+
+
+def connect(redis_url: str, token: str | None) -> PluginClient:
+    """A client of another deployment, which is not to ask its own remotes in turn."""
+    return PluginClient(redis_url, token=token, own_only=True)
+
+
+class Remote:
+    """Asks one remote repository; threads may share it.
+
+    ``token`` gives the secret to send, or None; it is asked each time, as secrets change. Every question
+    ends within ``timeout_s``: with an answer, or with ``RepositoryUnavailable``, whose ``details`` have
+    ``repository_id`` and ``reason``.
+    """
+
+    def __init__(
+        self,
+        info: RepositoryInfo,
+        options: RemoteOptions,
+        token: Callable[[], str | None] = lambda: None,
+        connect: Connect = connect,
+    ) -> None:
+        self.info = info
+        self.answers = Answers(info, options.domain_id)
+        self._options = options
+        self._token = token
+        self._clients = _Clients(options.redis_url, connect)
+        self._circuit = Circuit()
+        self._threads = ThreadPoolExecutor(THREADS, thread_name_prefix=f"remote-{info.repository_id}")
+        self._was_away = False
+
+    def ask(self, operation: str, read: Callable[[Any], T], **params: Any) -> "Question[T]":
+        """Ask, and go on; ``read`` validates the answer and raises ``BadAnswer``."""
+        deadline = time.monotonic() + self._options.timeout_s
+        if not self._circuit.enter():
+            refused: Future[T] = Future()
+            refused.set_exception(self.unavailable("waiting"))
+            return Question(self, refused, deadline)
+        arguments = {"domain_id": self._options.domain_id, **params}
+        asked = self._threads.submit(self._ask, operation, read, arguments, deadline)
+        return Question(self, asked, deadline)
+
+    def unavailable(self, reason: Reason) -> RepositoryUnavailable:
+        """What to answer when this remote has not answered."""
+        return RepositoryUnavailable(
+            f"the remote repository {self.info.repository_id} did not answer: {reason}",
+            details={"repository_id": self.info.repository_id, "reason": reason},
+        )
+
+    def close(self) -> None:
+        """Close every connection; questions that are open end by themselves."""
+        self._threads.shutdown(wait=False, cancel_futures=True)
+        self._clients.close()
+
+    def _ask(
+        self, operation: str, read: Callable[[Any], T], params: dict[str, Any], deadline: float
+    ) -> T:
+        answered = False
+        try:
+            answer = self._answer(operation, params, deadline)
+            answered = True
+            return read(answer)
+        except ContractError as told:
+            answered = not isinstance(told, RepositoryUnavailable) or told.details["reason"] == "refused"
+            raise
+        except BadAnswer as fault:
+            raise self._failed("invalid_answer", str(fault)) from None
+        finally:
+            self._circuit.leave(answered)
+            if answered and self._was_away:
+                self._was_away = False
+                _log.info("remote repository %s answers again", self.info.repository_id)
+
+    def _answer(self, operation: str, params: dict[str, Any], deadline: float) -> Any:
+        try:
+            token = self._token()
+        except Exception as fault:  # noqa: BLE001  # whatever keeps a secret from being read, its words may quote it
+            raise self._failed("token", type(fault).__name__) from None
+        left = deadline - time.monotonic()
+        if left <= 0:
+            raise self._failed("timeout", "no thread was free")
+        client = self._clients.take(token)
+        try:
+            answer = client.ask(operation, timeout_s=left, expires_s=left + SKEW_S, **params)
+        except ContractError as told:
+            self._clients.give_back(client, token)
+            raise self._told(told) from None
+        except AskTimeout:
+            self._clients.drop(client)
+            raise self._failed("timeout", "no answer in time") from None
+        except BaseException as fault:  # noqa: BLE001  # Celery raises whatever class the answer names, SystemExit too
+            self._clients.drop(client)
+            raise self._failed("unreachable", type(fault).__name__) from None
+        self._clients.give_back(client, token)
+        return answer
+
+    def _told(self, told: ContractError) -> ContractError:
+        """An error of the remote as it is passed on."""
+        if isinstance(told, PluginNotFound):
+            return PluginNotFound("the remote repository has no such plugin")
+        kind = next((kind for kind in _PASSED_ON if type(told) is kind), None)
+        if kind is None:
+            return self._failed("refused", type(told).__name__)
+        name = self.info.repository_id
+        return kind(f"the remote repository {name} answered {kind.code}", details={"repository_id": name})
+
+    def _failed(self, reason: Reason, why: str) -> RepositoryUnavailable:
+        """Log the first of several failures, without words of the remote and without its URL."""
+        if not self._was_away:
+            self._was_away = True
+            _log.warning("remote repository %s: %s (%s)", self.info.repository_id, reason, why)
+        return self.unavailable(reason)
+
+
+@dataclass(frozen=True, slots=True)
+class Question(Generic[T]):
+    """A question that has been asked."""
+
+    remote: Remote
+    answer: "Future[T]"
+    deadline: float
+
+    def result(self) -> T:
+        """The answer. Raises ``RepositoryUnavailable``, or an error that the remote answered."""
+        try:
+            return self.answer.result(max(0.0, self.deadline - time.monotonic()))
+        except FutureTimeout:
+            self.give_up()
+            raise self.remote.unavailable("timeout") from None
+
+    def give_up(self) -> None:
+        """The answer is wanted no more."""
+        self.answer.cancel()
+
+
+class _Clients:
+    """Connected clients, each lent to one thread at a time. One that has failed is not lent again."""
+
+    def __init__(self, redis_url: str, connect: Connect) -> None:
+        self._url = redis_url
+        self._connect = connect
+        self._idle: list[tuple[str | None, Client]] = []
+        self._lock = threading.Lock()
+        self._closed = False
+
+    def take(self, token: str | None) -> Client:
+        with self._lock:
+            fits = next((i for i, (held, _) in enumerate(self._idle) if held == token), None)
+            if fits is not None:
+                return self._idle.pop(fits)[1]
+            outdated, self._idle = self._idle, []
+        for _, client in outdated:
+            self.drop(client)
+        return self._connect(self._url, token)
+
+    def give_back(self, client: Client, token: str | None) -> None:
+        with self._lock:
+            if not self._closed:
+                self._idle.append((token, client))
+                return
+        self.drop(client)
+
+    def drop(self, client: Client) -> None:
+        try:
+            client.close()
+        except Exception as fault:  # noqa: BLE001  # what broke may break once more when it is closed
+            _log.info("a connection to a remote repository could not be closed: %s", type(fault).__name__)
+
+    def close(self) -> None:
+        with self._lock:
+            self._closed = True
+            idle, self._idle = self._idle, []
+        for _, client in idle:
+            self.drop(client)

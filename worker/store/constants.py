@@ -1,0 +1,48 @@
+"""Conditions on what is the same in every row of a repository: MongoDB itself says whether they hold."""
+
+from collections.abc import Callable, Mapping, Sequence
+from datetime import UTC, datetime
+from typing import Any
+
+from pymongo.database import Database
+
+from worker.store.client import Document
+from worker.store.outage import outage
+from worker.store.query.operators import compile_condition
+from worker.store.query.paths import PLUGIN
+from worker.store.search import refusals
+
+_LIMIT_MS = 1_000
+
+
+class Constants:
+    """Decides conditions about rows that are not in this store, by fields that are known of them.
+
+    There is no second evaluator of the query language, and so none that could differ from the first.
+    """
+
+    def __init__(
+        self, database: Database[Document], now: Callable[[], datetime] = lambda: datetime.now(UTC)
+    ) -> None:
+        self._database = database
+        self._now = now
+
+    def hold(self, conditions: Sequence[Any], known: Mapping[str, Any]) -> list[bool]:
+        """Whether each of ``conditions`` holds for a row with the fields ``known``; one command for all.
+
+        Raises ``StoreUnavailable``, and ``InvalidQuery`` for a regular expression that MongoDB refuses.
+        """
+        if not conditions:
+            return []
+        now = self._now()
+        facets = {
+            f"c{index}": [{"$match": compile_condition(condition, now)}, {"$count": "n"}]
+            for index, condition in enumerate(conditions)
+        }
+        row = {PLUGIN: {"$literal": dict(known)}}
+        with outage(), refusals(_LIMIT_MS / 1000):
+            # A $facet needs a collection below it, or documents of its own.
+            (found,) = self._database.aggregate(
+                [{"$documents": [row]}, {"$facet": facets}], maxTimeMS=_LIMIT_MS
+            )
+        return [bool(found[name]) for name in facets]

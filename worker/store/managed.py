@@ -1,0 +1,157 @@
+"""The documents of managed repositories: read-only for callers, replaced by loading their folders."""
+
+import hashlib
+import json
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+import pymongo
+from pymongo import DeleteMany, ReplaceOne
+from pymongo.client_session import ClientSession
+from pymongo.database import Database
+
+from contracts.plugin import PluginInfo, RepositoryInfo
+from worker.domain.managed import managed_key
+from worker.store.client import Document
+from worker.store.documents import plugin_document
+from worker.store.outage import outage
+from worker.store.query import MANAGED
+
+_TIMES = ("created_at", "updated_at")
+_RENAME_S = 300
+
+
+@dataclass(frozen=True, slots=True)
+class ManagedPlugin:
+    """A plugin of a managed repository, the name of the file that it is from, and which of its times that
+    file says; the others are kept by the store.
+    """
+
+    plugin: PluginInfo
+    source: str
+    times: frozenset[str] = frozenset()
+
+
+@dataclass(frozen=True, slots=True)
+class Loaded:
+    """What a load did: documents written, documents removed."""
+
+    written: int
+    removed: int
+
+
+class ManagedPlugins:
+    """The managed part of the ``plugins`` collection. Raises ``StoreUnavailable`` when the store is away."""
+
+    def __init__(self, database: Database[Document]) -> None:
+        self._client = database.client
+        self._plugins = database["plugins"]
+
+    def load(
+        self,
+        repository: RepositoryInfo,
+        rank: int,
+        plugins: Sequence[ManagedPlugin],
+        now: datetime,
+        keep: Collection[str] = (),
+    ) -> Loaded:
+        """Make ``plugins`` all that ``repository`` has, but for the documents of the files in ``keep``, which
+        stay as they are.
+
+        All of it becomes visible at once, or nothing does. What is the same already is not written, so that
+        several processes may load one folder.
+        """
+
+        def replace(session: ClientSession) -> Loaded:
+            return self._replace(session, repository, rank, plugins, now, frozenset(keep))
+
+        with outage(), self._client.start_session() as session:
+            return session.with_transaction(
+                replace,
+                read_concern=self._plugins.read_concern,
+                write_concern=self._plugins.write_concern,
+                max_commit_time_ms=10_000,
+            )
+
+    def forget(self, configured: Iterable[str]) -> int:
+        """Remove the documents of every managed repository but those of these ids; their number."""
+        gone = {"scope": MANAGED, "plugin.repository_info.repository_id": {"$nin": sorted(configured)}}
+        with outage():
+            return self._plugins.delete_many(gone).deleted_count
+
+    def rename_local(self, repository: RepositoryInfo) -> int:
+        """Have every local plugin say ``repository``, as it is configured now; how many said another.
+
+        It is no change of the plugin: no revision, no event.
+        """
+        info = dict(repository)
+        query = {"rank": 0, "plugin.repository_info": {"$ne": info}}
+        # All plugins are looked at, once at start: more than the seconds of an ordinary command.
+        with outage(), pymongo.timeout(_RENAME_S):
+            return self._plugins.update_many(
+                query, {"$set": {"plugin.repository_info": info}}
+            ).modified_count
+
+    def _replace(
+        self,
+        session: ClientSession,
+        repository: RepositoryInfo,
+        rank: int,
+        plugins: Sequence[ManagedPlugin],
+        now: datetime,
+        keep: frozenset[str],
+    ) -> Loaded:
+        stored = self._stored(session, repository.repository_id)
+        wanted = {managed_key(repository.repository_id, m.plugin.plugin_id): m for m in plugins}
+        requests: list[Any] = []
+        for key, managed in wanted.items():
+            document = _document(key, rank, managed, stored.get(key), now)
+            before = stored.get(key, {})
+            if any(document[name] != before.get(name) for name in ("digest", "source")):
+                requests.append(ReplaceOne({"_id": key}, document, upsert=True))
+        gone = [key for key, d in stored.items() if key not in wanted and d.get("source") not in keep]
+        written = len(requests)
+        if gone:
+            requests.append(DeleteMany({"_id": {"$in": gone}}))
+        if requests:
+            self._plugins.bulk_write(requests, ordered=True, session=session)
+        return Loaded(written, len(gone))
+
+    def _stored(self, session: ClientSession, repository_id: str) -> dict[str, Document]:
+        query = {"scope": MANAGED, "plugin.repository_info.repository_id": repository_id}
+        fields = {"digest": 1, "source": 1, **{f"plugin.{name}": 1 for name in _TIMES}}
+        return {d["_id"]: d for d in self._plugins.find(query, fields, session=session)}
+
+
+def _document(
+    key: str, rank: int, managed: ManagedPlugin, stored: Mapping[str, Any] | None, now: datetime
+) -> Document:
+    """A managed plugin as stored: no domain, no revision. A time that its file does not say is the store's
+    own: when it was first loaded, when it last changed.
+    """
+    plugin = plugin_document(managed.plugin)
+    plugin.pop("domain_id")
+    digest = _digest(plugin, rank, managed.times)
+    kept = (stored or {}).get("plugin", {})
+    is_same = stored is not None and stored.get("digest") == digest
+    if "created_at" not in managed.times:
+        plugin["created_at"] = kept.get("created_at", now)
+    if "updated_at" not in managed.times:
+        plugin["updated_at"] = kept.get("updated_at", now) if is_same else now
+    return {
+        "_id": key,
+        "scope": MANAGED,
+        "rank": rank,
+        "plugin": plugin,
+        "source": managed.source,
+        "digest": digest,
+    }
+
+
+def _digest(plugin: Document, rank: int, times: frozenset[str]) -> str:
+    """What tells whether a document says something else than before, whenever it is loaded."""
+    said = {name: value for name, value in plugin.items() if name not in _TIMES or name in times}
+    text = json.dumps([rank, said], sort_keys=True, default=str, separators=(",", ":"))
+    return hashlib.sha256(text.encode()).hexdigest()
