@@ -1,26 +1,32 @@
 """The Celery app: queues, routes, schedule, and the tasks of the catalog."""
 
+import logging
 import os
 from collections.abc import Callable
 from functools import cache
 from typing import Any
 
 from celery import Celery
-from kombu.entity import Queue
+from kombu.entity import Exchange, Queue
+from kombu.exceptions import OperationalError
+from redis.exceptions import RedisError
 
 from contracts.catalog import OPERATIONS
 from contracts.errors import InvalidParameter
 from contracts.partition import COMMANDS, QUERIES, VERSIONS, command_queues
 from contracts.plugin import PluginInfo
+from worker import liveness, startup
 from worker import settings as settings_module
-from worker import startup
 from worker.bridge import LosslessBridge
 from worker.services import Services
 from worker.settings import Settings
 from worker.tasks.commands import register_commands
 from worker.tasks.queries import register_queries
+from worker.tasks.refresh import FOLLOW, REFRESH, TICK, TICK_S, follow_arguments, register_refresh
 from worker.transport import Delivery as Parcel
 from worker.transport import install
+
+_log = logging.getLogger(__name__)
 
 MAX_BYTES = 512 * 1024
 MAX_BATCH_BYTES = 4 * 1024 * 1024
@@ -46,7 +52,9 @@ def create_app(settings: Settings | None = None) -> Celery:
     bridge = LosslessBridge()
     register_commands(app, services, bridge)
     register_queries(app, services, bridge)
+    register_refresh(app, lambda: services().sync, bridge)
     startup.connect(app, given, services)
+    liveness.connect(app, given.heartbeat_dir)
     app.finalize()
     # Celery's own tasks (celery.map, celery.chord_unlock ...) would let a message run others.
     for name in [name for name in app.tasks if name.startswith("celery.")]:
@@ -55,16 +63,24 @@ def create_app(settings: Settings | None = None) -> Celery:
 
 
 def _configuration(settings: Settings) -> dict[str, Any]:
-    queues = [*command_queues(settings.command_partitions), QUERIES, VERSIONS]
+    names = [*command_queues(settings.command_partitions), QUERIES, VERSIONS]
+    queues = [Queue(name, exchange=Exchange(name, type="direct"), routing_key=name) for name in names]
     return {
         "task_serializer": "json",
         "result_serializer": "json",
         "accept_content": ["json"],
         "timezone": "UTC",
         "enable_utc": True,
-        "task_queues": [Queue(name) for name in queues],
+        "task_queues": queues,
         "task_default_queue": COMMANDS,
         "task_routes": {operation.task: {"queue": operation.queue} for operation in OPERATIONS},
+        "beat_schedule": {
+            "versions": {
+                "task": TICK,
+                "schedule": TICK_S,
+                "options": {"queue": VERSIONS, "expires": TICK_S, "ignore_result": True},
+            }
+        },
         # A commands worker applies one command at a time, in order; the others are told --concurrency.
         "worker_pool": "threads",
         "worker_concurrency": 1,
@@ -97,15 +113,24 @@ def _configuration(settings: Settings) -> dict[str, Any]:
 def _services(app: Celery, settings: Settings) -> Callable[[], Services]:
     """The services of the process that calls; made anew in a fork, which must not share sockets."""
 
+    def send_refresh(*, host: str, images: list[str], lease: str) -> None:
+        kwargs = {"host": host, "images": images, "lease": lease}
+        app.send_task(REFRESH, kwargs=kwargs, queue=VERSIONS, ignore_result=True)
+
     @cache
     def of(pid: int) -> Services:
-        return Services(settings, registered=lambda plugins: _fetch_versions(app, plugins))
+        return Services(settings, lambda plugins: _fetch_versions(app, plugins), send_refresh)
 
     return lambda: of(os.getpid())
 
 
 def _fetch_versions(app: Celery, plugins: list[PluginInfo]) -> None:
     """Have the versions of new plugins fetched soon. What is lost here is found by the schedule."""
+    arguments = follow_arguments(plugin.model_dump(mode="json") for plugin in plugins)
+    try:
+        app.send_task(FOLLOW, kwargs=arguments, queue=VERSIONS, ignore_result=True, retry=False)
+    except (OperationalError, RedisError) as fault:
+        _log.warning("the versions of %d new plugins are fetched later: %s", len(plugins), fault)
 
 
 def _answer_unknown(app: Celery, parcel: Parcel) -> None:

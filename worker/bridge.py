@@ -1,34 +1,17 @@
 """Between the transport and the tasks: what a decision has to know of the message that brought it."""
 
-import json
 import logging
-from collections.abc import Iterator
-from contextlib import contextmanager
 from typing import Any
 
-import redis
-
 from contracts.errors import InvalidParameter, Unavailable
+from worker.broker import broker_away
+from worker.domain.dead_letter import task_message
 from worker.domain.delivery import Delivery, Lease, NoLease
 from worker.tasks.envelope import deadline
 from worker.transport import Delivery as Parcel
 from worker.transport import LeaseLost
 
 _log = logging.getLogger(__name__)
-
-
-class BrokerUnavailable(Unavailable):
-    """Raised when the Redis of the commands does not answer. Never answered to a caller: a write waits."""
-
-    code = "STORE_UNAVAILABLE"
-
-
-@contextmanager
-def _broker() -> Iterator[None]:
-    try:
-        yield
-    except redis.RedisError as fault:
-        raise BrokerUnavailable("the Redis of the commands does not answer") from fault
 
 
 class TransportLease:
@@ -38,11 +21,11 @@ class TransportLease:
         self._parcel = parcel
 
     def confirm(self) -> bool:
-        with _broker():
+        with broker_away():
             return self._parcel.holds_lease()
 
     def raise_epoch(self, at_least: int) -> int | None:
-        with _broker():
+        with broker_away():
             try:
                 return self._parcel.raise_epoch(at_least)
             except LeaseLost:
@@ -57,12 +40,12 @@ class TransportLease:
         return stopping
 
     def give_up(self) -> None:
-        with _broker():
+        with broker_away():
             self._parcel.give_up()
 
     def _mark(self, waiting: bool) -> None:
         try:
-            with _broker():
+            with broker_away():
                 (self._parcel.waiting if waiting else self._parcel.applying)()
         except Unavailable as outage:
             _log.info("not marked: %s", outage.message)
@@ -99,14 +82,14 @@ class LosslessBridge:
         parcel = _parcel(request)
         if parcel:
             return parcel.queue, parcel.raw
-        message = {"task": request.task, "id": request.id, "kwargs": request.kwargs}
-        return str(request.delivery_info.get("routing_key")), json.dumps(message).encode()
+        queue = str(request.delivery_info.get("routing_key"))
+        return queue, task_message(request.task, request.id, request.kwargs, queue)
 
     def forward(self, request: Any, queue: str) -> bool:
         parcel = _parcel(request)
         if parcel is None or parcel.queue == queue:
             return False
-        with _broker():
+        with broker_away():
             parcel.forward(queue)
         return True
 

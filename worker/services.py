@@ -1,9 +1,7 @@
 """The composition root: what a process is made of, from its settings."""
 
-import json
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from functools import cached_property
 from typing import Any
 
@@ -11,34 +9,48 @@ import redis
 
 from contracts.commands import BatchItem, PluginBatch
 from contracts.errors import InternalFault
+from contracts.partition import COMMANDS
 from contracts.plugin import PluginInfo
 from worker.domain.allowed_registries import AllowedRegistries
+from worker.domain.dead_letter import task_message
 from worker.domain.delivery import Delivery
+from worker.domain.due import Intervals
 from worker.domain.policy import Policy
+from worker.domain.refresh import Policy as VersionsPolicy
 from worker.domain.registry_hosts import check_registry
 from worker.domain.repositories import Repositories
 from worker.events.publish import Publisher
 from worker.events.rejections import Rejections
 from worker.events.sweep import Sweep
 from worker.handlers.batch import BatchWriter, Outcome
+from worker.handlers.dead_letters import Parking
 from worker.handlers.read import Reader
 from worker.handlers.write import Writer
+from worker.registries import Registries, load_credentials, parse_ca_files, parse_mirrors
+from worker.registries.limits import Limits, parse_limits
 from worker.settings import Settings
 from worker.store.client import connect
-from worker.store.dead_letters import DeadLetter, DeadLetters
+from worker.store.dead_letters import DeadLetters
 from worker.store.plugins import Plugins
 from worker.store.search import Search
+from worker.sync.compose import Sync
+from worker.sync.dispatch import Send
+
+
+def _send_nothing(*, host: str, images: list[str], lease: str) -> None:
+    """For processes that send no tasks: what is due is claimed again when the lease has passed."""
 
 
 @dataclass(frozen=True)
 class Services:
     """Everything a process may need, made at first use and then kept; threads may share it, forks may not.
 
-    ``registered`` is told of new plugins, to have their versions fetched.
+    ``registered`` is told of new plugins, to have their versions fetched; ``send_refresh`` sends a task.
     """
 
     settings: Settings
     registered: Callable[[list[PluginInfo]], None] = lambda plugins: None
+    send_refresh: Send = _send_nothing
 
     @cached_property
     def database(self) -> Any:
@@ -71,6 +83,10 @@ class Services:
         return DeadLetters(self.database)
 
     @cached_property
+    def parking(self) -> Parking:
+        return Parking(self.dead_letters, self.plugins)
+
+    @cached_property
     def publisher(self) -> Publisher:
         source = f"/repositories/{self.repositories.local.repository_id}"
         return Publisher(self.redis, source, self.settings.events_maxlen)
@@ -81,12 +97,44 @@ class Services:
 
     @cached_property
     def policy(self) -> Policy:
-        allowed = AllowedRegistries.parse(self.settings.allowed_registries)
         return Policy(
             repository=self.repositories.local.info,
-            registry=lambda kind, url: check_registry(allowed, kind, url),
+            registry=lambda kind, url: check_registry(self.allowed, kind, url),
+            credential=self._check_credential,
             image_max_length=self.settings.image_max_length,
         )
+
+    @cached_property
+    def allowed(self) -> AllowedRegistries:
+        return AllowedRegistries.parse(self.settings.allowed_registries)
+
+    @cached_property
+    def registries(self) -> Registries:
+        return Registries(
+            allowed=self.allowed,
+            mirrors=parse_mirrors(self.settings.registry_mirrors),
+            credentials=load_credentials(self.settings.registry_credentials),
+            ca_files=parse_ca_files(self.settings.registry_ca_files),
+        )
+
+    @cached_property
+    def sync(self) -> Sync:
+        return Sync.build(
+            self.database,
+            self.redis,
+            self.registries,
+            self.publisher,
+            self.send_refresh,
+            limits=Limits(parse_limits(self.settings.registry_budgets)),
+            policy=VersionsPolicy(
+                intervals=Intervals(
+                    min_s=self.settings.sync_min_interval_s, max_s=self.settings.sync_max_interval_s
+                )
+            ),
+        )
+
+    def _check_credential(self, name: str, domain_id: str, registry_type: str, registry_url: str) -> bool:
+        return self.registries.may_use(name, domain_id, registry_url)
 
     @cached_property
     def writer(self) -> Writer:
@@ -98,7 +146,7 @@ class Services:
 
     def sweep(self, between: Callable[[], None] = lambda: None) -> Sweep:
         """A sweep of every kind of subject; ``between`` is called between its chunks."""
-        return Sweep([self.plugins], self.publisher, between=between)
+        return Sweep([self.plugins, self.sync.images], self.publisher, between=between)
 
     @cached_property
     def search(self) -> Search:
@@ -111,7 +159,7 @@ class Services:
 
     @cached_property
     def reader(self) -> Reader:
-        return Reader(self.plugins, self.search, lambda: self.look, self.repositories)
+        return Reader(self.plugins, self.search, lambda: self.sync.look, self.repositories)
 
     def apply_batch(self, batch: PluginBatch, delivery: Delivery) -> Iterator[tuple[BatchItem, Outcome]]:
         """The items of a batch with their outcomes."""
@@ -119,24 +167,14 @@ class Services:
 
     def park_item(self, item: BatchItem, bug: Exception) -> InternalFault:
         """Keep an item of a batch that met a bug as a command of its own."""
-        raw = json.dumps({"task": item.operation, "id": item.id, "kwargs": item.params}).encode()
-        return self.park(item.id, item.operation, "plugin.commands", raw, bug)
+        raw = task_message(item.operation, item.id, item.params, COMMANDS)
+        return self.park(item.id, item.operation, COMMANDS, raw, bug)
 
     def park(self, command_id: str, task: str, queue: str, raw: bytes, bug: Exception) -> InternalFault:
         """Keep a message that met a bug, and say how that is answered. One id is one letter, however often it
         is parked.
         """
-        letter = DeadLetter(
-            id=f"{task}:{command_id}",
-            queue=queue,
-            reason="fault",
-            error=f"{type(bug).__name__}: {bug}",
-            raw=raw,
-            task=task,
-            command_id=command_id,
-            parked_at=datetime.now(UTC),
-        )
-        kept = self.dead_letters.keep(letter)
+        kept = self.parking.fault(command_id, task, queue, raw, bug)
         return InternalFault(
             "the command met a fault of this service and was kept", details={"dead_letter_id": kept}
         )

@@ -45,10 +45,14 @@ class Settings(BaseSettings):
         {"repository_id": "repo-local", "name": "Local", "repository_type": "local"},
     )
 
+    heartbeat_dir: str = ""
+    """The folder of the heartbeats; default one of this user's own in the temporary folder."""
+
     allowed_registries: str = ""
     registry_mirrors: str = ""
     registry_credentials: str = ""
     registry_budgets: str = ""
+    registry_ca_files: str = ""
     sync_min_interval_s: Annotated[float, Field(gt=0)] = 600.0
     sync_max_interval_s: Annotated[float, Field(gt=0)] = 43_200.0
 

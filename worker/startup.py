@@ -9,14 +9,12 @@ import redis
 from celery import Celery, signals
 
 from contracts.partition import COMMANDS, command_queues
+from worker.broker import PARTITIONS, Broker, Drain
 from worker.events.sweeper import Sweeper, Turn
 from worker.services import Services
 from worker.settings import Settings
 
 _log = logging.getLogger(__name__)
-
-PARTITIONS = f"{COMMANDS}:partitions"
-"""The Redis key of the number of partitions that every process has to agree on."""
 
 
 def connect(app: Celery, settings: Settings, services: Callable[[], Services]) -> None:
@@ -36,7 +34,8 @@ def connect(app: Celery, settings: Settings, services: Callable[[], Services]) -
         if sender.app is app and is_commands(app.amqp.queues.consume_from):
             own = services()
             turn = Turn(own.redis)
-            beside.append(Sweeper(own.sweep(turn.keep), own.publisher, turn, own.redis))
+            drain = Drain(lambda: Broker(own.broker), app.amqp.queues.consume_from, own.parking.take)
+            beside.append(Sweeper(own.sweep(turn.keep), own.publisher, turn, own.redis, also=drain))
             beside[-1].start()
 
     def end(**_: Any) -> None:

@@ -18,6 +18,9 @@ class Entry(NamedTuple):
 COMMANDS: list[Entry] = [
     Entry("up", "worker.cli.up:up", "Run everything on this machine: servers, workers, beat."),
     Entry("down", "worker.cli.down:down", "End what `plugins up` runs."),
+    Entry("healthcheck", "worker.cli.healthcheck:healthcheck", "Whether the processes here are alive."),
+    Entry("dead-letters", "worker.cli.dead_letters:dead_letters", "Messages that could not be applied."),
+    Entry("partitions", "worker.cli.partitions:partitions", "By how many partitions commands are sent."),
     Entry("sync", "worker.cli.sync:sync", "Image versions: how fresh they are, and reading them now."),
 ]
 

@@ -1,6 +1,6 @@
 """The plugins: one document each, changed by guarded writes."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -10,11 +10,12 @@ from pymongo.database import Database
 from pymongo.errors import BulkWriteError, DuplicateKeyError
 
 from contracts.events import PLUGIN_CHANGED
-from worker.domain.event import Mark, Subject
+from worker.domain.event import Subject
 from worker.domain.record import Record
 from worker.store.client import Document
-from worker.store.documents import guarded_update, pending_of, record_of
+from worker.store.documents import guarded_update, record_of
 from worker.store.outage import outage
+from worker.store.outboxes import Outboxes
 from worker.store.query import compile_projection
 from worker.store.render import render_plugin
 
@@ -30,12 +31,13 @@ class Step:
     epoch: int
 
 
-class Plugins:
+class Plugins(Outboxes):
     """The ``plugins`` collection as records. Raises ``StoreUnavailable`` when the store is away."""
 
     event_type = PLUGIN_CHANGED
 
     def __init__(self, database: Database[Document]) -> None:
+        super().__init__(database["plugins"])
         self._plugins = database["plugins"]
 
     def read(self, key: str) -> Record:
@@ -54,8 +56,8 @@ class Plugins:
     def revisions_of(self, keys: Sequence[str]) -> dict[str, int]:
         """The present revision of each key; 0 where there is no record."""
         with outage():
-            found = {d["_id"]: d.get("revision", 0) for d in self._plugins.find({"_id": {"$in": list(keys)}}, {"revision": 1})}
-        return {key: found.get(key, 0) for key in keys}
+            found = {d["_id"]: d for d in self._plugins.find({"_id": {"$in": list(keys)}}, {"revision": 1})}
+        return {key: found[key].get("revision", 0) if key in found else 0 for key in keys}
 
     def write(self, step: Step, now: datetime) -> bool:
         """Make one guarded write; False if it missed: the record moved on, or a higher epoch wrote."""
@@ -103,7 +105,10 @@ class Plugins:
         """The ``PluginInfo``, as JSON, of the first of ``keys`` that has a plugin; with ``only``, those fields."""
         query = {"_id": {"$in": list(keys)}, "scope": {"$in": [domain_id, ""]}}
         with outage():
-            found = {d["_id"]: d for d in self._plugins.find(query, compile_projection(only), batch_size=len(keys) + 1)}
+            found = {
+                d["_id"]: d
+                for d in self._plugins.find(query, compile_projection(only), batch_size=len(keys) + 1)
+            }
         first = next((found[key] for key in keys if key in found), None)
         return render_plugin(first, domain_id, only) if first else None
 
@@ -114,32 +119,6 @@ class Plugins:
                 self._plugins.find_one({"scope": "", "plugin.plugin_id": plugin_id}, {"_id": 1}) is not None
             )
 
-    def pending(self, before: datetime) -> Iterator[Mark]:
-        """Subjects whose oldest event waits since before ``before``, oldest first."""
-        wanted = {"revision": 1, "outbox": {"$slice": -1}}
-        with outage():
-            for d in self._plugins.find({"pending_at": {"$lt": before}}, wanted).sort("pending_at", 1):
-                yield Mark(d["_id"], d["revision"], pending_of(d)[-1].digest if d.get("outbox") else None)
-
-    def revisions(self) -> Iterator[Mark]:
-        """Every subject that has a revision, in the order of names."""
-        with outage():
-            for d in self._plugins.find({"revision": {"$gt": 0}}, {"revision": 1}).sort("_id", 1):
-                yield Mark(d["_id"], d["revision"])
-
     def load(self, names: Iterable[str], now: datetime) -> list[Subject]:
         """The subjects of these names, as they are now."""
         return [r.subject(now) for r in self.read_many(names).values() if r.shown]
-
-    def clear(self, published: dict[str, int]) -> None:
-        """Empty the outboxes of subjects all of whose events, up to their present revision, are on the
-        stream.
-        """
-        if not published:
-            return
-        requests = [
-            UpdateOne({"_id": name, "revision": revision}, {"$unset": {"outbox": "", "pending_at": ""}})
-            for name, revision in published.items()
-        ]
-        with outage():
-            self._plugins.bulk_write(requests, ordered=False)

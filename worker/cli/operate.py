@@ -1,0 +1,69 @@
+"""What the operator's commands have in common: their connections, and what an outage says."""
+
+import json
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import click
+
+from contracts.errors import ContractError
+from contracts.values import format_time
+from worker import settings
+from worker.broker import Broker
+from worker.services import Services
+
+_UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days"}
+
+
+@contextmanager
+def connected() -> Iterator[Services]:
+    """The services of this deployment; wrong settings and outages end the command with a line and status
+    1.
+    """
+    try:
+        services = Services(settings.load())
+    except settings.SettingsError as fault:
+        raise click.ClickException(str(fault)) from fault
+    try:
+        yield services
+    except ContractError as fault:
+        raise click.ClickException(fault.message) from fault
+    finally:
+        services.close()
+
+
+def partitions_of(services: Services) -> int:
+    """The number of partitions in force, or the one of the settings where no worker has started yet."""
+    return Broker(services.broker).partitions() or services.settings.command_partitions
+
+
+def print_json(value: Any) -> None:
+    """One JSON document; times are RFC 3339."""
+    click.echo(json.dumps(value, indent=2, ensure_ascii=False, default=_plain))
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, datetime):
+        return format_time(value)
+    raise TypeError(f"{type(value).__name__} is no JSON value")
+
+
+class Moment(click.ParamType[datetime]):
+    """A time: RFC 3339, or how long ago (``30m``, ``12h``, ``7d``)."""
+
+    name = "time"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> datetime:
+        if isinstance(value, datetime):
+            return value
+        if value[:-1].isdigit() and value[-1] in _UNITS:
+            return datetime.now(UTC) - timedelta(**{_UNITS[value[-1]]: int(value[:-1])})
+        try:
+            moment = datetime.fromisoformat(value)
+        except ValueError:
+            self.fail(
+                f"{value!r} is neither a time (2026-01-31T12:00:00Z) nor an age (30m, 12h, 7d)", param, ctx
+            )
+        return moment if moment.tzinfo else moment.replace(tzinfo=UTC)

@@ -1,0 +1,157 @@
+"""Keeping what could not be applied, and sending it again."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from typing import Literal, Protocol
+
+from contracts.catalog import OPERATIONS
+from contracts.partition import COMMANDS, queue_of
+from worker.domain.dead_letter import FAULT, DeadLetter, Reading, read_message, with_headers
+from worker.domain.record import MAX_APPLIED
+from worker.store.dead_letters import DeadLetters
+from worker.store.plugins import Plugins
+
+_WRITES = frozenset(operation.task for operation in OPERATIONS if operation.is_write)
+
+Objection = Literal["gone", "changed", "unreadable", "revision_moved", "expired", "token_removed"]
+
+EXPLAINED: Mapping[Objection, str] = {
+    "gone": "there is no such letter",
+    "changed": "it was parked again meanwhile; look at it once more",
+    "unreadable": "no task, id or parameters can be read in it, so it would be parked again; "
+    "--force sends it as it is",
+    "revision_moved": f"its plugin has changed more than {MAX_APPLIED} times since, so that a second "
+    "effect of it would not be noticed, and it may undo newer changes; --force sends it all the same",
+    "expired": "its deadline has passed, so it would be refused; --force sends it without the deadline",
+    "token_removed": "its token was not kept; give a new one by --token, or --force sends it without",
+}
+"""Why a letter is not replayed, by the name of the objection."""
+
+
+class Parked(Protocol):
+    """A message that the transport has parked; ``worker.transport.Parked`` is one."""
+
+    @property
+    def id(self) -> str: ...
+    @property
+    def queue(self) -> str: ...
+    @property
+    def reason(self) -> str: ...
+    @property
+    def detail(self) -> str: ...
+    @property
+    def parked_at(self) -> datetime: ...
+    @property
+    def deaths(self) -> int: ...
+    @property
+    def raw(self) -> bytes: ...
+
+
+class Parking:
+    """Makes dead letters. Raises ``StoreUnavailable`` when the store is away; then all may be done again."""
+
+    def __init__(self, letters: DeadLetters, plugins: Plugins) -> None:
+        self._letters = letters
+        self._plugins = plugins
+
+    def take(self, parked: Parked) -> None:
+        """Keep a message that the transport has parked; the same one again changes nothing."""
+        letter = self._letter(
+            parked.id, parked.queue, parked.reason, parked.detail, parked.raw, parked.parked_at
+        )
+        self._letters.keep_once(replace(letter, attempts=max(1, parked.deaths)))
+
+    def fault(self, command_id: str, task: str, queue: str, raw: bytes, bug: Exception) -> str:
+        """Keep a message that met a bug; returns the letter's id. One id is one letter, however often it is
+        parked.
+        """
+        error = f"{type(bug).__name__}: {bug}"
+        letter = self._letter(f"{task}:{command_id}", queue, FAULT, error, raw, datetime.now(UTC))
+        return self._letters.keep(replace(letter, task=task, command_id=command_id))
+
+    def _letter(
+        self, letter_id: str, queue: str, reason: str, error: str, raw: bytes, now: datetime
+    ) -> DeadLetter:
+        reading = read_message(raw)
+        return DeadLetter(
+            id=letter_id,
+            queue=queue,
+            reason=reason,
+            error=error,
+            raw=reading.raw,
+            parked_at=now,
+            task=reading.task,
+            command_id=reading.command_id,
+            headers=reading.headers,
+            stripped=reading.stripped,
+            revisions=self._plugins.revisions_of(reading.keys) if reading.keys else {},
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Replayed:
+    """How a replay went: the queue that the message was sent to, or why it was not sent."""
+
+    id: str
+    queue: str | None = None
+    objection: Objection | None = None
+
+
+class Replay:
+    """Sends letters again, to the end of the queue they belong on, with their own command ids.
+
+    ``push`` adds a message to a queue, ``partitions`` is the number in force. A letter is removed after it
+    was sent: ended in between, this leaves it marked as replayed, and a second replay then sends it twice,
+    which has one effect.
+    """
+
+    def __init__(
+        self,
+        letters: DeadLetters,
+        plugins: Plugins,
+        push: Callable[[str, bytes], None],
+        partitions: int,
+        clock: Callable[[], datetime] = lambda: datetime.now(UTC),
+    ) -> None:
+        self._letters = letters
+        self._plugins = plugins
+        self._push = push
+        self._partitions = partitions
+        self._clock = clock
+
+    def replay(self, letter_id: str, *, token: str | None = None, force: bool = False) -> Replayed:
+        """Replay one letter; with ``force`` in spite of what speaks against it."""
+        letter = self._letters.read(letter_id)
+        if letter is None:
+            return Replayed(letter_id, objection="gone")
+        reading = read_message(letter.raw)
+        objection = self._objection(letter, reading, token)
+        if objection and not force:
+            return Replayed(letter_id, objection=objection)
+        if not self._letters.mark_replayed(letter, self._clock()):
+            return Replayed(letter_id, objection="changed")
+        queue = self._queue(letter, reading)
+        self._push(queue, with_headers(letter.raw, token=token, drop_expires=self._expired(reading)))
+        # Where it was parked anew in the meantime, that newer letter stays.
+        self._letters.remove(letter)
+        return Replayed(letter_id, queue=queue)
+
+    def _objection(self, letter: DeadLetter, reading: Reading, token: str | None) -> Objection | None:
+        if not reading.task or not reading.command_id or reading.kwargs is None:
+            return "unreadable"
+        present = self._plugins.revisions_of(list(letter.revisions)) if letter.revisions else {}
+        if any(present.get(key, 0) - then > MAX_APPLIED for key, then in letter.revisions.items()):
+            return "revision_moved"
+        if self._expired(reading):
+            return "expired"
+        return "token_removed" if letter.stripped and not token else None
+
+    def _expired(self, reading: Reading) -> bool:
+        return reading.expires is not None and reading.expires <= self._clock()
+
+    def _queue(self, letter: DeadLetter, reading: Reading) -> str:
+        if reading.task in _WRITES and reading.kwargs is not None:
+            return queue_of(reading.task, reading.kwargs, self._partitions)
+        # The partition that it was on may be no more; the bare queue is always read.
+        return COMMANDS if letter.queue.startswith(f"{COMMANDS}.") else letter.queue
