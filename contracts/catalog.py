@@ -145,3 +145,11 @@ OPERATIONS: tuple[Operation, ...] = (
 BY_TASK: dict[str, Operation] = {operation.task: operation for operation in OPERATIONS}
 WRITES: dict[str, Any] = {o.task: o.command for o in OPERATIONS if o.is_write and o.verb != "batch"}
 """The writes that a batch may hold: task name to command model."""
+
+
+def task_of(operation: str) -> str:
+    """The task name of a verb (``register``) or of a task name. Raises ``ValueError`` for any other word."""
+    task = operation if operation.startswith("plugin.") else f"plugin.{operation}"
+    if task not in BY_TASK:
+        raise ValueError(f"no operation {operation}; there are {', '.join(sorted(BY_TASK))}")
+    return task

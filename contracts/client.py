@@ -3,7 +3,8 @@
 It is a thin hand over ``Celery.send_task``; any other Celery client does as well.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+import time
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, Self
 from uuid import uuid4
@@ -13,9 +14,10 @@ from celery.exceptions import TimeoutError as CeleryTimeout
 from kombu import serialization  # noqa: F401 - registers the serializers before the first send
 
 from contracts import errors
-from contracts.catalog import BY_TASK, WRITES
-from contracts.commands import MAX_BATCH, MAX_BATCH_PER_PLUGIN
-from contracts.partition import address, partition, queue_name, queue_of
+from contracts.catalog import BY_TASK, task_of
+from contracts.frames import frames_of, items_of
+from contracts.headers import AUTHORIZATION, OWN, REPOSITORIES, TRACEPARENT
+from contracts.partition import queue_of
 
 __all__ = ["AskTimeout", "BatchOutcome", "PluginClient"]
 
@@ -44,8 +46,8 @@ class PluginClient:
 
     ``redis_url`` is the broker and, unless ``results_url`` is given, the result backend. ``partitions`` is
     the deployment's ``PLUGINS_COMMAND_PARTITIONS``: with the wrong number commands still arrive, but batches
-    are refused. ``token`` goes along as ``authorization: Bearer``. Use it as a context manager, or ``close``
-    it.
+    are refused. ``token`` goes along as ``authorization: Bearer``. ``own_only`` has reads look into the local
+    and managed repositories only. Threads may share it. Use it as a context manager, or ``close`` it.
 
     >>> with PluginClient("redis://localhost:6379/0") as client:
     ...     client.ask("register", domain_id="d-1", name="JIRA", service_type="x.Y", image="acme/jira")
@@ -57,9 +59,12 @@ class PluginClient:
         results_url: str | None = None,
         partitions: int = 1,
         token: str | None = None,
+        own_only: bool = False,
     ) -> None:
         self._partitions = partitions
-        self._headers = {"authorization": f"Bearer {token}"} if token else {}
+        self._headers = {AUTHORIZATION: f"Bearer {token}"} if token else {}
+        if own_only:
+            self._headers[REPOSITORIES] = OWN
         self._app = celery.Celery(
             "plugin-client", broker=redis_url, backend=results_url or redis_url, set_as_current=False
         )
@@ -68,6 +73,8 @@ class PluginClient:
             result_serializer="json",
             accept_content=["json"],
             task_create_missing_queues=True,
+            # One result connection for all threads, which ``close`` can close.
+            result_backend_thread_safe=True,
             broker_connection_retry_on_startup=True,
             broker_transport_options={"socket_timeout": 10, "socket_connect_timeout": 3},
             redis_socket_timeout=10,
@@ -101,6 +108,8 @@ class PluginClient:
         keyword arguments. The command is not applied when ``expires_s`` have passed.
         """
         sent = self._send(operation, params, command_id, expires_s, traceparent, ignore_result=True)
+        # Nobody waits for it: its end must not ask the result backend to stop waiting.
+        sent.backend = None
         return str(sent.id)
 
     def ask(
@@ -119,30 +128,41 @@ class PluginClient:
         sent = self._send(operation, params, command_id, expires_s, traceparent, ignore_result=False)
         return self._answer(sent, timeout_s)
 
-    def batch(self, commands: Iterable[Mapping[str, Any]], *, timeout_s: float = 60.0) -> list[BatchOutcome]:
+    def batch(
+        self,
+        commands: Iterable[Mapping[str, Any]],
+        *,
+        timeout_s: float = 60.0,
+        expires_s: float | None = None,
+    ) -> list[BatchOutcome]:
         """Apply many writes fast, and wait for every outcome, in the order given.
 
         Each command is ``{"operation", "params"}`` and may have an ``id`` (one is made where it is missing).
         They are sent as batches that fit the limits, one partition each; the commands of one plugin take
-        effect in the order given.
+        effect in the order given. Where a whole batch is refused, each of its items has that error. Raises
+        ``ValueError`` for an operation that is no write and for an id given twice, before anything is sent;
+        ``AskTimeout`` when not all answers came in time: send it all again with the same ids.
         """
-        items: list[dict[str, Any]] = [
-            {
-                "id": str(c.get("id") or uuid4()),
-                "operation": _task(c["operation"]),
-                "params": dict(c["params"]),
-            }
-            for c in commands
-        ]
-        outcomes: dict[str, BatchOutcome] = {}
+        items = items_of(commands)
+        frames = frames_of(items, self._partitions)
         sent = [
             self._app.send_task(
-                "plugin.batch", kwargs={"commands": part}, queue=queue, headers=self._headers or None
+                "plugin.batch",
+                kwargs={"commands": frame.items},
+                queue=frame.queue,
+                expires=expires_s,
+                headers=self._headers or None,
             )
-            for queue, part in _frames(items, self._partitions)
+            for frame in frames
         ]
-        for result in sent:
-            for row in self._answer(result, timeout_s):
+        outcomes: dict[str, BatchOutcome] = {}
+        deadline = time.monotonic() + timeout_s
+        for frame, result in zip(frames, sent, strict=True):
+            try:
+                rows = self._answer(result, max(0.001, deadline - time.monotonic()))
+            except errors.ContractError as refusal:
+                rows = [{"id": item["id"], "error": refusal.as_dict()} for item in frame.items]
+            for row in rows:
                 outcomes[row["id"]] = BatchOutcome(row["id"], row.get("result"), _error(row.get("error")))
         return [outcomes[item["id"]] for item in items]
 
@@ -155,11 +175,11 @@ class PluginClient:
         traceparent: str | None,
         ignore_result: bool,
     ) -> Any:
-        task = _task(operation)
+        task = task_of(operation)
         known = BY_TASK[task]
         headers = dict(self._headers)
         if traceparent:
-            headers["traceparent"] = traceparent
+            headers[TRACEPARENT] = traceparent
         queue = queue_of(task, dict(params), self._partitions) if known.is_write else known.queue
         return self._app.send_task(
             task,
@@ -173,44 +193,18 @@ class PluginClient:
 
     def _answer(self, result: Any, timeout_s: float) -> Any:
         try:
-            return result.get(timeout=timeout_s)
+            # Inside a Celery task too: whoever answers is another deployment's worker, not this one.
+            return result.get(timeout=timeout_s, disable_sync_subtasks=False)
         except CeleryTimeout:
             raise AskTimeout(result.id, timeout_s) from None
         finally:
             result.forget()
 
 
-def _task(operation: str) -> str:
-    task = operation if operation.startswith("plugin.") else f"plugin.{operation}"
-    if task not in BY_TASK:
-        raise ValueError(f"no operation {operation}; there are {', '.join(sorted(BY_TASK))}")
-    return task
-
-
 def _error(row: Mapping[str, Any] | None) -> errors.ContractError | None:
     if not row:
         return None
-    kind = getattr(errors, row["type"], errors.ContractError)
-    fault: errors.ContractError = kind(row["message"], row["code"], row["details"])
-    return fault
-
-
-def _frames(items: Sequence[dict[str, Any]], partitions: int) -> list[tuple[str, list[dict[str, Any]]]]:
-    """Batches that fit: by partition, at most 500 items, at most 50 for one plugin; the order of each plugin
-    is kept.
-    """
-    frames: list[tuple[str, list[dict[str, Any]]]] = []
-    current: dict[str, tuple[list[dict[str, Any]], dict[tuple[str, str], int]]] = {}
-    for item in items:
-        if item["operation"] not in WRITES:
-            raise ValueError(f"{item['operation']} is no write; a batch holds {', '.join(sorted(WRITES))}")
-        where = address(item["operation"], item["params"])
-        queue = queue_name(partition(*where, partitions), partitions)
-        part, counts = current.get(queue, (None, {}))
-        if part is None or len(part) == MAX_BATCH or counts.get(where, 0) == MAX_BATCH_PER_PLUGIN:
-            part, counts = [], {}
-            current[queue] = (part, counts)
-            frames.append((queue, part))
-        part.append(item)
-        counts[where] = counts.get(where, 0) + 1
-    return frames
+    kind = getattr(errors, str(row["type"]), None)
+    if not (isinstance(kind, type) and issubclass(kind, errors.ContractError)):
+        kind = errors.ContractError
+    return kind(row["message"], row["code"], row["details"])

@@ -1,21 +1,22 @@
 """A subscriber of ``plugin.events``: at least once to a handler, in the order of each subject's revisions.
 
-It reads with a consumer group, takes over what another consumer of the group left behind, drops what the
-group has handled already, and tells of gaps. The position and the last revisions are kept in Redis beside the
-group, so a restarted subscriber goes on where it was.
+It reads with a consumer group, takes over what another consumer of the group left behind before it reads
+anything newer, drops what the group has handled already, and tells of gaps. The position and the last
+revisions are kept in Redis beside the group, so a restarted subscriber goes on where it was.
 """
 
 import json
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any
 
 import redis
 
 from contracts.events import STREAM
 
-Start = Literal["beginning", "now"]
+_STARTS = {"beginning": "0", "now": "$"}
+_LOOK_S = 0.2
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,9 +70,11 @@ class Subscriber:
     """Delivers events to ``handler``.
 
     ``group`` names who subscribes: each group gets every event. ``consumer`` names this process in it; where
-    order matters a group has one active consumer. ``start`` counts only for a new group. ``idle_s`` is how
-    long another consumer's unacknowledged events are left to it. ``on_gap`` is told of every jump, before the
-    handler sees the event behind it. ``on_unreadable`` gets entries that are no events (default: raise).
+    order matters a group has one active consumer. ``start`` counts only for a new group: ``beginning``,
+    ``now``, or the id of a stream entry, behind which it starts. ``idle_s`` is how long another consumer's
+    unacknowledged events are left to it; nothing newer is read meanwhile. ``on_gap`` is told of every jump,
+    before the handler sees the event behind it. ``on_unreadable`` gets entries that are no events (default:
+    ``poll`` raises ``UnreadableEvent``).
 
     A handler that raises leaves its event unacknowledged; it is delivered again on the next ``poll``, before
     anything newer.
@@ -84,7 +87,7 @@ class Subscriber:
         consumer: str,
         handler: Handler,
         *,
-        start: Start = "beginning",
+        start: str = "beginning",
         stream: str = STREAM,
         idle_s: float = 30.0,
         count: int = 100,
@@ -95,25 +98,29 @@ class Subscriber:
         self._group = group
         self._consumer = consumer
         self._handler = handler
-        self._start = "0" if start == "beginning" else "$"
+        self._start = _STARTS.get(start, start)
         self._stream = stream
         self._idle_ms = int(idle_s * 1000)
         self._count = count
         self._on_gap = on_gap
         self._on_unreadable = on_unreadable
         self._seen = f"{stream}:seen:{group}"
-        self._claimed_at = float("-inf")
 
     def join(self) -> None:
         """Create the group if there is none yet."""
+        # A group that has handled events was lost with its Redis: what it has handled is dropped again.
+        start = "0" if self._redis.exists(self._seen) else self._start
         try:
-            self._redis.xgroup_create(self._stream, self._group, id=self._start, mkstream=True)
+            self._redis.xgroup_create(self._stream, self._group, id=start, mkstream=True)
         except redis.ResponseError as fault:
             if not str(fault).startswith("BUSYGROUP"):
                 raise
 
     def run(self, stop: Callable[[], bool] = lambda: False, block_s: float = 1.0) -> None:
-        """Deliver until ``stop`` says so, asked every ``block_s``. A Redis that is away is waited for."""
+        """Deliver until ``stop`` says so, asked every ``block_s``.
+
+        A Redis that is away is waited for; an error of the handler ends it.
+        """
         while not stop():
             try:
                 self.poll(block_s)
@@ -125,13 +132,17 @@ class Subscriber:
         first one.
         """
         try:
-            handled = self._drain(self._own()) + self._drain(self._abandoned())
+            handled = 0
+            while rows := self._own() or self._abandoned():
+                handled += self._drain(rows)
+            if self._others_have_some():
+                # Newer events would overtake theirs, which then look like ones that were handled already.
+                time.sleep(0 if handled else min(block_s, _LOOK_S))
+                return handled
             return handled + self._drain(self._new(0 if handled else block_s))
         except redis.ResponseError as fault:
             if not str(fault).startswith("NOGROUP"):
                 raise
-            # The group is new, or its Redis lost it: what was handled is remembered beside it, if that is
-            # still there.
             self.join()
             return 0
 
@@ -152,10 +163,9 @@ class Subscriber:
         return rows[0] if rows and isinstance(rows[0], list) else rows  # RESP3 wraps the rows once more
 
     def _abandoned(self) -> list[Any]:
-        """What other consumers left behind; looked for at most four times in ``idle_s``."""
-        if time.monotonic() - self._claimed_at < self._idle_ms / 4000:
+        """What other consumers have left behind for ``idle_s``, the oldest first; it is this one's now."""
+        if not self._others_have_some():
             return []
-        self._claimed_at = time.monotonic()
         reply = self._redis.xautoclaim(
             self._stream,
             self._group,
@@ -164,13 +174,18 @@ class Subscriber:
             start_id="0-0",
             count=self._count,
         )
-        return [row for row in reply[1] if row and row[1]]
+        return [row for row in reply[1] if row and row[0]]
+
+    def _others_have_some(self) -> bool:
+        """Whether events were given to other consumers and not acknowledged."""
+        consumers = self._redis.xpending(self._stream, self._group)["consumers"] or []
+        return any(_text(consumer["name"]) != self._consumer for consumer in consumers)
 
     def _drain(self, rows: list[Any]) -> int:
         handled = 0
         for entry, fields in rows:
-            if fields is None or self._deliver(_text(entry), fields):
-                handled += 1
+            # An entry without fields was trimmed off the stream while it waited here.
+            handled += bool(fields) and self._deliver(_text(entry), fields)
             self._redis.xack(self._stream, self._group, entry)
         return handled
 
@@ -194,15 +209,15 @@ class Subscriber:
         return True
 
 
-def read_event(entry: str, fields: dict[bytes, bytes] | dict[str, str]) -> Event:
+def read_event(entry: str, fields: Mapping[bytes, bytes] | Mapping[str, str]) -> Event:
     """The event in a stream entry. Raises ``UnreadableEvent``."""
-    text = {_text(name): _text(value) for name, value in fields.items()}
     try:
+        text = {_text(name): _text(value) for name, value in fields.items()}
         data = json.loads(text.pop("data"))
         event = Event(entry, text, data)
-        if event.revision < 1 or not event.type or not event.subject:
-            raise ValueError("no revision, type or subject")
-    except (KeyError, ValueError) as fault:
+        if event.revision < 1 or not event.type or not event.subject or not isinstance(data, dict):
+            raise ValueError("no revision, type, subject or data")
+    except (KeyError, ValueError, RecursionError) as fault:
         raise UnreadableEvent(f"{entry}: {fault}") from None
     return event
 

@@ -1,0 +1,71 @@
+"""From any number of writes to batches that fit the limits."""
+
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+from uuid import uuid4
+
+from contracts.catalog import WRITES, task_of
+from contracts.commands import MAX_BATCH, MAX_BATCH_PER_PLUGIN
+from contracts.partition import address, partition, queue_name
+
+MAX_FRAME_BYTES = 3_000_000
+"""What one batch may hold as JSON: on its queue, in base64 and with its envelope, it has 4 MiB."""
+
+
+def items_of(commands: Iterable[Mapping[str, Any]]) -> list[dict[str, Any]]:
+    """The items of a batch, each with an id of its own.
+
+    Raises ``ValueError`` for an operation that is no write and for an id given twice.
+    """
+    items: dict[str, dict[str, Any]] = {}
+    for command in commands:
+        task = task_of(command["operation"])
+        if task not in WRITES:
+            raise ValueError(f"{task} is no write; a batch holds {', '.join(sorted(WRITES))}")
+        command_id = str(command.get("id") or uuid4())
+        if command_id in items:
+            raise ValueError(f"two commands have the id {command_id}")
+        items[command_id] = {"id": command_id, "operation": task, "params": dict(command["params"])}
+    return list(items.values())
+
+
+@dataclass(slots=True)
+class Frame:
+    """One batch on its way: its queue, its items, and how full it is."""
+
+    queue: str
+    items: list[dict[str, Any]] = field(default_factory=list)
+    counts: dict[tuple[str, str], int] = field(default_factory=dict)
+    size: int = 0
+
+    def has_room(self, where: tuple[str, str], size: int) -> bool:
+        return (
+            len(self.items) < MAX_BATCH
+            and self.counts.get(where, 0) < MAX_BATCH_PER_PLUGIN
+            and (not self.items or self.size + size <= MAX_FRAME_BYTES)
+        )
+
+    def add(self, item: dict[str, Any], where: tuple[str, str], size: int) -> None:
+        self.items.append(item)
+        self.counts[where] = self.counts.get(where, 0) + 1
+        self.size += size
+
+
+def frames_of(items: Sequence[dict[str, Any]], partitions: int) -> list[Frame]:
+    """Batches that fit: by partition, at most 500 items, 50 for one plugin and 3 MB; the order of each plugin
+    is kept.
+    """
+    frames: list[Frame] = []
+    open_frames: dict[str, Frame] = {}
+    for item in items:
+        where = address(item["operation"], item["params"])
+        queue = queue_name(partition(*where, partitions), partitions)
+        size = len(json.dumps(item)) + 2
+        frame = open_frames.get(queue)
+        if frame is None or not frame.has_room(where, size):
+            frame = open_frames[queue] = Frame(queue)
+            frames.append(frame)
+        frame.add(item, where, size)
+    return frames
