@@ -22,7 +22,7 @@ from registries.double import Double, Handler, listing, says
 
 from worker.domain.addresses import parse_address
 from worker.domain.images import FetchFailed, ImageRef
-from worker.registries import Caps, Credentials, Registries, auth, client, conversation
+from worker.registries import Caps, Credentials, Registries, auth, client, conversation, parse_mirror
 from worker.registries.guard import Guard, GuardedAdapter, _BoundedSocket
 from worker.registries.origin import parse_url
 
@@ -300,6 +300,17 @@ def test_a_step_down_to_plain_http(
     assert bool(trap.asked) is not guarded
 
 
+def test_a_redirect_to_a_mirror_from_elsewhere(
+    double: Double, trap: Double, registries: Make, oci: Oci
+) -> None:
+    """What the operator trusts for one type of registry is not open to what another registry says."""
+    double.behaviours[PATH] = says(302, b"", {"Location": f"{trap.url}{PATH}"})
+    made = registries(f"http://{double.authority}", mirrors={"GITHUB": parse_mirror(trap.url)})
+    assert made.fetch(ImageRef("GITHUB", "ghcr.io", "app")).tags == ("stolen",)
+    assert attempt(made, oci(double.authority)) == "refused"
+    assert len(trap.asked) == 1
+
+
 def test_a_redirect_without_end(double: Double, registries: Make, oci: Oci) -> None:
     double.behaviours[PATH] = says(302, b"", {"Location": f"{PATH}?again"})
     assert attempt(registries(f"http://{double.authority}"), oci(double.authority)) == "refused"
@@ -353,7 +364,7 @@ class _SessionAdapter(GuardedAdapter):
 @pytest.fixture
 def sessions(monkeypatch: Patch) -> Callable[[], None]:
     """Takes the guard out: requests go through an ordinary session."""
-    return lambda: monkeypatch.setattr("worker.registries.registries.GuardedAdapter", _SessionAdapter)
+    return lambda: monkeypatch.setattr("worker.registries.dialler.GuardedAdapter", _SessionAdapter)
 
 
 @GUARDED

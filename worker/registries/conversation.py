@@ -2,7 +2,7 @@
 
 import logging
 import zlib
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from http import HTTPStatus
 from time import monotonic
@@ -12,7 +12,8 @@ from urllib3.exceptions import HTTPError
 
 from worker.domain.images import FetchFailed, Take
 from worker.registries.caps import Caps
-from worker.registries.guard import DialRefused, Guard, GuardedAdapter, until
+from worker.registries.dialler import Dialler
+from worker.registries.guard import DialRefused, until
 from worker.registries.origin import Origin, parse_url, resolve
 
 logger = logging.getLogger(__name__)
@@ -43,13 +44,10 @@ class Conversation:
     Everything raises ``FetchFailed`` whose ``detail`` says nothing about the network; the log names the host.
     """
 
-    def __init__(
-        self, guard: Guard, adapter: Callable[[Origin], GuardedAdapter], caps: Caps, take: Take | None
-    ) -> None:
+    def __init__(self, dialler: Dialler, caps: Caps, take: Take | None) -> None:
         self.requests = 0
         self.caps = caps
-        self._guard = guard
-        self._adapter = adapter
+        self._dialler = dialler
         self._take = take
         self._ends = monotonic() + caps.image_s
 
@@ -74,7 +72,7 @@ class Conversation:
 
     def _check(self, url: str) -> Origin:
         try:
-            return self._guard.check_url(url)
+            return self._dialler.guard.check_url(url)
         except DialRefused as refusal:
             logger.warning("registry URL refused: %s", refusal)
         raise FetchFailed("refused", detail="a URL that may not be asked")
@@ -82,16 +80,16 @@ class Conversation:
     def _once(self, origin: Origin, url: str, authorization: str | None, limit: int) -> Answer:
         self._pace()
         self.requests += 1
-        request = PreparedRequest()
         headers = {"Accept": "application/json", "Accept-Encoding": "gzip", "User-Agent": _USER_AGENT}
         if authorization is not None:
             headers["Authorization"] = authorization
-        request.prepare(method="GET", url=url, headers=headers)
+        timeout = (self.caps.connect_s, self.caps.read_s)
         answered = False
         try:
+            request = PreparedRequest()
+            request.prepare(method="GET", url=url, headers=headers)
             with until(self._ends):
-                timeout = (self.caps.connect_s, self.caps.read_s)
-                response = self._adapter(origin).send(request, stream=True, timeout=timeout)
+                response = self._dialler.adapter(origin).send(request, stream=True, timeout=timeout)
                 answered = True
                 try:
                     body = _read(response, limit)

@@ -15,7 +15,8 @@ from worker.registries.auth import Account, Authorizer
 from worker.registries.caps import Caps
 from worker.registries.conversation import Conversation
 from worker.registries.credentials import Credential, CredentialError, Credentials
-from worker.registries.guard import Guard, GuardedAdapter, Resolver, system_resolver
+from worker.registries.dialler import Dialler
+from worker.registries.guard import Resolver, system_resolver
 from worker.registries.kinds import KINDS
 from worker.registries.logins import Logins
 from worker.registries.mirrors import Mirror
@@ -57,15 +58,15 @@ class Registries:
         self._caps = caps or Caps()
         self._clock = clock
         self._docker_hub_api = docker_hub_api.rstrip("/")
-        named = [mirror.origin for mirror in self._mirrors.values()]
+        trusted = {registry_type: mirror.origin for registry_type, mirror in self._mirrors.items()}
         if docker_hub_api != docker_hub.API:
-            named.append(parse_url(docker_hub_api)[0])
-        self._guard = Guard(self._allowed, named, resolver)
-        self._adapter = GuardedAdapter(self._guard, connections=connections)
-        self._adapters = {
-            host: GuardedAdapter(self._guard, ca_file, connections)
-            for host, ca_file in (ca_files or {}).items()
-        }
+            trusted.setdefault("DOCKER_HUB", parse_url(docker_hub_api)[0])
+
+        def dialler(*trusted: Origin) -> Dialler:
+            return Dialler(self._allowed, trusted, resolver, ca_files or {}, connections)
+
+        self._dialler = dialler()
+        self._diallers = {registry_type: dialler(origin) for registry_type, origin in trusted.items()}
         self._authorizer = Authorizer(clock)
         self._logins = Logins(clock)
 
@@ -88,7 +89,8 @@ class Registries:
         ``take`` is called before every HTTP request, and what it raises is let through. Raises
         ``FetchFailed``.
         """
-        talk = Conversation(self._guard, self._adapter_for, self._caps, take)
+        dialler = self._diallers.get(ref.registry_type, self._dialler)
+        talk = Conversation(dialler, self._caps, take)
         try:
             return self._fetch(talk, ref, known)
         except FetchFailed as failure:
@@ -142,13 +144,10 @@ class Registries:
             raise FetchFailed("refused", detail="a host that may not be asked")
         return str(Origin(scheme, name, port or default_port(scheme)))
 
-    def _adapter_for(self, origin: Origin) -> GuardedAdapter:
-        return self._adapters.get(origin.authority, self._adapter)
-
     def close(self) -> None:
         """Closes the connections."""
-        for adapter in (self._adapter, *self._adapters.values()):
-            adapter.close()
+        for dialler in (self._dialler, *self._diallers.values()):
+            dialler.close()
 
     def __enter__(self) -> Self:
         return self
