@@ -236,8 +236,9 @@ def test_an_event_that_could_not_be_published_waits_and_goes_first(world: World)
     with pytest.raises(StoreUnavailable):
         world.round()
     assert [event["revision"] for event in world.document(ref)["outbox"]] == [1]
-    (waiting,) = world.images.pending(world.clock() + timedelta(seconds=1), 10, world.clock())
-    assert (waiting.name, waiting.revision) == (ref.subject, 1)
+    (waiting,) = world.images.load([ref.subject], world.clock())
+    assert [event.revision for event in waiting.pending] == [1]
+    assert world.document(ref)["pending_at"] == START
     world.publisher.away = None
     world.registry.tags["team/plugin"] = ("1.0", "2.0")
     world.later(hours=2)
@@ -245,7 +246,7 @@ def test_an_event_that_could_not_be_published_waits_and_goes_first(world: World)
     assert world.publisher.revisions[ref.subject] == [1, 2]
     assert [event["revision"] for event in world.document(ref)["outbox"]] == [2]
     world.images.clear({ref.subject: 2})
-    assert world.images.pending(world.clock() + timedelta(days=1), 10, world.clock()) == []
+    assert not {"outbox", "pending_at"} & world.document(ref).keys()
 
 
 def test_a_lost_event_is_repaired_with_the_present_state(world: World) -> None:
@@ -255,7 +256,7 @@ def test_a_lost_event_is_repaired_with_the_present_state(world: World) -> None:
     data = json.loads(event.data)
     assert (event.gap, event.revision, data["added"], data["removed"]) == (True, 1, [], [])
     assert (data["total_count"], data["latest"], data["plugin_count"]) == (2, "2.0", 1)
-    assert world.images.revisions("", 10) == [(ref.subject, 1)]
+    assert (subject.revision, subject.pending[0].revision) == (1, 1)
 
 
 def test_a_stopping_worker_gives_its_images_back(world: World) -> None:

@@ -1,7 +1,8 @@
 """The tasks of the schedule, in a Celery application of their own."""
 
 from collections.abc import Iterator
-from typing import Any
+from datetime import UTC, datetime
+from typing import Any, cast
 
 import pytest
 from celery import Celery
@@ -9,6 +10,7 @@ from redis import Redis
 
 from contracts.errors import StoreUnavailable
 from contracts.events import IMAGE_VERSIONS_CHANGED
+from worker.domain.delivery import Delivery
 from worker.domain.images import ImageRef, Listing, Take
 from worker.events.publish import Publisher
 from worker.registries.limits import Limit, Limits
@@ -23,6 +25,15 @@ PLUGIN = {
     "registry_url": "registry.example.com",
     "registry_config": {},
 }
+
+
+class Bridge:
+    """From a request to what is known of its message; ``expires`` is that of the next ones."""
+
+    expires: datetime | None = None
+
+    def delivery(self, request: Any) -> Delivery:
+        return Delivery(str(request.id), expires=self.expires)
 
 
 class Registry:
@@ -47,7 +58,8 @@ class Deployment:
             limits=Limits({"registry.example.com": Limit(1_000, 2)}),
         )
         self.away: StoreUnavailable | None = None
-        register_refresh(self.app, self._sync)
+        self.bridge = Bridge()
+        register_refresh(self.app, self._sync, cast(Any, self.bridge))
 
     def _sync(self) -> Sync:
         if self.away:
@@ -95,3 +107,10 @@ def test_an_outage_ends_a_task_without_an_error(
     deployment.do(TICK)
     deployment.do(REFRESH, host="registry.example.com", images=[], lease="token")
     assert "plugin.versions.tick ends early" in caplog.text
+
+
+def test_a_tick_that_waited_too_long_for_a_worker_does_nothing(deployment: Deployment) -> None:
+    deployment.plugin("domain-1")
+    deployment.bridge.expires = datetime(2026, 1, 1, tzinfo=UTC)
+    deployment.do(TICK)
+    assert deployment.sync.images.read(ImageRef.of(PLUGIN)) is None
