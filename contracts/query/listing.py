@@ -9,6 +9,8 @@ from contracts.query.keys import Key
 from contracts.query.paging import Page, Sort, SortKey, keys_of_sort
 from contracts.query.shape import Part
 
+_BY_NAME = SortKey(key="name")
+
 MAX_ONLY = 100
 """Fields that ``only`` may name."""
 
@@ -47,7 +49,7 @@ class Query(Part):
     @property
     def order(self) -> list[SortKey]:
         """The keys to sort by, without the ties' own."""
-        return keys_of_sort(self.sort) or [SortKey(key="name")]
+        return keys_of_sort(self.sort) or [_BY_NAME]
 
     @property
     def fields(self) -> tuple[str, ...]:

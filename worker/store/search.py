@@ -80,7 +80,8 @@ class Search:
         has_managed: bool = False,
         now: Callable[[], datetime] = lambda: datetime.now(UTC),
     ) -> None:
-        self._plugins = plugins
+        # Times are all UTC: without zones they are read and written faster.
+        self._plugins = plugins.with_options(plugins.codec_options.with_options(tz_aware=False))
         self._max_results = max_results
         self._time_limit_s = time_limit_s
         self._has_managed = has_managed
@@ -223,6 +224,7 @@ class Search:
 
 @contextmanager
 def refusals(time_limit_s: float) -> Iterator[None]:
+    """Turn what a query is to blame for into the refusal that says so."""
     try:
         yield
     except ExecutionTimeout as fault:

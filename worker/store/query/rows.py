@@ -11,14 +11,17 @@ RANK = "rank"
 """The repository's place in the lookup order."""
 
 
+_BY_PLUGIN_ID = SortKey(key="plugin_id")
+
+
 def compile_sort(order: Sequence[SortKey], fixed: Collection[str] = ()) -> dict[str, int]:
     """The sort of a list: the given keys, then ``plugin_id``, then the repositories' order.
 
-    ``fixed`` are keys that have the same value in every row, as ``domain_id`` has, and so decide nothing: with
-    them MongoDB would not see that an index has the rows in order.
+    ``fixed`` are keys that have the same value in every row, as ``domain_id`` has, and so decide nothing:
+    with them, MongoDB would not see that an index has the rows in order.
     """
     sort: dict[str, int] = {}
-    for item in (*order, SortKey(key="plugin_id")):
+    for item in (*order, _BY_PLUGIN_ID):
         if root_of(item.key) != DOMAIN and item.key not in fixed:
             sort.setdefault(stored(item.key), -1 if item.desc else 1)
     return {**sort, RANK: 1}
