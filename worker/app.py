@@ -49,6 +49,7 @@ def create_app(settings: Settings | None = None) -> Celery:
             answer_unknown_task=lambda parcel: _answer_unknown(app, parcel),
         )
     services = _services(app, given)
+    services().check()
     bridge = LosslessBridge()
     register_commands(app, services, bridge)
     register_queries(app, services, bridge)

@@ -18,7 +18,7 @@ from worker.domain.due import Intervals
 from worker.domain.policy import Policy
 from worker.domain.refresh import Policy as VersionsPolicy
 from worker.domain.registry_hosts import check_registry
-from worker.domain.repositories import Repositories
+from worker.domain.repositories import ManagedOptions, Repositories
 from worker.events.publish import Publisher
 from worker.events.rejections import Rejections
 from worker.events.sweep import Sweep
@@ -26,11 +26,17 @@ from worker.handlers.batch import BatchWriter, Outcome
 from worker.handlers.dead_letters import Parking
 from worker.handlers.read import Reader
 from worker.handlers.write import Writer
-from worker.registries import Registries, load_credentials, parse_ca_files, parse_mirrors
+from worker.registries import Credentials, Registries, load_credentials, parse_ca_files, parse_mirrors
 from worker.registries.limits import Limits, parse_limits
-from worker.settings import Settings
+from worker.repositories.managed import Fault, check
+from worker.repositories.remote import Remote
+from worker.repositories.remotes import open_remotes
+from worker.repositories.watch import Watch
+from worker.settings import Settings, SettingsError
 from worker.store.client import connect
+from worker.store.constants import Constants
 from worker.store.dead_letters import DeadLetters
+from worker.store.managed import ManagedPlugins
 from worker.store.plugins import Plugins
 from worker.store.search import Search
 from worker.sync.compose import Sync
@@ -51,6 +57,25 @@ class Services:
     settings: Settings
     registered: Callable[[list[PluginInfo]], None] = lambda plugins: None
     send_refresh: Send = _send_nothing
+
+    def check(self) -> None:
+        """Read every setting that has a language of its own. Raises ``SettingsError`` naming the wrong one."""
+        given = self.settings
+        readers: list[tuple[str, Callable[[], object]]] = [
+            ("REPOSITORIES", lambda: self.repositories),
+            ("ALLOWED_REGISTRIES", lambda: self.allowed),
+            ("REGISTRY_MIRRORS", lambda: parse_mirrors(given.registry_mirrors)),
+            ("REGISTRY_CREDENTIALS", lambda: load_credentials(given.registry_credentials)),
+            ("REGISTRY_CA_FILES", lambda: parse_ca_files(given.registry_ca_files)),
+            ("REGISTRY_BUDGETS", lambda: parse_limits(given.registry_budgets)),
+            ("SYNC_MIN_INTERVAL_S", lambda: self.intervals),
+            ("REPOSITORIES", lambda: self.remotes),
+        ]
+        for name, read in readers:
+            try:
+                read()
+            except ValueError as fault:
+                raise SettingsError(f"wrong settings:\n  PLUGINS_{name}: {fault}") from None
 
     @cached_property
     def database(self) -> Any:
@@ -76,7 +101,7 @@ class Services:
 
     @cached_property
     def plugins(self) -> Plugins:
-        return Plugins(self.database)
+        return Plugins(self.database, self.repositories.local.info)
 
     @cached_property
     def dead_letters(self) -> DeadLetters:
@@ -109,13 +134,34 @@ class Services:
         return AllowedRegistries.parse(self.settings.allowed_registries)
 
     @cached_property
+    def credentials(self) -> Credentials:
+        return load_credentials(self.settings.registry_credentials)
+
+    @cached_property
+    def remotes(self) -> dict[str, Remote]:
+        return open_remotes(self.repositories, self.credentials)
+
+    def watch(self) -> Watch:
+        """The thread that keeps the store in step with the configured repositories."""
+        return Watch(ManagedPlugins(self.database), self.repositories, self.policy)
+
+    def managed_faults(self) -> list[Fault]:
+        """What is wrong with the documents of the managed repositories."""
+        paths = [r.options.path for r in self.repositories.managed if isinstance(r.options, ManagedOptions)]
+        return [fault for path in paths for fault in check(path, self.policy)]
+
+    @cached_property
     def registries(self) -> Registries:
         return Registries(
             allowed=self.allowed,
             mirrors=parse_mirrors(self.settings.registry_mirrors),
-            credentials=load_credentials(self.settings.registry_credentials),
+            credentials=self.credentials,
             ca_files=parse_ca_files(self.settings.registry_ca_files),
         )
+
+    @cached_property
+    def intervals(self) -> Intervals:
+        return Intervals(self.settings.sync_min_interval_s, self.settings.sync_max_interval_s)
 
     @cached_property
     def sync(self) -> Sync:
@@ -126,11 +172,7 @@ class Services:
             self.publisher,
             self.send_refresh,
             limits=Limits(parse_limits(self.settings.registry_budgets)),
-            policy=VersionsPolicy(
-                intervals=Intervals(
-                    min_s=self.settings.sync_min_interval_s, max_s=self.settings.sync_max_interval_s
-                )
-            ),
+            policy=VersionsPolicy(intervals=self.intervals),
         )
 
     def _check_credential(self, name: str, domain_id: str, registry_type: str, registry_url: str) -> bool:
@@ -138,7 +180,13 @@ class Services:
 
     @cached_property
     def writer(self) -> Writer:
-        return Writer(self.plugins, self.publisher, self.policy, self.registered)
+        return Writer(
+            self.plugins,
+            self.publisher,
+            self.policy,
+            self.registered,
+            has_managed=bool(self.repositories.managed),
+        )
 
     @cached_property
     def batches(self) -> BatchWriter:
@@ -159,7 +207,15 @@ class Services:
 
     @cached_property
     def reader(self) -> Reader:
-        return Reader(self.plugins, self.search, lambda: self.sync.look, self.repositories)
+        return Reader(
+            self.plugins,
+            self.search,
+            lambda: self.sync.look,
+            self.repositories,
+            self.remotes,
+            Constants(self.database),
+            self.settings.max_results,
+        )
 
     def apply_batch(self, batch: PluginBatch, delivery: Delivery) -> Iterator[tuple[BatchItem, Outcome]]:
         """The items of a batch with their outcomes."""
@@ -185,3 +241,6 @@ class Services:
             if name in self.__dict__:
                 opened = self.__dict__[name]
                 (opened.client if name == "database" else opened).close()
+        if "remotes" in self.__dict__:
+            for remote in self.remotes.values():
+                remote.close()

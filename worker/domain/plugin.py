@@ -85,6 +85,7 @@ def _register(
             details={"path": "image", "spaceone_code": "ERROR_INVALID_IMAGE_LENGTH"},
         )
     registry_url = policy.registry(command.registry_type, command.registry_url)
+    _check_credential(command, registry_url, policy)
     check_template(command.template)
     if plugin is not None:
         raise PluginAlreadyExists(
@@ -113,6 +114,18 @@ def _register(
     )
     _check_size(registered)
     return Changed("registered", registered, revision + 1)
+
+
+def _check_credential(command: RegisterPlugin, registry_url: str, policy: Policy) -> None:
+    name = command.registry_config.get("credential")
+    if name is None:
+        return
+    path = {"path": "registry_config.credential"}
+    if not isinstance(name, str):
+        raise InvalidParameter("registry_config.credential must be the name of a credential", details=path)
+    if not policy.credential(name, command.domain_id, command.registry_type, registry_url):
+        # The same words for a credential that is not there and one of another tenant.
+        raise InvalidParameter("registry_config.credential names none that may be used here", details=path)
 
 
 @singledispatch

@@ -8,13 +8,21 @@ from contracts.plugin import RepositoryInfo
 RegistryRule = Callable[[str, str | None], str]
 """``(registry_type, registry_url) -> stored registry_url``; raises the refusal."""
 
+CredentialRule = Callable[[str, str, str, str], bool]
+"""``(credential, domain_id, registry_type, stored registry_url)``: whether a plugin may use it there."""
+
+
+def _no_credential(credential: str, domain_id: str, registry_type: str, registry_url: str) -> bool:
+    return False
+
 
 @dataclass(frozen=True, slots=True)
 class Policy:
-    """``repository`` is the local one; ``image_max_length`` counts characters; ``registry`` says which hosts
-    are allowed.
+    """``repository`` is the local one; ``registry`` says which hosts are allowed, ``credential`` who may use which
+    credential where; ``image_max_length`` counts characters.
     """
 
     repository: RepositoryInfo
     registry: RegistryRule
     image_max_length: int = 40
+    credential: CredentialRule = _no_credential

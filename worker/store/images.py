@@ -4,7 +4,6 @@ from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
-from pymongo import UpdateOne
 from pymongo.database import Database
 from pymongo.errors import DuplicateKeyError
 
@@ -17,17 +16,19 @@ from worker.domain.refresh import Decision, Policy
 from worker.store.client import Document
 from worker.store.image_documents import image_of, image_update, new_document
 from worker.store.outage import outage
+from worker.store.outboxes import Outboxes
 
 LOOK_S = 60.0
 """How often, at most, looking at an image makes it due before its time."""
 
 
-class Images:
+class Images(Outboxes):
     """The ``images`` collection. Raises ``StoreUnavailable`` when the store is away."""
 
     event_type = IMAGE_VERSIONS_CHANGED
 
     def __init__(self, database: Database[Document], policy: Policy | None = None) -> None:
+        super().__init__(database["images"])
         self._images = database["images"]
         self._plugins = database["plugins"]
         self._policy = policy or Policy()
@@ -157,41 +158,11 @@ class Images:
         """The image as a subject of events."""
         return image_subject(image, lambda: self.users(image.ref), self._policy, now)
 
-    def pending(self, before: datetime, limit: int, now: datetime) -> list[Subject]:
-        """Up to ``limit`` subjects whose oldest event waits since before ``before``, oldest first."""
-        with outage():
-            found = list(
-                self._images.find({"pending_at": {"$lt": before}}).sort("pending_at", 1).limit(limit)
-            )
-        return [self.subject(image_of(document), now) for document in found]
-
     def load(self, names: Iterable[str], now: datetime) -> list[Subject]:
         """The subjects of these names, as they are now."""
         with outage():
             found = list(self._images.find({"_id": {"$in": list(names)}, "revision": {"$gt": 0}}))
         return [self.subject(image_of(document), now) for document in found]
-
-    def revisions(self, after: str, limit: int) -> list[tuple[str, int]]:
-        """``(name, revision)`` of up to ``limit`` subjects behind the name ``after``, in the order of
-        names.
-        """
-        query = {"_id": {"$gt": after}, "revision": {"$gt": 0}}
-        with outage():
-            found = self._images.find(query, {"revision": 1}).sort("_id", 1).limit(limit)
-            return [(document["_id"], document["revision"]) for document in found]
-
-    def clear(self, published: dict[str, int]) -> None:
-        """Empty the outboxes of subjects all of whose events, up to their present revision, are on the
-        stream.
-        """
-        if not published:
-            return
-        requests = [
-            UpdateOne({"_id": name, "revision": revision}, {"$unset": {"outbox": "", "pending_at": ""}})
-            for name, revision in published.items()
-        ]
-        with outage():
-            self._images.bulk_write(requests, ordered=False)
 
 
 @dataclass(frozen=True, slots=True)

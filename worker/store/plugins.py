@@ -1,6 +1,6 @@
 """The plugins: one document each, changed by guarded writes."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -10,13 +10,14 @@ from pymongo.database import Database
 from pymongo.errors import BulkWriteError, DuplicateKeyError
 
 from contracts.events import PLUGIN_CHANGED
+from contracts.plugin import RepositoryInfo
 from worker.domain.event import Subject
 from worker.domain.record import Record
 from worker.store.client import Document
 from worker.store.documents import guarded_update, record_of
 from worker.store.outage import outage
 from worker.store.outboxes import Outboxes
-from worker.store.query import compile_projection
+from worker.store.query import MANAGED, compile_projection
 from worker.store.render import render_plugin
 
 _DUPLICATE_KEY = 11000
@@ -32,25 +33,31 @@ class Step:
 
 
 class Plugins(Outboxes):
-    """The ``plugins`` collection as records. Raises ``StoreUnavailable`` when the store is away."""
+    """The ``plugins`` collection as records. Raises ``StoreUnavailable`` when the store is away.
+
+    ``repository``: the local one as it is configured now, which every record says, whatever it was called when
+    it was stored.
+    """
 
     event_type = PLUGIN_CHANGED
 
-    def __init__(self, database: Database[Document]) -> None:
+    def __init__(self, database: Database[Document], repository: RepositoryInfo | None = None) -> None:
         super().__init__(database["plugins"])
         self._plugins = database["plugins"]
+        self._repository = repository
 
     def read(self, key: str) -> Record:
         """The record of ``key``; an empty one where there is none."""
         with outage():
             document = self._plugins.find_one({"_id": key})
-        return record_of(document) if document else Record(key)
+        return record_of(document, self._repository) if document else Record(key)
 
     def read_many(self, keys: Iterable[str]) -> dict[str, Record]:
         """The records of ``keys``, by key."""
         wanted = list(keys)
         with outage():
-            found = {d["_id"]: record_of(d) for d in self._plugins.find({"_id": {"$in": wanted}})}
+            documents = list(self._plugins.find({"_id": {"$in": wanted}}))
+        found = {d["_id"]: record_of(d, self._repository) for d in documents}
         return {key: found.get(key) or Record(key) for key in wanted}
 
     def revisions_of(self, keys: Sequence[str]) -> dict[str, int]:
@@ -112,12 +119,11 @@ class Plugins(Outboxes):
         first = next((found[key] for key in keys if key in found), None)
         return render_plugin(first, domain_id, only) if first else None
 
-    def is_managed(self, plugin_id: str) -> bool:
-        """Whether a managed repository has the plugin."""
+    def managed_among(self, plugin_ids: Collection[str]) -> set[str]:
+        """Those of ``plugin_ids`` that a managed repository has; one command."""
+        query = {"scope": MANAGED, "plugin.plugin_id": {"$in": list(plugin_ids)}}
         with outage():
-            return (
-                self._plugins.find_one({"scope": "", "plugin.plugin_id": plugin_id}, {"_id": 1}) is not None
-            )
+            return {d["plugin"]["plugin_id"] for d in self._plugins.find(query, {"plugin.plugin_id": 1})}
 
     def load(self, names: Iterable[str], now: datetime) -> list[Subject]:
         """The subjects of these names, as they are now."""

@@ -15,6 +15,7 @@ from celery import Celery, Task
 from contracts.errors import Unavailable
 from worker.domain.images import ImageRef
 from worker.sync.compose import Sync
+from worker.tasks.ports import Bridge
 
 TICK = "plugin.versions.tick"
 REFRESH = "plugin.versions.refresh"
@@ -60,21 +61,28 @@ class VersionsTask(Task):  # type: ignore[misc]
     acks_late = False
     work: Callable[..., None]
     sync: Callable[[], Sync]
+    bridge: Bridge
 
     def run(self, **arguments: Any) -> None:
+        expires = self.bridge.delivery(self.request).expires
+        if expires and datetime.now(UTC) >= expires:
+            # A tick that waited for a worker to come back: a newer one has been sent.
+            return
         try:
             self.work(self.sync(), **arguments)
         except Unavailable as outage:
             log.warning("%s ends early: %s", self.name, outage)
 
 
-def register_refresh(app: Celery, sync: Callable[[], Sync]) -> None:
+def register_refresh(app: Celery, sync: Callable[[], Sync], bridge: Bridge) -> None:
     """Give ``app`` the tasks of the schedule; ``sync`` gives the services of the process that calls."""
     for name, work in ((TICK, tick), (REFRESH, refresh), (FOLLOW, follow)):
         attributes = {
             "name": name,
             "work": staticmethod(work),
             "sync": staticmethod(sync),
+            "bridge": bridge,
+            "Request": app.Task.Request,
             "__doc__": work.__doc__,
             "__module__": __name__,
         }
