@@ -52,7 +52,7 @@ class Publisher:
         self._source = source
         self._maxlen = maxlen
         self._script = client.register_script(files("worker.events").joinpath("publish.lua").read_text())
-        self._last: OrderedDict[str, int] = OrderedDict()
+        self._last: OrderedDict[str, tuple[int, str]] = OrderedDict()
 
     def publish(self, subject: Subject) -> Published:
         """Publish what is pending of ``subject``; where Redis has lost events, its present state in their
@@ -71,9 +71,18 @@ class Publisher:
                 results[index] = self._run([(subject, (subject.present(),))])[0]
         return results
 
-    def last_known(self, subject: str) -> int:
-        """The last revision that this process knows to be on the stream, 0 if it knows none."""
-        return self._last.get(subject, 0)
+    def last_known(self, subject: str, revision: int, pending: Sequence[Pending]) -> int:
+        """The last revision that this process knows to be on the stream, 0 if it knows none.
+
+        ``revision`` and ``pending`` are the subject's as the store has them now. Where they contradict what
+        was published, the store has been restored from a backup since, and the stream is asked anew: what
+        waits in the outbox is then something else than what is out under the same revision.
+        """
+        last, digest = self._last.get(subject, (0, ""))
+        if last <= revision and all(e.digest == digest for e in pending if e.revision == last and digest):
+            return last
+        self._last.pop(subject, None)
+        return 0
 
     def marks(self, event_type: str, subjects: Sequence[str]) -> list[tuple[int, str]]:
         """The last revision on the stream and the SHA-1 of its data, by subject; ``(0, "")`` where Redis
@@ -84,6 +93,20 @@ class Publisher:
         with redis_away():
             found = self._redis.hmget(LAST_REVISIONS, [_field(event_type, name) for name in subjects])
         return [_mark(value.decode()) if value else (0, "") for value in found]
+
+    def subjects(self, event_type: str, count: int) -> Iterator[list[str]]:
+        """The names of all subjects of a type that the stream has had, about ``count`` at a time; a name may
+        come twice.
+        """
+        prefix, cursor = _field(event_type, ""), 0
+        while True:
+            with redis_away():
+                cursor, found = self._redis.hscan(LAST_REVISIONS, cursor, match=f"{prefix}*", count=count)
+            names = [field.decode().removeprefix(prefix) for field in found]
+            if names:
+                yield names
+            if not cursor:
+                return
 
     def run_id(self) -> str:
         """Redis's own name for its present run; another one means that it may have lost writes."""
@@ -102,15 +125,16 @@ class Publisher:
                     )
                 replies = pipeline.execute()
         results = [Published(outcome.decode(), int(last)) for outcome, last in replies]
-        for (subject, _), result in zip(work, results, strict=True):
-            self._remember(subject.name, result)
+        for (subject, pending), result in zip(work, results, strict=True):
+            self._remember(subject.name, result, pending)
         return results
 
-    def _remember(self, name: str, result: Published) -> None:
+    def _remember(self, name: str, result: Published, pending: Sequence[Pending]) -> None:
         if result.outcome == "ahead":
             self._last.pop(name, None)
             return
-        self._last[name] = result.last
+        digest = next((e.digest for e in pending if e.revision == result.last), "")
+        self._last[name] = (result.last, digest)
         self._last.move_to_end(name)
         while len(self._last) > _REMEMBERED:
             self._last.popitem(last=False)
