@@ -19,6 +19,9 @@ MAX_BATCH = 500
 MAX_BATCH_PER_PLUGIN = 50
 """Writes to one plugin in one batch."""
 
+PluginId = Annotated[Name, Field(description="The plugin.")]
+RepositoryId = Annotated[Name | None, Field(description="Look into this repository only.")]
+
 
 class Command(Contract):
     """What every operation has: the domain that asks."""
@@ -26,23 +29,34 @@ class Command(Contract):
     clearable: ClassVar[frozenset[str]] = frozenset()
     """Fields in which an empty string has a meaning; anywhere else it counts as not given."""
 
-    domain_id: Name
+    domain_id: Annotated[Name, Field(description="The domain that asks.")]
 
 
 class RegisterPlugin(Command):
     """Creates a plugin in the local repository, ``ENABLED``."""
 
-    name: Name
-    service_type: Name
-    image: Image
-    registry_type: RegistryType = "DOCKER_HUB"
-    registry_url: Annotated[str, StringConstraints(max_length=255)] | None = None
-    registry_config: RegistryConfig = Field(default_factory=dict)
-    provider: Name | None = None
-    capability: JsonObject = Field(default_factory=dict)
-    template: JsonObject = Field(default_factory=dict)
-    labels: list[Label] = Field(default_factory=list)
-    tags: JsonObject = Field(default_factory=dict)
+    name: Annotated[Name, Field(description="What a person calls it.")]
+    service_type: Annotated[Name, Field(description="What it serves, such as notification.Protocol.")]
+    image: Annotated[
+        Image, Field(description="OCI repository name, no tag; its last part becomes the plugin_id.")
+    ]
+    registry_type: Annotated[RegistryType, Field(description="The kind of registry.")] = "DOCKER_HUB"
+    registry_url: Annotated[
+        Annotated[str, StringConstraints(max_length=255)] | None,
+        Field(description="host[:port] of the registry; needed unless it is DOCKER_HUB."),
+    ] = None
+    registry_config: Annotated[
+        RegistryConfig, Field(description="Such as the name of a credential, never a secret.")
+    ] = Field(default_factory=dict)
+    provider: Annotated[Name | None, Field(description="Whose service it connects to.")] = None
+    capability: Annotated[JsonObject, Field(description="What it can do.")] = Field(default_factory=dict)
+    template: Annotated[JsonObject, Field(description="Forms; each schema in it is a JSON Schema.")] = Field(
+        default_factory=dict
+    )
+    labels: Annotated[list[Label], Field(description="Words to find it by.")] = Field(default_factory=list)
+    tags: Annotated[JsonObject, Field(description="Whatever else belongs to it.")] = Field(
+        default_factory=dict
+    )
 
     @property
     def plugin_id(self) -> str:
@@ -50,8 +64,11 @@ class RegisterPlugin(Command):
 
 
 class _Change(Command):
-    plugin_id: Name
-    expected_revision: Annotated[int, Field(ge=0)] | None = None
+    plugin_id: PluginId
+    expected_revision: Annotated[
+        Annotated[int, Field(ge=0)] | None,
+        Field(description="Refused with REVISION_CONFLICT unless the plugin is at this revision."),
+    ] = None
 
 
 class UpdatePlugin(_Change):
@@ -59,12 +76,15 @@ class UpdatePlugin(_Change):
 
     clearable = frozenset({"provider"})
 
-    name: Name | None = None
-    capability: JsonObject | None = None
-    template: JsonObject | None = None
-    labels: list[Label] | None = None
-    tags: JsonObject | None = None
-    provider: Annotated[str, StringConstraints(max_length=255)] | None = None
+    name: Annotated[Name | None, Field(description="The new name.")] = None
+    capability: Annotated[JsonObject | None, Field(description="Replaces the whole; {} clears.")] = None
+    template: Annotated[JsonObject | None, Field(description="Replaces the whole; {} clears.")] = None
+    labels: Annotated[list[Label] | None, Field(description="Replaces the whole; [] clears.")] = None
+    tags: Annotated[JsonObject | None, Field(description="Replaces the whole; {} clears.")] = None
+    provider: Annotated[
+        Annotated[str, StringConstraints(max_length=255)] | None,
+        Field(description="The new provider; an empty string clears."),
+    ] = None
 
 
 class DeregisterPlugin(_Change):
@@ -84,9 +104,9 @@ class BatchItem(Contract):
     command id.
     """
 
-    id: str
-    operation: str
-    params: dict[str, Any]
+    id: Annotated[str, Field(description="The command id, unique in the batch.")]
+    operation: Annotated[str, Field(description="The task name, such as plugin.update.")]
+    params: Annotated[dict[str, Any], Field(description="The keyword arguments of that task.")]
 
 
 class PluginBatch(Contract):
@@ -100,30 +120,39 @@ class PluginBatch(Contract):
 class GetPlugin(Command):
     """One plugin: from the local repository first, then managed, then remote; or from ``repository_id``."""
 
-    plugin_id: Name
-    repository_id: Name | None = None
-    only: Annotated[list[Key], Field(max_length=100)] | None = None
+    plugin_id: PluginId
+    repository_id: RepositoryId = None
+    only: Annotated[
+        Annotated[list[Key], Field(max_length=100)] | None,
+        Field(description="Answer these fields and plugin_id only."),
+    ] = None
 
 
 class GetPluginVersions(Command):
     """The versions of a plugin's image, newest first."""
 
-    plugin_id: Name
-    repository_id: Name | None = None
+    plugin_id: PluginId
+    repository_id: RepositoryId = None
 
 
 class ListPlugins(Command):
     """Plugins by query and by the shortcuts; a list in a shortcut means any of its values."""
 
-    query: Query | None = None
-    partial: bool = False
-    plugin_id: Name | list[Name] | None = None
-    name: Name | list[Name] | None = None
-    state: State | list[State] | None = None
-    service_type: Name | list[Name] | None = None
-    provider: Name | list[Name] | None = None
-    registry_type: RegistryType | list[RegistryType] | None = None
-    repository_id: Name | list[Name] | None = None
+    query: Annotated[Query | None, Field(description="Filters, order, page and fields.")] = None
+    partial: Annotated[
+        bool, Field(description="Leave out remote repositories that do not answer, and say so.")
+    ] = False
+    plugin_id: Annotated[Name | list[Name] | None, Field(description="Any of these ids.")] = None
+    name: Annotated[Name | list[Name] | None, Field(description="Any of these names.")] = None
+    state: Annotated[State | list[State] | None, Field(description="Any of these states.")] = None
+    service_type: Annotated[Name | list[Name] | None, Field(description="Any of these types.")] = None
+    provider: Annotated[Name | list[Name] | None, Field(description="Any of these providers.")] = None
+    registry_type: Annotated[
+        RegistryType | list[RegistryType] | None, Field(description="Any of these kinds of registry.")
+    ] = None
+    repository_id: Annotated[
+        Name | list[Name] | None, Field(description="Look into these repositories only.")
+    ] = None
 
     @property
     def shortcuts(self) -> dict[str, str | list[str]]:
@@ -138,8 +167,10 @@ SHORTCUTS = ("plugin_id", "name", "state", "service_type", "provider", "registry
 class StatPlugins(Command):
     """Statistics over plugins: an aggregation or the distinct values of a field."""
 
-    query: StatisticsQuery
-    repository_id: Name | None = None
+    query: Annotated[
+        StatisticsQuery, Field(description="An aggregation, or a field for its distinct values.")
+    ]
+    repository_id: RepositoryId = None
 
 
 Change = UpdatePlugin | DeregisterPlugin | EnablePlugin | DisablePlugin

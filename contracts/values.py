@@ -7,7 +7,15 @@ import re
 from datetime import UTC, datetime
 from typing import Annotated, Any
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, PlainSerializer, StringConstraints
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    ConfigDict,
+    Field,
+    PlainSerializer,
+    StringConstraints,
+    WithJsonSchema,
+)
 from pydantic_core import PydanticCustomError
 
 MAX_DEPTH = 32
@@ -133,8 +141,17 @@ IMAGE_PATTERN = re.compile(rf"{_PART}(?:/{_PART})*\Z")
 """An OCI repository name (OCI Distribution 1.1, "Pulling manifests")."""
 
 Name = Annotated[str, StringConstraints(min_length=1, max_length=255)]
-Image = Annotated[str, StringConstraints(min_length=1, max_length=1024), AfterValidator(_repository_name)]
+Image = Annotated[
+    str,
+    StringConstraints(min_length=1, max_length=1024),
+    AfterValidator(_repository_name),
+    Field(json_schema_extra={"pattern": rf"^{_PART}(?:/{_PART})*$"}),
+]
 JsonObject = dict[str, Any]
 RegistryConfig = Annotated[JsonObject, AfterValidator(_no_secret)]
 Label = Annotated[str, StringConstraints(max_length=255)]
-Time = Annotated[datetime, PlainSerializer(format_time, return_type=str)]
+Time = Annotated[
+    datetime,
+    PlainSerializer(format_time, return_type=str),
+    WithJsonSchema({"type": "string", "format": "date-time"}),
+]
