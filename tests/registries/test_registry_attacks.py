@@ -309,6 +309,9 @@ def test_a_redirect_to_a_mirror_from_elsewhere(
     assert made.fetch(ImageRef("GITHUB", "ghcr.io", "app")).tags == ("stolen",)
     assert attempt(made, oci(double.authority)) == "refused"
     assert len(trap.asked) == 1
+    mirrors = {"GITHUB": parse_mirror(trap.url), "OCI": parse_mirror(double.url)}
+    assert attempt(registries(mirrors=mirrors), oci("8.8.8.8")) == "refused"
+    assert len(trap.asked) == 1
 
 
 def test_a_redirect_without_end(double: Double, registries: Make, oci: Oci) -> None:
@@ -343,7 +346,7 @@ def test_a_compression_bomb(
 def test_an_encoding_that_was_not_asked_for(
     double: Double, registries: Make, oci: Oci, encoding: str
 ) -> None:
-    double.behaviours[PATH] = says(200, b"x", {"Content-Encoding": encoding})
+    double.behaviours[PATH] = says(200, {"tags": []}, {"Content-Encoding": encoding})
     assert attempt(registries(f"http://{double.authority}"), oci(double.authority)) == "unavailable"
 
 
