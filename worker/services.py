@@ -20,6 +20,7 @@ from worker.domain.refresh import Policy as VersionsPolicy
 from worker.domain.registry_hosts import check_registry
 from worker.domain.repositories import ManagedOptions, Repositories
 from worker.events.publish import Publisher
+from worker.events.reconcile import Lift, Reconcile
 from worker.events.rejections import Rejections
 from worker.events.sweep import Sweep
 from worker.handlers.batch import BatchWriter, Outcome
@@ -36,6 +37,7 @@ from worker.settings import Settings, SettingsError
 from worker.store.client import connect
 from worker.store.constants import Constants
 from worker.store.dead_letters import DeadLetters
+from worker.store.lift import ImageLift, PluginLift
 from worker.store.managed import ManagedPlugins
 from worker.store.plugins import Plugins
 from worker.store.search import Search
@@ -176,7 +178,7 @@ class Services:
         )
 
     def _check_credential(self, name: str, domain_id: str, registry_type: str, registry_url: str) -> bool:
-        return self.registries.may_use(name, domain_id, registry_url)
+        return self.registries.may_use(name, domain_id, registry_url.partition("/")[0])
 
     @cached_property
     def writer(self) -> Writer:
@@ -195,6 +197,12 @@ class Services:
     def sweep(self, between: Callable[[], None] = lambda: None) -> Sweep:
         """A sweep of every kind of subject; ``between`` is called between its chunks."""
         return Sweep([self.plugins, self.sync.images], self.publisher, between=between)
+
+    def reconcile(self) -> Reconcile:
+        """What the stream is ahead of, of every kind of subject, and its repair."""
+        versions = VersionsPolicy(intervals=self.intervals)
+        lifts: list[Lift] = [PluginLift(self.database, self.plugins), ImageLift(self.database, versions)]
+        return Reconcile(lifts, self.publisher, self.redis)
 
     @cached_property
     def search(self) -> Search:

@@ -8,18 +8,21 @@ from typing import Any
 import redis
 from celery import Celery, signals
 
+from contracts.errors import Unavailable
 from contracts.partition import COMMANDS, command_queues
 from worker.broker import PARTITIONS, Broker, Drain
 from worker.events.sweeper import Sweeper, Turn
+from worker.repositories.watch import Watch
 from worker.services import Services
 from worker.settings import Settings
+from worker.store.indexes import ensure_indexes
 
 _log = logging.getLogger(__name__)
 
 
 def connect(app: Celery, settings: Settings, services: Callable[[], Services]) -> None:
     """Attach the checks and the companions of a worker to Celery's signals."""
-    beside: list[Sweeper] = []
+    beside: list[Sweeper | Watch] = []
 
     def check(instance: Any, **_: Any) -> None:
         queues = list(app.amqp.queues.consume_from)
@@ -35,7 +38,11 @@ def connect(app: Celery, settings: Settings, services: Callable[[], Services]) -
             own = services()
             turn = Turn(own.redis)
             drain = Drain(lambda: Broker(own.broker), app.amqp.queues.consume_from, own.parking.take)
-            beside.append(Sweeper(own.sweep(turn.keep), own.publisher, turn, own.redis, also=drain))
+            indexes = _Once(lambda: ensure_indexes(own.database))
+            also = _InTurn(indexes, drain)
+            beside.append(Sweeper(own.sweep(turn.keep), own.publisher, turn, own.redis, also=also))
+            beside[-1].start()
+            beside.append(own.watch())
             beside[-1].start()
 
     def end(**_: Any) -> None:
@@ -45,6 +52,37 @@ def connect(app: Celery, settings: Settings, services: Callable[[], Services]) -
     signals.celeryd_after_setup.connect(check, weak=False)
     signals.worker_ready.connect(begin, weak=False)
     signals.worker_shutdown.connect(end, weak=False)
+
+
+class _InTurn:
+    """Several things to do, one after the other."""
+
+    def __init__(self, *steps: Callable[[], None]) -> None:
+        self._steps = steps
+
+    def __call__(self) -> None:
+        for step in self._steps:
+            step()
+
+
+class _Once:
+    """Something to do until it has succeeded; what fails for another reason than an outage is logged and left."""
+
+    def __init__(self, step: Callable[[], None]) -> None:
+        self._step: Callable[[], None] | None = step
+
+    def __call__(self) -> None:
+        step, self._step = self._step, None
+        if step is None:
+            return
+        try:
+            step()
+        except Unavailable:
+            self._step = step
+            raise
+        except Exception:  # noqa: BLE001
+            # An index that cannot be made costs speed; what the thread does beside it, events.
+            _log.exception("the store could not be prepared")
 
 
 def _module(pool: Any) -> str:
