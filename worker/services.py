@@ -61,7 +61,8 @@ class Services:
     send_refresh: Send = _send_nothing
 
     def check(self) -> None:
-        """Read every setting that has a language of its own. Raises ``SettingsError`` naming the wrong one."""
+        """Read every setting that has a language of its own. Raises ``SettingsError`` naming the wrong one.
+        """
         given = self.settings
         readers: list[tuple[str, Callable[[], object]]] = [
             ("REPOSITORIES", lambda: self.repositories),

@@ -66,7 +66,9 @@ class _InTurn:
 
 
 class _Once:
-    """Something to do until it has succeeded; what fails for another reason than an outage is logged and left."""
+    """Something to do until it has succeeded; what fails for another reason than an outage is logged and
+    left.
+    """
 
     def __init__(self, step: Callable[[], None]) -> None:
         self._step: Callable[[], None] | None = step
@@ -101,7 +103,7 @@ def check_partitions(broker: Any, partitions: int) -> None:
     if kept != partitions:
         sys.exit(
             f"this deployment has {kept} partition(s), and PLUGINS_COMMAND_PARTITIONS says {partitions}.\n"
-            f"Set it to {kept}; or, to change it, end every publisher and worker, and once the queues are empty\n"
+            f"Set it to {kept}; or, to change it, end every publisher and worker and wait for empty queues.\n"
             f"Run: plugins partitions set {partitions}"
         )
 

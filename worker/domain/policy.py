@@ -18,8 +18,8 @@ def _no_credential(credential: str, domain_id: str, registry_type: str, registry
 
 @dataclass(frozen=True, slots=True)
 class Policy:
-    """``repository`` is the local one; ``registry`` says which hosts are allowed, ``credential`` who may use which
-    credential where; ``image_max_length`` counts characters.
+    """``repository`` is the local one; ``registry`` says which hosts are allowed, ``credential`` who may use
+    which credential where; ``image_max_length`` counts characters.
     """
 
     repository: RepositoryInfo

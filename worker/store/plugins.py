@@ -35,8 +35,8 @@ class Step:
 class Plugins(Outboxes):
     """The ``plugins`` collection as records. Raises ``StoreUnavailable`` when the store is away.
 
-    ``repository``: the local one as it is configured now, which every record says, whatever it was called when
-    it was stored.
+    ``repository``: the local one as it is configured now, which every record says, whatever it was called
+    when it was stored.
     """
 
     event_type = PLUGIN_CHANGED
@@ -109,7 +109,9 @@ class Plugins(Outboxes):
         return True
 
     def find(self, keys: Sequence[str], domain_id: str, only: Sequence[str] = ()) -> dict[str, Any] | None:
-        """The ``PluginInfo``, as JSON, of the first of ``keys`` that has a plugin; with ``only``, those fields."""
+        """The ``PluginInfo``, as JSON, of the first of ``keys`` that has a plugin; with ``only``, those
+        fields.
+        """
         query = {"_id": {"$in": list(keys)}, "scope": {"$in": [domain_id, ""]}}
         with outage():
             found = {

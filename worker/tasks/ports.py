@@ -12,7 +12,9 @@ class Bridge(Protocol):
         """Refuse what could be read only in part, or asks for what is not supported: ``InvalidParameter``."""
 
     def delivery(self, request: Any) -> Delivery:
-        """What a decision has to know of the message. Raises ``InvalidParameter`` for an unusable ``expires``."""
+        """What a decision has to know of the message. Raises ``InvalidParameter`` for an unusable
+        ``expires``.
+        """
 
     def raw(self, request: Any) -> tuple[str, bytes]:
         """The queue that the message came from, and the message as it was there."""

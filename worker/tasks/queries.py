@@ -9,6 +9,7 @@ from celery.exceptions import Ignore
 
 from contracts.catalog import OPERATIONS, Operation
 from contracts.errors import ContractError
+from contracts.headers import OWN, REPOSITORIES
 from contracts.parse import parse
 from worker.services import Services
 from worker.tasks.envelope import check_envelope
@@ -16,7 +17,9 @@ from worker.tasks.ports import Bridge
 
 
 class QueryTask(Task):  # type: ignore[misc]  # celery is untyped
-    """What every read has in common: answered once, with whatever it meets; nothing waits and nothing is parked."""
+    """What every read has in common: answered once, with whatever it meets; nothing waits and nothing is
+    parked.
+    """
 
     abstract = True
     acks_late = True
@@ -35,7 +38,8 @@ class QueryTask(Task):  # type: ignore[misc]  # celery is untyped
             # Whoever asked has stopped waiting; an answer would be work for nobody.
             raise Ignore
         command: Any = parse(self.operation.command, kwargs)
-        return self.services().reader.answer(command)
+        own_only = self.bridge.headers(self.request).get(REPOSITORIES) == OWN
+        return self.services().reader.answer(command, own_only=own_only)
 
 
 def register_queries(app: Celery, services: Callable[[], Services], bridge: Bridge) -> None:
