@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
+import pymongo
 from pymongo.errors import (
     BulkWriteError,
     ConnectionFailure,
@@ -54,6 +55,15 @@ def is_outage(fault: PyMongoError) -> bool:
     return isinstance(fault, OperationFailure) and (
         fault.code in _AWAY or fault.has_error_label("RetryableWriteError")
     )
+
+
+@contextmanager
+def within(seconds: float) -> Iterator[None]:
+    """Give up on the store after ``seconds``, for everything that is asked of it inside:
+    ``StoreUnavailable``.
+    """
+    with pymongo.timeout(seconds), outage():
+        yield
 
 
 @contextmanager

@@ -1,0 +1,121 @@
+"""What happens next is decided by the type of the error."""
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from contracts.errors import InternalFault, PluginNotFound, StoreUnavailable
+from worker.domain.delivery import Delivery, Fenced, GiveBack
+from worker.events.publish import EventsUnavailable
+from worker.tasks.supervise import GIVE_UP_S, TRIES, supervise
+
+
+class Lease:
+    """A lease that counts, and ends the process after some waits."""
+
+    def __init__(self, ends_after: int = 1_000_000) -> None:
+        self.waits: list[float] = []
+        self.given_up = False
+        self._ends_after = ends_after
+
+    def confirm(self) -> bool:
+        return True
+
+    def raise_epoch(self, at_least: int) -> int | None:
+        return at_least
+
+    def wait(self, seconds: float) -> bool:
+        self.waits.append(seconds)
+        return len(self.waits) >= self._ends_after
+
+    def give_up(self) -> None:
+        self.given_up = True
+
+
+def failing(*faults: BaseException) -> tuple[Callable[[Delivery], str], list[Delivery]]:
+    """A step that fails with these, in turn, and then succeeds; and the deliveries that it saw."""
+    seen: list[Delivery] = []
+    left = list(faults)
+
+    def step(delivery: Delivery) -> str:
+        seen.append(delivery)
+        if left:
+            raise left.pop(0)
+        return "done"
+
+    return step, seen
+
+
+def never(bug: Exception) -> InternalFault:
+    raise AssertionError("parked") from bug
+
+
+def run(step: Callable[[Delivery], Any], lease: Lease, park: Any = never, **options: Any) -> Any:
+    return supervise(step, Delivery("c-1", lease=lease), park, **options)
+
+
+def test_an_outage_is_waited_for_and_the_same_command_tried_again() -> None:
+    lease = Lease()
+    step, seen = failing(*[StoreUnavailable("away"), EventsUnavailable("away")] * 10)
+    assert run(step, lease) == "done"
+    assert len(seen) == 21
+    assert all(0.05 <= wait <= 1.0 for wait in lease.waits)
+    assert [delivery.redelivered for delivery in seen] == [False] + [True] * 20
+
+
+def test_a_refusal_is_final() -> None:
+    step, seen = failing(PluginNotFound("no"))
+    with pytest.raises(PluginNotFound):
+        run(step, Lease())
+    assert len(seen) == 1
+
+
+def test_a_process_that_ends_gives_the_message_back() -> None:
+    step, _ = failing(*[StoreUnavailable("away")] * 5)
+    with pytest.raises(GiveBack):
+        run(step, Lease(ends_after=2))
+
+
+def test_a_fault_is_tried_three_times_and_parked() -> None:
+    parked: list[Exception] = []
+
+    def park(bug: Exception) -> InternalFault:
+        parked.append(bug)
+        return InternalFault("kept", details={"dead_letter_id": "x"})
+
+    step, seen = failing(*[ZeroDivisionError(str(n)) for n in range(9)])
+    with pytest.raises(InternalFault):
+        run(step, Lease(), park)
+    assert len(seen) == TRIES
+    assert [str(bug) for bug in parked] == ["2"]
+
+
+def test_a_fault_that_passes_is_no_fault() -> None:
+    step, _ = failing(ZeroDivisionError(), ZeroDivisionError())
+    assert run(step, Lease()) == "done"
+
+
+def test_a_store_that_only_others_may_reach_costs_the_lease() -> None:
+    now = iter(range(0, 1000, 10))
+    lease = Lease()
+    step, seen = failing(*[StoreUnavailable("away")] * 50)
+    with pytest.raises(Fenced):
+        run(step, lease, clock=lambda: float(next(now)))
+    assert lease.given_up
+    assert len(seen) <= GIVE_UP_S / 10 + 2
+
+
+def test_a_redis_that_is_away_does_not() -> None:
+    now = iter(range(0, 1000, 10))
+    lease = Lease()
+    step, _ = failing(*[EventsUnavailable("away")] * 50)
+    assert run(step, lease, clock=lambda: float(next(now))) == "done"
+    assert not lease.given_up
+
+
+def test_a_newer_owner_ends_it_at_once() -> None:
+    step, seen = failing(Fenced())
+    with pytest.raises(Fenced):
+        run(step, Lease())
+    assert len(seen) == 1
