@@ -8,7 +8,7 @@ from typing import Any
 from pydantic import Field, ValidationError
 
 from contracts.commands import RegisterPlugin
-from contracts.errors import ContractError, InvalidParameter
+from contracts.errors import InvalidParameter
 from contracts.parse import parse
 from contracts.plugin import PluginInfo, RepositoryInfo, State
 from contracts.values import Contract, Name

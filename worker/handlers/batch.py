@@ -104,6 +104,7 @@ class BatchWriter:
         if fence > delivery.epoch:
             delivery = delivery.refenced(fence)
         plans = [(queue, self._plan(queue, records[queue.key], delivery)) for queue in queues]
+        self._explain([plan for _, plan in plans])
         steps = [
             Step(p.before, p.after, delivery.epoch) for _, p in plans if p.after.revision != p.before.revision
         ]
@@ -123,6 +124,11 @@ class BatchWriter:
         if registered:
             self._writer.registered(registered)
         return delivery
+
+    def _explain(self, plans: list[_Plan]) -> None:
+        outcomes = iter(self._writer.explain([outcome for plan in plans for _, outcome in plan.decided]))
+        for plan in plans:
+            plan.decided = [(index, next(outcomes)) for index, _ in plan.decided]
 
     def _write(self, steps: list[Step]) -> set[str]:
         """Make the steps; the keys of those that missed."""
@@ -169,7 +175,7 @@ class BatchWriter:
         try:
             decision = self._writer.decide(plan.after, command, delivery)
         except ContractError as refusal:
-            return self._writer.explain(refusal, command)
+            return refusal
         except Exception as bug:  # noqa: BLE001  # a bug in one item must not take the others with it: it is parked alone
             return self._park(item, bug)
         if isinstance(decision, Unchanged):

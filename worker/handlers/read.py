@@ -1,17 +1,24 @@
 """The reads: get, list, stat and get_versions over the repositories in reach."""
 
-from collections.abc import Callable
-from typing import Any, Protocol
+from collections.abc import Callable, Mapping
+from typing import Any, Protocol, TypeVar
 
 from contracts.commands import GetPlugin, GetPluginVersions, ListPlugins, Read, StatPlugins
-from contracts.errors import RepositoryNotFound
+from contracts.errors import InvalidParameter, PluginNotFound
 from contracts.results import VersionsInfo
 from worker.domain.images import ImageRef
+from worker.domain.managed import managed_key
 from worker.domain.plugin import not_found
+from worker.domain.projection import project
 from worker.domain.record import key_of
-from worker.domain.repositories import Repositories, Repository
+from worker.domain.repositories import Repositories, Repository, Selection
+from worker.handlers.listing import Listing
+from worker.repositories.remote import Question, Remote
+from worker.store.constants import Constants
 from worker.store.plugins import Plugins
 from worker.store.search import Search
+
+T = TypeVar("T")
 
 
 class Versions(Protocol):
@@ -24,72 +31,125 @@ _REFERENCE = ("plugin_id", "image", "registry_type", "registry_url", "registry_c
 
 
 class Reader:
-    """Answers reads from the store: local and managed repositories alike, in one or two MongoDB commands."""
+    """Answers reads: local and managed repositories from the store, in one or two MongoDB commands, and
+    remote ones by asking them.
+
+    ``remotes`` are the remote repositories by id; ``max_results`` is how many rows one answer may hold.
+    """
 
     def __init__(
-        self, plugins: Plugins, search: Search, versions: Callable[[], Versions], repositories: Repositories
+        self,
+        plugins: Plugins,
+        search: Search,
+        versions: Callable[[], Versions],
+        repositories: Repositories,
+        remotes: Mapping[str, Remote],
+        constants: Constants,
+        max_results: int = 10_000,
     ) -> None:
         self._plugins = plugins
         self._search = search
         self._versions = versions
         self._repositories = repositories
+        self._remotes = remotes
+        self._listing = Listing(search, constants, repositories, remotes, max_results)
 
-    def answer(self, command: Read) -> dict[str, Any]:
-        """What ``command`` asks for, as JSON."""
+    def answer(self, command: Read, *, own_only: bool = False) -> dict[str, Any]:
+        """What ``command`` asks for, as JSON. ``own_only``: remote repositories are not in reach, as when it
+        is another deployment that asks.
+        """
         match command:
             case GetPlugin():
-                return self.get(command)
+                return self.get(command, own_only)
             case GetPluginVersions():
-                return self.get_versions(command)
+                return self.get_versions(command, own_only)
             case ListPlugins():
-                return self.page(command)
+                return self._listing.answer(command, own_only)
             case StatPlugins():
                 return self.stat(command)
 
-    def get(self, command: GetPlugin) -> dict[str, Any]:
-        """One plugin: from the local repository first, then the managed ones in their order."""
-        return self._find(command, tuple(command.only or ()))
+    def get(self, command: GetPlugin, own_only: bool = False) -> dict[str, Any]:
+        """One plugin: from the local repository first, then the managed ones, then the remote ones, each kind
+        in its order; or from ``repository_id``.
 
-    def get_versions(self, command: GetPluginVersions) -> dict[str, Any]:
-        """The versions of a plugin's image."""
-        found = self._find(command, _REFERENCE)
-        return self._versions().versions(ImageRef.of(found)).model_dump(mode="json", exclude_none=True)
+        Raises ``PluginNotFound``, ``RepositoryNotFound``, and ``RepositoryUnavailable`` for a remote that
+        does not answer and comes before the first that has it: it may have it, too.
+        """
+        selection = self._repositories.select(command.repository_id, own_only=own_only)
+        only = tuple(command.only or ())
+        found = self._stored(command, selection, only)
+        if found is not None:
+            return found
+        return project(
+            self._first(
+                command,
+                selection,
+                lambda remote: remote.ask(
+                    "get",
+                    lambda answer: remote.answers.plugin_of(answer, command.plugin_id),
+                    plugin_id=command.plugin_id,
+                ),
+            ),
+            only,
+        )
 
-    def page(self, command: ListPlugins) -> dict[str, Any]:
-        """A page of plugins."""
-        page = self._search.list(command.domain_id, command.query, command.shortcuts)
-        rows: dict[str, Any] = {"results": page.rows}
-        return rows if page.total_count is None else rows | {"total_count": page.total_count}
+    def get_versions(self, command: GetPluginVersions, own_only: bool = False) -> dict[str, Any]:
+        """The versions of a plugin's image, from whoever has the plugin."""
+        selection = self._repositories.select(command.repository_id, own_only=own_only)
+        found = self._stored(command, selection, _REFERENCE)
+        if found is not None:
+            versions = self._versions().versions(ImageRef.of(found))
+            return versions.model_dump(mode="json", exclude_none=True)
+        return self._first(
+            command,
+            selection,
+            lambda remote: remote.ask("get_versions", remote.answers.versions, plugin_id=command.plugin_id),
+        )
 
     def stat(self, command: StatPlugins) -> dict[str, Any]:
-        """Statistics; remote repositories are not asked."""
-        shortcuts = {"repository_id": command.repository_id} if command.repository_id else {}
-        return self._search.stat(command.domain_id, command.query, shortcuts)
-
-    def _find(self, command: GetPlugin | GetPluginVersions, only: tuple[str, ...]) -> dict[str, Any]:
-        keys = [self._key(r, command) for r in self._in_reach(command.repository_id)]
-        found = self._plugins.find(keys, command.domain_id, only)
-        if found is None:
-            raise not_found(command.domain_id, command.plugin_id)
-        return found
-
-    def _in_reach(self, repository_id: str | None) -> list[Repository]:
-        """The repositories to look into, the local one first."""
-        if repository_id is None:
-            return [self._repositories.local, *self._repositories.managed]
-        named = self._repositories.find(repository_id)
-        if named is None:
-            raise RepositoryNotFound(
-                f"there is no repository {repository_id}", details={"repository_id": repository_id}
+        """Statistics; remote repositories are not asked, and naming one is refused."""
+        selection = self._repositories.select(command.repository_id)
+        if selection.remote and command.repository_id is not None:
+            raise InvalidParameter(
+                "statistics of a remote repository are to be asked for there",
+                details={"path": "repository_id"},
             )
-        return [named]
+        shortcuts: dict[str, Any] = {}
+        if selection.managed != self._repositories.managed:
+            shortcuts = {"repository_info.repository_id": [r.repository_id for r in selection.managed]}
+        return self._search.stat(
+            command.domain_id,
+            command.query,
+            shortcuts if selection.managed else {},
+            local=selection.local,
+            managed=bool(selection.managed),
+        )
 
-    def _key(self, repository: Repository, command: GetPlugin | GetPluginVersions) -> str:
-        if repository.info.repository_type == "local":
-            return key_of(command.domain_id, command.plugin_id)
-        return managed_key(repository.repository_id, command.plugin_id)
+    def _stored(
+        self, command: GetPlugin | GetPluginVersions, selection: Selection, only: tuple[str, ...]
+    ) -> dict[str, Any] | None:
+        keys = [key_of(command.domain_id, command.plugin_id)] if selection.local else []
+        keys += [managed_key(r.repository_id, command.plugin_id) for r in selection.managed]
+        return self._plugins.find(keys, command.domain_id, only) if keys else None
 
+    def _first(
+        self,
+        command: GetPlugin | GetPluginVersions,
+        selection: Selection,
+        ask: Callable[[Remote], Question[dict[str, Any]]],
+    ) -> dict[str, Any]:
+        """The answer of the first remote that has the plugin; all are asked at once."""
+        asked = [ask(self._remote(repository)) for repository in selection.remote]
+        try:
+            for question in asked:
+                try:
+                    return question.result()
+                except PluginNotFound:
+                    continue
+        finally:
+            for question in asked:
+                question.give_up()
+        raise not_found(command.domain_id, command.plugin_id)
 
-def managed_key(repository_id: str, plugin_id: str) -> str:
-    """The key of a managed plugin's document."""
-    return f"//{repository_id}/{plugin_id}"
+    def _remote(self, repository: Repository) -> Remote:
+        return self._remotes[repository.repository_id]

@@ -1,11 +1,11 @@
 """One write: read, decide, write once under guard, publish."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
+from typing import TypeVar
 
 from contracts.commands import Write
 from contracts.errors import (
-    ContractError,
     DeadlineExceeded,
     PluginNotFound,
     Refused,
@@ -19,6 +19,8 @@ from worker.domain.policy import Policy
 from worker.domain.record import Record, key_of
 from worker.events.publish import Publisher
 from worker.store.plugins import Plugins, Step
+
+T = TypeVar("T")
 
 Registered = Callable[[list[PluginInfo]], None]
 """Told of plugins that have just been registered, after their events are out."""
@@ -51,12 +53,14 @@ class Writer:
         policy: Policy,
         registered: Registered = lambda plugins: None,
         clock: Callable[[], datetime] = utc_now,
+        has_managed: bool = False,
     ) -> None:
         self.plugins = plugins
         self.publisher = publisher
         self._policy = policy
         self._registered = registered
         self.clock = clock
+        self._has_managed = has_managed
 
     def apply(self, command: Write, delivery: Delivery) -> PluginInfo:
         """Apply one command, at most once, and answer with the plugin as it is afterwards."""
@@ -72,7 +76,7 @@ class Writer:
                 decision = self.decide(record, command, delivery)
             except Refused as refusal:
                 if self.owns(record, delivery):
-                    raise self.explain(refusal, command) from None
+                    raise self.explain([refusal])[0] from None
                 continue
             if isinstance(decision, Unchanged):
                 if self.owns(record, delivery):
@@ -98,7 +102,7 @@ class Writer:
         """The record without the events that are known to be on the stream; publishes first if the outbox is
         full.
         """
-        record = record.published(self.publisher.last_known(record.key))
+        record = record.published(self._last_known(record))
         if record.has_room(1):
             return record
         published = self.publisher.publish(record.subject(self.clock()))
@@ -110,19 +114,24 @@ class Writer:
 
     def announce(self, record: Record) -> None:
         """Publish what is pending; a subject with nothing pending costs nothing."""
-        if record.outbox and record.outbox[-1].revision > self.publisher.last_known(record.key):
+        if record.outbox and record.outbox[-1].revision > self._last_known(record):
             self.publisher.publish(record.subject(self.clock()))
 
-    def explain(self, refusal: ContractError, command: Write) -> ContractError:
-        """The refusal to answer: a plugin that only a managed repository has was found, but is not ours to
-        change.
+    def _last_known(self, record: Record) -> int:
+        return self.publisher.last_known(record.key, record.revision, record.outbox)
+
+    def explain(self, outcomes: Sequence[T]) -> list[T | RepositoryNotLocal]:
+        """The outcomes as they are to be answered: a plugin that only a managed repository has was found, but
+        is not ours to change. At most one query for all of them, and none without managed repositories.
         """
-        if isinstance(refusal, PluginNotFound) and self.plugins.is_managed(command.plugin_id):
-            return RepositoryNotLocal(
-                f"{command.plugin_id} is a managed plugin, which cannot be changed here",
-                details={"plugin_id": command.plugin_id},
-            )
-        return refusal
+        missing = {o.details["plugin_id"] for o in outcomes if isinstance(o, PluginNotFound)}
+        managed = self.plugins.managed_among(missing) if missing and self._has_managed else set()
+        return [
+            _not_local(o.details["plugin_id"])
+            if isinstance(o, PluginNotFound) and o.details["plugin_id"] in managed
+            else o
+            for o in outcomes
+        ]
 
     def registered(self, plugins: list[PluginInfo]) -> None:
         """Have the versions of newly registered plugins fetched."""
@@ -139,3 +148,9 @@ class Writer:
             return True
         self.plugins.raise_fence(record.key, delivery.epoch)
         return False
+
+
+def _not_local(plugin_id: str) -> RepositoryNotLocal:
+    return RepositoryNotLocal(
+        f"{plugin_id} is a managed plugin, which cannot be changed here", details={"plugin_id": plugin_id}
+    )

@@ -24,8 +24,7 @@ class _Rows(Contract):
 
 
 _FIELDS: dict[str, Any] = {
-    name: (Annotated[field.annotation, *field.metadata] | None, None)
-    for name, field in PluginInfo.model_fields.items()
+    name: (field.rebuild_annotation() | None, None) for name, field in PluginInfo.model_fields.items()
 }
 _PART: type[BaseModel] = create_model("PartOfPluginInfo", __base__=Contract, **_FIELDS)
 """A ``PluginInfo`` of which only some fields were asked for."""

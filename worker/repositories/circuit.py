@@ -29,8 +29,9 @@ class Circuit:
             self._trying = True
             return True
 
-    def leave(self, answered: bool) -> None:
-        """An ask has ended, with an answer of any kind or without."""
+    def leave(self, answered: bool | None) -> None:
+        """An ask has ended: with an answer of any kind, without one, or (None) before it was made."""
         with self._lock:
-            self._failures = 0 if answered else self._failures + 1
+            if answered is not None:
+                self._failures = 0 if answered else self._failures + 1
             self._trying = False

@@ -98,6 +98,7 @@ class Remote:
             return Question(self, refused, deadline)
         arguments = {"domain_id": self._options.domain_id, **params}
         asked = self._threads.submit(self._ask, operation, read, arguments, deadline)
+        asked.add_done_callback(lambda ended: self._circuit.leave(None) if ended.cancelled() else None)
         return Question(self, asked, deadline)
 
     def unavailable(self, reason: Reason) -> RepositoryUnavailable:
@@ -112,9 +113,7 @@ class Remote:
         self._threads.shutdown(wait=False, cancel_futures=True)
         self._clients.close()
 
-    def _ask(
-        self, operation: str, read: Callable[[Any], T], params: dict[str, Any], deadline: float
-    ) -> T:
+    def _ask(self, operation: str, read: Callable[[Any], T], params: dict[str, Any], deadline: float) -> T:
         answered = False
         try:
             answer = self._answer(operation, params, deadline)

@@ -22,24 +22,26 @@ def plugin_document(plugin: PluginInfo) -> Document:
     return {name: value for name, value in fields.items() if value is not None and name != "revision"}
 
 
-def plugin_of(document: Mapping[str, Any], revision: int) -> PluginInfo:
+def plugin_of(
+    document: Mapping[str, Any], revision: int, repository: RepositoryInfo | None = None
+) -> PluginInfo:
     """The plugin in a stored ``plugin`` or ``last``, at ``revision``; it was validated before."""
     fields = dict(document)
     for name in _FREE:
         fields[name] = unescape(fields.get(name, {}))
-    fields["repository_info"] = RepositoryInfo.model_construct(**fields["repository_info"])
+    fields["repository_info"] = repository or RepositoryInfo.model_construct(**fields["repository_info"])
     return PluginInfo.model_construct(**fields, revision=revision)
 
 
-def record_of(document: Mapping[str, Any]) -> Record:
+def record_of(document: Mapping[str, Any], repository: RepositoryInfo | None = None) -> Record:
     """The record in a document of the ``plugins`` collection."""
     revision = document["revision"]
     plugin, last = document.get("plugin"), document.get("last")
     return Record(
         key=document["_id"],
-        plugin=plugin_of(plugin, revision) if plugin else None,
+        plugin=plugin_of(plugin, revision, repository) if plugin else None,
         # A deregistration is a revision of its own; the plugin "as it last was" is the one before.
-        last=plugin_of(last, revision - 1) if last else None,
+        last=plugin_of(last, revision - 1, repository) if last else None,
         revision=revision,
         fence=document.get("fence", 0),
         applied=tuple(document.get("applied", ())),

@@ -90,9 +90,7 @@ class ManagedPlugins:
         query = {"rank": 0, "plugin.repository_info": {"$ne": info}}
         # All plugins are looked at, once at start: more than the seconds of an ordinary command.
         with outage(), pymongo.timeout(_RENAME_S):
-            return self._plugins.update_many(
-                query, {"$set": {"plugin.repository_info": info}}
-            ).modified_count
+            return self._plugins.update_many(query, {"$set": {"plugin.repository_info": info}}).modified_count
 
     def _replace(
         self,

@@ -1,0 +1,213 @@
+"""A folder of plugin documents is read like any other input: by the rules, or refused by name."""
+
+import json
+import os
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from contracts.plugin import RepositoryInfo
+from worker.domain.allowed_registries import AllowedRegistries
+from worker.domain.policy import Policy
+from worker.domain.registry_hosts import check_registry
+from worker.repositories import documents
+from worker.repositories.documents import BadDocument, BadFolder, read_document
+from worker.repositories.managed import Contents, check, read_folder
+
+NOW = datetime(2026, 5, 1, 12, 0, tzinfo=UTC)
+INFO = RepositoryInfo(repository_id="repo-m", name="Managed", repository_type="managed")
+ALLOWED = AllowedRegistries.parse("registry.example.com")
+POLICY = Policy(repository=INFO, registry=lambda kind, url: check_registry(ALLOWED, kind, url))
+JIRA = {"name": "JIRA", "service_type": "notification.Protocol", "image": "acme/jira"}
+
+
+def write(folder: Path, name: str, document: Any) -> Path:
+    file = folder / name
+    file.write_text(document if isinstance(document, str) else json.dumps(document), encoding="utf-8")
+    return file
+
+
+def read(folder: Path) -> Contents:
+    return read_folder(folder, INFO, POLICY, NOW)
+
+
+def test_a_document_gives_a_plugin(tmp_path: Path) -> None:
+    text = """
+name: JIRA
+service_type: notification.Protocol
+image: acme/jira
+provider: atlassian
+tags: {"a.b": 1, $ref: x, released: 2026-01-01, price: 1.50}
+labels: [jira, "yes"]
+template:
+  options:
+    schema: {type: object, properties: {project: {type: string}}}
+"""
+    write(tmp_path, "jira.yaml", text)
+
+    (managed,) = read(tmp_path).plugins
+
+    plugin = managed.plugin
+    assert (plugin.plugin_id, plugin.state, plugin.revision) == ("jira", "ENABLED", None)
+    assert plugin.repository_info == INFO
+    assert plugin.registry_url == "registry.hub.docker.com"
+    assert plugin.tags == {"a.b": 1, "$ref": "x", "released": "2026-01-01", "price": 1.5}
+    assert managed.source == "jira.yaml"
+    assert managed.times == frozenset()
+
+
+def test_what_a_document_may_say_beside(tmp_path: Path) -> None:
+    times = {"created_at": "2025-01-02T03:04:05.678Z", "updated_at": "2025-02-01T00:00:00+09:00"}
+    write(tmp_path, "a.json", JIRA | {"plugin_id": "jira", "state": "DISABLED"} | times)
+
+    (managed,) = read(tmp_path).plugins
+
+    assert managed.plugin.state == "DISABLED"
+    assert managed.plugin.created_at == datetime(2025, 1, 2, 3, 4, 5, 678000, tzinfo=UTC)
+    assert managed.plugin.updated_at == datetime(2025, 1, 31, 15, tzinfo=UTC)
+    assert managed.times == {"created_at", "updated_at"}
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        ({"name": None}, "REQUIRED_PARAMETER: name"),
+        ({"service_type": 5}, "INVALID_PARAMETER: service_type"),
+        ({"image": "acme/jira:1"}, "INVALID_IMAGE"),
+        ({"image": "acme/" + "j" * 40}, "INVALID_IMAGE"),
+        (
+            {"template": {"options": {"schema": {"type": "objekt"}}}},
+            "INVALID_TEMPLATE_SCHEMA: template.options",
+        ),
+        ({"registry_type": "HARBOR", "registry_url": "elsewhere.example.com"}, "REGISTRY_NOT_ALLOWED"),
+        ({"registry_type": "HARBOR"}, "REQUIRED_PARAMETER: registry_url"),
+        ({"registry_config": {"password": "x"}}, "INVALID_PARAMETER: registry_config"),
+        ({"registry_config": {"credential": "theirs"}}, "INVALID_PARAMETER: registry_config.credential"),
+        ({"plugin_id": "other"}, "plugin_id must be the last path part of image, jira"),
+        ({"state": "GONE"}, "INVALID_PARAMETER: state"),
+        ({"created_at": "yesterday"}, "created_at must be an ISO 8601 time"),
+        ({"created_at": 5}, "created_at must be an ISO 8601 time"),
+        ({"created_at": "0001-01-01T00:00:00+14:00"}, "out of range"),
+        ({"domain_id": "d-1"}, "domain_id is no field of a managed plugin"),
+        ({"colour": "red"}, "colour is no parameter"),
+        ({"tags": {"a": "\x00"}}, "NUL"),
+        ({"tags": {"a": 2**70}}, "beyond 64 bits"),
+    ],
+)
+def test_the_rules_of_a_registration_hold(tmp_path: Path, change: dict[str, Any], words: str) -> None:
+    write(tmp_path, "a.json", JIRA | change)
+    write(tmp_path, "b.json", JIRA | {"image": "acme/slack"})
+
+    contents = read(tmp_path)
+
+    assert [m.plugin.plugin_id for m in contents.plugins] == ["slack"], "the others are as they were"
+    (fault,) = contents.faults
+    assert fault.file == "a.json"
+    assert words in str(fault)
+    assert str(tmp_path / "a.json") in str(fault)
+    assert check(tmp_path, POLICY) == [fault]
+
+
+BOMB = "a: &a [x,x,x,x,x,x,x,x,x]\n" + "".join(
+    f"{new}: &{new} [*{old},*{old},*{old},*{old},*{old},*{old},*{old},*{old},*{old}]\n"
+    for old, new in zip("abcdefgh", "bcdefghi", strict=True)
+)
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "words"),
+    [
+        ("a.yaml", BOMB, "uses an alias"),
+        ("a.yaml", "a: &a {b: *a}", "uses an alias"),
+        ("a.yaml", "tags: &x {a: 1}\ntemplate: {<<: *x}", "uses an alias"),
+        ("a.yaml", "[" * 100_000, "nested deeper than 32"),
+        ("a.yaml", "a: " * 1 + "{a: " * 40 + "1" + "}" * 40, "nested deeper than 32"),
+        ("a.json", "[" * 100_000, "nested deeper than 32"),
+        ("a.yaml", "!!python/object/apply:os.system ['true']", "no YAML that is accepted"),
+        ("a.yaml", "name: !!python/name:os.system x", "no YAML that is accepted"),
+        ("a.yaml", "name: !!binary aGk=", "no JSON value"),
+        ("a.yaml", "tags: !!set {a, b}", "no JSON value"),
+        ("a.yaml", "name: a\nname: b", "a key twice"),
+        ("a.json", '{"name": "a", "name": "b"}', "a key twice"),
+        ("a.yaml", "1: a", "a key that is no text"),
+        ("a.yaml", "? [a]\n: b", "a key that is no text"),
+        ("a.yaml", "a: [", "no YAML that is accepted here, line"),
+        ("a.yaml", "a: 1\n---\nb: 2", "no YAML that is accepted"),
+        ("a.yaml", "tags: {a: .nan}", "no finite number"),
+        ("a.json", '{"tags": {"a": NaN}}', "no finite number"),
+        ("a.json", '{"tags": {"a": ' + "9" * 5000 + "}}", "is no JSON"),
+        ("a.json", "{", "is no JSON, line 1"),
+        ("a.json", '{"tags": {"a": "\\ud800"}}', "lone surrogate"),
+        ("a.json", "[]", "must be an object"),
+        ("a.yaml", "", "must be an object"),
+        ("a.yaml", "a: b" + " " * 2**20, "is larger than"),
+    ],
+)
+def test_hostile_files_are_refused(tmp_path: Path, name: str, text: str, words: str) -> None:
+    write(tmp_path, name, text)
+
+    (fault,) = read(tmp_path).faults
+
+    assert words in fault.reason
+
+
+def test_bytes_that_are_no_text_are_refused(tmp_path: Path) -> None:
+    (tmp_path / "a.yaml").write_bytes(b"name: \xff\xfe")
+
+    with pytest.raises(BadDocument, match="not UTF-8"):
+        read_document(tmp_path / "a.yaml")
+
+
+def test_what_is_no_file_is_refused_without_waiting(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe.yaml")
+    (tmp_path / "folder.yaml").mkdir()
+    (tmp_path / "nowhere.yaml").symlink_to(tmp_path / "gone")
+
+    reasons = {fault.file: fault.reason for fault in read(tmp_path).faults}
+
+    assert reasons["pipe.yaml"] == reasons["folder.yaml"] == "is no file"
+    assert "cannot be read" in reasons["nowhere.yaml"]
+
+
+def test_only_documents_are_looked_at(tmp_path: Path) -> None:
+    (tmp_path / "README.md").write_text("not a plugin")
+    (tmp_path / ".hidden.yaml").write_text("nor this")
+    (tmp_path / "below").mkdir()
+
+    assert read(tmp_path) == Contents((), ())
+
+
+def test_one_plugin_twice_is_the_later_files_fault(tmp_path: Path) -> None:
+    write(tmp_path, "a.json", JIRA)
+    write(tmp_path, "b.json", JIRA | {"name": "Other"})
+
+    contents = read(tmp_path)
+
+    assert [m.plugin.name for m in contents.plugins] == ["JIRA"]
+    assert [str(f) for f in contents.faults] == [f"{tmp_path / 'b.json'}: has the plugin of a.json, jira"]
+
+
+def test_a_missing_folder_is_not_an_empty_one(tmp_path: Path) -> None:
+    with pytest.raises(BadFolder):
+        read(tmp_path / "gone")
+    (fault,) = check(tmp_path / "gone", POLICY)
+    assert fault.file is None
+
+
+def test_too_many_files_are_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(documents, "MAX_FILES", 2)
+    for name in ("a", "b", "c"):
+        write(tmp_path, f"{name}.json", JIRA)
+
+    with pytest.raises(BadFolder, match="more than 2"):
+        read(tmp_path)
+
+
+def test_an_alias_bomb_is_not_built(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """With the look at the events taken out, the bomb does go off, if a small one."""
+    write(tmp_path, "a.yaml", "\n".join(BOMB.splitlines()[:4]))
+    monkeypatch.setattr(documents, "_check_events", lambda text: None)
+
+    assert len(json.dumps(read_document(tmp_path / "a.yaml"))) > 20_000

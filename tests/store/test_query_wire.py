@@ -1,0 +1,15 @@
+"""A query that is passed on to another deployment means there what it meant here."""
+
+from hypothesis import given, settings
+from queries import lists
+
+from contracts.query import parse_query
+
+
+@settings(max_examples=300, deadline=None, database=None)
+@given(lists)
+def test_a_query_survives_being_sent(data):
+    query = parse_query(data)
+    sent = query.model_dump(mode="json", exclude_defaults=True)
+    assert parse_query(sent) == query
+    assert parse_query(query.model_dump(mode="json")) == query
