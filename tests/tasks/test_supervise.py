@@ -119,3 +119,18 @@ def test_a_newer_owner_ends_it_at_once() -> None:
     with pytest.raises(Fenced):
         run(step, Lease())
     assert len(seen) == 1
+
+
+def test_a_fault_is_kept_before_it_is_answered_however_long_the_store_is_away() -> None:
+    away = [StoreUnavailable("away"), StoreUnavailable("away")]
+
+    def park(bug: Exception) -> InternalFault:
+        if away:
+            raise away.pop()
+        return InternalFault("kept", details={"dead_letter_id": "x"})
+
+    step, seen = failing(*[ZeroDivisionError()] * 9)
+    with pytest.raises(InternalFault):
+        run(step, Lease(), park)
+    assert len(seen) == TRIES
+    assert not away

@@ -5,16 +5,16 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Any
 
-from celery import Celery, Task
+from celery import Celery
 from celery.exceptions import Ignore
 
-from contracts.catalog import OPERATIONS, Operation
-from contracts.errors import ContractError, InternalFault
+from contracts.catalog import OPERATIONS
+from contracts.errors import ContractError
 from contracts.headers import OWN, REPOSITORIES
 from contracts.parse import parse
 from worker.services import Services
 from worker.store.outage import within
-from worker.tasks.envelope import check_envelope
+from worker.tasks.operation import OperationTask, register_operations
 from worker.tasks.ports import Bridge
 
 _log = logging.getLogger(__name__)
@@ -24,19 +24,12 @@ _MARGIN_S = 0.25
 """
 
 
-class QueryTask(Task):  # type: ignore[misc]  # celery is untyped
+class QueryTask(OperationTask):
     """What every read has in common: answered once, with whatever it meets; nothing waits and nothing is
     parked.
     """
 
     abstract = True
-    acks_late = True
-    typing = False
-    throws = (ContractError,)
-    resultrepr_maxsize = 0
-    operation: Operation
-    services: Callable[[], Services]
-    bridge: Bridge
 
     def run(self, *args: Any, **kwargs: Any) -> Any:
         try:
@@ -49,8 +42,7 @@ class QueryTask(Task):  # type: ignore[misc]  # celery is untyped
 
     def answer(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
         """Check, then answer from the store within the time that a read may take."""
-        self.bridge.check(self.request)
-        check_envelope(self.request, args)
+        self.check(args)
         expires = self.bridge.delivery(self.request).expires
         if expires and datetime.now(UTC) >= expires:
             # Whoever asked has stopped waiting; an answer would be work for nobody.
@@ -61,23 +53,8 @@ class QueryTask(Task):  # type: ignore[misc]  # celery is untyped
         with within(services.settings.query_time_limit_s + _MARGIN_S):
             return services.reader.answer(command, own_only=own_only)
 
-    def parked(self, bug: Exception) -> InternalFault:
-        """Keep the message for whoever mends the bug."""
-        queue, raw = self.bridge.raw(self.request)
-        return self.services().park(self.request.id, self.operation.task, queue, raw, bug)
-
 
 def register_queries(app: Celery, services: Callable[[], Services], bridge: Bridge) -> None:
     """Give ``app`` the task of every read in the catalog."""
-    for operation in OPERATIONS:
-        if not operation.is_write:
-            attributes = {
-                "name": operation.task,
-                "operation": operation,
-                "services": staticmethod(services),
-                "bridge": bridge,
-                "Request": app.Task.Request,
-                "__doc__": operation.summary,
-                "__module__": __name__,
-            }
-            app.register_task(type(f"{operation.command.__name__}Task", (QueryTask,), attributes)())
+    operations = [operation for operation in OPERATIONS if not operation.is_write]
+    register_operations(app, services, bridge, QueryTask, operations)

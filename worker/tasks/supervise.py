@@ -11,7 +11,7 @@ from typing import TypeVar
 
 from celery.exceptions import Ignore
 
-from contracts.errors import InternalFault, Refused, StoreUnavailable, Unavailable
+from contracts.errors import Fault, InternalFault, Refused, StoreUnavailable, Unavailable
 from worker.domain.delivery import Delivery, Fenced, GiveBack
 
 _log = logging.getLogger(__name__)
@@ -37,11 +37,14 @@ def supervise(
     reach it: the lease is given up. Raises the refusal; ``GiveBack`` when the process is to end meanwhile;
     ``Fenced``; or, after three faults, what ``park`` made of the last one.
     """
+    bug: Exception | None = None
     faults, waits, since = 0, 0, clock()
     while True:
         try:
+            if bug and faults == TRIES:
+                raise park(bug) from bug
             return step(delivery)
-        except (Refused, Fenced, GiveBack, Ignore):
+        except (Refused, Fault, Fenced, GiveBack, Ignore):
             raise
         except Unavailable as outage:
             waits += 1
@@ -53,11 +56,10 @@ def supervise(
                 raise Fenced from outage
             if delivery.lease.wait(_backoff(waits)):
                 raise GiveBack from outage
-        except Exception as bug:  # this is where the policy for bugs lives
+        except Exception as fault:
+            bug = fault
             faults += 1
             _log.exception("%s failed, try %d of %d", delivery.command_id, faults, TRIES)
-            if faults == TRIES:
-                raise park(bug) from bug
         # What an earlier attempt has begun may still take effect: from here on it is a redelivery.
         delivery = replace(delivery, redelivered=True)
 

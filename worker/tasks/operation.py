@@ -1,0 +1,59 @@
+"""What every operation's task has in common."""
+
+from collections.abc import Callable, Iterable
+from typing import Any
+
+from celery import Celery, Task
+
+from contracts.catalog import Operation
+from contracts.errors import ContractError, InternalFault
+from worker.services import Services
+from worker.tasks.envelope import check_envelope
+from worker.tasks.ports import Bridge
+
+
+class OperationTask(Task):  # type: ignore[misc]  # celery is untyped
+    """An operation of the catalog: acknowledged at its end, answered with an error of the contract."""
+
+    abstract = True
+    acks_late = True
+    acks_on_failure_or_timeout = True
+    # Arguments are checked against the contract, which says what is wrong with them.
+    typing = False
+    throws = (ContractError,)
+    # A result holds what callers stored; the log has no business with it.
+    resultrepr_maxsize = 0
+    operation: Operation
+    services: Callable[[], Services]
+    bridge: Bridge
+
+    def check(self, args: tuple[Any, ...]) -> None:
+        """Refuse what may not stand beside the keyword arguments. Raises ``InvalidParameter``."""
+        self.bridge.check(self.request)
+        check_envelope(self.request, args)
+
+    def parked(self, bug: Exception) -> InternalFault:
+        """Keep the whole message as a dead letter, and say how that is answered."""
+        queue, raw = self.bridge.raw(self.request)
+        return self.services().park(self.request.id, self.operation.task, queue, raw, bug)
+
+
+def register_operations(
+    app: Celery,
+    services: Callable[[], Services],
+    bridge: Bridge,
+    kind: type[OperationTask],
+    operations: Iterable[Operation],
+) -> None:
+    """Give ``app`` a task of ``kind`` for each of ``operations``."""
+    for operation in operations:
+        attributes = {
+            "name": operation.task,
+            "operation": operation,
+            "services": staticmethod(services),
+            "bridge": bridge,
+            "Request": app.Task.Request,
+            "__doc__": operation.summary,
+            "__module__": kind.__module__,
+        }
+        app.register_task(type(f"{operation.command.__name__}Task", (kind,), attributes)())
