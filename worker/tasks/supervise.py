@@ -56,7 +56,7 @@ def supervise(
                 raise Fenced from outage
             if delivery.lease.wait(_backoff(waits)):
                 raise GiveBack from outage
-        except Exception as fault:
+        except Exception as fault:  # noqa: BLE001 - this is where the policy for bugs lives
             bug = fault
             faults += 1
             _log.exception("%s failed, try %d of %d", delivery.command_id, faults, TRIES)
