@@ -11,6 +11,7 @@ import click
 from contracts.values import format_time
 from worker.broker import Broker
 from worker.cli.operate import Moment, connected, partitions_of, print_json
+from worker.cli.render import plain
 from worker.domain.dead_letter import DeadLetter, hide_secrets, read_message
 from worker.handlers.dead_letters import EXPLAINED, Replay, Replayed
 from worker.services import Services
@@ -60,18 +61,17 @@ def dead_letters() -> None:
 @_as_json
 def list_letters(wanted: Filter, limit: int, as_json: bool) -> None:
     """List letters, longest parked first."""
-    with connected() as services:
+    with connected(as_json) as services:
         letters = list(services.dead_letters.find(wanted, limit))
         total = services.dead_letters.count(wanted)
     if as_json:
         print_json({"results": [_shown(letter) for letter in letters], "total_count": total})
         return
     for letter in letters:
-        subject = ", ".join(letter.revisions) or "-"
-        click.echo(
-            f"{letter.id}  {format_time(letter.parked_at)}  {letter.queue}  {letter.reason}  "
-            f"{letter.task or '-'}  {subject}" + ("  (replayed)" if letter.replayed_at else "")
-        )
+        told = (letter.queue, letter.reason, letter.task or "-", ", ".join(letter.revisions) or "-")
+        replayed = "  (replayed)" if letter.replayed_at else ""
+        # Names in it are a sender's: they must not write on the terminal.
+        click.echo(plain("  ".join((letter.id, format_time(letter.parked_at), *told))) + replayed)
     click.echo(f"{len(letters)} of {total} dead letter(s)")
 
 
@@ -80,7 +80,7 @@ def list_letters(wanted: Filter, limit: int, as_json: bool) -> None:
 @_as_json
 def show(letter_id: str, as_json: bool) -> None:
     """Show one letter: where it came from, why it is here, and what it asked for. Never a secret."""
-    with connected() as services:
+    with connected(as_json) as services:
         letter = services.dead_letters.read(letter_id)
     if letter is None:
         raise click.ClickException(f"there is no dead letter {letter_id}")
@@ -89,7 +89,8 @@ def show(letter_id: str, as_json: bool) -> None:
         print_json(shown)
         return
     for name, value in shown.items():
-        click.echo(f"{name:<14}{format_time(value) if isinstance(value, datetime) else value}")
+        shown_value = format_time(value) if isinstance(value, datetime) else plain(str(value))
+        click.echo(f"{name:<14}{shown_value}")
 
 
 @dead_letters.command()
@@ -105,7 +106,7 @@ def replay(wanted: Filter, every: bool, token: str | None, force: bool, as_json:
     once it was sent. Status 1 when one was not sent.
     """
     _check_chosen(wanted, every)
-    with connected() as services:
+    with connected(as_json) as services:
         broker = Broker(services.broker)
         again = Replay(services.dead_letters, services.plugins, broker.push, partitions_of(services))
         results = [again.replay(name, token=token, force=force) for name in _chosen(services, wanted)]
@@ -136,7 +137,7 @@ def replay(wanted: Filter, every: bool, token: str | None, force: bool, as_json:
 def purge(wanted: Filter, every: bool, yes: bool, as_json: bool) -> None:
     """Remove letters for ever."""
     _check_chosen(wanted, every)
-    with connected() as services:
+    with connected(as_json) as services:
         letters = list(services.dead_letters.find(wanted))
         if letters and not yes:
             click.confirm(f"Remove {len(letters)} dead letter(s) for ever?", abort=True, err=True)
@@ -153,7 +154,7 @@ def purge(wanted: Filter, every: bool, yes: bool, as_json: bool) -> None:
 @_as_json
 def drain(as_json: bool) -> None:
     """Store what is parked in Redis now, for when no worker runs that would do so."""
-    with connected() as services:
+    with connected(as_json) as services:
         broker = Broker(services.broker)
         queues = [state.queue for state in broker.states(partitions_of(services)) if state.parked]
         count = broker.drain(queues, services.parking.take)

@@ -10,26 +10,21 @@ import click
 
 from contracts.errors import ContractError
 from contracts.values import format_time
-from worker import settings
 from worker.broker import Broker
+from worker.cli.caller import fail, settings
 from worker.services import Services
 
 _UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days"}
 
 
 @contextmanager
-def connected() -> Iterator[Services]:
-    """The services of this deployment; wrong settings and outages end the command with a line and status
-    1.
-    """
-    try:
-        services = Services(settings.load())
-    except settings.SettingsError as fault:
-        raise click.ClickException(str(fault)) from fault
+def connected(as_json: bool) -> Iterator[Services]:
+    """The services of this deployment; wrong settings and outages end the command with status 1."""
+    services = Services(settings())
     try:
         yield services
     except ContractError as fault:
-        raise click.ClickException(fault.message) from fault
+        fail(fault.code, fault.message, as_json, type(fault).__name__, fault.details)
     finally:
         services.close()
 

@@ -17,7 +17,7 @@ def partitions() -> None:
 @_as_json
 def show(as_json: bool) -> None:
     """Show the number in force and the one of this environment's settings. Status 1 when they differ."""
-    with connected() as services:
+    with connected(as_json) as services:
         kept = Broker(services.broker).partitions()
         wanted = services.settings.command_partitions
     if as_json:
@@ -47,7 +47,7 @@ def set_number(number: int, as_json: bool) -> None:
     It is refused, and nothing is changed, while a commands queue of the old or the new number holds a
     message, delivered or not, or a worker holds the lease of one.
     """
-    with connected() as services:
+    with connected(as_json) as services:
         broker = Broker(services.broker)
         before = broker.partitions()
         try:

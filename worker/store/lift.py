@@ -40,9 +40,9 @@ class PluginLift:
     event_type = PLUGIN_CHANGED
     needs_last_event = False
 
-    def __init__(self, database: Database[Document]) -> None:
+    def __init__(self, database: Database[Document], plugins: Plugins) -> None:
         self._collection = database["plugins"]
-        self._plugins = Plugins(database)
+        self._plugins = plugins
 
     def histories(self, names: Iterable[str]) -> dict[str, History]:
         """The histories of those of ``names`` that the store knows."""
