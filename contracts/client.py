@@ -4,14 +4,17 @@ It is a thin hand over ``Celery.send_task``; any other Celery client does as wel
 """
 
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, Self
 from uuid import uuid4
 
 import celery
+import redis
 from celery.exceptions import TimeoutError as CeleryTimeout
 from kombu import serialization  # noqa: F401 - registers the serializers before the first send
+from kombu.exceptions import OperationalError
 
 from contracts import errors
 from contracts.catalog import BY_TASK, task_of
@@ -19,7 +22,10 @@ from contracts.frames import frames_of, items_of
 from contracts.headers import AUTHORIZATION, OWN, REPOSITORIES, TRACEPARENT
 from contracts.partition import queue_of
 
-__all__ = ["AskTimeout", "BatchOutcome", "PluginClient"]
+__all__ = ["AskTimeout", "BatchOutcome", "PluginClient", "RedisUnavailable"]
+
+_PATIENCE = {"max_retries": 10, "interval_start": 0.1, "interval_step": 0.1, "interval_max": 0.5}
+"""How a result backend that is away is asked again: for about 4 s. Celery's own default is 20 s."""
 
 
 class AskTimeout(TimeoutError):
@@ -30,6 +36,25 @@ class AskTimeout(TimeoutError):
     def __init__(self, command_id: str, timeout_s: float) -> None:
         self.command_id = command_id
         super().__init__(f"no answer to {command_id} within {timeout_s} s")
+
+
+class RedisUnavailable(ConnectionError):
+    """Raised when Redis does not answer. The command may be on its way or not: send it again with the same
+    ``command_id``.
+    """
+
+
+@contextmanager
+def _redis() -> Iterator[None]:
+    try:
+        yield
+    except (OperationalError, redis.ConnectionError, redis.TimeoutError) as fault:
+        raise RedisUnavailable(f"Redis does not answer: {fault}") from fault
+    except RuntimeError as fault:
+        # How Celery's result consumer says that it could not connect again.
+        if isinstance(fault.__cause__, redis.RedisError):
+            raise RedisUnavailable(f"Redis does not answer: {fault.__cause__}") from fault
+        raise
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,6 +104,7 @@ class PluginClient:
             broker_transport_options={"socket_timeout": 10, "socket_connect_timeout": 3},
             redis_socket_timeout=10,
             redis_socket_connect_timeout=3,
+            result_backend_transport_options={"retry_policy": _PATIENCE},
         )
 
     def __enter__(self) -> Self:
@@ -122,8 +148,10 @@ class PluginClient:
         traceparent: str | None = None,
         **params: Any,
     ) -> Any:
-        """Send and wait for the answer. Raises an error of ``contracts.errors``, or ``AskTimeout`` when none
-        came in time.
+        """Send and wait for the answer.
+
+        Raises an error of ``contracts.errors``; ``AskTimeout`` when no answer came in time;
+        ``RedisUnavailable``.
         """
         sent = self._send(operation, params, command_id, expires_s, traceparent, ignore_result=False)
         return self._answer(sent, timeout_s)
@@ -145,16 +173,17 @@ class PluginClient:
         """
         items = items_of(commands)
         frames = frames_of(items, self._partitions)
-        sent = [
-            self._app.send_task(
-                "plugin.batch",
-                kwargs={"commands": frame.items},
-                queue=frame.queue,
-                expires=expires_s,
-                headers=self._headers or None,
-            )
-            for frame in frames
-        ]
+        with _redis():
+            sent = [
+                self._app.send_task(
+                    "plugin.batch",
+                    kwargs={"commands": frame.items},
+                    queue=frame.queue,
+                    expires=expires_s,
+                    headers=self._headers or None,
+                )
+                for frame in frames
+            ]
         outcomes: dict[str, BatchOutcome] = {}
         deadline = time.monotonic() + timeout_s
         for frame, result in zip(frames, sent, strict=True):
@@ -181,15 +210,16 @@ class PluginClient:
         if traceparent:
             headers[TRACEPARENT] = traceparent
         queue = queue_of(task, dict(params), self._partitions) if known.is_write else known.queue
-        return self._app.send_task(
-            task,
-            kwargs=dict(params),
-            task_id=command_id or str(uuid4()),
-            queue=queue,
-            expires=expires_s,
-            headers=headers or None,
-            ignore_result=ignore_result,
-        )
+        with _redis():
+            return self._app.send_task(
+                task,
+                kwargs=dict(params),
+                task_id=command_id or str(uuid4()),
+                queue=queue,
+                expires=expires_s,
+                headers=headers or None,
+                ignore_result=ignore_result,
+            )
 
     def _answer(self, result: Any, timeout_s: float) -> Any:
         try:

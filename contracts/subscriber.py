@@ -157,10 +157,7 @@ class Subscriber:
         found = self._redis.xreadgroup(
             self._group, self._consumer, {self._stream: start}, count=self._count, block=block_ms
         )
-        if not found:
-            return []
-        rows = found[0][1] if isinstance(found, list) else next(iter(found.values()))
-        return rows[0] if rows and isinstance(rows[0], list) else rows  # RESP3 wraps the rows once more
+        return entries_of(found)
 
     def _abandoned(self) -> list[Any]:
         """What other consumers have left behind for ``idle_s``, the oldest first; it is this one's now."""
@@ -207,6 +204,14 @@ class Subscriber:
         self._handler(event)
         self._redis.hset(self._seen, key, event.revision)
         return True
+
+
+def entries_of(found: Any) -> list[Any]:
+    """The entries in redis-py's answer to XREAD or XREADGROUP for one stream, in either protocol."""
+    if not found:
+        return []
+    rows = found[0][1] if isinstance(found, list) else next(iter(found.values()))
+    return rows[0] if rows and isinstance(rows[0], list) else rows  # RESP3 wraps the rows once more
 
 
 def read_event(entry: str, fields: Mapping[bytes, bytes] | Mapping[str, str]) -> Event:

@@ -13,7 +13,7 @@ from live import Live
 from servers import free_port, wait_until
 
 from contracts import errors
-from contracts.client import AskTimeout, PluginClient
+from contracts.client import AskTimeout, PluginClient, RedisUnavailable
 
 
 @pytest.fixture
@@ -204,10 +204,14 @@ def test_a_word_that_is_no_operation(client: PluginClient) -> None:
         client.send("purge")
 
 
-def test_a_redis_that_is_not_there_is_told_soon(domain: str) -> None:
-    with PluginClient(f"redis://127.0.0.1:{free_port()}/0") as client, pytest.raises(Exception) as raised:
-        client.send("register", **registration(domain))
-    assert not isinstance(raised.value, errors.ContractError)
+@pytest.mark.parametrize("how", ["send", "ask", "batch"])
+def test_a_redis_that_is_not_there_is_told_soon(domain: str, how: str) -> None:
+    nowhere = PluginClient(f"redis://127.0.0.1:{free_port()}/0")
+    with nowhere as client, pytest.raises(RedisUnavailable, match="does not answer"):
+        if how == "batch":
+            client.batch([{"operation": "register", "params": registration(domain)}])
+        else:
+            getattr(client, how)("register", **registration(domain))
 
 
 def test_a_bare_client_registers_and_gets_the_very_class_of_a_refusal(

@@ -18,6 +18,20 @@ class Entry(NamedTuple):
 COMMANDS: list[Entry] = [
     Entry("up", "worker.cli.up:up", "Run everything on this machine: servers, workers, beat."),
     Entry("down", "worker.cli.down:down", "End what `plugins up` runs."),
+    Entry("demo", "worker.cli.demo:demo", "Try it: the API's examples in a temporary folder."),
+    Entry("register", "worker.cli.operations:register", "Register a plugin in the local repository."),
+    Entry("update", "worker.cli.operations:update", "Replace fields of a plugin."),
+    Entry("deregister", "worker.cli.operations:deregister", "Remove a plugin."),
+    Entry("enable", "worker.cli.operations:enable", "Make a plugin usable."),
+    Entry("disable", "worker.cli.operations:disable", "Make a plugin unusable."),
+    Entry("batch", "worker.cli.batch:batch", "Apply many writes in order, each on its own."),
+    Entry("get", "worker.cli.operations:get", "Show one plugin."),
+    Entry("list", "worker.cli.operations:list_plugins", "Find plugins by query."),
+    Entry("stat", "worker.cli.operations:stat", "Aggregate over plugins."),
+    Entry("get-versions", "worker.cli.operations:get_versions", "List the versions of a plugin's image."),
+    Entry("versions", "worker.cli.operations:get_versions", "The same as get-versions."),
+    Entry("events", "worker.cli.events:events", "Show what has changed."),
+    Entry("doctor", "worker.cli.doctor:doctor", "How the deployment stands, and what to do about it."),
     Entry("healthcheck", "worker.cli.healthcheck:healthcheck", "Whether the processes here are alive."),
     Entry("dead-letters", "worker.cli.dead_letters:dead_letters", "Messages that could not be applied."),
     Entry("partitions", "worker.cli.partitions:partitions", "By how many partitions commands are sent."),
@@ -44,8 +58,9 @@ class LazyGroup(click.Group):
         return command
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
-        with formatter.section("Commands"):
-            formatter.write_dl([(entry.name, entry.help) for entry in self.entries.values()])
+        if self.entries:
+            with formatter.section("Commands"):
+                formatter.write_dl([(entry.name, entry.help) for entry in self.entries.values()])
 
 
 @click.group(cls=LazyGroup, entries=COMMANDS, context_settings={"help_option_names": ["-h", "--help"]})

@@ -1,0 +1,118 @@
+"""`plugins events`: the stream, as it is and as it grows."""
+
+from __future__ import annotations
+
+import json
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner, Result
+from live import Live
+from servers import ChildProcess, free_port
+
+from contracts.client import PluginClient
+from worker.cli.main import main
+
+
+@pytest.fixture
+def changed(client: PluginClient, domain: str) -> str:
+    """A subject with three events."""
+    client.ask("register", domain_id=domain, name="J", service_type="x.Y", image="acme/jira")
+    client.ask("disable", domain_id=domain, plugin_id="jira")
+    client.ask("enable", domain_id=domain, plugin_id="jira")
+    return f"{domain}/jira"
+
+
+@pytest.fixture
+def following(live: Live, tmp_path: Path) -> Iterator[ChildProcess]:
+    child = ChildProcess(
+        [sys.executable, "-u", "-m", "worker.cli", "events", "--follow", "--from", "beginning"],
+        log=tmp_path / "events.log",
+        env=live.env,
+    )
+    yield child
+    if child.running:
+        child.kill()
+
+
+def events(live: Live, *arguments: str) -> Result:
+    return CliRunner(env=live.env).invoke(main, ["events", *arguments])
+
+
+def test_one_line_an_event(live: Live, changed: str) -> None:
+    lines = events(live, "--subject", changed).stdout.splitlines()
+    assert [line.split()[1:] for line in lines] == [
+        ["registered", f"{changed}@1"],
+        ["disabled", f"{changed}@2", "state"],
+        ["enabled", f"{changed}@3", "state"],
+    ]
+
+
+def test_one_json_object_an_event(live: Live, changed: str) -> None:
+    first, *_ = (
+        json.loads(line) for line in events(live, "--subject", changed, "--json").stdout.splitlines()
+    )
+    assert first["attributes"]["subject"] == changed
+    assert first["data"]["change"] == "registered"
+    assert first["attributes"]["dataschema"].endswith("/PluginChanged.json")
+
+    behind = events(live, "--subject", changed, "--from", first["entry"], "--json").stdout.splitlines()
+    assert [json.loads(line)["data"]["revision"] for line in behind] == [2, 3]
+
+
+def test_it_ends_after_the_count(live: Live, changed: str) -> None:
+    assert len(events(live, "--subject", changed, "--count", "2").stdout.splitlines()) == 2
+
+
+def test_from_now_there_is_nothing_yet(live: Live, changed: str) -> None:
+    assert events(live, "--from", "now").stdout == ""
+
+
+def test_it_follows_until_ctrl_c(
+    live: Live, following: ChildProcess, changed: str, client: PluginClient
+) -> None:
+    following.start()
+    following.wait_for_output(f"{changed}@3")
+    domain = changed.split("/")[0]
+    client.ask("deregister", domain_id=domain, plugin_id="jira")
+    following.wait_for_output(f"{changed}@4")
+
+    following.signal(signal.SIGINT)
+    assert following.wait() == 0
+    assert "Traceback" not in following.output()
+
+
+def test_a_reader_that_goes_away_is_no_error(live: Live, changed: str) -> None:
+    done = subprocess.run(
+        f"{sys.executable} -m worker.cli events | head -1",
+        shell=True,
+        env={"PATH": "/usr/bin:/bin", **live.env},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.stderr == ""
+    assert len(done.stdout.splitlines()) == 1
+
+
+def test_a_place_that_is_none(live: Live) -> None:
+    result = events(live, "--from", "yesterday")
+    assert result.exit_code == 2
+    assert "--from yesterday" in result.stderr
+
+
+def test_no_redis() -> None:
+    env = {"PLUGINS_REDIS_URL": f"redis://127.0.0.1:{free_port()}/0"}
+    result = CliRunner(env=env).invoke(main, ["events"])
+    assert result.exit_code == 1
+    assert result.stderr.startswith("REDIS_UNAVAILABLE: ")
+
+
+def test_its_help_names_its_own_options() -> None:
+    shown = CliRunner().invoke(main, ["events", "--help"]).stdout
+    for option in ("--follow", "--from", "--subject", "--count", "--json"):
+        assert option in shown

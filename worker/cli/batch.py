@@ -1,0 +1,102 @@
+"""`plugins batch`: many writes from a file."""
+
+import json
+import sys
+from collections.abc import Iterator
+from typing import IO, Any
+
+import click
+
+from contracts.client import BatchOutcome
+from worker.broker import Broker
+from worker.cli.caller import REFUSED, client, print_json, sending_options, settings
+from worker.cli.parameters import DOMAIN
+from worker.services import Services
+
+
+@click.command(short_help="Apply many writes in order, each on its own.")
+@click.argument("file", type=click.File(encoding="utf-8"))
+@click.option(
+    "--domain-id",
+    envvar=DOMAIN,
+    show_envvar=True,
+    metavar="ID",
+    help="For the commands that name no domain.",
+)
+@sending_options
+def batch(
+    file: IO[str], domain_id: str | None, as_json: bool, timeout_s: float, expires_s: float | None
+) -> None:
+    """Apply the writes in FILE (- is standard input) in order, each on its own.
+
+    FILE holds one JSON object a line, or a JSON list of them: {"operation", "params"}, and "id" for the
+    command id where the same file may be sent again. The status is 1 when one of them was refused.
+
+    \b
+    Examples:
+      plugins batch writes.jsonl
+      echo '{"operation": "enable", "params": {"plugin_id": "jira"}}' | plugins batch -
+    """
+    commands = [_checked(number, item, domain_id) for number, item in enumerate(_items(file.read()), 1)]
+    with client(as_json, _partitions()) as caller:
+        try:
+            outcomes = caller.batch(commands, timeout_s=timeout_s, expires_s=expires_s)
+        except ValueError as fault:
+            raise click.UsageError(str(fault)) from None
+    refused = [outcome for outcome in outcomes if outcome.error]
+    if as_json:
+        print_json([_row(outcome) for outcome in outcomes])
+    else:
+        for outcome in outcomes:
+            click.echo(_line(outcome))
+        click.echo(f"{len(outcomes) - len(refused)} applied, {len(refused)} refused")
+    sys.exit(REFUSED if refused else 0)
+
+
+def _items(text: str) -> Iterator[Any]:
+    try:
+        if text.lstrip().startswith("["):
+            yield from json.loads(text)
+            return
+    except ValueError as fault:
+        raise click.UsageError(f"FILE is no JSON list: {fault}") from None
+    for number, line in enumerate(text.splitlines(), 1):
+        if line.strip():
+            try:
+                yield json.loads(line)
+            except ValueError as fault:
+                raise click.UsageError(f"line {number} of FILE is no JSON: {fault}") from None
+
+
+def _checked(number: int, item: Any, domain_id: str | None) -> dict[str, Any]:
+    if not isinstance(item, dict) or not isinstance(item.get("operation"), str):
+        raise click.UsageError(f'command {number} of FILE is no object with an "operation"')
+    if unknown := set(item) - {"id", "operation", "params"}:
+        raise click.UsageError(f"command {number} of FILE has unknown {', '.join(sorted(unknown))}")
+    params = item.get("params")
+    if not isinstance(params, dict):
+        raise click.UsageError(f'command {number} of FILE has no "params" object')
+    given = {"domain_id": domain_id} if domain_id else {}
+    return {**item, "params": given | params}
+
+
+def _partitions() -> int:
+    """The number in force: with another one a batch is refused. Without an answer, that of the settings."""
+    services = Services(settings())
+    try:
+        return Broker(services.broker).partitions() or services.settings.command_partitions
+    finally:
+        services.close()
+
+
+def _row(outcome: BatchOutcome) -> dict[str, Any]:
+    if outcome.error:
+        return {"id": outcome.id, "error": outcome.error.as_dict()}
+    return {"id": outcome.id, "result": outcome.result}
+
+
+def _line(outcome: BatchOutcome) -> str:
+    if outcome.error:
+        return f"{outcome.id}  {outcome.error.code}: {outcome.error.message}"
+    plugin = outcome.result or {}
+    return f"{outcome.id}  {plugin.get('plugin_id')} is at revision {plugin.get('revision')}"

@@ -1,0 +1,82 @@
+"""What every command that sends a message has in common: the client, and how an outcome ends it."""
+
+import json
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any, NoReturn
+
+import click
+
+from contracts.client import AskTimeout, PluginClient, RedisUnavailable
+from contracts.errors import ContractError
+from worker.settings import Settings, SettingsError, load
+
+Command = Callable[..., Any]
+
+REFUSED = 1
+"""The exit status of whatever was refused, is unavailable, or was not answered in time."""
+
+
+def settings() -> Settings:
+    """The settings; wrong ones end the command."""
+    try:
+        return load()
+    except SettingsError as fault:
+        raise click.ClickException(str(fault)) from None
+
+
+@contextmanager
+def client(as_json: bool, partitions: int | None = None) -> Iterator[PluginClient]:
+    """A client of this deployment. An error ends the command with one line and status 1."""
+    given = settings()
+    with PluginClient(given.broker, given.results, partitions or given.command_partitions) as found:
+        try:
+            yield found
+        except ContractError as fault:
+            fail(fault.code, fault.message, as_json, type(fault).__name__, fault.details)
+        except AskTimeout as fault:
+            details = {"command_id": fault.command_id}
+            hint = "Is a worker running? A write may still take effect: send the same id again."
+            fail("TIMEOUT", f"{fault}. {hint}", as_json, "AskTimeout", details)
+        except RedisUnavailable as fault:
+            fail("REDIS_UNAVAILABLE", str(fault), as_json, "RedisUnavailable", {})
+
+
+def fail(code: str, message: str, as_json: bool, name: str, details: dict[str, Any]) -> NoReturn:
+    """End with status 1: one line on standard error, or with ``--json`` the error on standard output."""
+    if as_json:
+        print_json({"error": {"type": name, "code": code, "message": message, "details": details}})
+    else:
+        click.echo(f"{code}: {message}", err=True)
+    sys.exit(REFUSED)
+
+
+def print_json(value: Any) -> None:
+    """One JSON document on standard output."""
+    click.echo(json.dumps(value, indent=2, ensure_ascii=False))
+
+
+def sending_options(command: Command) -> Command:
+    """Options of everything that waits for an answer."""
+    for option in (
+        click.option("--json", "as_json", is_flag=True, help="Print JSON, errors too."),
+        click.option(
+            "--timeout",
+            "timeout_s",
+            type=click.FloatRange(min=0, min_open=True),
+            default=10.0,
+            show_default=True,
+            metavar="SECONDS",
+            help="How long to wait for the answer.",
+        ),
+        click.option(
+            "--expires",
+            "expires_s",
+            type=click.FloatRange(min=0),
+            metavar="SECONDS",
+            help="Not applied when this long has passed.",
+        ),
+    ):
+        command = option(command)
+    return command
