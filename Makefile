@@ -13,7 +13,7 @@ READY := $(VENV)/.installed
 READY_DEV := $(VENV)/.installed-dev
 
 .DEFAULT_GOAL := help
-.PHONY: help up down demo test check bench chaos clean
+.PHONY: help up down demo test check schemas bench chaos clean
 
 help: ## This list
 	@awk -F ':.*## ' '/^[a-z.]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -38,6 +38,9 @@ check: $(READY_DEV) ## Lint, format, types, direction of imports
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+
+schemas: $(READY) ## Publish the contract again: contracts/schemas
+	@$(BIN)/plugins schemas
 
 bench: $(READY_DEV) ## Benchmarks
 	LONG=1 $(BIN)/python -m pytest tests/bench --timeout 1800 -s $(ARGS)

@@ -34,6 +34,7 @@ COMMANDS: list[Entry] = [
     Entry("doctor", "worker.cli.doctor:doctor", "How the deployment stands, and what to do about it."),
     Entry("healthcheck", "worker.cli.healthcheck:healthcheck", "Whether the processes here are alive."),
     Entry("dead-letters", "worker.cli.dead_letters:dead_letters", "Messages that could not be applied."),
+    Entry("schemas", "worker.cli.schemas:schemas", "Publish the contract: JSON Schema and AsyncAPI."),
     Entry("partitions", "worker.cli.partitions:partitions", "By how many partitions commands are sent."),
     Entry("sync", "worker.cli.sync:sync", "Image versions: how fresh they are, and reading them now."),
 ]

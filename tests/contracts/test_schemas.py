@@ -1,0 +1,213 @@
+"""The published JSON Schemas and the AsyncAPI document: fresh, complete, and true."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from click.testing import CliRunner
+from jsonschema import Draft202012Validator
+from referencing import Registry, Resource
+
+from contracts import errors
+from contracts.catalog import OPERATIONS
+from contracts.errors import ContractError
+from contracts.events import IMAGE_VERSIONS_CHANGED, PLUGIN_CHANGED, PluginChanged, data_schema
+from contracts.parse import parse
+from contracts.plugin import PluginInfo
+from worker.cli.main import main
+from worker.cli.schemas import FOLDER, documents
+
+EXAMPLES = Path(__file__).parents[1] / "data" / "examples"
+SCHEMAS = {
+    path.stem: json.loads(path.read_text())
+    for path in sorted(FOLDER.glob("*.json"))
+    if path.name != "errors.json"
+}
+REGISTRY: Registry[Any] = Registry().with_resources(
+    [(schema["$id"], Resource.from_contents(schema)) for schema in SCHEMAS.values()]
+)
+
+
+def validator(name: str) -> Draft202012Validator:
+    return Draft202012Validator(SCHEMAS[name], registry=REGISTRY)
+
+
+def asyncapi() -> dict[str, Any]:
+    document: dict[str, Any] = yaml.safe_load((FOLDER / "asyncapi.yaml").read_text())
+    return document
+
+
+def test_the_published_files_are_fresh() -> None:
+    published = {path.name: path.read_text() for path in FOLDER.iterdir()}
+    assert published == documents(), "stale: run make schemas"
+
+
+def test_stale_files_are_told_and_made_fresh(tmp_path: Path) -> None:
+    (tmp_path / "PluginInfo.json").write_text("{}")
+    (tmp_path / "Gone.json").write_text("{}")
+    arguments = ["schemas", "--directory", str(tmp_path)]
+
+    told = CliRunner().invoke(main, [*arguments, "--check"])
+    assert told.exit_code == 1
+    assert "Gone.json is stale" in told.stderr
+    assert (tmp_path / "PluginInfo.json").read_text() == "{}"
+
+    assert CliRunner().invoke(main, arguments).exit_code == 0
+    assert {path.name: path.read_text() for path in tmp_path.iterdir()} == documents()
+    assert CliRunner().invoke(main, [*arguments, "--check"]).exit_code == 0
+
+
+@pytest.mark.parametrize("name", SCHEMAS)
+def test_each_is_a_json_schema_under_its_own_address(name: str) -> None:
+    Draft202012Validator.check_schema(SCHEMAS[name])
+    assert SCHEMAS[name]["$id"].endswith(f"/schemas/{name}.json")
+    assert "``" not in json.dumps(SCHEMAS[name])
+
+
+def test_every_message_of_the_catalog_is_published() -> None:
+    for operation in OPERATIONS:
+        assert operation.command.__name__ in SCHEMAS
+        assert operation.result.__name__ in SCHEMAS
+        assert set(SCHEMAS[operation.command.__name__]["properties"]) == set(operation.command.model_fields)
+
+
+def test_an_event_names_the_schema_of_its_data() -> None:
+    for event_type in (PLUGIN_CHANGED, IMAGE_VERSIONS_CHANGED):
+        assert data_schema(event_type) in {schema["$id"] for schema in SCHEMAS.values()}
+
+
+@pytest.mark.parametrize("path", sorted(EXAMPLES.glob("*.json")), ids=lambda p: p.stem)
+def test_the_examples_of_the_api_text_are_valid(path: Path) -> None:
+    pair = json.loads(path.read_text())
+    operation = next(o for o in OPERATIONS if o.verb == pair["operation"])
+    from_path = {"plugin_id": pair["response"]["plugin_id"]} if pair["operation"] == "update" else {}
+    validator(operation.command.__name__).validate({"domain_id": "d"} | from_path | pair["request"])
+    validator("PluginInfo").validate(pair["response"])
+
+
+VALID = [
+    ("RegisterPlugin", {"domain_id": "d", "name": "n", "service_type": "s", "image": "a/b"}),
+    ("UpdatePlugin", {"domain_id": "d", "plugin_id": "p", "provider": "", "labels": [], "tags": None}),
+    ("EnablePlugin", {"domain_id": "d", "plugin_id": "p", "expected_revision": 3}),
+    ("GetPlugin", {"domain_id": "d", "plugin_id": "p", "only": ["tags.a"]}),
+    (
+        "ListPlugins",
+        {"domain_id": "d", "state": ["ENABLED"], "query": {"filter": [], "sort": {"key": "name"}}},
+    ),
+    ("ListPlugins", {"domain_id": "d", "query": {"filter": [{"k": "name", "v": "x", "o": "contain"}]}}),
+    ("StatPlugins", {"domain_id": "d", "query": {"distinct": "provider"}}),
+]
+INVALID = [
+    ("RegisterPlugin", {"domain_id": "d", "name": "n", "service_type": "s"}),
+    ("RegisterPlugin", {"domain_id": "d", "name": "n", "service_type": "s", "image": "A:1"}),
+    ("RegisterPlugin", {"domain_id": "d", "name": "n", "service_type": "s", "image": "a", "nmae": "n"}),
+    ("RegisterPlugin", {"domain_id": "d", "name": 7, "service_type": "s", "image": "a"}),
+    ("UpdatePlugin", {"domain_id": "d", "plugin_id": "p", "image": "a"}),
+    ("EnablePlugin", {"domain_id": "d", "plugin_id": "p", "expected_revision": -1}),
+    ("ListPlugins", {"domain_id": "d", "state": "ON"}),
+    ("ListPlugins", {"domain_id": "d", "query": {"filter": [{"k": "name", "v": 7, "o": "contain"}]}}),
+    ("ListPlugins", {"domain_id": "d", "query": {"filter": [{"k": "name", "o": "eq"}]}}),
+    ("StatPlugins", {"domain_id": "d"}),
+]
+
+
+@pytest.mark.parametrize(("name", "message"), VALID)
+def test_schema_and_model_agree_on_what_is_valid(name: str, message: dict[str, Any]) -> None:
+    validator(name).validate(message)
+    parse(next(o.command for o in OPERATIONS if o.command.__name__ == name), message)
+
+
+@pytest.mark.parametrize(("name", "message"), INVALID)
+def test_schema_and_model_agree_on_what_is_not(name: str, message: dict[str, Any]) -> None:
+    assert not validator(name).is_valid(message)
+    with pytest.raises(ContractError):
+        parse(next(o.command for o in OPERATIONS if o.command.__name__ == name), message)
+
+
+def test_what_is_read_may_grow() -> None:
+    plugin = json.loads((EXAMPLES / "get.json").read_text())["response"] | {"new_field": 1}
+    validator("PluginInfo").validate(plugin)
+    change = PluginChanged(
+        change="registered",
+        plugin=PluginInfo.model_validate_json(
+            json.dumps({k: v for k, v in plugin.items() if k != "new_field"})
+        ),
+        revision=1,
+        changed_fields=[],
+        command_id="x",
+    )
+    data = change.model_dump(mode="json", exclude_none=True)
+    validator("PluginChanged").validate(data | {"new_field": {"a": 1}})
+    assert not validator("PluginChanged").is_valid(data | {"change": "renamed"})
+
+
+def test_a_failure_is_as_celery_writes_it() -> None:
+    fault = errors.PluginNotFound("there is no plugin x in d", details={"plugin_id": "x"})
+    written = {
+        "exc_type": type(fault).__name__,
+        "exc_module": type(fault).__module__,
+        "exc_message": list(fault.args),
+    }
+    validator("Failure").validate(written)
+    assert not validator("Failure").is_valid(written | {"exc_type": "KeyError"})
+    validator("ErrorInfo").validate(fault.as_dict())
+
+
+def test_the_table_of_errors_has_every_code_with_its_meaning() -> None:
+    table = json.loads((FOLDER / "errors.json").read_text())
+    assert len(table) == len({row["class"] for row in table}) == 23
+    for row in table:
+        error = getattr(errors, row["class"])
+        assert (row["code"], row["kind"]) == (error.code, error.kind)
+        assert row["when"].startswith("Raised ")
+        assert row.get("spaceone_code") == error.spaceone_code
+
+
+def test_every_reference_of_the_asyncapi_document_leads_somewhere() -> None:
+    document = asyncapi()
+    references: list[str] = []
+
+    def walk(value: Any) -> None:
+        if isinstance(value, dict):
+            references.extend(v for k, v in value.items() if k == "$ref")
+            for item in value.values():
+                walk(item)
+        elif isinstance(value, list):
+            for item in value:
+                walk(item)
+
+    walk(document)
+    assert references
+    for reference in references:
+        if reference.startswith("#/"):
+            target: Any = document
+            for part in reference[2:].split("/"):
+                target = target[part]
+        else:
+            assert reference.removesuffix(".json") in SCHEMAS
+
+
+def test_every_operation_queue_and_event_is_in_the_asyncapi_document() -> None:
+    document = asyncapi()
+    assert document["asyncapi"] == "3.0.0"
+    addresses = {channel["address"] for channel in document["channels"].values()}
+    assert addresses == {
+        "plugin.commands",
+        "plugin.commands.{partition}",
+        "plugin.queries",
+        "celery-task-meta-{commandId}",
+        "plugin.events",
+        "plugin.rejections",
+    }
+    for operation in OPERATIONS:
+        described = document["operations"][operation.verb]
+        channel = document["channels"][described["channel"]["$ref"].rsplit("/", 1)[-1]]
+        assert channel["address"] == operation.queue
+        message = document["components"]["messages"][operation.command.__name__]
+        assert message["name"] == operation.task
+        assert message["payload"]["items"][1] == {"$ref": f"{operation.command.__name__}.json"}
+    assert document["operations"]["publishPluginChanged"]["action"] == "send"
