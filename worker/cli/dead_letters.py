@@ -89,8 +89,8 @@ def show(letter_id: str, as_json: bool) -> None:
         print_json(shown)
         return
     for name, value in shown.items():
-        shown_value = format_time(value) if isinstance(value, datetime) else plain(str(value))
-        click.echo(f"{name:<14}{shown_value}")
+        told = format_time(value) if isinstance(value, datetime) else "-" if value is None else plain(value)
+        click.echo(f"{name:<14}{told}")
 
 
 @dead_letters.command()
