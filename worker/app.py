@@ -1,15 +1,12 @@
 """The Celery app: queues, routes, schedule, and the tasks of the catalog."""
 
-import logging
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import cache
 from typing import Any
 
-from celery import Celery
+from celery import Celery, signals
 from kombu.entity import Exchange, Queue
-from kombu.exceptions import OperationalError
-from redis.exceptions import RedisError
 
 from contracts.catalog import OPERATIONS
 from contracts.errors import InvalidParameter
@@ -18,6 +15,7 @@ from contracts.plugin import PluginInfo
 from worker import liveness, startup
 from worker import settings as settings_module
 from worker.bridge import LosslessBridge
+from worker.follow import Follow
 from worker.services import Services
 from worker.settings import Settings
 from worker.tasks.commands import register_commands
@@ -25,8 +23,6 @@ from worker.tasks.queries import register_queries
 from worker.tasks.refresh import FOLLOW, REFRESH, TICK, TICK_S, follow_arguments, register_refresh
 from worker.transport import Delivery as Parcel
 from worker.transport import install
-
-_log = logging.getLogger(__name__)
 
 MAX_BYTES = 512 * 1024
 MAX_BATCH_BYTES = 4 * 1024 * 1024
@@ -118,20 +114,17 @@ def _services(app: Celery, settings: Settings) -> Callable[[], Services]:
         kwargs = {"host": host, "images": images, "lease": lease}
         app.send_task(REFRESH, kwargs=kwargs, queue=VERSIONS, ignore_result=True)
 
+    def send_follow(plugins: Sequence[PluginInfo]) -> None:
+        kwargs = follow_arguments(plugin.model_dump(mode="json") for plugin in plugins)
+        app.send_task(FOLLOW, kwargs=kwargs, queue=VERSIONS, ignore_result=True, retry=False)
+
     @cache
     def of(pid: int) -> Services:
-        return Services(settings, lambda plugins: _fetch_versions(app, plugins), send_refresh)
+        follow = Follow(send_follow)
+        signals.worker_shutdown.connect(lambda **_: follow.stop(), weak=False)
+        return Services(settings, follow, send_refresh)
 
     return lambda: of(os.getpid())
-
-
-def _fetch_versions(app: Celery, plugins: list[PluginInfo]) -> None:
-    """Have the versions of new plugins fetched soon. What is lost here is found by the schedule."""
-    arguments = follow_arguments(plugin.model_dump(mode="json") for plugin in plugins)
-    try:
-        app.send_task(FOLLOW, kwargs=arguments, queue=VERSIONS, ignore_result=True, retry=False)
-    except (OperationalError, RedisError) as fault:
-        _log.warning("the versions of %d new plugins are fetched later: %s", len(plugins), fault)
 
 
 def _answer_unknown(app: Celery, parcel: Parcel) -> None:
