@@ -1,0 +1,154 @@
+"""Named places in the shipped code at which a process ends, or stands still, when a test asks for it.
+
+The test writes `POINT NTH ACTION TOKEN` into the file that TEST_POINT names. The process that passes the point
+for the NTH time since then renames the file to `fired-{ACTION}-{pid}`, so that it happens once, and does ACTION:
+`kill` (SIGKILL), `stop` (SIGSTOP), or `hang`: its thread goes no further, the rest of the process goes on.
+"""
+
+from __future__ import annotations
+
+import functools
+import os
+import signal
+import threading
+from collections import Counter
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from celery.backends.base import Backend
+
+import worker.transport.redis
+from worker.events.publish import Publisher
+from worker.events.sweep import Sweep
+from worker.handlers.write import Writer
+from worker.store.plugins import Plugins
+from worker.transport.delivery import Delivery
+from worker.transport.inbox import Inbox
+
+SIGNALS = {"kill": signal.SIGKILL, "stop": signal.SIGSTOP}
+
+#: In the order in which a command passes them.
+OF_A_COMMAND = (
+    "after_pop",
+    "after_decode",
+    "before_read",
+    "after_decide",
+    "before_write",
+    "after_write",
+    "before_publish",
+    "after_publish",
+    "before_reply",
+    "after_reply",
+    "before_ack",
+    "before_settle",
+    "after_settle",
+)
+OF_A_SWEEP = ("sweep_after_read", "sweep_after_publish", "sweep_before_clear", "sweep_after_clear")
+OF_A_TAKEOVER = ("after_takeover", "after_raise_fence")
+
+_passed: Counter[str] = Counter()
+_lock = threading.Lock()
+
+
+def reach(point: str) -> None:
+    """The process is at `point`."""
+    armed = Path(os.environ["TEST_POINT"])
+    try:
+        wanted, nth, action, _ = order = armed.read_text().split()
+    except (FileNotFoundError, ValueError):
+        return
+    if wanted != point:
+        return
+    with _lock:
+        _passed[str(order)] += 1
+        if _passed[str(order)] != int(nth):
+            return
+    try:
+        armed.rename(armed.with_name(f"fired-{action}-{os.getpid()}"))
+    except FileNotFoundError:
+        return
+    if action == "hang":
+        threading.Event().wait()
+    # Sent to the process, SIGSTOP may be taken by another thread, and this one go on for a moment.
+    signal.pthread_kill(threading.get_ident(), SIGNALS[action])
+
+
+def _sweeping(*_: Any) -> bool:
+    return threading.current_thread().name == "sweeper"
+
+
+def _working(*_: Any) -> bool:
+    return not _sweeping()
+
+
+def _wrap(
+    owner: Any,
+    name: str,
+    before: str = "",
+    after: str = "",
+    when: Callable[..., bool] = lambda *_: True,
+) -> None:
+    """Puts a point before and one after every call of `owner.name` for which `when(*args)`."""
+    shipped = getattr(owner, name)
+
+    @functools.wraps(shipped)
+    def wrapped(*args: Any, **kwargs: Any) -> Any:
+        here = when(*args)
+        if before and here:
+            reach(before)
+        result = shipped(*args, **kwargs)
+        if after and here:
+            reach(after)
+        return result
+
+    setattr(owner, name, wrapped)
+
+
+def install() -> None:
+    """Puts every point into the shipped code of this process."""
+    _wrap_pop()
+    _wrap(worker.transport.redis, "parse", after="after_decode")
+    for name in ("read", "read_many"):
+        _wrap(Plugins, name, before="before_read", when=_working)
+    _wrap(Writer, "decide", after="after_decide")
+    for name in ("write", "write_many"):
+        _wrap(Plugins, name, before="before_write", after="after_write")
+    _wrap(Plugins, "raise_fence", after="after_raise_fence")
+    _wrap(Publisher, "publish_many", before="before_publish", after="after_publish", when=_working)
+    for name in ("mark_as_done", "mark_as_failure"):
+        _wrap(Backend, name, before="before_reply", after="after_reply")
+    _wrap(Delivery, "ack", before="before_ack")
+    _wrap(Inbox, "_send", before="before_settle", after="after_settle", when=_settling)
+    _wrap(Sweep, "_settle", before="sweep_after_read", when=lambda sweep, source, marks, *_: bool(marks))
+    _wrap(Publisher, "publish_many", after="sweep_after_publish", when=_publishing_by_sweep)
+    _wrap(
+        Plugins,
+        "clear",
+        before="sweep_before_clear",
+        after="sweep_after_clear",
+        when=lambda plugins, published: bool(published),
+    )
+
+
+def _publishing_by_sweep(publisher: Publisher, subjects: Any) -> bool:
+    return _sweeping() and any(subject.pending for subject in subjects)
+
+
+def _settling(inbox: Inbox, *_: Any) -> bool:
+    return bool(inbox._pending)
+
+
+def _wrap_pop() -> None:
+    shipped = Inbox.exchange
+
+    def exchange(self: Inbox, state: Any) -> Any:
+        epoch = state.epoch
+        delivery = shipped(self, state)
+        if delivery is not None and state.exclusive:
+            if state.epoch != epoch and delivery.redelivered:
+                reach("after_takeover")
+            reach("after_pop")
+        return delivery
+
+    Inbox.exchange = exchange  # type: ignore[method-assign]

@@ -1,0 +1,26 @@
+"""The shipped app, with points to end or stop it at, and without the protections that TEST_WITHOUT names.
+
+`celery -A points_app worker ...`, with this folder on PYTHONPATH. What only waits is made quick.
+"""
+
+from __future__ import annotations
+
+import os
+from functools import partial
+
+import points
+import protections
+
+import worker.services
+from worker import startup
+from worker.app import create_app
+from worker.events.sweep import Sweep
+from worker.events.sweeper import Sweeper, Turn
+
+startup.Turn = partial(Turn, hold_s=1.0)  # type: ignore[assignment,misc]
+startup.Sweeper = partial(Sweeper, interval_s=0.2)  # type: ignore[assignment,misc]
+worker.services.Sweep = partial(Sweep, grace_s=0.3)  # type: ignore[assignment,misc]
+for name in filter(None, os.environ.get("TEST_WITHOUT", "").split(",")):
+    protections.take_out(name)
+points.install()
+app = create_app()

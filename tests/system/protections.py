@@ -1,0 +1,172 @@
+"""Each protection of the write path taken out of the running process, to see what it protects from."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable
+from typing import Any
+
+import points
+
+import worker.store.documents
+import worker.store.plugins
+from worker.events.publish import Publisher
+from worker.events.sweep import Sweep
+from worker.handlers.batch import BatchWriter
+from worker.handlers.write import Writer
+from worker.tasks.commands import CommandTask
+from worker.transport import scripts
+from worker.transport.inbox import Inbox
+
+_PLAIN_XADD = """
+local i, last = 4, tonumber(ARGV[3])
+while i <= #ARGV do
+  local first = i + 3
+  i = first + tonumber(ARGV[i + 2])
+  redis.call('XADD', KEYS[1], '*', unpack(ARGV, first, i - 1))
+end
+return { 'ok', last }
+"""
+
+
+def take_out(name: str) -> None:
+    """Takes the protection `name` out; KeyError where there is none of that name."""
+    PROTECTIONS[name]()
+
+
+def _records(change: Callable[[Any], Any]) -> None:
+    shipped = worker.store.documents.record_of
+    worker.store.plugins.record_of = lambda document: change(shipped(document))
+
+
+def _fence() -> None:
+    """Writes of a former owner are not refused: neither by the filter of the write nor by the look before it."""
+    _records(lambda record: dataclasses.replace(record, fence=0))
+    shipped = worker.store.plugins.guarded_update
+
+    def guarded(*args: Any) -> Any:
+        query, update = shipped(*args)
+        del query["fence"]
+        return query, update
+
+    worker.store.plugins.guarded_update = guarded
+
+
+def _fence_of_refusals() -> None:
+    """A redelivered command without effect does not keep its first owner from applying it."""
+    Writer.owns = lambda self, record, delivery: True  # type: ignore[method-assign]
+
+
+def _applied() -> None:
+    """The ids of applied commands are not looked at."""
+    _records(lambda record: dataclasses.replace(record, applied=()))
+
+
+def _revision() -> None:
+    """A write does not ask that the plugin is as it was read."""
+    shipped = worker.store.plugins.guarded_update
+
+    def guarded(*args: Any) -> Any:
+        query, update = shipped(*args)
+        del query["revision"]
+        return query, update
+
+    worker.store.plugins.guarded_update = guarded
+
+
+def _outbox() -> None:
+    """The event is published after the write, and not kept with it."""
+    worker.store.documents.outbox_document = lambda outbox: []
+
+
+def _publishing_script() -> None:
+    """Events are added to the stream without a look at what is there."""
+    shipped = Publisher.__init__
+
+    def init(self: Any, client: Any, *rest: Any) -> None:
+        shipped(self, client, *rest)
+        self._script = client.register_script(_PLAIN_XADD)
+
+    Publisher.__init__ = init  # type: ignore[method-assign]
+
+
+def _sweep() -> None:
+    """Nobody publishes what a crash left."""
+    Sweep._settle = lambda *args, **kwargs: None  # type: ignore[method-assign]
+
+
+def _publishing() -> None:
+    """No protection, but what a sweep needs to have work: nothing that is written gets published."""
+    Publisher.publish_many = lambda self, subjects: []  # type: ignore[method-assign]
+    Writer.announce = lambda self, record: None  # type: ignore[method-assign]
+    Sweep._settle = lambda *args, **kwargs: None  # type: ignore[method-assign]
+
+
+def _decided_before() -> None:
+    """A redelivered batch decides its items again."""
+    BatchWriter._decided_before = lambda *args: 0  # type: ignore[method-assign]
+
+
+def _late_ack() -> None:
+    """A command is acknowledged when it is handed to the pool."""
+    CommandTask.acks_late = False
+
+
+def _atomic_pop() -> None:
+    """A message is taken off its list, and recorded as unacked by a later command."""
+    shipped = Inbox.exchange
+
+    def exchange(self: Inbox, state: Any) -> Any:
+        raw: Any = self.client.rpop(state.keys.queue) if state.epoch else None
+        if raw is not None:
+            points.reach("between_pop_and_record")
+            self.client.rpush(state.keys.queue, raw)
+        return shipped(self, state)
+
+    Inbox.exchange = exchange  # type: ignore[method-assign]
+
+
+def _epoch_of_a_settlement() -> None:
+    """Whoever settles, settles what is in work in his queue."""
+    text = scripts.SETTLE.text
+    for old, new in (
+        ("tonumber(lease[2] or 0) > now_ms()", "false"),
+        ("redis.call('HDEL', KEYS[2], ARGV[2])", "redis.call('DEL', KEYS[2])"),
+    ):
+        assert old in text
+        text = text.replace(old, new)
+    scripts.SETTLE = scripts.Script.of(text)
+
+
+def _lease() -> None:
+    """Two workers of a partition both take from it."""
+    text = scripts.POP.text
+    old = "if lease[1] and until_ms > now then"
+    assert old in text
+    scripts.POP = scripts.Script.of(text.replace(old, "if false then"))
+
+
+def _place_of_the_returned() -> None:
+    """What a dead worker held goes to the tail of its queue."""
+    text = scripts.POP.text
+    old = "redis.call('RPUSH', list, raw)"
+    assert old in text
+    scripts.POP = scripts.Script.of(text.replace(old, "redis.call('LPUSH', list, raw)"))
+
+
+PROTECTIONS: dict[str, Callable[[], None]] = {
+    "fence": _fence,
+    "fence_of_refusals": _fence_of_refusals,
+    "applied": _applied,
+    "revision": _revision,
+    "outbox": _outbox,
+    "publishing_script": _publishing_script,
+    "sweep": _sweep,
+    "publishing": _publishing,
+    "decided_before": _decided_before,
+    "late_ack": _late_ack,
+    "atomic_pop": _atomic_pop,
+    "epoch_of_a_settlement": _epoch_of_a_settlement,
+    "lease": _lease,
+    "place_of_the_returned": _place_of_the_returned,
+}

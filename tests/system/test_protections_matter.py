@@ -1,0 +1,140 @@
+"""Each protection of the write path taken out: the very same course of events must then be found wrong.
+
+Every test names the kinds of problems that have to be found, and no test passes by luck: the process ends or
+stops at the point where the protection is what counts.
+"""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pause_stories
+import pytest
+from servers import MongoReplicaSet, RedisServer, start_redis
+from stand import Stand, registration, send_story, standing
+
+MakeStand = Callable[[str], contextlib.AbstractContextManager[Stand]]
+
+
+@pytest.fixture(scope="module")
+def redis(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RedisServer]:
+    server = start_redis(tmp_path_factory.mktemp("protections") / "redis", appendfsync=None)
+    yield server
+    server.stop()
+
+
+@pytest.fixture
+def make_stand(
+    redis: RedisServer, mongodb_server: MongoReplicaSet, tmp_path: Path, request: pytest.FixtureRequest
+) -> MakeStand:
+    """Stands on an empty Redis and a database of their own."""
+
+    def make(without: str) -> contextlib.AbstractContextManager[Stand]:
+        with contextlib.closing(Stand(redis.url, mongodb_server.url(), tmp_path)) as emptied:
+            emptied.redis.flushall()
+        return standing(redis.url, mongodb_server.url(f"without_{redis.port}_{without}"), tmp_path, without)
+
+    return make
+
+
+def _found(stand: Stand, within_s: float = 3.0) -> set[str]:
+    return {kind for kind, texts in stand.inspect(within_s).problems.items() if texts}
+
+
+def _crash(stand: Stand, point: str, nth: int = 2) -> None:
+    """The owner ends at `point` with the standby behind it, which then goes through all that was sent."""
+    stand.ready()
+    stand.arm(point, nth)
+    sent = send_story(stand, "d")
+    assert stand.fired().returncode == -9
+    with contextlib.suppress(TimeoutError):
+        stand.answered(*sent, within_s=10)
+
+
+def test_without_acknowledging_late_a_crash_loses_the_command(make_stand: MakeStand) -> None:
+    with make_stand("late_ack") as stand:
+        _crash(stand, "before_write")
+        assert {"lost", "answer"} <= _found(stand)
+
+
+def test_without_the_atomic_pop_a_crash_loses_the_command(make_stand: MakeStand) -> None:
+    with make_stand("atomic_pop") as stand:
+        _crash(stand, "between_pop_and_record")
+        assert {"lost", "answer"} <= _found(stand)
+
+
+def test_without_the_applied_ids_a_command_is_applied_again(make_stand: MakeStand) -> None:
+    with make_stand("applied") as stand:
+        _crash(stand, "after_write", 5)
+        # It is the deregister, answered with success in truth.
+        assert "answer" in _found(stand)
+
+
+def test_without_the_applied_ids_a_resent_command_has_two_effects(make_stand: MakeStand) -> None:
+    with make_stand("applied") as stand:
+        stand.ready(1)
+        of = {"domain_id": "d", "plugin_id": "jira"}
+        stand.send("1", "register", **registration("d", "jira"))
+        for command_id in ("2", "3", "2"):
+            stand.send(command_id, "update", **of, tags={"by": command_id})
+        stand.answered("1", "2", "3")
+        assert {"doubled", "state"} <= _found(stand)
+
+
+def test_without_the_publishing_script_a_crash_doubles_the_event(make_stand: MakeStand) -> None:
+    with make_stand("publishing_script") as stand:
+        _crash(stand, "after_publish")
+        assert {"doubled", "gap"} <= _found(stand)
+
+
+def test_without_the_outbox_a_crash_loses_the_event(make_stand: MakeStand) -> None:
+    with make_stand("outbox") as stand:
+        _crash(stand, "after_write")
+        assert {"lost", "gap"} <= _found(stand)
+
+
+def test_without_the_sweep_events_wait_for_ever(make_stand: MakeStand) -> None:
+    with make_stand("publishing") as stand:
+        stand.ready(1)
+        stand.send("1", "register", **registration("d", "jira"))
+        stand.answered("1")
+        assert {"lost", "left"} <= _found(stand)
+
+
+def test_the_sweep_publishes_what_waits(make_stand: MakeStand) -> None:
+    """The counterpart: the same, and then one worker that sweeps."""
+    with make_stand("publishing") as stand:
+        stand.ready(1)
+        stand.send("1", "register", **registration("d", "jira"))
+        stand.answered("1")
+        stand.running()[0].kill()
+        stand.start(TEST_WITHOUT="")
+        stand.inspect().assert_clean()
+
+
+def test_without_the_places_of_the_returned_newer_commands_go_first(make_stand: MakeStand) -> None:
+    with make_stand("place_of_the_returned") as stand:
+        _crash(stand, "before_write")
+        assert _found(stand) & {"disorder", "lost", "unexpected", "answer"}
+
+
+@pytest.mark.parametrize(
+    ("without", "story", "expected"),
+    [
+        ("fence", lambda stand: pause_stories.many_commands_later(stand, "d", "before_write"), "doubled"),
+        ("fence_of_refusals", lambda stand: pause_stories.refused_meanwhile(stand, "d"), "unexpected"),
+        ("revision,fence", lambda stand: pause_stories.one_command_later(stand, "d"), "state"),
+        ("decided_before", lambda stand: pause_stories.batch_decided_again(stand, "d"), "unexpected"),
+        ("epoch_of_a_settlement", lambda stand: pause_stories.former_owner_settles(stand, "d"), "answer"),
+    ],
+    ids=["fence", "fence_of_refusals", "revision", "decided_before", "epoch_of_a_settlement"],
+)
+def test_without_it_a_worker_that_stood_still_does_harm(
+    make_stand: MakeStand, without: str, story: Callable[[Stand], None], expected: str
+) -> None:
+    with make_stand(without) as stand:
+        with contextlib.suppress(TimeoutError):
+            story(stand)
+        assert expected in _found(stand)
