@@ -23,6 +23,7 @@ from worker.tasks.queries import register_queries
 from worker.tasks.refresh import FOLLOW, REFRESH, TICK, TICK_S, follow_arguments, register_refresh
 from worker.transport import Delivery as Parcel
 from worker.transport import install
+from worker.transport.state import stop_requested
 
 MAX_BYTES = 512 * 1024
 MAX_BATCH_BYTES = 4 * 1024 * 1024
@@ -122,7 +123,7 @@ def _services(app: Celery, settings: Settings) -> Callable[[], Services]:
     def of(pid: int) -> Services:
         follow = Follow(send_follow)
         signals.worker_shutdown.connect(lambda **_: follow.stop(), weak=False)
-        return Services(settings, follow, send_refresh)
+        return Services(settings, follow, send_refresh, stop_requested.is_set)
 
     return lambda: of(os.getpid())
 

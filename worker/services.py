@@ -53,12 +53,14 @@ def _send_nothing(*, host: str, images: list[str], lease: str) -> None:
 class Services:
     """Everything a process may need, made at first use and then kept; threads may share it, forks may not.
 
-    ``registered`` is told of new plugins, to have their versions fetched; ``send_refresh`` sends a task.
+    ``registered`` is told of new plugins, to have their versions fetched; ``send_refresh`` sends a task;
+    ``stopping`` says whether the process has been told to end.
     """
 
     settings: Settings
     registered: Callable[[list[PluginInfo]], None] = lambda plugins: None
     send_refresh: Send = _send_nothing
+    stopping: Callable[[], bool] = lambda: False
 
     def check(self) -> None:
         """Read every setting that has a language of its own. Raises ``SettingsError`` naming the wrong one.
@@ -175,6 +177,7 @@ class Services:
             self.publisher,
             self.send_refresh,
             limits=Limits(parse_limits(self.settings.registry_budgets)),
+            stopping=self.stopping,
             policy=VersionsPolicy(intervals=self.intervals),
         )
 
@@ -246,7 +249,7 @@ class Services:
 
     def close(self) -> None:
         """Close the connections that were opened."""
-        for name in ("database", "redis", "broker"):
+        for name in ("database", "redis", "broker", "registries"):
             if name in self.__dict__:
                 opened = self.__dict__[name]
                 (opened.client if name == "database" else opened).close()
