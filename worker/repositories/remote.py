@@ -9,6 +9,8 @@ from concurrent.futures import TimeoutError as FutureTimeout
 from dataclasses import dataclass
 from typing import Any, Generic, Literal, Protocol, TypeVar
 
+import redis
+
 from contracts.client import AskTimeout, PluginClient
 from contracts.errors import (
     ContractError,
@@ -149,7 +151,8 @@ class Remote:
             raise self._failed("timeout", "no answer in time") from None
         except BaseException as fault:  # noqa: BLE001  # Celery raises whatever class the answer names, SystemExit too
             self._clients.drop(client)
-            raise self._failed("unreachable", type(fault).__name__) from None
+            is_away = isinstance(fault, OSError | redis.RedisError)
+            raise self._failed("unreachable" if is_away else "invalid_answer", _name(fault)) from None
         self._clients.give_back(client, token)
         return answer
 
@@ -231,3 +234,9 @@ class _Clients:
             idle, self._idle = self._idle, []
         for _, client in idle:
             self.drop(client)
+
+
+def _name(fault: BaseException) -> str:
+    """The class of an error as it may be logged: an answer can make Celery invent one, of any name."""
+    name = type(fault).__name__
+    return name if name.isidentifier() and len(name) <= 64 else "an error"

@@ -1,0 +1,459 @@
+"""A remote repository that fails is told as unavailable, in time, and holds nobody up."""
+
+import logging
+import threading
+import time
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from deployments import URL, Desk, Store, desk_that_raises, open_remote, plugin_row, remote_entry
+from servers import wait_until
+
+from contracts.client import AskTimeout
+from contracts.commands import GetPlugin, GetPluginVersions, ListPlugins
+from contracts.errors import (
+    ContractError,
+    ImageNotFound,
+    InternalFault,
+    InvalidQuery,
+    PermissionDenied,
+    PluginNotFound,
+    QueryTimeout,
+    RegistryUnavailable,
+    RepositoryUnavailable,
+    ResultTooLarge,
+    StoreUnavailable,
+    VersionsPending,
+)
+from contracts.parse import parse
+from worker.domain.repositories import Repositories
+from worker.registries import Credentials
+from worker.repositories.remote import THREADS, Remote
+from worker.repositories.remotes import open_remotes
+
+OFFERED = plugin_row("jira", domain_id="market", revision=3)
+SHOWN = OFFERED | {
+    "repository_info": {"repository_id": "market", "name": "Market", "repository_type": "remote"}
+}
+
+
+def answers(answer: Any) -> Desk:
+    return Desk(lambda operation, params: answer)
+
+
+@pytest.fixture
+def store(mongodb_url: str) -> Iterator[Store]:
+    made = Store(mongodb_url, remote_entry("market"), remote_entry("partner"))
+    yield made
+    made.close()
+
+
+@pytest.fixture
+def opened() -> Iterator[list[Remote]]:
+    remotes: list[Remote] = []
+    yield remotes
+    for remote in remotes:
+        remote.close()
+
+
+def ask(store: Store, command: Any, market: Desk, partner: Desk | None = None, **arguments: Any) -> Any:
+    remotes = {
+        "market": open_remote(market, timeout_s=2.0),
+        "partner": open_remote(partner or desk_that_raises(PluginNotFound("no")), "partner", timeout_s=2.0),
+    }
+    try:
+        return store.reader(remotes).answer(parse(command, {"domain_id": "d-1"} | arguments))
+    finally:
+        for remote in remotes.values():
+            remote.close()
+
+
+def test_get_goes_on_to_the_remotes(store: Store) -> None:
+    market = answers(OFFERED)
+
+    assert ask(store, GetPlugin, market, plugin_id="jira") == SHOWN
+    assert ask(store, GetPlugin, market, plugin_id="jira", only=["tags", "repository_info.name"]) == {
+        "plugin_id": "jira",
+        "tags": {},
+        "repository_info": {"name": "Market"},
+    }
+    assert market.asked[0] == ("get", {"domain_id": "market", "plugin_id": "jira"})
+
+
+def test_a_local_plugin_needs_no_remote(store: Store) -> None:
+    store.insert(plugin_row("jira"))
+    market = answers(OFFERED)
+
+    row = ask(store, GetPlugin, market, plugin_id="jira")
+
+    assert row["repository_info"]["repository_type"] == "local"
+    assert market.asked == []
+
+
+def test_the_remotes_are_in_their_order(store: Store) -> None:
+    partners = answers(OFFERED | {"name": "Partner's"})
+    assert ask(store, GetPlugin, answers(OFFERED), partners, plugin_id="jira")["name"] == "JIRA"
+    gone = desk_that_raises(PluginNotFound("no"))
+    assert ask(store, GetPlugin, gone, partners, plugin_id="jira")["name"] == "Partner's"
+    named = ask(store, GetPlugin, answers(OFFERED), partners, plugin_id="jira", repository_id="partner")
+    assert named["name"] == "Partner's"
+
+
+def test_not_found_is_said_when_all_have_said_it(store: Store) -> None:
+    with pytest.raises(PluginNotFound) as told:
+        ask(store, GetPlugin, desk_that_raises(PluginNotFound("secret words")), plugin_id="jira")
+    assert "secret words" not in told.value.message
+
+
+def test_an_outage_is_not_taken_for_not_found(store: Store) -> None:
+    """The first remote might have it too, and goes before the one that does."""
+    for command in (GetPlugin, GetPluginVersions):
+        with pytest.raises(RepositoryUnavailable) as told:
+            ask(store, command, desk_that_raises(OSError()), answers(OFFERED), plugin_id="jira")
+        assert told.value.details == {"repository_id": "market", "reason": "unreachable"}
+    # What comes after the one that has it does not matter.
+    assert ask(store, GetPlugin, answers(OFFERED), desk_that_raises(OSError()), plugin_id="jira") == SHOWN
+
+
+VERSIONS = {"results": ["2.0"], "total_count": 1, "stale": False, "truncated": False, "sync_state": "ok"}
+
+
+def test_versions_come_from_whoever_has_the_plugin(store: Store) -> None:
+    gone = desk_that_raises(PluginNotFound("no"))
+    assert ask(store, GetPluginVersions, gone, answers(VERSIONS), plugin_id="jira") == VERSIONS
+
+
+Strange = type("hunter2\n", (BaseException,), {})
+
+
+@pytest.mark.parametrize(
+    ("fault", "code", "reason"),
+    [
+        (AskTimeout("id", 1.0), "REPOSITORY_UNAVAILABLE", "timeout"),
+        (ConnectionRefusedError(URL), "REPOSITORY_UNAVAILABLE", "unreachable"),
+        # Celery raises whatever class the answer of a hostile worker names.
+        (SystemExit(1), "REPOSITORY_UNAVAILABLE", "invalid_answer"),
+        (KeyboardInterrupt(), "REPOSITORY_UNAVAILABLE", "invalid_answer"),
+        (Strange(), "REPOSITORY_UNAVAILABLE", "invalid_answer"),
+        (PermissionDenied("hunter2"), "REPOSITORY_UNAVAILABLE", "refused"),
+        (StoreUnavailable("hunter2"), "REPOSITORY_UNAVAILABLE", "refused"),
+        (InternalFault("hunter2"), "REPOSITORY_UNAVAILABLE", "refused"),
+        (ContractError("hunter2", "ODD"), "REPOSITORY_UNAVAILABLE", "refused"),
+        (ResultTooLarge("hunter2", details={"hunter2": 1}), "RESULT_TOO_LARGE", None),
+        (QueryTimeout("hunter2"), "QUERY_TIMEOUT", None),
+        (InvalidQuery("hunter2"), "INVALID_QUERY", None),
+        (ImageNotFound("hunter2"), "IMAGE_NOT_FOUND", None),
+        (VersionsPending("hunter2"), "VERSIONS_PENDING", None),
+        (RegistryUnavailable("hunter2"), "REGISTRY_UNAVAILABLE", None),
+        (ResultTooLarge("hunter2", "ODD"), "RESULT_TOO_LARGE", None),
+    ],
+)
+def test_what_a_failure_is_told_as(
+    store: Store, fault: BaseException, code: str, reason: str | None, caplog: pytest.LogCaptureFixture
+) -> None:
+    for command, arguments in ((GetPlugin, {"plugin_id": "jira"}), (ListPlugins, {})):
+        with caplog.at_level(logging.DEBUG), pytest.raises(ContractError) as told:
+            ask(
+                store,
+                command,
+                desk_that_raises(fault),
+                answers({"results": [], "total_count": 0}),
+                **arguments,
+            )
+        assert told.value.code == code
+        assert told.value.details["repository_id"] == "market"
+        assert told.value.details.get("reason") == reason
+        assert "hunter2" not in str(told.value.args)
+    assert "hunter2" not in caplog.text, "neither the remote's words nor its URL are logged"
+
+
+def test_partial_leaves_it_out_and_says_so(store: Store) -> None:
+    store.insert(plugin_row("slack"))
+    page = answers({"results": [OFFERED], "total_count": 1})
+
+    answer = ask(store, ListPlugins, desk_that_raises(OSError()), page, partial=True)
+
+    assert [row["plugin_id"] for row in answer["results"]] == ["jira", "slack"]
+    assert answer["total_count"] == 2
+    assert answer["unavailable"] == ["market"]
+    assert "unavailable" not in ask(store, ListPlugins, page, page, partial=True)
+    with pytest.raises(ResultTooLarge):
+        ask(store, ListPlugins, desk_that_raises(ResultTooLarge("too many")), page, partial=True)
+
+
+def test_a_slow_remote_is_waited_for_no_longer_than_its_time(opened: list[Remote]) -> None:
+    release = threading.Event()
+    opened.append(open_remote(Desk(lambda operation, params: release.wait(30)), timeout_s=0.2))
+
+    question = opened[0].ask("get", opened[0].answers.plugin, plugin_id="jira")
+    with pytest.raises(RepositoryUnavailable) as told:
+        question.result()
+
+    release.set()
+    assert told.value.details["reason"] == "timeout"
+
+
+def test_a_remote_that_lets_everyone_wait_takes_one_thread(opened: list[Remote]) -> None:
+    release, waiting = threading.Event(), threading.Semaphore(0)
+    is_slow = True
+
+    def answer(operation: str, params: dict[str, Any]) -> Any:
+        if is_slow:
+            waiting.release()
+            release.wait(30)
+            raise AskTimeout("id", 1.0)
+        return OFFERED
+
+    remote = open_remote(Desk(answer), timeout_s=20.0)
+    opened.append(remote)
+    first = [remote.ask("get", remote.answers.plugin, plugin_id="jira") for _ in range(3)]
+    for _ in first:
+        assert waiting.acquire(timeout=10)
+    release.set()
+    for question in first:
+        with pytest.raises(RepositoryUnavailable):
+            question.result()
+
+    release.clear()
+    trial = remote.ask("get", remote.answers.plugin, plugin_id="jira")
+    assert waiting.acquire(timeout=10)
+    with pytest.raises(RepositoryUnavailable) as told:
+        remote.ask("get", remote.answers.plugin, plugin_id="jira").result()
+    assert told.value.details["reason"] == "waiting"
+
+    is_slow = False
+    release.set()
+    with pytest.raises(RepositoryUnavailable):
+        trial.result()
+    assert remote.ask("get", remote.answers.plugin, plugin_id="jira").result() == SHOWN
+    assert all(
+        question.result() == SHOWN
+        for question in [remote.ask("get", remote.answers.plugin, plugin_id="jira") for _ in range(THREADS)]
+    )
+
+
+def test_giving_up_a_trial_leaves_room_for_the_next(opened: list[Remote]) -> None:
+    release, waiting = threading.Event(), threading.Semaphore(0)
+
+    def slow(operation: str, params: dict[str, Any]) -> Any:
+        waiting.release()
+        release.wait(30)
+        raise AskTimeout("id", 1.0)
+
+    remote = open_remote(Desk(slow), timeout_s=20.0)
+    opened.append(remote)
+    busy = [remote.ask("get", remote.answers.plugin, plugin_id="jira") for _ in range(THREADS)]
+    for _ in busy:
+        assert waiting.acquire(timeout=10)
+    queued = remote.ask("get", remote.answers.plugin, plugin_id="jira")
+    queued.give_up()
+    assert queued.answer.cancelled()
+    release.set()
+    for question in busy:
+        with pytest.raises(RepositoryUnavailable):
+            question.result()
+    for _ in range(2):
+        with pytest.raises(RepositoryUnavailable) as told:
+            remote.ask("get", remote.answers.plugin, plugin_id="jira").result()
+        assert told.value.details["reason"] == "timeout", "asked, not turned away"
+
+
+def test_a_client_that_failed_is_not_used_again(opened: list[Remote]) -> None:
+    made: list[Desk] = []
+
+    def make() -> Desk:
+        made.append(desk_that_raises(ValueError("garbage")) if not made else answers(OFFERED))
+        return made[-1]
+
+    remote = open_remote(make)
+    opened.append(remote)
+    with pytest.raises(RepositoryUnavailable):
+        remote.ask("get", remote.answers.plugin, plugin_id="jira").result()
+    for _ in range(3):
+        remote.ask("get", remote.answers.plugin, plugin_id="jira").result()
+
+    assert [desk.closed for desk in made] == [1, 0]
+    remote.close()
+    assert [desk.closed for desk in made] == [1, 1]
+
+
+def test_the_token_is_read_each_time(opened: list[Remote]) -> None:
+    secrets = iter(["one", "one", "two"])
+    used: list[tuple[str, str | None]] = []
+    remote = open_remote(answers(OFFERED), token=lambda: next(secrets))
+    remote._clients._connect = lambda url, token: used.append((url, token)) or answers(OFFERED)
+    opened.append(remote)
+
+    for _ in range(3):
+        remote.ask("get", remote.answers.plugin, plugin_id="jira").result()
+
+    assert used == [(URL, "one"), (URL, "two")]
+
+
+def test_a_token_that_cannot_be_read_is_told_without_it(
+    opened: list[Remote], caplog: pytest.LogCaptureFixture
+) -> None:
+    def unreadable() -> str:
+        raise ValueError("hunter2")
+
+    opened.append(open_remote(answers(OFFERED), token=unreadable))
+    with pytest.raises(RepositoryUnavailable) as told:
+        opened[0].ask("get", opened[0].answers.plugin, plugin_id="jira").result()
+    assert told.value.details["reason"] == "token"
+    assert "hunter2" not in caplog.text
+
+
+def test_an_outage_is_logged_once_and_its_end_too(
+    opened: list[Remote], caplog: pytest.LogCaptureFixture
+) -> None:
+    is_away = True
+
+    def answer(operation: str, params: dict[str, Any]) -> Any:
+        if is_away:
+            raise OSError(URL)
+        return OFFERED
+
+    opened.append(open_remote(Desk(answer)))
+    with caplog.at_level(logging.INFO):
+        for _ in range(3):
+            with pytest.raises(RepositoryUnavailable):
+                opened[0].ask("get", opened[0].answers.plugin, plugin_id="jira").result()
+        is_away = False
+        opened[0].ask("get", opened[0].answers.plugin, plugin_id="jira").result()
+        wait_until(lambda: len(caplog.records) == 2, 10)
+    assert "unreachable" in caplog.records[0].getMessage()
+    assert "answers again" in caplog.records[1].getMessage()
+
+
+def test_a_remote_token_has_to_name_a_credential() -> None:
+    repositories = Repositories.of(
+        [
+            {"repository_id": "l", "name": "L", "repository_type": "local"},
+            remote_entry("market", token="none"),
+        ]
+    )
+    with pytest.raises(ValueError, match="repository market: token names no credential"):
+        open_remotes(repositories, Credentials())
+
+
+# --- paging -------------------------------------------------------------------------------------------------
+
+
+def page_of(count: int) -> Desk:
+    """A remote with that many plugins, m00, m01, ... by name."""
+
+    def answer(operation: str, params: dict[str, Any]) -> Any:
+        rows = [
+            OFFERED | {"plugin_id": f"m{n:02}", "image": f"acme/m{n:02}", "name": f"m{n:02}"}
+            for n in range(count)
+        ]
+        limit = params["query"]["page"]["limit"]
+        return {"results": rows[:limit], "total_count": count}
+
+    return Desk(answer)
+
+
+NOBODY = Desk(lambda operation, params: {"results": [], "total_count": 0})
+
+
+def test_each_remote_is_asked_for_what_the_page_may_need(store: Store) -> None:
+    store.insert(*(plugin_row(f"l{n}", name=f"l{n}") for n in range(3)))
+    market = page_of(30)
+
+    answer = ask(store, ListPlugins, market, NOBODY, query={"page": {"start": 3, "limit": 4}})
+
+    assert [row["plugin_id"] for row in answer["results"]] == ["l2", "m00", "m01", "m02"]
+    assert answer["total_count"] == 33
+    assert market.asked[0][1]["query"]["page"] == {"limit": 6}
+
+
+def test_a_page_of_one_remote_alone_is_asked_for_as_it_is(store: Store) -> None:
+    asked: list[Any] = []
+
+    def answer(operation: str, params: dict[str, Any]) -> Any:
+        asked.append(params["query"]["page"])
+        return {"results": [OFFERED], "total_count": 90_001}
+
+    page = {"start": 90_001, "limit": 20}
+    got = ask(store, ListPlugins, Desk(answer), query={"page": page}, repository_id="market")
+    assert (got["total_count"], len(got["results"]), asked) == (90_001, 1, [page])
+
+
+def test_more_rows_than_an_answer_may_hold(store: Store) -> None:
+    store.insert(*(plugin_row(f"l{n}") for n in range(6)))
+    remotes = {"market": open_remote(page_of(6)), "partner": open_remote(NOBODY, "partner")}
+    reader = store.reader(remotes, max_results=10)
+
+    def listed(**query: Any) -> Any:
+        return reader.answer(parse(ListPlugins, {"domain_id": "d-1", "query": query}))
+
+    assert len(listed(page={"limit": 10})["results"]) == 10
+    with pytest.raises(ResultTooLarge):
+        listed()
+    assert len(listed(page={"start": 9, "limit": 50})["results"]) == 4
+    remotes["market"].close()
+    remotes["market"] = open_remote(page_of(40))
+    with pytest.raises(ResultTooLarge, match="repository_id"):
+        listed(page={"start": 9, "limit": 5})
+    for remote in remotes.values():
+        remote.close()
+
+
+def test_a_merged_answer_has_a_size_too(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("worker.handlers.listing.MAX_BYTES", 2000)
+    with pytest.raises(ResultTooLarge):
+        ask(store, ListPlugins, page_of(10), NOBODY)
+
+
+def test_a_condition_on_who_a_remote_is_is_decided_here(store: Store) -> None:
+    """It does not know what it is called here, nor that its plugins are offered to other domains."""
+    market = page_of(1)
+    is_market = {"k": "repository_info.repository_id", "v": "market", "o": "eq"}
+    is_other = {"k": "domain_id", "v": "d-1", "o": "eq"}
+    name = {"k": "name", "v": "m", "o": "contain"}
+
+    def asked(**query: Any) -> Any:
+        market.asked.clear()
+        ask(store, ListPlugins, market, NOBODY, query={"page": {"limit": 5}, **query})
+        return [
+            {k: v for k, v in p["query"].items() if k in ("filter", "filter_or")} for _, p in market.asked
+        ]
+
+    sent = {"key": "name", "operator": "contain", "value": "m"}
+    assert asked(filter=[is_market, name]) == [{"filter": [sent]}]
+    assert asked(filter=[is_other, name]) == []
+    assert asked(filter_or=[is_market, name]) == [{}]
+    assert asked(filter_or=[is_other, name]) == [{"filter_or": [sent]}]
+    assert asked(filter_or=[is_other]) == []
+
+
+def test_the_shortcuts_go_along(store: Store) -> None:
+    market = Desk(lambda operation, params: {"results": [], "total_count": 0})
+    ask(
+        store,
+        ListPlugins,
+        market,
+        NOBODY,
+        state="ENABLED",
+        name=["a", "b"],
+        repository_id=["market", "repo-local"],
+    )
+    (params,) = [params for _, params in market.asked]
+    assert {k: v for k, v in params.items() if k != "query"} == {
+        "domain_id": "market",
+        "state": "ENABLED",
+        "name": ["a", "b"],
+    }
+
+
+def test_remotes_are_asked_at_the_same_time(store: Store) -> None:
+    both = threading.Barrier(2, timeout=10)
+
+    def meet(operation: str, params: dict[str, Any]) -> Any:
+        both.wait()
+        return {"results": [], "total_count": 0}
+
+    started = time.monotonic()
+    assert ask(store, ListPlugins, Desk(meet), Desk(meet))["total_count"] == 0
+    assert not both.broken, time.monotonic() - started
