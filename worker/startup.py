@@ -31,7 +31,8 @@ def connect(app: Celery, settings: Settings, services: Callable[[], Services]) -
         check_profile(instance.concurrency, _module(instance.pool_cls), instance.prefetch_multiplier)
         check_partitions(services().broker, settings.command_partitions)
         if settings.command_partitions > 1 and COMMANDS in queues:
-            app.amqp.queues.select(dict.fromkeys([*queues, *command_queues(settings.command_partitions)]))
+            wanted = dict.fromkeys([*queues, *command_queues(settings.command_partitions)])
+            app.amqp.queues.select(list(wanted))
 
     def begin(sender: Any, **_: Any) -> None:
         if sender.app is app and is_commands(app.amqp.queues.consume_from):

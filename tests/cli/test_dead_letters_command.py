@@ -1,0 +1,151 @@
+"""`plugins dead-letters` on real servers, and with a real worker that drains and applies."""
+
+import json
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import redis
+from click.testing import CliRunner
+from servers import run_worker, wait_until
+from stream import Stream
+
+from contracts.commands import RegisterPlugin
+from worker.cli.dead_letters import dead_letters
+from worker.domain.dead_letter import task_message
+from worker.domain.delivery import Delivery
+from worker.services import Services
+from worker.settings import Settings
+
+TOKEN = "c2VjcmV0"
+ENABLE = {"domain_id": "d", "plugin_id": "jira", "note": {"api_key": "hunter2"}}
+
+
+@pytest.fixture
+def services(redis_url: str, mongodb_url: str) -> Iterator[Services]:
+    made = Services(Settings(redis_url=redis_url, mongodb_url=mongodb_url, command_partitions=2))
+    yield made
+    made.close()
+
+
+Run = Callable[..., Any]
+
+
+@pytest.fixture
+def run(plugins_env: dict[str, str]) -> Run:
+    def invoke(*arguments: str, status: int = 0, **options: Any) -> Any:
+        env = plugins_env | {"PLUGINS_COMMAND_PARTITIONS": "2"}
+        result = CliRunner().invoke(dead_letters, list(arguments), env=env, **options)
+        assert result.exit_code == status, result.output
+        return json.loads(result.stdout) if "--json" in arguments else result.output
+
+    return invoke
+
+
+def message(command_id: str, **headers: str) -> bytes:
+    made = json.loads(task_message("plugin.disable", command_id, ENABLE, "plugin.commands"))
+    made["headers"] |= headers
+    return json.dumps(made).encode()
+
+
+def park(services: Services, count: int = 1, **headers: str) -> list[str]:
+    raws = {f"c-{number}": message(f"c-{number}", **headers) for number in range(count)}
+    faults = [
+        services.park(i, "plugin.disable", "plugin.commands.0", raw, KeyError("x")) for i, raw in raws.items()
+    ]
+    return [fault.details["dead_letter_id"] for fault in faults]
+
+
+def test_nothing_that_is_shown_or_stored_holds_a_token(services: Services, run: Run) -> None:
+    (name,) = park(services, authorization=f"Bearer {TOKEN}")
+    services.broker.lpush(
+        "plugin.queries:poison", b'not_json\n1\n0\n\n{"authorization": "' + TOKEN.encode() + b'"'
+    )
+    assert run("drain", "--json") == {"drained": 1}
+    told = [run("list"), run("list", "--json"), run("show", name), run("show", name, "--json")]
+    told += [run("show", row["id"]) for row in told[1]["results"]]
+    stored = list(services.database["dead_letters"].find())
+    assert len(stored) == 2
+    assert TOKEN not in str(told) + str(stored)
+    assert "hunter2" not in str(told)
+    assert told[3]["token_removed"] is True
+    assert told[3]["kwargs"]["plugin_id"] == "jira"
+
+
+def test_list_filters_and_limits(services: Services, run: Run) -> None:
+    park(services, 3)
+    listed = run("list", "--reason", "fault", "--limit", "2", "--json")
+    assert (len(listed["results"]), listed["total_count"]) == (2, 3)
+    assert run("list", "--reason", "deaths", "--json")["total_count"] == 0
+    assert run("list", "--since", "1h", "--json")["total_count"] == 3
+    assert run("list", "--since", "2999-01-01", "--json")["total_count"] == 0
+    run("list", "--since", "yesterday", status=2)
+    run("show", "nothing", status=1)
+
+
+def test_which_letters_are_meant_has_to_be_said(services: Services, run: Run) -> None:
+    names = park(services)
+    for command in ("replay", "purge"):
+        run(command, status=2)
+        run(command, "--all", "--id", names[0], status=2)
+    assert run("list", "--json")["total_count"] == 1
+
+
+def test_replay_tells_what_it_left(services: Services, run: Run) -> None:
+    park(services, authorization=f"Bearer {TOKEN}")
+    left = run("replay", "--all", "--json", status=1)
+    assert (left["replayed"], left["left"], left["results"][0]["objection"]) == (0, 1, "token_removed")
+    assert run("replay", "--id", "nothing", "--json", status=1)["results"][0]["objection"] == "gone"
+    done = run("replay", "--all", "--token", "fresh", "--json")
+    # crc32(b"d/jira") % 2 == 0, told by zlib.
+    assert done["results"][0]["queue"] == "plugin.commands.0"
+    assert b"Bearer fresh" in services.broker.lindex("plugin.commands.0", 0)
+    assert "fresh" not in str(done)
+
+
+def test_purge_asks_unless_told_not_to(services: Services, run: Run) -> None:
+    names = park(services, 3)
+    run("purge", "--all", input="n\n", status=1)
+    assert run("list", "--json")["total_count"] == 3
+    assert run("purge", "--id", names[0], "--yes", "--json") == {"removed": 1, "left": 0}
+    run("purge", "--all", "--reason", "fault", input="y\n")
+    assert run("list", "--json")["total_count"] == 0
+
+
+def test_hostile_names_do_not_write_on_the_terminal(services: Services, run: Run) -> None:
+    raw = json.dumps({"headers": {"task": "\x1b[31mred\x1b[2J", "id": "\r\nid"}}).encode()
+    services.broker.lpush("plugin.queries:poison", b"unknown_task\n1\n0\nx\n" + raw)
+    run("drain")
+    output = run("list") + run("show", run("list", "--json")["results"][0]["id"])
+    assert "\x1b" not in output and "\r" not in output
+
+
+def test_an_outage_is_told(run: Run, plugins_env: dict[str, str]) -> None:
+    plugins_env["PLUGINS_REDIS_URL"] = "redis://127.0.0.1:1/0"
+    assert "STORE_UNAVAILABLE" in json.dumps(run("drain", "--json", status=1))
+
+
+def test_a_worker_stores_what_is_parked_and_applies_what_is_replayed(
+    services: Services, run: Run, plugins_env: dict[str, str], tmp_path: Path
+) -> None:
+    given = {"domain_id": "d", "name": "n", "service_type": "s", "image": "a/jira"}
+    services.writer.apply(RegisterPlugin(**given), Delivery("r"))
+    kwargs = {"domain_id": "d", "plugin_id": "jira"}
+    raw = task_message("plugin.disable", "c-1", kwargs, "plugin.commands")
+    services.park("c-1", "plugin.disable", "plugin.commands", raw, KeyError("a bug that is put right"))
+    env = plugins_env | {"PLUGINS_COMMAND_PARTITIONS": "2", "PLUGINS_HEARTBEAT_DIR": str(tmp_path / "beats")}
+    with run_worker("-Q", "plugin.commands", env=env, log=tmp_path / "worker.log"):
+        for queue in ("plugin.commands", "plugin.commands.0", "plugin.commands.1"):
+            services.broker.lpush(queue, b"\xff not json")
+        for queue in ("plugin.queries", "plugin.versions"):
+            services.broker.lpush(f"{queue}:poison", b"not_json\n1\n0\n\n[")
+        counts = services.dead_letters.counts
+        wait_until(lambda: counts() == {"fault": 1, "not_json": 2, "not_utf8": 3}, 20)
+        assert services.broker.keys("*:poison") == []
+        assert run("replay", "--all", "--reason", "fault", "--json")["replayed"] == 1
+        with redis.Redis.from_url(plugins_env["PLUGINS_REDIS_URL"], decode_responses=True) as client:
+            stream = Stream(client)
+            wait_until(lambda: stream.changes() == [(1, "registered"), (2, "disabled")], 20)
+        assert counts() == {"not_json": 2, "not_utf8": 3}
+        assert run("purge", "--all", "--yes", "--json")["removed"] == 5
