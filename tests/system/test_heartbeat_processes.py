@@ -1,0 +1,127 @@
+"""Heartbeats of real processes: they come from the loop that does the work, and from nothing else."""
+
+import os
+import signal
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+import redis
+from click.testing import CliRunner
+from servers import ROOT, ChildProcess, RedisServer, run_worker, start_redis, wait_until
+
+from worker.cli.healthcheck import healthcheck
+from worker.heartbeat import STALE_S
+
+
+@pytest.fixture
+def beats(tmp_path: Path) -> Path:
+    return tmp_path / "beats"
+
+
+@pytest.fixture
+def env(plugins_env: dict[str, str], beats: Path) -> dict[str, str]:
+    return plugins_env | {
+        "PLUGINS_HEARTBEAT_DIR": str(beats),
+        "PYTHONPATH": str(ROOT / "tests" / "system"),
+        "PLUGINS_LEASE_S": "1.5",
+    }
+
+
+@pytest.fixture
+def healthy(beats: Path) -> Callable[[], bool]:
+    env = {"PLUGINS_HEARTBEAT_DIR": str(beats)}
+    return lambda: CliRunner().invoke(healthcheck, env=env).exit_code == 0
+
+
+def make_stale(beats: Path) -> None:
+    """As if the process had not beaten for long: only its loop can make it well again."""
+    for path in beats.glob("*.json"):
+        moment = path.stat().st_mtime - STALE_S - 60
+        os.utime(path, (moment, moment))
+
+
+@pytest.mark.parametrize("queue", ["plugin.commands", "plugin.queries"])
+def test_a_worker_beats_from_its_event_loop(
+    queue: str, env: dict[str, str], beats: Path, healthy: Callable[[], bool], tmp_path: Path
+) -> None:
+    with run_worker("-Q", queue, env=env, log=tmp_path / "worker.log"):
+        assert healthy()
+        make_stale(beats)
+        wait_until(healthy, 15)
+    assert not list(beats.glob("*.json"))
+
+
+def test_a_worker_whose_main_thread_hangs_is_unhealthy_though_its_threads_live(
+    env: dict[str, str], beats: Path, healthy: Callable[[], bool], tmp_path: Path, redis_url: str
+) -> None:
+    with run_worker(
+        "-Q", "plugin.commands", env=env, log=tmp_path / "worker.log", app="hanging_app"
+    ) as worker:
+        assert healthy()
+        assert worker.pid is not None
+        os.kill(worker.pid, signal.SIGIO)
+        with redis.Redis.from_url(redis_url) as client:
+
+            def until() -> int:
+                return int(client.hget("plugin.commands:lease", "until") or 0)
+
+            begun = until()
+            # By then a loop that turned would have beaten several times.
+            wait_until(lambda: until() > begun + 3000, 30)
+            make_stale(beats)
+            again = until()
+            wait_until(lambda: until() > again + 4000, 30)
+        assert not healthy()
+        worker.kill()
+    assert not healthy()
+
+
+def test_beat_beats_with_its_ticks(
+    env: dict[str, str], beats: Path, healthy: Callable[[], bool], tmp_path: Path
+) -> None:
+    beat = ChildProcess(
+        [sys.executable, "-m", "celery", "-A", "worker", "beat", "--scheduler", "celery.beat:Scheduler"],
+        log=tmp_path / "beat.log",
+        env=env,
+        cwd=ROOT,
+        name="beat",
+    ).start()
+    try:
+        wait_until(healthy, 30)
+        make_stale(beats)
+        assert not healthy()
+        wait_until(healthy, 20)
+        beat.pause()
+        make_stale(beats)
+        assert not healthy()
+        beat.resume()
+        wait_until(healthy, 20)
+    finally:
+        beat.stop(timeout_s=10)
+
+
+@pytest.fixture
+def mortal_redis(tmp_path: Path) -> Iterator[RedisServer]:
+    server = start_redis(tmp_path / "redis")
+    yield server
+    server.stop()
+
+
+def test_waiting_for_redis_is_no_hang(
+    env: dict[str, str],
+    beats: Path,
+    healthy: Callable[[], bool],
+    tmp_path: Path,
+    mortal_redis: RedisServer,
+) -> None:
+    env["PLUGINS_REDIS_URL"] = mortal_redis.url
+    with run_worker("-Q", "plugin.commands", env=env, log=tmp_path / "worker.log") as worker:
+        mortal_redis.kill()
+        wait_until(lambda: "no connection to" in worker.output(), 20)
+        make_stale(beats)
+        wait_until(healthy, 10)
+        mortal_redis.start()
+        make_stale(beats)
+        wait_until(healthy, 20)
