@@ -1,6 +1,5 @@
 """What every command that sends a message has in common: the client, and how an outcome ends it."""
 
-import json
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -10,6 +9,7 @@ import click
 
 from contracts.client import AskTimeout, PluginClient, RedisUnavailable
 from contracts.errors import ContractError
+from worker.cli.render import to_json
 from worker.settings import Settings, SettingsError, load
 
 Command = Callable[..., Any]
@@ -54,7 +54,7 @@ def fail(code: str, message: str, as_json: bool, name: str, details: dict[str, A
 
 def print_json(value: Any) -> None:
     """One JSON document on standard output."""
-    click.echo(json.dumps(value, indent=2, ensure_ascii=False))
+    click.echo(to_json(value, indent=2))
 
 
 def sending_options(command: Command) -> Command:

@@ -1,6 +1,5 @@
 """`plugins events`: the event stream as it is, without a consumer group."""
 
-import json
 from collections.abc import Iterator
 from typing import Any
 
@@ -11,7 +10,7 @@ from contracts.events import PLUGIN_CHANGED, STREAM
 from contracts.subscriber import Event, UnreadableEvent, entries_of, read_event
 from worker.cli.caller import fail, settings
 from worker.cli.main import Entry, LazyGroup
-from worker.cli.render import plain
+from worker.cli.render import plain, to_json
 
 _PAGE = 500
 _BLOCK_MS = 1000
@@ -97,9 +96,7 @@ def _entry(client: Any, start: str) -> Any:
 
 
 def _as_json(event: Event) -> str:
-    return json.dumps(
-        {"entry": event.entry, "attributes": event.attributes, "data": event.data}, ensure_ascii=False
-    )
+    return to_json({"entry": event.entry, "attributes": event.attributes, "data": event.data})
 
 
 def _line(event: Event) -> str:

@@ -1,6 +1,7 @@
 """Answers as a person reads them."""
 
 import json
+import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -8,6 +9,8 @@ from contracts.catalog import Operation
 
 _COLUMNS = ("plugin_id", "name", "state", "service_type", "provider", "image", "revision")
 _WIDEST = 60
+# What JSON leaves as it is: DEL and the C1 controls, and marks that turn the direction of writing.
+_CONTROLS = re.compile("[\x7f-\x9f\u2028-\u202e\u2066-\u2069]")
 
 
 def render(operation: Operation, answer: Any) -> str:
@@ -43,7 +46,14 @@ def plain(value: Any) -> str:
     """A value in one line: text as it is, without what would move the cursor, anything else as JSON."""
     if isinstance(value, str) and value.isprintable():
         return value
-    return json.dumps(value, ensure_ascii=isinstance(value, str))
+    text = to_json(value)
+    return text if text.isprintable() else json.dumps(value)
+
+
+def to_json(value: Any, indent: int | None = None) -> str:
+    """JSON, readable; what a terminal could take for a command is escaped."""
+    text = json.dumps(value, indent=indent, ensure_ascii=False)
+    return _CONTROLS.sub(lambda found: f"\\u{ord(found[0]):04x}", text)
 
 
 def _plugins(answer: Mapping[str, Any]) -> str:

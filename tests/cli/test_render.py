@@ -1,0 +1,65 @@
+"""Answers as a person reads them."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+
+from contracts.catalog import BY_TASK
+from worker.cli.render import plain, render, to_json
+
+
+def shown(verb: str, answer: Any) -> list[str]:
+    return render(BY_TASK[f"plugin.{verb}"], answer).splitlines()
+
+
+def test_versions() -> None:
+    answer = {
+        "results": ["1.1", "1.0"],
+        "total_count": 2,
+        "synced_at": "2026-01-01T00:00:00.000Z",
+        "stale": True,
+        "truncated": False,
+        "sync_state": "ok",
+    }
+    assert shown("get_versions", answer) == [
+        "1.1",
+        "1.0",
+        "2 version(s), ok, read at 2026-01-01T00:00:00.000Z, stale",
+    ]
+
+
+def test_a_page_of_plugins_tells_how_many_there_are_and_who_did_not_answer() -> None:
+    rows = [{"plugin_id": "a", "name": "A", "state": "ENABLED", "image": "x/a"}]
+    assert shown("list", {"results": rows, "total_count": 7, "unavailable": ["market"]}) == [
+        "plugin_id  name  state    image",
+        "a          A     ENABLED  x/a",
+        "1 of 7 plugin(s)",
+        "not answered by: market",
+    ]
+    assert shown("list", {"results": []}) == ["0 plugin(s)"]
+
+
+def test_statistics() -> None:
+    assert shown("stat", {"results": ["a", None, 1]}) == ["a", "null", "1", "3 row(s)"]
+    assert shown("stat", {"results": [{"n": 1}, {"m": {"a": 2}}]}) == [
+        "n  m",
+        "1  -",
+        '-  {"a": 2}',
+        "2 row(s)",
+    ]
+
+
+@pytest.mark.parametrize("text", ["\x1b[2J", "a\nb", "\x9b31m", "\u202eabc", "\x7f", "\x00"])
+def test_what_tenants_store_does_not_command_the_terminal(text: str) -> None:
+    for value in (text, {"a": text}, [text], {text: 1}):
+        assert plain(value).isprintable()
+        assert json.loads(to_json(value)) == value
+        assert to_json(value).isprintable()
+
+
+def test_words_of_any_language_are_shown_as_they_are() -> None:
+    assert plain("플러그인 é") == "플러그인 é"
+    assert to_json({"이름": "é"}) == '{"이름": "é"}'
