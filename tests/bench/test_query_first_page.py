@@ -14,10 +14,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from store.catalogue import document
 from pymongo import MongoClient, WriteConcern
 from pymongo.read_concern import ReadConcern
 from servers import start_mongod
+from store.catalogue import document
 
 from contracts.query import parse_query
 from worker.store.indexes import PLUGINS

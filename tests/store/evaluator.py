@@ -83,6 +83,11 @@ def candidates(value: Any, key: str) -> list[Any]:
     return found
 
 
+def numbered(element: Any) -> Any:
+    """An element of a list, as match sees it: one that is a list has its numbers for fields."""
+    return {str(i): v for i, v in enumerate(element)} if isinstance(element, list) else element
+
+
 def has_text(value: Any, test: Callable[[str], Any]) -> bool:
     return isinstance(value, str) and bool(test(value))
 
@@ -133,12 +138,19 @@ def meets(plugin: Plugin, key: str, operator: str, value: Any, now: datetime) ->
         case "regex_in":
             return any(has_text(item, searched(regex)) for item in found for regex in value)
         case "match":
-            return any(
-                all(any(equal(v, wanted) for v in candidates(item, k)) for k, wanted in value.items())
+            elements = [
+                item
                 for whole in reached(plugin, split_key(key))
                 if isinstance(whole, list)
                 for item in whole
                 if isinstance(item, dict | list)
+            ]
+            return any(
+                all(
+                    any(equal(v, wanted) for v in candidates(numbered(item), k))
+                    for k, wanted in value.items()
+                )
+                for item in elements
             )
     compare = COMPARISONS[operator]
     return any(same_type(item, value) and compare(order_of(item), order_of(value)) for item in found)

@@ -78,7 +78,7 @@ def plugins(draw: st.DrawFn, number: int) -> dict[str, Any]:
         "registry_config": {},
         "state": draw(st.sampled_from(["ENABLED", "DISABLED"])),
         "service_type": draw(st.sampled_from(["a.B", "monitoring.Webhook"])),
-        "capability": draw(objects),
+        "capability": {},
         "template": draw(objects),
         "labels": draw(st.lists(texts, max_size=3)),
         "tags": draw(objects),
@@ -112,8 +112,8 @@ flat_keys = st.sampled_from(
 )
 deep_keys = st.builds(
     lambda root, parts: key_of([root, *parts]),
-    st.sampled_from(["tags", "template", "capability"]),
-    st.lists(names, min_size=1, max_size=3),
+    st.sampled_from(["tags", "tags", "template"]),
+    st.one_of(st.lists(names, min_size=1, max_size=1), st.lists(names, min_size=1, max_size=3)),
 )
 odd_keys = st.sampled_from(["labels.0", "labels.1", "tags", "name.x"])
 keys = st.one_of(flat_keys, deep_keys, deep_keys, deep_keys, odd_keys)
@@ -158,10 +158,30 @@ conditions = st.one_of(
     _condition(["timediff_lt", "timediff_lte", "timediff_gt", "timediff_gte"], st.sampled_from(AGES)),
 )
 
+_plugin_names = st.sampled_from(["a", "A", "ab", "x.y", "$name"])
+apt_conditions = st.one_of(
+    _condition(["eq", "not", "lt", "gte", "contain", "not_contain"], _plugin_names, st.just("name")),
+    _condition(["in", "not_in", "contain_in", "not_contain_in"], st.lists(_plugin_names), st.just("name")),
+    _condition(
+        ["regex"], st.sampled_from(REGEXES), st.sampled_from(["name", "provider", "labels", "tags.a"])
+    ),
+    _condition(
+        ["eq", "not", "contain", "not_contain"], texts, st.sampled_from(["labels", "tags.a", "tags.b"])
+    ),
+    _condition(["eq", "lt", "lte", "gt", "gte"], st.integers(1, 3), st.just("revision")),
+    _condition(["lt", "lte", "gt", "gte"], scalars, st.sampled_from(["tags.a", "tags.b", "template.a"])),
+    _condition(["eq", "not"], st.sampled_from(["aws", "a", None]), st.just("provider")),
+    _condition(["exists"], st.booleans(), st.sampled_from(["provider", "tags.a", "tags.b", "labels.0"])),
+    _condition(["timediff_lt", "timediff_gte"], st.sampled_from(AGES), _times),
+    _condition(["datetime_lte", "datetime_gt", "eq", "not", "lt"], st.sampled_from(ISO), _times),
+)
+"""Conditions about what plugins differ in, so that they select some and not others."""
+
+_any = st.one_of(conditions, apt_conditions)
 _selection = {
-    "filter": st.lists(conditions, max_size=2),
-    "filter_or": st.one_of(st.just([]), st.lists(conditions, max_size=3)),
-    "keyword": st.one_of(st.just(""), st.just(""), st.lists(texts, max_size=2).map(" ".join)),
+    "filter": st.one_of(st.lists(_any, min_size=1, max_size=1), st.lists(_any, max_size=2)),
+    "filter_or": st.one_of(st.just([]), st.just([]), st.lists(_any, max_size=3)),
+    "keyword": st.one_of(st.just(""), st.just(""), st.just(""), st.lists(texts, max_size=2).map(" ".join)),
 }
 _pages = st.one_of(
     st.just({}), st.fixed_dictionaries({"start": st.integers(-1, 4), "limit": st.integers(-1, 4)})

@@ -88,6 +88,7 @@ def comparable(value: Any) -> Any:
     return value
 
 
+@pytest.mark.timeout(600)  # shrinking a failure takes its time
 def test_lists_mean_what_is_documented(collection: Any) -> None:
     bench = Bench(collection)
 
@@ -128,6 +129,7 @@ def _canonical(value: Any) -> Any:
     return value
 
 
+@pytest.mark.timeout(600)
 def test_statistics_mean_what_is_documented(collection: Any) -> None:
     bench = Bench(collection)
 

@@ -10,7 +10,7 @@ from worker.store.client import Document
 from worker.store.outage import outage
 from worker.store.query.operators import compile_condition
 from worker.store.query.paths import PLUGIN
-from worker.store.search import refusals
+from worker.store.refusals import refusals
 
 _LIMIT_MS = 1_000
 

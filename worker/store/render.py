@@ -10,19 +10,14 @@ from worker.store.escape import unescape_key
 
 _FREE = ("registry_config", "capability", "template", "tags")
 _TIMES = ("created_at", "updated_at")
-_TEXT = str
 
 
 def render_value(value: Any) -> Any:
     """A stored value as JSON. A number that JSON has no form for, such as a sum past all bounds, is null."""
-    # Most values are text: looking at that first, inside the loop, halves the time of a page.
     if isinstance(value, dict):
-        return {
-            unescape_key(key) if "~" in key else key: item if type(item) is _TEXT else render_value(item)
-            for key, item in value.items()
-        }
+        return {unescape_key(key): render_value(item) for key, item in value.items()}
     if isinstance(value, list):
-        return [item if type(item) is _TEXT else render_value(item) for item in value]
+        return [render_value(item) for item in value]
     if isinstance(value, datetime):
         return format_time(value)
     if isinstance(value, float) and not math.isfinite(value):
@@ -31,17 +26,19 @@ def render_value(value: Any) -> Any:
 
 
 def render_plugin(
-    document: Mapping[str, Any], domain_id: str, fields: Collection[str] = ()
+    document: Mapping[str, Any], domain_id: str, fields: Collection[str] = (), *, is_escaped: bool = True
 ) -> dict[str, Any]:
     """The ``PluginInfo`` of a document of the ``plugins`` collection, as JSON.
 
     ``domain_id`` is the asking domain, answered for managed plugins as well. ``fields``: the keys that the
-    document was projected to, empty for all. A managed plugin has no ``revision``.
+    document was projected to, empty for all. ``is_escaped``: False if it is known that no key is. A managed
+    plugin has no ``revision``.
     """
     row = dict(document.get("plugin", {}))
-    for name in _FREE:
-        if free := row.get(name):
-            row[name] = render_value(free)
+    if is_escaped:
+        for name in _FREE:
+            if free := row.get(name):
+                row[name] = render_value(free)
     for name in _TIMES:
         if time := row.get(name):
             row[name] = format_time(time)

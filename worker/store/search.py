@@ -7,10 +7,11 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
+from bson import CodecOptions, decode
+from bson.raw_bson import RawBSONDocument
 from pymongo.collection import Collection
-from pymongo.errors import DocumentTooLarge, ExecutionTimeout, OperationFailure
 
-from contracts.errors import InvalidQuery, QueryTimeout, ResultTooLarge
+from contracts.errors import ResultTooLarge
 from contracts.query import Query, StatisticsQuery
 from worker.store.outage import outage
 from worker.store.query import (
@@ -22,29 +23,14 @@ from worker.store.query import (
     compile_statistics,
     fixed_keys,
 )
+from worker.store.refusals import refusals
 from worker.store.render import render_plugin, render_value
 
 Document = dict[str, Any]
 Rows = list[dict[str, Any]]
+RawRows = list[RawBSONDocument]
 
-_TOO_LARGE = frozenset(
-    {
-        146,  # ExceededMemoryLimit: a $push or $addToSet of too much
-        292,  # QueryExceededMemoryLimitNoDiskUseAllowed
-        10334,  # BSONObjectTooLarge
-        16389,  # a document of a pipeline is too large
-        17260,  # BSONObjectTooLarge, of a reply
-        17419,  # the result of an update or a stage is too large
-        17420,
-        4031700,  # $facet's own memory limit
-    }
-)
-_REFUSED = frozenset(
-    {
-        2,  # BadValue: sorting by two lists at once
-        51091,  # a regular expression that PCRE does not take
-    }
-)
+_ESCAPE = b"~"
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,8 +66,8 @@ class Search:
         has_managed: bool = False,
         now: Callable[[], datetime] = lambda: datetime.now(UTC),
     ) -> None:
-        # Times are all UTC: without zones they are read and written faster.
-        self._plugins = plugins.with_options(plugins.codec_options.with_options(tz_aware=False))
+        # A page is decoded row by row: the bytes tell at once whether a row has an escaped key.
+        self._plugins = plugins.with_options(CodecOptions(RawBSONDocument))
         self._max_results = max_results
         self._time_limit_s = time_limit_s
         self._has_managed = has_managed
@@ -112,8 +98,7 @@ class Search:
                 return PageOfPlugins([], self._count(head, limit_ms()), [])
             documents = self._find(head, query, sort, limit_ms())
             total = None if query.no_count else self._total(head, query, len(documents), limit_ms)
-        rows = [render_plugin(document, domain_id, query.fields) for document in documents]
-        return PageOfPlugins(rows, total, [document["rank"] for document in documents])
+        return _page(documents, domain_id, query, total)
 
     def stat(
         self,
@@ -132,7 +117,7 @@ class Search:
         with self._limits() as limit_ms:
             pipeline = compile_head(reach, shortcuts or {}, query, self._now())
             pipeline += compile_statistics(query, domain_id, self._max_results)
-            documents = self._aggregate(pipeline, limit_ms())
+            documents = [decode(row.raw) for row in self._aggregate(pipeline, limit_ms())]
         rows = documents[0]["results"] if is_paged else documents
         self._check_size(rows)
         values = render_value([row["value"] for row in rows] if query.distinct else list(rows))
@@ -144,7 +129,7 @@ class Search:
     def _reach(self, domain_id: str, local: bool, managed: bool | None) -> Reach:
         return Reach(domain_id, local, self._has_managed if managed is None else managed)
 
-    def _find(self, head: Sequence[Document], query: Query, sort: dict[str, int], limit_ms: int) -> Rows:
+    def _find(self, head: Sequence[Document], query: Query, sort: dict[str, int], limit_ms: int) -> RawRows:
         """The documents of a page, in one command: a plain find wherever that will do."""
         fields = compile_projection(query.fields)
         most = self._max_results + 1
@@ -175,9 +160,9 @@ class Search:
         self._check_size(found)
         return found
 
-    def _aggregate(self, pipeline: Sequence[Document], limit_ms: int) -> Rows:
+    def _aggregate(self, pipeline: Sequence[Document], limit_ms: int) -> RawRows:
         with self._plugins.aggregate(
-            pipeline, batchSize=self._max_results + 2, maxTimeMS=limit_ms, allowDiskUse=True
+            list(pipeline), batchSize=self._max_results + 2, maxTimeMS=limit_ms, allowDiskUse=True
         ) as cursor:
             self._check_whole(cursor.cursor_id)
             return [*cursor]
@@ -207,37 +192,18 @@ class Search:
 
     @contextmanager
     def _limits(self) -> Iterator[Callable[[], int]]:
-        """Yields what tells the milliseconds left; turns what the query is to blame for into a refusal."""
+        """Yields what tells the milliseconds that are left for the next command."""
         deadline = time.monotonic() + self._time_limit_s
-
-        def left_ms() -> int:
-            return max(1, int((deadline - time.monotonic()) * 1000))
-
-        try:
-            with outage(), refusals(self._time_limit_s):
-                yield left_ms
-        except DocumentTooLarge as fault:
-            raise InvalidQuery(
-                "query: expected a smaller query", details={"path": "query", "expected": "a smaller query"}
-            ) from fault
+        with outage(), refusals(self._time_limit_s):
+            yield lambda: max(1, int((deadline - time.monotonic()) * 1000))
 
 
-@contextmanager
-def refusals(time_limit_s: float) -> Iterator[None]:
-    """Turn what a query is to blame for into the refusal that says so."""
-    try:
-        yield
-    except ExecutionTimeout as fault:
-        raise QueryTimeout(f"the query took longer than {time_limit_s:g} s") from fault
-    except OperationFailure as fault:
-        if fault.code in _TOO_LARGE:
-            raise ResultTooLarge("the answer is larger than MongoDB can hold: narrow or page it") from fault
-        if fault.code in _REFUSED:
-            expected = "a query that MongoDB accepts"
-            message = f"query: expected {expected}: {_reason(fault)}"
-            raise InvalidQuery(message, details={"path": "query", "expected": expected}) from fault
-        raise
-
-
-def _reason(fault: OperationFailure) -> str:
-    return str((fault.details or {}).get("errmsg", "refused"))[:200]
+def _page(documents: RawRows, domain_id: str, query: Query, total: int | None) -> PageOfPlugins:
+    rows: Rows = []
+    ranks: list[int] = []
+    for raw in documents:
+        document = decode(raw.raw)
+        is_escaped = _ESCAPE in raw.raw  # few plugins have a key that is
+        rows.append(render_plugin(document, domain_id, query.fields, is_escaped=is_escaped))
+        ranks.append(document["rank"])
+    return PageOfPlugins(rows, total, ranks)
