@@ -51,6 +51,14 @@ def test_the_number_changes_only_while_no_queue_old_or_new_is_in_use(
     assert broker.partitions() == 4
 
 
+def test_queues_of_the_old_number_alone_are_in_the_way_too(client: Any, broker: Broker) -> None:
+    client.set(PARTITIONS, 4)
+    client.lpush("plugin.commands.3", b"raw")
+    with pytest.raises(InUse, match=r"plugin\.commands\.3"):
+        broker.set_partitions(2)
+    assert broker.partitions() == 4
+
+
 def test_what_a_worker_that_ended_leaves_of_its_lease_is_not_in_the_way(client: Any, broker: Broker) -> None:
     client.hset(f"{COMMANDS}:lease", "epoch", 7)
     lease(client, f"{COMMANDS}.0", -1)

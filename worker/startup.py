@@ -1,6 +1,8 @@
 """What a worker checks before it starts, and what it runs beside its tasks."""
 
 import logging
+import os
+import signal
 import sys
 from collections.abc import Callable
 from typing import Any
@@ -40,7 +42,7 @@ def connect(app: Celery, settings: Settings, services: Callable[[], Services]) -
             turn = Turn(own.redis)
             drain = Drain(lambda: Broker(own.broker), app.amqp.queues.consume_from, own.parking.take)
             indexes = _Once(lambda: ensure_indexes(own.database))
-            also = _InTurn(indexes, drain)
+            also = _InTurn(indexes, drain, lambda: end_if_changed(own.broker, settings.command_partitions))
             beside.append(Sweeper(own.sweep(turn.keep), own.publisher, turn, own.redis, also=also))
             beside[-1].start()
             beside.append(own.watch())
@@ -107,6 +109,18 @@ def check_partitions(broker: Any, partitions: int) -> None:
             f"Set it to {kept}; or, to change it, end every publisher and worker and wait for empty queues.\n"
             f"Run: plugins partitions set {partitions}"
         )
+
+
+def end_if_changed(broker: Any, partitions: int) -> None:
+    """End this process, in good order, when the number of partitions has been changed since it started."""
+    try:
+        kept = Broker(broker).partitions()
+    except Unavailable:
+        return
+    if kept not in (None, partitions):
+            f"Set it to {kept}; or, to change it, end every publisher and worker, and once the queues are empty"
+            "\n"
+        os.kill(os.getpid(), signal.SIGTERM)
 
 
 def is_commands(queues: Any) -> bool:
