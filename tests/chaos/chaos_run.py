@@ -41,6 +41,7 @@ class Report:
     found: aftermath.Aftermath
     seconds: float
     drained: bool
+    deadly: int
 
     def lines(self) -> list[str]:
         injuries = ", ".join(f"{name} {count}" for name, count in sorted(self.tally.injuries.items()))
@@ -59,7 +60,9 @@ class Report:
             self.found.assert_clean()
         except AssertionError as problems:
             raise AssertionError("\n".join([*self.lines(), str(problems)])) from None
-        assert not self.tally.ended_by_themselves, self.tally.ended_by_themselves
+        by_deadly = [end for end in self.tally.ended_by_themselves if end.endswith(": -9")]
+        assert len(by_deadly) <= 5 * self.deadly
+        assert by_deadly == self.tally.ended_by_themselves, "no message and no outage ends a worker"
         assert not self.tally.forced, "a worker did not end within 30 s of SIGTERM"
         assert self.drained
 
@@ -97,7 +100,7 @@ def run(
         found = aftermath.inspect(traffic.model, world.redis, world.database, world.queues)
         seconds = time.monotonic() - started
         name = "stock transport" if stock else "lossless transport"
-        return Report(name, seed, sent, elements, poison, world.tally, found, seconds, drained)
+        return Report(name, seed, sent, elements, poison, world.tally, found, seconds, drained, deadly)
     finally:
         world.close()
 
@@ -111,8 +114,11 @@ def _pace(world: World, injurer: Injurer, progress: float, kills: int, until: fl
 
 
 def _drain(world: World, until: float, stock: bool) -> bool:
-    """Wait until nothing is left to do; False when time is up, or nothing moves for 40 s."""
-    moved, last = time.monotonic(), ""
+    """Wait until nothing is left to do; False when time is up, or nothing moves for 40 s.
+
+    Stock workers that have stopped consuming, as they do, are started anew once.
+    """
+    moved, last, anew = time.monotonic(), "", stock
     while time.monotonic() < until:
         world.heal()
         with suppress(RedisError):
@@ -123,6 +129,9 @@ def _drain(world: World, until: float, stock: bool) -> bool:
                 return True
             if str(left) != last:
                 moved, last = time.monotonic(), str(left)
+        if anew and time.monotonic() - moved > 20:
+            anew = False
+            world.restart_workers()
         if time.monotonic() - moved > 40:
             return False
         time.sleep(0.2)

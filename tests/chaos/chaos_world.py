@@ -183,6 +183,12 @@ class World:
         for process in [*self.workers, self.beat]:
             self._heal(process, now)
 
+    def restart_workers(self) -> None:
+        """End and start every worker."""
+        for process in self.workers:
+            self._kill(process)
+        self.heal(at_once=True)
+
     def _heal(self, process: Process, now: float) -> None:
         if process.resume_at and now >= process.resume_at:
             process.child.resume()
