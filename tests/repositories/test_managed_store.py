@@ -17,13 +17,15 @@ from contracts.commands import GetPlugin, ListPlugins, StatPlugins
 from contracts.errors import InvalidParameter, PluginNotFound, RepositoryNotFound
 from contracts.parse import parse
 from contracts.plugin import RepositoryInfo
+from worker.domain.managed import managed_plugin
 from worker.domain.policy import Policy
 from worker.domain.repositories import Repositories
 from worker.repositories.watch import Watch
 from worker.store.indexes import ensure_indexes
-from worker.store.managed import ManagedPlugins
+from worker.store.managed import Loaded, ManagedPlugin, ManagedPlugins
 
 JIRA = {"name": "JIRA", "service_type": "notification.Protocol", "image": "acme/jira"}
+MANAGED_INFO = RepositoryInfo(repository_id="repo-one", name="One", repository_type="managed")
 START = datetime(2026, 5, 1, 12, 0, tzinfo=UTC)
 
 
@@ -197,30 +199,41 @@ def test_a_store_that_lost_them_is_mended(world: World) -> None:
     assert world.names() == ["jira"]
 
 
-def test_readers_never_see_half_of_a_load(world: World) -> None:
-    """Both generations have 200 plugins; a page of all of them is of one generation."""
+def generation(world: World, name: str) -> list[ManagedPlugin]:
+    """Many plugins that all have one name."""
+    policy = Policy(MANAGED_INFO, registry=lambda kind, url: "registry.hub.docker.com")
+    documents = (JIRA | {"image": f"acme/p{number}", "name": name} for number in range(300))
+    made = (managed_plugin(document, MANAGED_INFO, world.now, policy) for document in documents)
+    return [ManagedPlugin(plugin, f"{plugin.plugin_id}.json", times) for plugin, times in made]
 
-    def fill(generation: str) -> None:
-        for number in range(200):
-            put(world.one, f"p{number}", name=generation)
 
-    fill("0")
-    watch = world.watch()
-    watch.once()
-    ended, seen = threading.Event(), set()
+def test_what_is_the_same_is_not_written(world: World) -> None:
+    store, plugins = ManagedPlugins(world.store.database), generation(world, "0")
+
+    assert store.load(MANAGED_INFO, 1, plugins, world.now) == Loaded(300, 0)
+    assert store.load(MANAGED_INFO, 1, plugins, world.now + timedelta(hours=1)) == Loaded(0, 0)
+    assert store.load(MANAGED_INFO, 1, plugins[1:], world.now) == Loaded(0, 1)
+
+
+def test_there_is_no_moment_with_half_of_a_load(world: World) -> None:
+    world.watch().once()
+    store = ManagedPlugins(world.store.database)
+    store.load(MANAGED_INFO, 1, generation(world, "0"), world.now)
+    ended = threading.Event()
+    seen: set[tuple[str, ...]] = set()
 
     def look() -> None:
-        reader = world.store.reader()
-        command = parse(ListPlugins, {"domain_id": "d-1", "query": {"only": ["name"], "no_count": True}})
+        client = world.store.database.client
         while not ended.is_set():
-            seen.add(tuple(sorted({row["name"] for row in reader.answer(command)["results"]})))
+            with client.start_session(snapshot=True) as moment:
+                found = world.plugins.find({"scope": ""}, {"plugin.name": 1}, session=moment)
+                seen.add(tuple(sorted({document["plugin"]["name"] for document in found})))
 
     thread = threading.Thread(target=look)
     thread.start()
     try:
-        for generation in range(1, 8):
-            fill(str(generation))
-            watch.once()
+        for name in "1234":
+            store.load(MANAGED_INFO, 1, generation(world, name), world.now)
     finally:
         ended.set()
         thread.join()

@@ -234,29 +234,42 @@ def test_a_remote_that_lets_everyone_wait_takes_one_thread(opened: list[Remote])
 
 
 def test_giving_up_a_trial_leaves_room_for_the_next(opened: list[Remote]) -> None:
-    release, waiting = threading.Event(), threading.Semaphore(0)
+    """Of a trial that never began nothing is learnt; it must not be waited for either."""
+    release, fail, waiting = threading.Event(), threading.Event(), threading.Semaphore(0)
 
-    def slow(operation: str, params: dict[str, Any]) -> Any:
+    def answer(operation: str, params: dict[str, Any]) -> Any:
         waiting.release()
-        release.wait(30)
-        raise AskTimeout("id", 1.0)
+        match params["plugin_id"]:
+            case "slow":
+                release.wait(30)
+            case "failing":
+                fail.wait(30)
+                raise AskTimeout("id", 1.0)
+        return OFFERED
 
-    remote = open_remote(Desk(slow), timeout_s=20.0)
+    remote = open_remote(Desk(answer), timeout_s=20.0)
     opened.append(remote)
-    busy = [remote.ask("get", remote.answers.plugin, plugin_id="jira") for _ in range(THREADS)]
-    for _ in busy:
-        assert waiting.acquire(timeout=10)
-    queued = remote.ask("get", remote.answers.plugin, plugin_id="jira")
-    queued.give_up()
-    assert queued.answer.cancelled()
-    release.set()
-    for question in busy:
+
+    def ask(plugin_id: str) -> Any:
+        return remote.ask("get", remote.answers.plugin, plugin_id=plugin_id)
+
+    failing = [ask("failing") for _ in range(3)]
+    slow = [ask("slow") for _ in range(THREADS)]
+    fail.set()
+    for question in failing:
         with pytest.raises(RepositoryUnavailable):
             question.result()
-    for _ in range(2):
-        with pytest.raises(RepositoryUnavailable) as told:
-            remote.ask("get", remote.answers.plugin, plugin_id="jira").result()
-        assert told.value.details["reason"] == "timeout", "asked, not turned away"
+    for _ in [*failing, *slow]:
+        assert waiting.acquire(timeout=10)
+
+    trial = ask("jira")
+    trial.give_up()
+    next_one = ask("jira")
+
+    assert trial.answer.cancelled()
+    assert not next_one.answer.done(), "it waits for a thread, and was not turned away"
+    release.set()
+    assert next_one.result() == SHOWN
 
 
 def test_a_client_that_failed_is_not_used_again(opened: list[Remote]) -> None:
