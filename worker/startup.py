@@ -118,8 +118,7 @@ def end_if_changed(broker: Any, partitions: int) -> None:
     except Unavailable:
         return
     if kept not in (None, partitions):
-            f"Set it to {kept}; or, to change it, end every publisher and worker, and once the queues are empty"
-            "\n"
+        _log.critical("there are %d partition(s) now, and not %d: this worker ends", kept, partitions)
         os.kill(os.getpid(), signal.SIGTERM)
 
 

@@ -223,7 +223,14 @@ def test_a_drain_survives_a_bug_and_an_outage_and_leaves_everything_where_it_is(
 
 def test_filters(services: Services) -> None:
     make: Callable[..., DeadLetter] = lambda name, **fields: DeadLetter(  # noqa: E731
-        **{"id": name, "queue": "plugin.commands", "reason": "fault", "error": "", "raw": b"", "parked_at": AT}
+        **{
+            "id": name,
+            "queue": "plugin.commands",
+            "reason": "fault",
+            "error": "",
+            "raw": b"",
+            "parked_at": AT,
+        }
         | fields
     )
     services.dead_letters.keep(make("a", task="plugin.enable", revisions={"d-1/jira": 3}))

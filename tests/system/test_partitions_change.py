@@ -20,5 +20,5 @@ def test_a_worker_ends_in_good_order_when_the_number_is_another_one(
         wait_until(lambda: client.hget("plugin.commands:lease", "owner"), 20)
         client.set(PARTITIONS, 2)
         wait_until(lambda: not worker.running, 30)
-        assert "2 partition(s) now" in worker.output()
+        assert "there are 2 partition(s) now" in worker.output()
         assert client.hget("plugin.commands:lease", "owner") is None
