@@ -42,7 +42,7 @@ def connect(app: Celery, settings: Settings, services: Callable[[], Services]) -
             turn = Turn(own.redis)
             drain = Drain(lambda: Broker(own.broker), app.amqp.queues.consume_from, own.parking.take)
             indexes = _Once(lambda: ensure_indexes(own.database))
-            also = _InTurn(indexes, drain, lambda: end_if_changed(own.broker, settings.command_partitions))
+            also = _InTurn(indexes, drain, _Agreement(own.broker, settings.command_partitions))
             beside.append(Sweeper(own.sweep(turn.keep), own.publisher, turn, own.redis, also=also))
             beside[-1].start()
             beside.append(own.watch())
@@ -111,15 +111,25 @@ def check_partitions(broker: Any, partitions: int) -> None:
         )
 
 
-def end_if_changed(broker: Any, partitions: int) -> None:
-    """End this process, in good order, when the number of partitions has been changed since it started."""
-    try:
-        kept = Broker(broker).partitions()
-    except Unavailable:
-        return
-    if kept not in (None, partitions):
-        _log.critical("there are %d partition(s) now, and not %d: this worker ends", kept, partitions)
-        os.kill(os.getpid(), signal.SIGTERM)
+class _Agreement:
+    """Ends this process, once and in good order, when the number of partitions is not its own any more: one
+    that was starting while the number was changed had passed its check before.
+    """
+
+    def __init__(self, broker: Any, partitions: int) -> None:
+        self._broker = Broker(broker)
+        self._partitions = partitions
+        self._ended = False
+
+    def __call__(self) -> None:
+        try:
+            kept = None if self._ended else self._broker.partitions()
+        except Unavailable:
+            return
+        if kept not in (None, self._partitions):
+            _log.critical("there are %d partition(s) now, not %d: this worker ends", kept, self._partitions)
+            self._ended = True
+            os.kill(os.getpid(), signal.SIGTERM)
 
 
 def is_commands(queues: Any) -> bool:
