@@ -80,13 +80,15 @@ def run(
     """One run, ended after `limit_s` at the latest, whatever is left by then."""
     started = time.monotonic()
     until = started + limit_s
+    # What is left after that is for the deployment to come to rest.
+    busy_until = until - max(45, 0.1 * limit_s)
     traffic = Traffic(seed, PARTITIONS, deadly=0 if stock else deadly, crash_loops=not stock)
     world = World(folder, seed, partitions=PARTITIONS, stock=stock, app="chaos_app")
     try:
         sent = elements = poison = 0
-        injurer = Injurer(world, kills, lambda: sent / commands, started + 0.7 * limit_s)
+        injurer = Injurer(world, kills, lambda: sent / commands, busy_until)
         injurer.start()
-        while sent < commands and time.monotonic() < started + 0.75 * limit_s and not injurer.fault:
+        while sent < commands and time.monotonic() < busy_until and not injurer.fault:
             element = traffic.next()
             tries = world.push(element.queue, element.raw)
             if element.poison and tries > 1:
@@ -94,7 +96,7 @@ def run(
             sent += element.commands
             elements += 1
             poison += element.poison
-            _pace(world, injurer, sent / commands, kills, started + 0.7 * limit_s)
+            _pace(world, injurer, sent / commands, kills, busy_until)
         injurer.finish()
         drained = _drain(world, until, stock)
         found = aftermath.inspect(traffic.model, world.redis, world.database, world.queues)

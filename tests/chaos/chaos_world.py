@@ -263,7 +263,7 @@ class Injurer(threading.Thread):
             self.world.heal()
             now = time.monotonic()
             due = self.done < min(1.0, self._progress() + 1 / self.kills) and now - last > gap
-            if due and now < self._until and self.world.ready_workers() >= min(2, len(self.world.workers)):
+            if due and now < self._until and self.world.ready_workers():
                 self.world.injure()
                 last, gap = time.monotonic(), self.world.rng.uniform(0, 0.6)
 

@@ -18,11 +18,11 @@ LONG = os.environ.get("LONG") == "1"
 
 
 @pytest.mark.chaos
-@pytest.mark.timeout(2_400 if LONG else 240)
+@pytest.mark.timeout(1_600 if LONG else 240)
 def test_every_command_has_one_effect_in_order_whatever_is_killed(tmp_path: Path) -> None:
     seed = int(os.environ.get("SEED") or random.randrange(1_000_000))
     if LONG:
-        report = chaos_run.run(tmp_path / "lossless", seed, 30_000, 200, deadly=2, limit_s=1_500)
+        report = chaos_run.run(tmp_path / "lossless", seed, 30_000, 200, deadly=2, limit_s=1_440)
     else:
         report = chaos_run.run(tmp_path / "lossless", seed, 2_000, 15, limit_s=160)
     sys.stdout.write("\n" + "\n".join(report.lines()) + "\n")
@@ -34,10 +34,11 @@ def test_every_command_has_one_effect_in_order_whatever_is_killed(tmp_path: Path
 
 
 @pytest.mark.chaos
+@pytest.mark.timeout(400)
 @pytest.mark.skipif(not LONG, reason="a comparison, with LONG=1")
 def test_the_stock_transport_loses_what_ours_does_not(tmp_path: Path) -> None:
     seed = int(os.environ.get("SEED") or random.randrange(1_000_000))
     for stock in (False, True):
-        report = chaos_run.run(tmp_path / f"stock-{stock}", seed, 2_000, 20, stock=stock, limit_s=150)
+        report = chaos_run.run(tmp_path / f"stock-{stock}", seed, 2_000, 20, stock=stock, limit_s=170)
         sys.stdout.write("\n" + "\n".join(report.lines()) + "\n")
         assert any(report.found.counts().values()) is stock

@@ -16,6 +16,7 @@ from worker.handlers.batch import BatchWriter
 from worker.handlers.write import Writer
 from worker.tasks.commands import CommandTask
 from worker.transport import scripts
+from worker.transport.delivery import Delivery
 from worker.transport.inbox import Inbox
 
 _PLAIN_XADD = """
@@ -138,12 +139,9 @@ def _epoch_of_a_settlement() -> None:
     scripts.SETTLE = scripts.Script.of(text)
 
 
-def _lease() -> None:
-    """Two workers of a partition both take from it."""
-    text = scripts.POP.text
-    old = "if lease[1] and until_ms > now then"
-    assert old in text
-    scripts.POP = scripts.Script.of(text.replace(old, "if false then"))
+def _parking() -> None:
+    """What cannot be read is forgotten."""
+    Delivery.park_later = lambda self, *reason: self.ack()  # type: ignore[method-assign]
 
 
 def _place_of_the_returned() -> None:
@@ -167,6 +165,6 @@ PROTECTIONS: dict[str, Callable[[], None]] = {
     "late_ack": _late_ack,
     "atomic_pop": _atomic_pop,
     "epoch_of_a_settlement": _epoch_of_a_settlement,
-    "lease": _lease,
+    "parking": _parking,
     "place_of_the_returned": _place_of_the_returned,
 }

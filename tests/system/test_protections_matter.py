@@ -116,8 +116,36 @@ def test_the_sweep_publishes_what_waits(make_stand: MakeStand) -> None:
 
 def test_without_the_places_of_the_returned_newer_commands_go_first(make_stand: MakeStand) -> None:
     with make_stand("place_of_the_returned") as stand:
-        _crash(stand, "before_write")
-        assert _found(stand) & {"disorder", "lost", "unexpected", "answer"}
+        stand.ready()
+        of = {"domain_id": "d", "plugin_id": "jira"}
+        stand.arm("before_write", 2)
+        stand.send("1", "register", **registration("d", "jira"))
+        for command_id in ("2", "3"):
+            stand.send(command_id, "update", **of, tags={"by": command_id})
+        assert stand.fired().returncode == -9
+        stand.answered("1", "2", "3")
+        assert {"disorder", "state"} <= _found(stand)
+
+
+def test_without_parking_poison_is_lost(make_stand: MakeStand) -> None:
+    with make_stand("parking") as stand:
+        _send_poison(stand)
+        assert _found(stand) == {"poison"}
+
+
+def test_poison_is_kept_whole(make_stand: MakeStand) -> None:
+    """The counterpart."""
+    with make_stand("") as stand:
+        _send_poison(stand)
+        stand.inspect().assert_clean()
+
+
+def _send_poison(stand: Stand) -> None:
+    stand.ready(1)
+    stand.model.poison[b"no JSON"] += 1
+    stand.redis.lpush("plugin.commands", b"no JSON")
+    stand.send("1", "register", **registration("d", "jira"))
+    stand.answered("1")
 
 
 @pytest.mark.parametrize(
