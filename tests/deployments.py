@@ -147,7 +147,7 @@ def open_remote(
     info = RepositoryInfo(repository_id=name, name=name.title(), repository_type="remote")
     given = {"redis_url": URL, "domain_id": "market", "timeout_s": 5.0} | options
     make = desk if callable(desk) else lambda: desk
-    return Remote(info, RemoteOptions(**given), token, connect=lambda url, secret: make())
+    return Remote(info, RemoteOptions(**given), token, connect=lambda url, secret, timeout_s: make())
 
 
 def code_of(fault: ContractError) -> tuple[str, Any]:

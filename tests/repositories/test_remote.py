@@ -1,6 +1,7 @@
 """A remote repository that fails is told as unavailable, in time, and holds nobody up."""
 
 import logging
+import socket
 import threading
 import time
 from collections.abc import Iterator
@@ -27,11 +28,13 @@ from contracts.errors import (
     VersionsPending,
 )
 from contracts.parse import parse
-from worker.domain.repositories import Repositories
+from contracts.plugin import RepositoryInfo
+from worker.domain.repositories import RemoteOptions, Repositories
 from worker.registries import Credentials
 from worker.repositories.remote import THREADS, Remote
 from worker.repositories.remotes import open_remotes
 
+INFO = RepositoryInfo(repository_id="market", name="Market", repository_type="remote")
 OFFERED = plugin_row("jira", domain_id="market", revision=3)
 SHOWN = OFFERED | {
     "repository_info": {"repository_id": "market", "name": "Market", "repository_type": "remote"}
@@ -294,8 +297,12 @@ def test_a_client_that_failed_is_not_used_again(opened: list[Remote]) -> None:
 def test_the_token_is_read_each_time(opened: list[Remote]) -> None:
     secrets = iter(["one", "one", "two"])
     used: list[tuple[str, str | None]] = []
-    remote = open_remote(answers(OFFERED), token=lambda: next(secrets))
-    remote._clients._connect = lambda url, token: used.append((url, token)) or answers(OFFERED)
+
+    def connect(url: str, token: str | None, timeout_s: float) -> Desk:
+        used.append((url, token))
+        return answers(OFFERED)
+
+    remote = Remote(INFO, RemoteOptions(URL, "market"), lambda: next(secrets), connect)
     opened.append(remote)
 
     for _ in range(3):
@@ -470,3 +477,36 @@ def test_remotes_are_asked_at_the_same_time(store: Store) -> None:
     started = time.monotonic()
     assert ask(store, ListPlugins, Desk(meet), Desk(meet))["total_count"] == 0
     assert not both.broken, time.monotonic() - started
+
+
+# --- a Redis that does not answer -----------------------------------------------------------------------------
+
+
+def test_a_silent_redis_gives_its_thread_back(opened: list[Remote]) -> None:
+    """It takes connections and says nothing: Celery's own client would try for minutes."""
+    with socket.create_server(("127.0.0.1", 0), backlog=64) as silent:
+        url = f"redis://127.0.0.1:{silent.getsockname()[1]}/0"
+        remote = Remote(INFO, RemoteOptions(url, "market", timeout_s=0.5))
+        opened.append(remote)
+        asked = [remote.ask("get", remote.answers.plugin, plugin_id="jira") for _ in range(THREADS)]
+        for question in asked:
+            with pytest.raises(RepositoryUnavailable):
+                question.result()
+        wait_until(lambda: all(question.answer.done() for question in asked), 20)
+
+
+def test_waiting_in_vain_counts_before_the_thread_is_back(opened: list[Remote]) -> None:
+    release = threading.Event()
+    opened.append(open_remote(Desk(lambda operation, params: release.wait(30)), timeout_s=0.1))
+    reasons = []
+    for _ in range(5):
+        with pytest.raises(RepositoryUnavailable) as told:
+            opened[0].ask("get", opened[0].answers.plugin, plugin_id="jira").result()
+        reasons.append(told.value.details["reason"])
+    trial = opened[0].ask("get", opened[0].answers.plugin, plugin_id="jira")
+    with pytest.raises(RepositoryUnavailable) as told:
+        opened[0].ask("get", opened[0].answers.plugin, plugin_id="jira").result()
+    assert told.value.details["reason"] == "waiting"
+    trial.give_up()
+    release.set()
+    assert reasons == ["timeout"] * 5

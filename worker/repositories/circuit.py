@@ -16,22 +16,40 @@ class Circuit:
     def __init__(self, failures: int = FAILURES) -> None:
         self._limit = failures
         self._failures = 0
-        self._trying = False
+        self._trial: Attempt | None = None
         self._lock = threading.Lock()
 
-    def enter(self) -> bool:
-        """Whether an ask may be made; if so, ``leave`` follows."""
+    def enter(self) -> "Attempt | None":
+        """The attempt that may be made now, which ``end`` follows; None if none may."""
         with self._lock:
-            if self._failures < self._limit:
-                return True
-            if self._trying:
-                return False
-            self._trying = True
-            return True
+            attempt = Attempt(self)
+            if self._failures >= self._limit:
+                if self._trial:
+                    return None
+                self._trial = attempt
+            return attempt
 
-    def leave(self, answered: bool | None) -> None:
-        """An ask has ended: with an answer of any kind, without one, or (None) before it was made."""
+    def end(self, attempt: "Attempt", answered: bool | None) -> None:
+        """Count the end of an attempt, once."""
         with self._lock:
+            if attempt.ended:
+                return
+            attempt.ended = True
             if answered is not None:
                 self._failures = 0 if answered else self._failures + 1
-            self._trying = False
+            if self._trial is attempt:
+                self._trial = None
+
+
+class Attempt:
+    """One ask that was let through."""
+
+    def __init__(self, circuit: Circuit) -> None:
+        self._circuit = circuit
+        self.ended = False
+
+    def end(self, answered: bool | None) -> None:
+        """It has ended: with an answer of any kind, without one, or (None) before it was made. Only the first
+        end counts.
+        """
+        self._circuit.end(self, answered)

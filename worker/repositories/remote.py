@@ -11,7 +11,7 @@ from typing import Any, Generic, Literal, Protocol, TypeVar
 
 import redis
 
-from contracts.client import AskTimeout, PluginClient
+from contracts.client import AskTimeout
 from contracts.errors import (
     ContractError,
     ImageNotFound,
@@ -26,7 +26,8 @@ from contracts.errors import (
 from contracts.plugin import RepositoryInfo
 from worker.domain.repositories import RemoteOptions
 from worker.repositories.answers import Answers, BadAnswer
-from worker.repositories.circuit import Circuit
+from worker.repositories.circuit import Attempt, Circuit
+from worker.repositories.line import Line
 
 _log = logging.getLogger(__name__)
 
@@ -51,20 +52,15 @@ _PASSED_ON = (
 
 
 class Client(Protocol):
-    """What of ``PluginClient`` is used."""
+    """What is needed of ``Line``."""
 
     def ask(self, operation: str, *, timeout_s: float, expires_s: float, **params: Any) -> Any: ...
 
     def close(self) -> None: ...
 
 
-Connect = Callable[[str, str | None], Client]
-"""``(redis_url, token) -> client``; the client says that only own repositories are to be looked into."""
-
-
-def connect(redis_url: str, token: str | None) -> PluginClient:
-    """A client of another deployment, which is not to ask its own remotes in turn."""
-    return PluginClient(redis_url, token=token, own_only=True)
+Connect = Callable[[str, str | None, float], Client]
+"""``(redis_url, token, timeout_s) -> client``."""
 
 
 class Remote:
@@ -80,13 +76,13 @@ class Remote:
         info: RepositoryInfo,
         options: RemoteOptions,
         token: Callable[[], str | None] = lambda: None,
-        connect: Connect = connect,
+        connect: Connect = Line,
     ) -> None:
         self.info = info
         self.answers = Answers(info, options.domain_id)
         self._options = options
         self._token = token
-        self._clients = _Clients(options.redis_url, connect)
+        self._clients = _Clients(lambda token: connect(options.redis_url, token, options.timeout_s))
         self._circuit = Circuit()
         self._threads = ThreadPoolExecutor(THREADS, thread_name_prefix=f"remote-{info.repository_id}")
         self._was_away = False
@@ -94,14 +90,14 @@ class Remote:
     def ask(self, operation: str, read: Callable[[Any], T], **params: Any) -> "Question[T]":
         """Ask, and go on; ``read`` validates the answer and raises ``BadAnswer``."""
         deadline = time.monotonic() + self._options.timeout_s
-        if not self._circuit.enter():
+        attempt = self._circuit.enter()
+        if attempt is None:
             refused: Future[T] = Future()
             refused.set_exception(self.unavailable("waiting"))
-            return Question(self, refused, deadline)
+            return Question(self, refused, deadline, None)
         arguments = {"domain_id": self._options.domain_id, **params}
-        asked = self._threads.submit(self._ask, operation, read, arguments, deadline)
-        asked.add_done_callback(lambda ended: self._circuit.leave(None) if ended.cancelled() else None)
-        return Question(self, asked, deadline)
+        asked = self._threads.submit(self._ask, operation, read, arguments, deadline, attempt)
+        return Question(self, asked, deadline, attempt)
 
     def unavailable(self, reason: Reason) -> RepositoryUnavailable:
         """What to answer when this remote has not answered."""
@@ -115,7 +111,14 @@ class Remote:
         self._threads.shutdown(wait=False, cancel_futures=True)
         self._clients.close()
 
-    def _ask(self, operation: str, read: Callable[[Any], T], params: dict[str, Any], deadline: float) -> T:
+    def _ask(
+        self,
+        operation: str,
+        read: Callable[[Any], T],
+        params: dict[str, Any],
+        deadline: float,
+        attempt: Attempt,
+    ) -> T:
         answered = False
         try:
             answer = self._answer(operation, params, deadline)
@@ -127,7 +130,7 @@ class Remote:
         except BadAnswer as fault:
             raise self._failed("invalid_answer", str(fault)) from None
         finally:
-            self._circuit.leave(answered)
+            attempt.end(answered)
             if answered and self._was_away:
                 self._was_away = False
                 _log.info("remote repository %s answers again", self.info.repository_id)
@@ -181,25 +184,28 @@ class Question(Generic[T]):
     remote: Remote
     answer: "Future[T]"
     deadline: float
+    attempt: Attempt | None
 
     def result(self) -> T:
         """The answer. Raises ``RepositoryUnavailable``, or an error that the remote answered."""
         try:
             return self.answer.result(max(0.0, self.deadline - time.monotonic()))
         except FutureTimeout:
+            if self.attempt:
+                self.attempt.end(answered=False)
             self.give_up()
             raise self.remote.unavailable("timeout") from None
 
     def give_up(self) -> None:
         """The answer is wanted no more."""
-        self.answer.cancel()
+        if self.answer.cancel() and self.attempt:
+            self.attempt.end(answered=None)
 
 
 class _Clients:
     """Connected clients, each lent to one thread at a time. One that has failed is not lent again."""
 
-    def __init__(self, redis_url: str, connect: Connect) -> None:
-        self._url = redis_url
+    def __init__(self, connect: Callable[[str | None], Client]) -> None:
         self._connect = connect
         self._idle: list[tuple[str | None, Client]] = []
         self._lock = threading.Lock()
@@ -213,7 +219,7 @@ class _Clients:
             outdated, self._idle = self._idle, []
         for _, client in outdated:
             self.drop(client)
-        return self._connect(self._url, token)
+        return self._connect(token)
 
     def give_back(self, client: Client, token: str | None) -> None:
         with self._lock:
