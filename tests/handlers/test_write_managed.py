@@ -8,7 +8,7 @@ from deployments import LOCAL, Store, managed_entry, plugin_row
 from pymongo import MongoClient
 from writes import Counter
 
-from contracts.commands import BatchItem, DisablePlugin
+from contracts.commands import BatchItem, DisablePlugin, GetPlugin
 from contracts.errors import ContractError, PluginNotFound, RepositoryNotLocal
 from contracts.plugin import RepositoryInfo
 from worker.domain.delivery import Delivery
@@ -116,3 +116,27 @@ def test_what_is_written_says_what_the_repository_is_called_now(services_of: Cal
     assert after.repository_info == info
     stored = renamed.database["plugins"].find_one({"_id": "d-1/teams"})
     assert stored["plugin"]["repository_info"] == dict(info)
+
+
+@pytest.mark.parametrize("operation", ["update", "disable", "deregister"])
+def test_a_key_is_of_one_plugin_only(services_of: Callable[..., Services], operation: str) -> None:
+    """``a`` and ``b/teams``, put together, read as ``a/b`` and ``teams``: another domain's plugin."""
+    services = services_of(LOCAL, MANAGED)
+    register = {"domain_id": "a/b", "name": "x", "service_type": "x.Y", "image": "acme/teams"}
+    writes = [
+        ("register", register, "ENABLED"),
+        (operation, {"domain_id": "a", "plugin_id": "b/teams"}, "NOT_FOUND"),
+        ("register", register | {"domain_id": "//folder", "image": "acme/jira"}, "INVALID_PARAMETER"),
+        (operation, {"domain_id": "//folder", "plugin_id": "jira"}, "INVALID_PARAMETER"),
+    ]
+    items = [
+        BatchItem(id=f"c-{n}", operation=f"plugin.{verb}", params=params)
+        for n, (verb, params, _) in enumerate(writes)
+    ]
+
+    assert codes(list(services.batches.apply(items, Delivery("b-1")))) == [code for _, _, code in writes]
+    with pytest.raises(PluginNotFound):
+        services.writer.apply(DisablePlugin(domain_id="a", plugin_id="b/teams"), Delivery("c-9"))
+    with pytest.raises(PluginNotFound):
+        services.reader.answer(GetPlugin(domain_id="a", plugin_id="b/teams"))
+    assert services.database["plugins"].count_documents({"scope": ""}) == 2

@@ -14,6 +14,7 @@ from contracts.plugin import PluginInfo, RepositoryInfo, State
 from contracts.values import Contract, Name
 from worker.domain.plugin import Changed, decide
 from worker.domain.policy import Policy
+from worker.domain.record import MANAGED_PREFIX
 
 NOBODY = "-"
 """Stands for the domain of a managed plugin, which has none: it is answered with the asking one."""
@@ -21,7 +22,7 @@ NOBODY = "-"
 
 def managed_key(repository_id: str, plugin_id: str) -> str:
     """The key of a managed plugin's document."""
-    return f"//{repository_id}/{plugin_id}"
+    return f"{MANAGED_PREFIX}{repository_id}/{plugin_id}"
 
 
 class _Beside(Contract):

@@ -5,15 +5,19 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Self
 
+from contracts.errors import InvalidParameter
 from contracts.events import PLUGIN_CHANGED
 from contracts.plugin import PluginInfo
 from contracts.values import format_time
 from worker.domain.announce import plugin_changed, plugin_resynced
 from worker.domain.event import Pending, Subject
-from worker.domain.plugin import Changed
+from worker.domain.plugin import Changed, not_found
 
 MAX_APPLIED = 64
 """Command ids that a record remembers: the reach of "at most one effect"."""
+
+MANAGED_PREFIX = "//"
+"""What the keys of managed plugins start with."""
 
 MAX_PENDING = 64
 MAX_PENDING_SIZE = 4 * 1024 * 1024
@@ -22,6 +26,21 @@ MAX_PENDING_SIZE = 4 * 1024 * 1024
 def key_of(domain_id: str, plugin_id: str) -> str:
     """The key of a plugin's record, and the subject of its events."""
     return f"{domain_id}/{plugin_id}"
+
+
+def own_key(domain_id: str, plugin_id: str) -> str:
+    """The key of a plugin for a caller of ``domain_id``: one that can be of no other domain's plugin.
+
+    Raises ``PluginNotFound`` for a ``plugin_id`` with a slash, which no plugin has, and ``InvalidParameter`` for
+    a ``domain_id`` that starts as the keys of managed plugins do.
+    """
+    if "/" in plugin_id:
+        raise not_found(domain_id, plugin_id)
+    if domain_id.startswith(MANAGED_PREFIX):
+        raise InvalidParameter(
+            f"domain_id must not start with {MANAGED_PREFIX}", details={"path": "domain_id"}
+        )
+    return key_of(domain_id, plugin_id)
 
 
 @dataclass(frozen=True, slots=True)

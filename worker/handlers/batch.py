@@ -16,7 +16,7 @@ from contracts.plugin import PluginInfo
 from contracts.values import is_command_id
 from worker.domain.delivery import Delivery
 from worker.domain.plugin import Unchanged
-from worker.domain.record import Record, key_of
+from worker.domain.record import Record, own_key
 from worker.handlers.write import Writer
 from worker.store.plugins import Step
 
@@ -88,10 +88,10 @@ class BatchWriter:
         for index, item in enumerate(items):
             try:
                 command: Write = parse(WRITES[item.operation], item.params)
+                key = own_key(command.domain_id, command.plugin_id)
             except ContractError as refusal:
                 outcomes[index] = refusal
                 continue
-            key = key_of(command.domain_id, command.plugin_id)
             queues.setdefault(key, _Queue(key)).open.append((index, item, command))
         while queues:
             delivery = self._round(list(islice(queues.values(), _PLUGINS_A_ROUND)), delivery, outcomes)

@@ -10,7 +10,7 @@ from worker.domain.images import ImageRef
 from worker.domain.managed import managed_key
 from worker.domain.plugin import not_found
 from worker.domain.projection import project
-from worker.domain.record import key_of
+from worker.domain.record import own_key
 from worker.domain.repositories import Repositories, Repository, Selection
 from worker.handlers.listing import Listing
 from worker.repositories.remote import Question, Remote
@@ -128,7 +128,7 @@ class Reader:
     def _stored(
         self, command: GetPlugin | GetPluginVersions, selection: Selection, only: tuple[str, ...]
     ) -> dict[str, Any] | None:
-        keys = [key_of(command.domain_id, command.plugin_id)] if selection.local else []
+        keys = [own_key(command.domain_id, command.plugin_id)] if selection.local else []
         keys += [managed_key(r.repository_id, command.plugin_id) for r in selection.managed]
         return self._plugins.find(keys, command.domain_id, only) if keys else None
 

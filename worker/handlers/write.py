@@ -16,7 +16,7 @@ from contracts.plugin import PluginInfo
 from worker.domain.delivery import Delivery
 from worker.domain.plugin import Decision, Unchanged, decide
 from worker.domain.policy import Policy
-from worker.domain.record import Record, key_of
+from worker.domain.record import Record, own_key
 from worker.events.publish import Publisher
 from worker.store.plugins import Plugins, Step
 
@@ -64,7 +64,7 @@ class Writer:
 
     def apply(self, command: Write, delivery: Delivery) -> PluginInfo:
         """Apply one command, at most once, and answer with the plugin as it is afterwards."""
-        key = key_of(command.domain_id, command.plugin_id)
+        key = own_key(command.domain_id, command.plugin_id)
         while True:
             record = self.plugins.read(key)
             if record.fence > delivery.epoch:
