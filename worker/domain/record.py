@@ -31,8 +31,8 @@ def key_of(domain_id: str, plugin_id: str) -> str:
 def own_key(domain_id: str, plugin_id: str) -> str:
     """The key of a plugin for a caller of ``domain_id``: one that can be of no other domain's plugin.
 
-    Raises ``PluginNotFound`` for a ``plugin_id`` with a slash, which no plugin has, and ``InvalidParameter`` for
-    a ``domain_id`` that starts as the keys of managed plugins do.
+    Raises ``PluginNotFound`` for a ``plugin_id`` with a slash, which no plugin has, and ``InvalidParameter``
+    for a ``domain_id`` that starts as the keys of managed plugins do.
     """
     if "/" in plugin_id:
         raise not_found(domain_id, plugin_id)
