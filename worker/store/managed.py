@@ -60,9 +60,8 @@ class ManagedPlugins:
         """Make ``plugins`` all that ``repository`` has, but for the documents of the files in ``keep``, which
         stay as they are.
 
-        All of it becomes visible at one moment, or nothing does; only a query so long that it runs across that
-        moment can meet both. What is the same already is not written, so that several processes may load one
-        folder.
+        All of it becomes visible at one moment, or nothing does; only a query that runs across that moment
+        can meet both. What is the same already is not written, so that several processes may load one folder.
         """
 
         def replace(session: ClientSession) -> Loaded:
