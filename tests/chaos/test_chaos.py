@@ -24,7 +24,7 @@ def test_every_command_has_one_effect_in_order_whatever_is_killed(tmp_path: Path
     if LONG:
         report = chaos_run.run(tmp_path / "lossless", seed, 30_000, 200, deadly=2, limit_s=1_440)
     else:
-        report = chaos_run.run(tmp_path / "lossless", seed, 2_000, 15, limit_s=160)
+        report = chaos_run.run(tmp_path / "lossless", seed, 2_000, 15, limit_s=170)
     sys.stdout.write("\n" + "\n".join(report.lines()) + "\n")
 
     report.assert_clean()

@@ -56,7 +56,23 @@ def test_messages_come_in_the_order_sent_and_of_all_four_priorities(make_inbox, 
 def test_the_same_message_is_answered_when_the_reply_of_a_pop_got_lost(make_inbox, client):
     client.lpush(QUEUE, b"one", b"two")
     inbox = make_inbox()
-    state = inbox.consume(QUEUE)
+    lose_reply(inbox, inbox.consume(QUEUE))
+    assert must_pop(inbox).raw == b"one"
+    assert client.hlen(f"{QUEUE}:unacked") == 1
+
+
+def test_a_lost_reply_is_asked_for_again_also_after_another_queue_has_answered(make_inbox, client):
+    client.lpush(QUEUE, b"one", b"two")
+    client.lpush(f"{QUEUE}.1", b"other")
+    inbox = make_inbox()
+    lose_reply(inbox, inbox.consume(QUEUE))
+    assert must_pop(inbox, f"{QUEUE}.1").raw == b"other"
+    assert must_pop(inbox).raw == b"one"
+    assert client.hlen(f"{QUEUE}:unacked") == 1
+
+
+def lose_reply(inbox, state):
+    """Redis carries out one pop, and its reply does not arrive."""
     real = inbox._send
 
     def lose(call: object) -> None:
@@ -67,8 +83,6 @@ def test_the_same_message_is_answered_when_the_reply_of_a_pop_got_lost(make_inbo
     with pytest.raises(redis.ConnectionError):
         inbox.exchange(state)
     inbox._send = real
-    assert must_pop(inbox).raw == b"one"
-    assert client.hlen(f"{QUEUE}:unacked") == 1
 
 
 def test_settlements_survive_an_outage_and_are_sent_once(make_inbox, client):

@@ -16,6 +16,10 @@ PAIRS = [
     ("no_death_count", watching.test_five_deaths_park),
     ("waiting_counts", watching.test_a_death_while_waiting_does_not_count_and_applying_counts_again),
     ("new_tag_every_time", watching.test_the_same_message_is_answered_when_the_reply_of_a_pop_got_lost),
+    (
+        "one_tag_for_all_queues",
+        watching.test_a_lost_reply_is_asked_for_again_also_after_another_queue_has_answered,
+    ),
     ("settle_by_anyone", watching.test_nothing_settled_before_a_loss_of_data_touches_what_came_after),
     ("raise_by_anyone", watching.test_raise_epoch_is_the_owners_only),
     ("no_size_limit", watching.test_oversize_is_parked_without_leaving_redis),

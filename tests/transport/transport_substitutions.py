@@ -60,8 +60,23 @@ def _new_tag_every_time(set_attribute: Setter) -> None:
     real = Inbox.exchange
 
     def exchange(self: Inbox, state: Any) -> Any:
-        self._number += 1
+        state.asked = 0
         return real(self, state)
+
+    set_attribute(Inbox, "exchange", exchange)
+
+
+def _one_tag_for_all_queues(set_attribute: Setter) -> None:
+    """What one queue did not answer is asked of the next one."""
+    real = Inbox.exchange
+
+    def exchange(self: Inbox, state: Any) -> Any:
+        state.asked = max(self._number, 1)
+        self._number = state.asked
+        delivery = real(self, state)
+        if delivery is not None:
+            self._number += 1
+        return delivery
 
     set_attribute(Inbox, "exchange", exchange)
 
@@ -93,6 +108,7 @@ def _no_tracking(set_attribute: Setter) -> None:
 _PATCHES: dict[str, Callable[[Setter], None]] = {
     "pop_not_atomic": _pop_not_atomic,
     "new_tag_every_time": _new_tag_every_time,
+    "one_tag_for_all_queues": _one_tag_for_all_queues,
     "always_renew": _always_renew,
     "never_renew": _never_renew,
     "no_recheck": _no_recheck,

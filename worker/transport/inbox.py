@@ -47,7 +47,7 @@ class Inbox:
         self._queues: dict[str, QueueState] = {}
         self._held: dict[str, Delivery] = {}
         self._pending: deque[tuple[Delivery, Call]] = deque()
-        self._number = 1
+        self._number = 0
         self._lock = threading.RLock()
         self._sending = threading.Lock()
         self._renewal = Renewal(self._renew_all, options.lease_s / 3)
@@ -85,7 +85,10 @@ class Inbox:
         None when there is none, or another process has the lease; ``state`` tells when to ask again.
         """
         # The tag is used up when its answer has arrived: if that gets lost, it asks for the same one again.
-        tag = f"{self.owner}:{self._number}"
+        if not state.asked:
+            self._number += 1
+            state.asked = self._number
+        tag = f"{self.owner}:{state.asked}"
         keys, options = state.keys, self.options
         reply = self._send(
             Call(
@@ -117,7 +120,7 @@ class Inbox:
             self, keys.queue, tag, epoch, returned, int(reply[3] or 0), raw=reply[4], returned=returned
         )
         with self._lock:
-            self._number += 1
+            state.asked = 0
             self._held[tag] = delivery
         return delivery
 

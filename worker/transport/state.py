@@ -11,11 +11,16 @@ stop_requested = threading.Event()
 
 @dataclass(slots=True)
 class QueueState:
-    """One consumed queue: its lease, and when (monotonic s) it is worth asking for messages again."""
+    """One consumed queue: its lease, and when (monotonic s) it is worth asking for messages again.
+
+    ``asked``: the number under which a message was asked for and not received yet, 0 for none. It is the
+    queue's own: another queue that is asked next must not use it up.
+    """
 
     keys: QueueKeys
     exclusive: bool
     epoch: int = 0
+    asked: int = 0
     idle: bool = False
     standby_until: float = 0.0
     held_off_until: float = 0.0
