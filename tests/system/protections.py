@@ -37,7 +37,7 @@ def take_out(name: str) -> None:
 
 def _records(change: Callable[[Any], Any]) -> None:
     shipped = worker.store.documents.record_of
-    worker.store.plugins.record_of = lambda document: change(shipped(document))
+    worker.store.plugins.record_of = lambda *args: change(shipped(*args))
 
 
 def _fence() -> None:

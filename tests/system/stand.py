@@ -69,7 +69,7 @@ class Stand:
             self.start()
         for worker in self.workers:
             worker.wait_for_output(WORKER_READY, 60)
-        wait_until(self.owner, 20, "an owner")
+        wait_until(self.owner, 60, "an owner")
 
     def owner(self) -> ChildProcess | None:
         """The worker that has the lease, None while it is nobody who runs."""
@@ -101,7 +101,7 @@ class Stand:
                         return worker
             return None
 
-        return wait_until(find, 20, f"the point {self.point.read_text() if self.point.exists() else ''}")  # type: ignore[return-value]
+        return wait_until(find, 60, f"the point {self.point.read_text() if self.point.exists() else ''}")  # type: ignore[return-value]
 
     # Commands
 
@@ -122,12 +122,12 @@ class Stand:
     def push(self, task: str, kwargs: dict[str, Any], command_id: str, **headers: Any) -> None:
         self.redis.lpush(QUEUE, message(task, kwargs, command_id, QUEUE, **headers))
 
-    def answered(self, *command_ids: str, within_s: float = 20.0) -> None:
+    def answered(self, *command_ids: str, within_s: float = 60.0) -> None:
         """Wait for the answers to these commands."""
         keys = [f"celery-task-meta-{command_id}" for command_id in command_ids]
         wait_until(lambda: self.redis.exists(*keys) == len(keys), within_s, f"answers to {command_ids}")
 
-    def settle(self, within_s: float = 20.0) -> None:
+    def settle(self, within_s: float = 60.0) -> None:
         """Wait until nothing is queued, unacked, parked or unpublished; what stays is found by `inspect`."""
         try:
             wait_until(lambda: not self._leftovers(), within_s, "rest")
@@ -137,7 +137,7 @@ class Stand:
     def _leftovers(self) -> list[str]:
         return aftermath.leftovers(self.redis, self.database, [QUEUE])
 
-    def inspect(self, within_s: float = 20.0) -> aftermath.Aftermath:
+    def inspect(self, within_s: float = 60.0) -> aftermath.Aftermath:
         """All that is wrong, once there is rest."""
         self.settle(within_s)
         return aftermath.inspect(self.model, self.redis, self.database, [QUEUE])

@@ -39,7 +39,7 @@ def make_stand(
     return make
 
 
-def _found(stand: Stand, within_s: float = 3.0) -> set[str]:
+def _found(stand: Stand, within_s: float = 8.0) -> set[str]:
     return {kind for kind, texts in stand.inspect(within_s).problems.items() if texts}
 
 
