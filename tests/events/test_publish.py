@@ -62,6 +62,20 @@ def test_redis_lost_everything(publisher: Publisher, stream: Stream) -> None:
     stream.assert_gapless()
 
 
+def test_what_waits_in_the_outbox_behind_a_repair_is_known_to_be_out(
+    client: "redis.Redis", publisher: Publisher, stream: Stream
+) -> None:
+    another = Publisher(client, "/repositories/repo-local", 1_000_000)
+    publisher.publish(subject(2, 1, 2))
+    stream.client.flushall()
+    assert publisher.publish(subject(4, 3, 4)) == Published("ok", 4)
+    assert publisher.last_known(NAME, 4, (event(3), event(4))) == 4
+    assert publisher.marks(PLUGIN_CHANGED, [NAME]) == [(4, event(4).digest)]
+    assert another.publish(subject(4, 3, 4)) == Published("ok", 4)
+    assert another.publish(subject(5, 3, 4, 5)) == Published("ok", 5)
+    assert stream.changes() == [(4, "resynced"), (5, "updated")]
+
+
 def test_redis_lost_the_last_events(publisher: Publisher, stream: Stream) -> None:
     publisher.publish(subject(2, 1, 2))
     mark = stream.client.hget("plugin.events:revisions", f"PluginChanged|{NAME}")
@@ -128,6 +142,8 @@ def test_any_order_of_publishers_and_losses_is_gapless(
         present = min(start, highest) + length
         if present == 0:
             continue
-        publisher.publish(subject(present, *range(min(start, highest) + 1, present + 1)))
+        result = publisher.publish(subject(present, *range(min(start, highest) + 1, present + 1)))
         highest = max(highest, present)
+        if present == highest:
+            assert result == Published("ok", highest)
         stream.assert_gapless()

@@ -65,6 +65,13 @@ def test_50_writes_to_one_plugin_are_one_write(services: Services, stream: Strea
     assert len(services.plugins.read("d-1/p0").applied) == 51
 
 
+def test_an_outbox_is_measured_in_the_bytes_of_its_document(services: Services, stream: Stream) -> None:
+    plugin = item("r", "register", image="acme/p", tags={"t": "\U0001f600" * 255_000})
+    items = [plugin, *(item(f"u-{n}", "update", plugin_id="p", name=f"N{n}") for n in range(40))]
+    assert shape(services.batches.apply(items, by("b-1"))) == list(range(1, 42))
+    stream.assert_gapless()
+
+
 def test_events_that_do_not_fit_the_outbox_go_out_in_between(
     services: Services, stream: Stream, monkeypatch: pytest.MonkeyPatch
 ) -> None:

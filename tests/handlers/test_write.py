@@ -275,3 +275,16 @@ def _crash(*_: Any) -> None:
 
 def _away(*_: Any) -> None:
     raise EventsUnavailable("away")
+
+
+def test_writes_go_on_being_announced_after_redis_has_lost_everything(
+    services: Services, another: Callable[[], Services], stream: Stream
+) -> None:
+    services.writer.apply(register(), by("c-1"))
+    services.writer.apply(update(name="A"), by("c-2"))
+    stream.client.flushall()
+    services.writer.apply(update(name="B"), by("c-3"))
+    services.writer.apply(update(name="C"), by("c-4"))
+    another().writer.apply(update(name="D"), by("c-5"))
+    assert stream.changes() == [(3, "resynced"), (4, "updated"), (5, "updated")]
+    stream.assert_gapless()

@@ -14,7 +14,8 @@ class Pending:
     """One event of an outbox: the subject's ``revision``, RFC 3339 ``time``, and ``data`` as JSON text.
 
     The text is made once, at the write, so that a repeated publish says the very same. Only an event with
-    ``gap`` may follow others than its predecessor.
+    ``gap`` may follow others than its predecessor. ``stands_for`` is the digest of the event of the same
+    revision in whose place it goes out: that one still waits in the outbox, and is then known to be out.
     """
 
     revision: int
@@ -22,16 +23,17 @@ class Pending:
     data: str
     gap: bool = False
     traceparent: str | None = None
+    stands_for: str = ""
 
     @property
     def size(self) -> int:
-        """Characters that the entry takes in its document, nearly."""
-        return len(self.data) + 128
+        """Bytes that the entry takes in its document, nearly."""
+        return len(self.data.encode()) + 128
 
     @property
     def digest(self) -> str:
         """SHA-1 of ``data``, as the publishing script makes it: an identity, not a protection."""
-        return sha1(self.data.encode(), usedforsecurity=False).hexdigest()
+        return self.stands_for or sha1(self.data.encode(), usedforsecurity=False).hexdigest()
 
 
 @dataclass(frozen=True, slots=True)

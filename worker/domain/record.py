@@ -66,7 +66,7 @@ class Record:
         return self.plugin or self.last
 
     def has_room(self, sent: int, size: int = 0) -> bool:
-        """Whether ``sent`` more events of ``size`` characters fit the outbox."""
+        """Whether ``sent`` more events of ``size`` bytes fit the outbox."""
         total = sum(entry.size for entry in self.outbox) + size
         return len(self.outbox) + sent <= MAX_PENDING and (total <= MAX_PENDING_SIZE or not self.outbox)
 

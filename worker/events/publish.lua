@@ -2,10 +2,10 @@
 --
 -- KEYS  1 stream, 2 hash of last revisions
 -- ARGV  1 field in the hash, 2 approximate length to trim to, 3 the subject's present revision in the store,
---       then for each event: revision, "1" if it may jump (gap), number of stream field names and values, those names and values;
---       the last two of them are "data" and its value
+--       then for each event: revision, "1" if it may jump (gap), the digest of the event that it stands for or "",
+--       number of stream field names and values, those names and values; the last two of them are "data" and its value
 --
--- The hash holds "{revision}:{SHA-1 of the event's data}". The digest tells an event that is there already from another one with
+-- The hash holds "{revision}:{SHA-1 of the event's data, or of the one that it stands for}". The digest tells an event that is there already from another one with
 -- the same revision, which a store that was restored from a backup makes.
 --
 -- Returns { outcome, last revision on the stream }; outcome is
@@ -25,10 +25,12 @@ end
 local outcome, moved = 'ok', false
 local i = 4
 while i <= #ARGV do
-  local revision, gap, count = tonumber(ARGV[i]), ARGV[i + 1] == '1', tonumber(ARGV[i + 2])
-  local first = i + 3
+  local revision, gap, event, count = tonumber(ARGV[i]), ARGV[i + 1] == '1', ARGV[i + 2], tonumber(ARGV[i + 3])
+  local first = i + 4
   i = first + count
-  local event = redis.sha1hex(ARGV[i - 1])
+  if event == '' then
+    event = redis.sha1hex(ARGV[i - 1])
+  end
   if revision == last and known and event ~= digest and not gap then
     outcome = 'ahead'
     break

@@ -3,7 +3,7 @@
 from collections import OrderedDict
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from importlib.resources import files
 from typing import Any, Literal
 
@@ -68,7 +68,7 @@ class Publisher:
         for index, (subject, result) in enumerate(zip(subjects, results, strict=True)):
             behind = result.outcome == "ok" and result.last < subject.revision
             if result.outcome == "lost" or behind:
-                results[index] = self._run([(subject, (subject.present(),))])[0]
+                results[index] = self._run([(subject, (_in_place(subject),))])[0]
         return results
 
     def last_known(self, subject: str, revision: int, pending: Sequence[Pending]) -> int:
@@ -143,7 +143,8 @@ class Publisher:
         arguments: list[str | int] = [_field(subject.type, subject.name), self._maxlen, subject.revision]
         for event in pending:
             fields = self._fields(subject, event)
-            arguments += [event.revision, "1" if event.gap else "0", len(fields), *fields]
+            gap = "1" if event.gap else "0"
+            arguments += [event.revision, gap, event.stands_for, len(fields), *fields]
         return arguments
 
     def _fields(self, subject: Subject, event: Pending) -> list[str]:
@@ -168,6 +169,17 @@ class Publisher:
             fields["gap"] = "true"
         fields["data"] = event.data
         return [part for pair in fields.items() for part in pair]
+
+
+def _in_place(subject: Subject) -> Pending:
+    """The event in place of those that Redis has lost. The last pending one is in it, and must not be taken
+    for that of another history when it is published again, or met in the outbox.
+    """
+    present = subject.present()
+    last = subject.pending[-1] if subject.pending else None
+    if last is None or last.revision != present.revision:
+        return present
+    return replace(present, stands_for=last.digest)
 
 
 def _field(event_type: str, name: str) -> str:
