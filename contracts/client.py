@@ -13,7 +13,6 @@ from uuid import uuid4
 import celery
 import redis
 from celery.exceptions import TimeoutError as CeleryTimeout
-from kombu import serialization  # noqa: F401 - registers the serializers before the first send
 from kombu.exceptions import OperationalError
 
 from contracts import errors

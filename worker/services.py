@@ -27,7 +27,14 @@ from worker.handlers.batch import BatchWriter, Outcome
 from worker.handlers.dead_letters import Parking
 from worker.handlers.read import Reader
 from worker.handlers.write import Writer
-from worker.registries import Credentials, Registries, load_credentials, parse_ca_files, parse_mirrors
+from worker.registries import (
+    Credentials,
+    Registries,
+    load_credentials,
+    parse_ca_files,
+    parse_caps,
+    parse_mirrors,
+)
 from worker.registries.limits import Limits, parse_limits
 from worker.repositories.managed import Fault, check
 from worker.repositories.remote import Remote
@@ -63,8 +70,7 @@ class Services:
     stopping: Callable[[], bool] = lambda: False
 
     def check(self) -> None:
-        """Read every setting that has a language of its own. Raises ``SettingsError`` naming the wrong one.
-        """
+        """Read every setting that has a language of its own. Raises ``SettingsError`` naming it."""
         given = self.settings
         readers: list[tuple[str, Callable[[], object]]] = [
             ("REPOSITORIES", lambda: self.repositories),
@@ -72,6 +78,7 @@ class Services:
             ("REGISTRY_MIRRORS", lambda: parse_mirrors(given.registry_mirrors)),
             ("REGISTRY_CREDENTIALS", lambda: load_credentials(given.registry_credentials)),
             ("REGISTRY_CA_FILES", lambda: parse_ca_files(given.registry_ca_files)),
+            ("REGISTRY_CAPS", lambda: parse_caps(given.registry_caps)),
             ("REGISTRY_BUDGETS", lambda: parse_limits(given.registry_budgets)),
             ("SYNC_MIN_INTERVAL_S", lambda: self.intervals),
             ("REPOSITORIES", lambda: self.remotes),
@@ -161,6 +168,7 @@ class Services:
             allowed=self.allowed,
             mirrors=parse_mirrors(self.settings.registry_mirrors),
             credentials=self.credentials,
+            caps=parse_caps(self.settings.registry_caps),
             ca_files=parse_ca_files(self.settings.registry_ca_files),
         )
 
@@ -176,6 +184,7 @@ class Services:
             self.registries,
             self.publisher,
             self.send_refresh,
+            domains=self.registries.domains,
             limits=Limits(parse_limits(self.settings.registry_budgets)),
             stopping=self.stopping,
             policy=VersionsPolicy(intervals=self.intervals),
