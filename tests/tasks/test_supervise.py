@@ -1,5 +1,6 @@
 """What happens next is decided by the type of the error."""
 
+import itertools
 from collections.abc import Callable
 from typing import Any
 
@@ -134,3 +135,15 @@ def test_a_fault_is_kept_before_it_is_answered_however_long_the_store_is_away() 
         run(step, Lease(), park)
     assert len(seen) == TRIES
     assert not away
+
+
+def test_a_lease_that_cannot_be_given_up_now_is_kept_and_the_command_tried_again() -> None:
+    class Unreachable(Lease):
+        def give_up(self) -> None:
+            raise EventsUnavailable("Redis is away as well")
+
+    lease, times = Unreachable(), itertools.count(0.0, GIVE_UP_S + 1)
+    step, seen = failing(*[StoreUnavailable("away")] * 4)
+    assert run(step, lease, clock=lambda: next(times)) == "done"
+    assert len(seen) == 5
+    assert len(lease.waits) == 4

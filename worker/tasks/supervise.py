@@ -51,8 +51,7 @@ def supervise(
             if waits == 1:
                 since = clock()
                 _log.warning("%s waits: %s", delivery.command_id, outage.message)
-            if isinstance(outage, StoreUnavailable) and clock() - since > GIVE_UP_S:
-                delivery.lease.give_up()
+            if isinstance(outage, StoreUnavailable) and clock() - since > GIVE_UP_S and _gave_up(delivery):
                 raise Fenced from outage
             if delivery.lease.wait(_backoff(waits)):
                 raise GiveBack from outage
@@ -62,6 +61,16 @@ def supervise(
             _log.exception("%s failed, try %d of %d", delivery.command_id, faults, TRIES)
         # What an earlier attempt has begun may still take effect: from here on it is a redelivery.
         delivery = replace(delivery, redelivered=True)
+
+
+def _gave_up(delivery: Delivery) -> bool:
+    """Give the lease up; False where Redis is away too: then nobody could take it, and the wait goes on."""
+    try:
+        delivery.lease.give_up()
+    except Unavailable as outage:
+        _log.info("the lease is kept: %s", outage.message)
+        return False
+    return True
 
 
 def _backoff(waits: int) -> float:
