@@ -1,16 +1,20 @@
 """The publishing script: each revision once, in order, on real Redis."""
 
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
 
 import pytest
 import redis
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from servers import start_redis
 from stream import Stream
 
 from contracts.events import PLUGIN_CHANGED
 from worker.domain.event import Pending, Subject
+from worker.embedded.binaries import Binary, redis_binaries
 from worker.events.publish import EventsUnavailable, Published, Publisher
 
 NAME = "d-1/jira"
@@ -25,6 +29,12 @@ def event(revision: int, gap: bool = False, note: str = "") -> Pending:
 def subject(present: int, *revisions: int, note: str = "") -> Subject:
     pending = tuple(event(revision, note=note) for revision in revisions)
     return Subject(PLUGIN_CHANGED, NAME, present, pending, lambda: event(present, gap=True))
+
+
+REFUSALS: list[tuple[Callable[[Any], Any], Callable[[Any], Any]]] = [
+    (lambda c: c.config_set("maxmemory", "1"), lambda c: c.config_set("maxmemory", "0")),
+    (lambda c: c.replicaof("127.0.0.1", "1"), lambda c: c.replicaof("NO", "ONE")),
+]
 
 
 @pytest.fixture
@@ -119,6 +129,25 @@ def test_redis_away_is_told_apart() -> None:
     with pytest.raises(EventsUnavailable):
         Publisher(nobody, "/", 10).publish(subject(1, 1))
     nobody.close()
+
+
+@pytest.mark.parametrize("binary", redis_binaries(), ids=lambda binary: binary.version_text)
+@pytest.mark.parametrize("count", [1, 2])
+def test_a_redis_that_refuses_writes_is_away(binary: Binary, count: int, tmp_path: Path) -> None:
+    """Out of memory, or a replica: in the words of either version of Redis, of a script or of a pipeline."""
+    server = start_redis(tmp_path, appendfsync=None, binary=binary)
+    try:
+        with redis.Redis.from_url(server.url) as client:
+            publisher = Publisher(client, "/", 100)
+            subjects = [subject(1, 1)] * count
+            for refuse, accept in REFUSALS:
+                refuse(client)
+                with pytest.raises(EventsUnavailable):
+                    publisher.publish_many(subjects)
+                accept(client)
+            publisher.publish_many(subjects)
+    finally:
+        server.stop()
 
 
 def test_the_stream_is_bounded(client: "redis.Redis", stream: Stream) -> None:

@@ -1,5 +1,6 @@
 """Publish: a subject's pending events onto the stream, in the order of its revisions, each once."""
 
+import re
 from collections import OrderedDict
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -17,7 +18,14 @@ LAST_REVISIONS = f"{STREAM}:revisions"
 """The Redis hash of the last revision on the stream, by ``{type}|{subject}``."""
 
 _REMEMBERED = 100_000
-_REFUSALS = frozenset({"LOADING", "OOM", "MISCONF", "MASTERDOWN", "NOREPLICAS", "READONLY"})
+_REFUSALS = (
+    redis.exceptions.MasterDownError,
+    redis.exceptions.NoPermissionError,
+    redis.exceptions.OutOfMemoryError,
+    redis.exceptions.ReadOnlyError,
+)
+# Redis 6 tells of them in the middle of a sentence about the script, and redis-py behind one about the pipeline.
+_REFUSED = re.compile(r"(?:^|: |-)(?:BUSY|MASTERDOWN|MISCONF|NOPERM|NOREPLICAS|OOM|READONLY) ")
 
 Outcome = Literal["ok", "lost", "ahead"]
 
@@ -192,10 +200,10 @@ def _mark(value: str) -> tuple[int, str]:
 
 
 def _is_away(fault: redis.RedisError) -> bool:
-    if isinstance(fault, redis.ConnectionError | redis.TimeoutError):
+    # A Redis that is out of memory, a replica, or cannot persist refuses writes for as long as that lasts.
+    if isinstance(fault, (redis.ConnectionError, redis.TimeoutError, *_REFUSALS)):
         return True
-    # A Redis that is loading, out of memory, or cannot persist refuses writes for as long as that lasts.
-    return isinstance(fault, redis.ResponseError) and str(fault).split(" ", 1)[0] in _REFUSALS
+    return isinstance(fault, redis.ResponseError) and _REFUSED.search(str(fault)) is not None
 
 
 @contextmanager
