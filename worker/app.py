@@ -20,7 +20,15 @@ from worker.services import Services
 from worker.settings import Settings
 from worker.tasks.commands import register_commands
 from worker.tasks.queries import register_queries
-from worker.tasks.refresh import FOLLOW, REFRESH, TICK, TICK_S, follow_arguments, register_refresh
+from worker.tasks.refresh import (
+    FOLLOW,
+    REFRESH,
+    TICK,
+    TICK_LASTS_S,
+    TICK_S,
+    follow_arguments,
+    register_refresh,
+)
 from worker.transport import Delivery as Parcel
 from worker.transport import install
 from worker.transport.state import stop_requested
@@ -76,7 +84,7 @@ def _configuration(settings: Settings) -> dict[str, Any]:
             "versions": {
                 "task": TICK,
                 "schedule": TICK_S,
-                "options": {"queue": VERSIONS, "expires": TICK_S, "ignore_result": True},
+                "options": {"queue": VERSIONS, "expires": TICK_LASTS_S, "ignore_result": True},
             }
         },
         # A commands worker applies one command at a time, in order; the others are told --concurrency.

@@ -52,6 +52,7 @@ class Settings(BaseSettings):
     registry_mirrors: str = ""
     registry_credentials: str = ""
     registry_budgets: str = ""
+    registry_caps: str = ""
     registry_ca_files: str = ""
     sync_min_interval_s: Annotated[float, Field(gt=0)] = 600.0
     sync_max_interval_s: Annotated[float, Field(gt=0)] = 43_200.0

@@ -226,6 +226,7 @@ def test_limits_are_read_from_the_setting() -> None:
         "ghcr.io=5",
         "ghcr.io=5/0",
         "ghcr.io=0/4",
+        "ghcr.io=0.05/1",  # its second request would wait longer than a thread may
         "ghcr.io=-1/4",
         "ghcr.io=5/1.5",
         "=5/4",

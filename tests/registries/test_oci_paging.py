@@ -135,9 +135,13 @@ def test_links_are_read_as_the_standard_has_them(
     assert asking() == (("a", "c") if next_page else ("a",))
 
 
+# Eight million bytes that would be 180 MB in memory.
+MANY = b'{"tags": [' + b"[]," * 2_700_000 + b"[]]}"
+
+
 @pytest.mark.parametrize(
     "body",
-    [b"", b"<html>", b"[]", b"[" * 200_000, b'{"tags": "abc"}', b'{"tags": {}}', b"\xff\xfe", b"9" * 5000],
+    [b"", b"<html>", b"[]", b"[" * 200_000, b'{"tags": "abc"}', b'{"tags": {}}', b"\xff\xfe", b"9" * 5000, MANY],
 )
 def test_nonsense_is_no_list(double: Double, asking: Callable[[], object], body: bytes) -> None:
     double.behaviours[PATH] = says(200, body)

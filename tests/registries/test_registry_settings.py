@@ -7,7 +7,14 @@ from pathlib import Path
 import pytest
 from registries.conftest import SECRET
 
-from worker.registries import CredentialError, load_credentials, parse_ca_files, parse_mirrors
+from worker.registries import (
+    Caps,
+    CredentialError,
+    load_credentials,
+    parse_ca_files,
+    parse_caps,
+    parse_mirrors,
+)
 from worker.registries.credentials import parse_credentials
 
 
@@ -122,3 +129,28 @@ def test_ca_files(tmp_path: Path, certificate: tuple[Path, Path]) -> None:
     for value in (f"a={tmp_path}/absent", f"a={tmp_path}/nonsense", "a", f"http://a={path}"):
         with pytest.raises(ValueError, match="entry"):
             parse_ca_files(value)
+
+
+def test_caps() -> None:
+    caps = parse_caps(" tags=1000, image_s=2.5 ,")
+    assert (caps.tags, caps.image_s, caps.pages) == (1000, 2.5, Caps().pages)
+    assert parse_caps("") == Caps()
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        "tags",
+        "tags=",
+        "tags=50001",
+        "tags=1.5",
+        "tags=0",
+        "image_s=nan",
+        "image_s=61",
+        "age=1",
+        "pages=1,pages=2",
+    ],
+)
+def test_a_wrong_cap_is_named(value: str) -> None:
+    with pytest.raises(ValueError, match=value.rsplit(",", 1)[-1]):
+        parse_caps(value)

@@ -1,5 +1,7 @@
 """The images in a real store: the guarded write, the queue's index, the size of a document."""
 
+import json
+import tracemalloc
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
@@ -12,6 +14,7 @@ from pymongo.database import Database
 from worker.domain.images import Image, ImageRef, Listing
 from worker.domain.refresh import Decision, Policy, decide
 from worker.store.client import connect
+from worker.store.image_documents import new_document
 from worker.store.image_indexes import IMAGES, PLUGINS
 from worker.store.image_queue import ImageQueue
 from worker.store.images import Images
@@ -171,3 +174,23 @@ def test_a_decision_that_changes_nothing_does_not_write_the_list(images: Images,
     assert leased is not None
     assert images.write(leased, again, NOW) == before
     assert images.read(REF) == before
+
+
+def test_the_largest_lists_are_not_in_memory_together(
+    images: Images, database: Database[dict[str, Any]]
+) -> None:
+    versions = [f"{number:0128d}" for number in range(50_000)]
+    document = new_document(REF, NOW, NOW, priority=False) | {"revision": 3, "versions": versions}
+    names = [f"images/harbor.example.com/team/{number}" for number in range(12)]
+    for name in names:
+        database["images"].insert_one({**document, "_id": name})
+    tracemalloc.start()
+    try:
+        subjects = images.load(names, NOW)
+        _, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    told = json.loads(subjects[0].present().data)
+    assert (told["total_count"], told["latest"], told["revision"]) == (50_000, versions[0], 3)
+    assert len(subjects) == 12
+    assert peak < 64 * 1024 * 1024

@@ -96,6 +96,7 @@ class World:
         self.publisher = FakePublisher()
         self.sent: list[dict[str, Any]] = []
         self.stopping = False
+        self.rights: dict[str, frozenset[str]] = {}
         self.dispatch = self.dispatcher()
         self.refresh = Refresh(
             self.images,
@@ -106,6 +107,7 @@ class World:
             self.policy,
             self.clock,
             self.clock.sleep,
+            domains=self.domains,
             stopping=lambda: self.stopping,
         )
         self.look = Look(
@@ -113,9 +115,14 @@ class World:
             self.dispatch,
             self.policy,
             self.clock,
+            domains=self.domains,
             wait_s=0.3,
         )
         self.adopt = Adopt(self.images, self.clock, plugins_a_step=3)
+
+    def domains(self, ref: ImageRef) -> frozenset[str] | None:
+        """Who may use a credential: everyone, where ``rights`` says nothing else."""
+        return self.rights.get(ref.credential or "")
 
     def dispatcher(self) -> Dispatch:
         return Dispatch(self.queue, self.budget, lambda **task: self.sent.append(task), self.clock)

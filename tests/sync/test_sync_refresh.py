@@ -346,3 +346,16 @@ def test_the_state_of_each_group_for_people(world: World) -> None:
         0,
     )
     assert group.oldest_due_at == START
+
+
+def test_a_task_of_a_slow_registry_makes_room_for_others(world: World) -> None:
+    refs = [world.plugin(f"team/plugin-{number}") for number in range(6)]
+    for ref in refs:
+        world.images.ensure(ref, world.clock())
+    world.registry.during = lambda ref: world.later(seconds=90)
+    world.dispatch.tick()
+    task = world.sent[0]
+    reasons = world.refresh.run(**task)
+    assert reasons == {"first_list": 3, "time_over": 1}
+    assert not any("lease" in world.document(ref) for ref in refs), "the rest is not given back"
+    assert world.budget.status(HOST, "OCI").in_use == 0

@@ -1,21 +1,24 @@
 """The tasks of the schedule, in a Celery application of their own."""
 
 from collections.abc import Iterator
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any, cast
 
 import pytest
 from celery import Celery
 from redis import Redis
 
-from contracts.errors import StoreUnavailable
+from contracts.errors import InvalidParameter, StoreUnavailable
 from contracts.events import IMAGE_VERSIONS_CHANGED
+from worker.app import create_app
 from worker.domain.delivery import Delivery
 from worker.domain.images import ImageRef, Listing, Take
 from worker.events.publish import Publisher
 from worker.registries.limits import Limit, Limits
+from worker.settings import Settings
 from worker.store.client import connect
 from worker.sync.compose import Sync
+from worker.sync.dispatch import LEASE_S
 from worker.tasks.refresh import FOLLOW, REFRESH, TICK, follow_arguments, register_refresh
 
 PLUGIN = {
@@ -31,6 +34,11 @@ class Bridge:
     """From a request to what is known of its message; ``expires`` is that of the next ones."""
 
     expires: datetime | None = None
+    refusal: InvalidParameter | None = None
+
+    def check(self, request: Any) -> None:
+        if self.refusal:
+            raise self.refusal
 
     def delivery(self, request: Any) -> Delivery:
         return Delivery(str(request.id), expires=self.expires)
@@ -114,3 +122,64 @@ def test_a_tick_that_waited_too_long_for_a_worker_does_nothing(deployment: Deplo
     deployment.bridge.expires = datetime(2026, 1, 1, tzinfo=UTC)
     deployment.do(TICK)
     assert deployment.sync.images.read(ImageRef.of(PLUGIN)) is None
+
+
+STRANGE: list[tuple[str, dict[str, Any]]] = [
+    (TICK, {"more": 1}),
+    (REFRESH, {}),
+    (REFRESH, {"host": "registry.example.com", "images": 5, "lease": "token"}),
+    (REFRESH, {"host": "registry.example.com", "images": [{"$gt": ""}], "lease": {"$exists": True}}),
+    (REFRESH, {"host": {"$gt": ""}, "images": [], "lease": "token"}),
+    (REFRESH, {"host": "registry.example.com", "images": ["x"] * 1_001, "lease": "token"}),
+    (FOLLOW, {"images": [{"image": {"$gt": ""}}]}),
+    (FOLLOW, {"images": ["team/plugin"]}),
+    (FOLLOW, {"images": None}),
+]
+
+
+@pytest.mark.parametrize(("task", "arguments"), STRANGE)
+def test_what_a_stranger_sends_is_refused_without_a_word_of_it(
+    deployment: Deployment, caplog: pytest.LogCaptureFixture, task: str, arguments: dict[str, Any]
+) -> None:
+    deployment.plugin("domain-1")
+    deployment.sync.images.ensure(ImageRef.of(PLUGIN), datetime.now(UTC))
+    leased = deployment.sync.queue.claim([ImageRef.of(PLUGIN).key], "mine", *_minutes(0, 5))
+    assert leased
+    deployment.do(task, **arguments)
+    assert "was refused" in caplog.text
+    assert "$" not in caplog.text
+    image = deployment.sync.images.read(ImageRef.of(PLUGIN))
+    assert image is not None
+    assert image.state == "pending"
+
+
+def test_positional_arguments_and_a_strange_deadline_are_refused(
+    deployment: Deployment, caplog: pytest.LogCaptureFixture
+) -> None:
+    deployment.app.tasks[TICK].apply(args=("x",), throw=True)
+    deployment.bridge.refusal = InvalidParameter("expires must be an ISO 8601 time")
+    deployment.do(TICK)
+    assert caplog.text.count("was refused") == 2
+
+
+def test_an_image_that_no_plugin_names_is_not_followed(deployment: Deployment) -> None:
+    deployment.plugin("domain-1")
+    strange = [
+        PLUGIN | {"image": "team/other"},
+        PLUGIN | {"registry_url": "10.0.0.1"},
+        PLUGIN | {"registry_type": "HARBOR"},
+        PLUGIN | {"registry_config": {"credential": "another"}},
+    ]
+    deployment.do(FOLLOW, **follow_arguments(strange))
+    assert deployment.database["images"].count_documents({}) == 0
+
+
+def test_a_tick_outlasts_reads_that_fill_every_thread() -> None:
+    app = create_app(Settings(redis_url="redis://localhost:1/0"))
+    entry = app.conf.beat_schedule["versions"]
+    assert entry["options"]["expires"] >= 2 * LEASE_S > entry["schedule"]
+
+
+def _minutes(*offsets: int) -> list[datetime]:
+    now = datetime.now(UTC)
+    return [now + timedelta(minutes=offset) for offset in offsets]

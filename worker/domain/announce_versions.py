@@ -23,11 +23,24 @@ class Users:
     count: int = 0
 
 
+@dataclass(frozen=True, slots=True)
+class Shown:
+    """What an event tells of the whole list: how many versions, and the newest."""
+
+    count: int = 0
+    latest: str | None = None
+
+
+def shown_of(image: Image, policy: Policy) -> Shown:
+    """What an event tells of the image's list."""
+    shown = policy.shown(image.versions)
+    return Shown(len(shown), shown[0] if shown else None)
+
+
 def versions_changed(
-    image: Image, change: Change, users: Users, policy: Policy, now: datetime, *, gap: bool = False
+    image: Image, change: Change, shown: Shown, users: Users, now: datetime, *, gap: bool = False
 ) -> Pending:
     """The event of the image's present revision; ``gap``: it stands in for events that were lost."""
-    shown = policy.shown(image.versions)
     data = ImageVersionsChanged(
         image=image.ref.image,
         registry_type=image.ref.registry_type,
@@ -36,8 +49,8 @@ def versions_changed(
         digest=image.digest,
         added=list(change.added[:NAMES_TOLD]),
         removed=list(change.removed[:NAMES_TOLD]),
-        total_count=len(shown),
-        latest=shown[0] if shown else None,
+        total_count=shown.count,
+        latest=shown.latest,
         plugins=[PluginReference(domain_id=d, plugin_id=p) for d, p in users.plugins[:NAMES_TOLD]],
         plugin_count=users.count,
         initial=change.initial,
@@ -46,10 +59,10 @@ def versions_changed(
     return Pending(revision=image.revision, time=format_time(now), data=text, gap=gap)
 
 
-def image_subject(image: Image, users: Callable[[], Users], policy: Policy, now: datetime) -> Subject:
+def image_subject(image: Image, shown: Shown, users: Callable[[], Users], now: datetime) -> Subject:
     """The image as a subject of events; ``users`` is asked only when its lost events must be repaired."""
 
     def present() -> Pending:
-        return versions_changed(image, Change(), users(), policy, now, gap=True)
+        return versions_changed(image, Change(), shown, users(), now, gap=True)
 
     return Subject(IMAGE_VERSIONS_CHANGED, image.ref.subject, image.revision, image.outbox, present)

@@ -112,6 +112,15 @@ class ImageRef:
         return (whole, (f"{self.host}/{alias}", rest), (f"{self.host}/{alias}", self._path))
 
 
+DomainsOf = Callable[[ImageRef], frozenset[str] | None]
+"""The domains whose plugins may have an image read with its credential; None: all of them."""
+
+
+def without_credential(ref: ImageRef) -> frozenset[str] | None:
+    """The ``DomainsOf`` of a deployment that has no credentials: nobody may use one."""
+    return None if ref.credential is None else frozenset()
+
+
 @dataclass(frozen=True, slots=True)
 class Listing:
     """What a registry answered.

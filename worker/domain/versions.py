@@ -16,6 +16,9 @@ _VERSION = re.compile(
     r"(?:(?P<post>[._-]?post[._-]?[0-9]*)|[-_+.](?P<pre>[0-9A-Za-z].*)|(?P<short>(?:a|b|c|rc|alpha|beta|pre|dev)[._-]?[0-9]*))?",
     re.DOTALL,
 )
+# A commit's hash at git's usual length, one in fifteen of which looks like a pre-release (4129c07): none is
+# ever the latest version.
+_HASH = re.compile(r"(?=.{7}\Z)[0-9]+[abc][0-9]*")
 _DIGITS = frozenset("0123456789")
 _CHUNK = re.compile(r"[0-9]+|[^0-9]+")
 _MOVING = re.compile(
@@ -43,7 +46,7 @@ def newest_first(names: Iterable[str], excluded: Iterable[re.Pattern[str]] = DEF
 def version_key(name: str) -> _Key:
     """A key that sorts names oldest first; different names never compare equal."""
     match = _VERSION.fullmatch(name)
-    if match is not None:
+    if match is not None and not _HASH.fullmatch(name):
         numbers = tuple(_number(part) for part in match["numbers"].split("."))
         while numbers and numbers[-1] == (0, ""):  # 1.2 and 1.2.0 are the same version
             numbers = numbers[:-1]

@@ -7,7 +7,7 @@ from contracts.commands import GetPlugin, GetPluginVersions, ListPlugins, Read, 
 from contracts.errors import InvalidParameter, PluginNotFound
 from contracts.results import VersionsInfo
 from worker.domain.images import ImageRef
-from worker.domain.managed import managed_key
+from worker.domain.managed import NOBODY, managed_key
 from worker.domain.plugin import not_found
 from worker.domain.projection import project
 from worker.domain.record import own_key
@@ -22,12 +22,12 @@ T = TypeVar("T")
 
 
 class Versions(Protocol):
-    """Answers the versions of an image from the store."""
+    """Answers the versions of an image from the store; ``domain_id`` is whose plugin it is."""
 
-    def versions(self, ref: ImageRef) -> VersionsInfo: ...
+    def versions(self, ref: ImageRef, domain_id: str) -> VersionsInfo: ...
 
 
-_REFERENCE = ("plugin_id", "image", "registry_type", "registry_url", "registry_config")
+_REFERENCE = ("plugin_id", "image", "registry_type", "registry_url", "registry_config", "repository_info")
 
 
 class Reader:
@@ -98,7 +98,9 @@ class Reader:
         selection = self._repositories.select(command.repository_id, own_only=own_only)
         found = self._stored(command, selection, _REFERENCE)
         if found is not None:
-            versions = self._versions().versions(ImageRef.of(found))
+            is_managed = found["repository_info"]["repository_type"] == "managed"
+            owner = NOBODY if is_managed else command.domain_id
+            versions = self._versions().versions(ImageRef.of(found), owner)
             return versions.model_dump(mode="json", exclude_none=True)
         return self._first(
             command,

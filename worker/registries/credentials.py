@@ -64,10 +64,15 @@ class Credentials:
 
     def may_use(self, name: str, domain_id: str, host: str) -> bool:
         """Whether a plugin of that domain may use the credential with that registry host."""
+        domains = self.domains(name, host)
+        return domains is None or domain_id in domains
+
+    def domains(self, name: str, host: str) -> frozenset[str] | None:
+        """The domains whose plugins may use the credential with that registry host; None: all of them."""
         credential = self._by_name.get(name)
         if credential is None or not self.fits(credential, host):
-            return False
-        return "*" in credential.domains or domain_id in credential.domains
+            return frozenset()
+        return None if "*" in credential.domains else credential.domains
 
     @staticmethod
     def fits(credential: Credential, host: str) -> bool:

@@ -53,8 +53,8 @@ def parse_limits(text: str) -> dict[str, Limit]:
                 f"{SETTING}: {entry!r} is not host=REQUESTS_PER_SECOND/AT_ONCE, as in ghcr.io=5/4"
             )
         limit = Limit(float(match["rate"]), int(match["at_once"]))
-        if not 0.001 <= limit.rate <= 100_000 or not math.isfinite(limit.rate):
-            raise ValueError(f"{SETTING}: {entry!r}: the rate must be 0.001 to 100000 requests a second")
+        if not 0.1 <= limit.rate <= 100_000 or not math.isfinite(limit.rate):
+            raise ValueError(f"{SETTING}: {entry!r}: the rate must be 0.1 to 100000 requests a second")
         if not 1 <= limit.at_once <= 1_000:
             raise ValueError(f"{SETTING}: {entry!r}: at once must be 1 to 1000")
         group = _group(match["host"])

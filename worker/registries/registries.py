@@ -82,6 +82,10 @@ class Registries:
         """Whether a plugin of that domain may use the credential for that registry; None always."""
         return credential is None or self._credentials.may_use(credential, domain_id, host)
 
+    def domains(self, ref: ImageRef) -> frozenset[str] | None:
+        """The domains whose plugins may have the image read with its credential; None: all of them."""
+        return None if ref.credential is None else self._credentials.domains(ref.credential, ref.host)
+
     def fetch(self, ref: ImageRef, take: Take | None = None, known: frozenset[str] | None = None) -> Listing:
         """All tags of an image, or the newest joined to ``known`` where the registry can tell that those
         are all.

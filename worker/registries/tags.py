@@ -9,6 +9,10 @@ from worker.domain.images import FetchFailed
 
 _TAG = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._-]{0,127}")
 
+# Lists and objects take twenty times their two characters in memory. A page of tags needs few; gcr.io adds
+# some for each image.
+_CONTAINERS = 200_000
+
 
 class Tags:
     """The tags gathered so far; ``truncated`` once there were more than ``most``."""
@@ -34,6 +38,8 @@ class Tags:
 
 def read_object(body: bytes) -> dict[str, Any]:
     """A JSON object. Raises ``FetchFailed`` for anything else, however deep or odd."""
+    if body.count(b"[") + body.count(b"{") > _CONTAINERS:
+        raise FetchFailed("unavailable", detail="an answer that is no list")
     try:
         document = json.loads(body)
     except (ValueError, RecursionError):

@@ -8,10 +8,16 @@ from pymongo.database import Database
 from pymongo.errors import DuplicateKeyError
 
 from contracts.events import IMAGE_VERSIONS_CHANGED
-from worker.domain.announce_versions import Users, image_subject, versions_changed
+from worker.domain.announce_versions import (
+    Users,
+    image_subject,
+    shown_of,
+    versions_changed,
+)
 from worker.domain.due import first_due
 from worker.domain.event import Subject
 from worker.domain.images import Image, ImageRef
+from worker.domain.managed import NOBODY
 from worker.domain.refresh import Decision, Policy
 from worker.store.client import Document
 from worker.store.image_documents import image_of, image_update, new_document
@@ -99,7 +105,9 @@ class Images(Outboxes):
         """
         after = decision.image
         if decision.change is not None:
-            event = versions_changed(after, decision.change, self.users(after.ref), self._policy, now)
+            event = versions_changed(
+                after, decision.change, shown_of(after, self._policy), self.users(after.ref), now
+            )
             after = replace(after, outbox=(*after.outbox, event))
         query = {"_id": after.ref.key, "lease.token": leased.token, "revision": leased.image.revision}
         update = image_update(leased.image, after, now, priority=decision.again)
@@ -116,10 +124,28 @@ class Images(Outboxes):
         with outage():
             return self._images.update_one(query, update).matched_count == 1
 
-    def in_use(self, ref: ImageRef) -> bool:
-        """Whether a plugin, local or managed, uses the image."""
+    def in_use(self, ref: ImageRef, domains: frozenset[str] | None = None) -> bool:
+        """Whether a plugin, local or managed, uses the image; with ``domains``, whether one of theirs does.
+
+        Managed plugins are those of ``NOBODY``.
+        """
+        scope: Document = {"$exists": True}
+        if domains is not None:
+            scope = {"$in": sorted({*domains, ""} if NOBODY in domains else domains)}
         with outage():
-            return self._plugins.find_one(_used_by(ref, {"$exists": True}), {"_id": 1}) is not None
+            return self._plugins.find_one(_used_by(ref, scope), {"_id": 1}) is not None
+
+    def is_named(self, ref: ImageRef) -> bool:
+        """Whether a plugin names the image in these very words, type of registry and all."""
+        query = {
+            "plugin.image": ref.image,
+            "plugin.registry_type": ref.registry_type,
+            "plugin.registry_url": ref.registry_url,
+            "plugin.registry_config.credential": ref.credential,
+            "scope": {"$exists": True},
+        }
+        with outage():
+            return self._plugins.find_one(query, {"_id": 1}) is not None
 
     def users(self, ref: ImageRef) -> Users:
         """The local plugins that use the image: 100 of them, and their count."""
@@ -156,13 +182,18 @@ class Images(Outboxes):
 
     def subject(self, image: Image, now: datetime) -> Subject:
         """The image as a subject of events."""
-        return image_subject(image, lambda: self.users(image.ref), self._policy, now)
+        return image_subject(image, shown_of(image, self._policy), lambda: self.users(image.ref), now)
 
     def load(self, names: Iterable[str], now: datetime) -> list[Subject]:
         """The subjects of these names, as they are now."""
+        wanted = {"_id": {"$in": list(names)}, "revision": {"$gt": 0}}
         with outage():
-            found = list(self._images.find({"_id": {"$in": list(names)}, "revision": {"$gt": 0}}))
-        return [self.subject(image_of(document), now) for document in found]
+            return [self._summary(image_of(document), now) for document in self._images.find(wanted)]
+
+    def _summary(self, image: Image, now: datetime) -> Subject:
+        """The subject of an image whose list may go: hundreds of the largest would not fit into memory."""
+        ref, shown = image.ref, shown_of(image, self._policy)
+        return image_subject(replace(image, versions=()), shown, lambda: self.users(ref), now)
 
 
 @dataclass(frozen=True, slots=True)

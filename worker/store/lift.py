@@ -13,7 +13,7 @@ from pymongo.database import Database
 from pymongo.errors import DuplicateKeyError
 
 from contracts.events import IMAGE_VERSIONS_CHANGED, PLUGIN_CHANGED
-from worker.domain.announce_versions import versions_changed
+from worker.domain.announce_versions import shown_of, versions_changed
 from worker.domain.event import Subject
 from worker.domain.images import ImageRef
 from worker.domain.record import Record
@@ -104,7 +104,7 @@ class ImageLift:
         before = image_of(document)
         after = replace(before, revision=max(above, before.revision) + 1)
         users = self._images.users(before.ref)
-        event = versions_changed(after, Change(), users, self._policy, now, gap=True)
+        event = versions_changed(after, Change(), shown_of(after, self._policy), users, now, gap=True)
         changes = {"revision": after.revision, "outbox": outbox_document((event,))}
         update = {"$set": changes, "$min": {"pending_at": now}}
         with outage():

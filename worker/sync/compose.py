@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, Self
 
-from worker.domain.images import Fetcher
+from worker.domain.images import DomainsOf, Fetcher, without_credential
 from worker.domain.refresh import Policy
 from worker.registries.budget import Budget
 from worker.registries.limits import Limits
@@ -43,6 +43,7 @@ class Sync:
         publisher: Publisher,
         send: Send,
         *,
+        domains: DomainsOf = without_credential,
         limits: Limits | None = None,
         policy: Policy | None = None,
         clock: Callable[[], datetime] = lambda: datetime.now(UTC),
@@ -50,7 +51,10 @@ class Sync:
         stopping: Callable[[], bool] = lambda: False,
         lease_s: float = LEASE_S,
     ) -> Self:
-        """The services over a database and a Redis for the budgets, whose own clock paces the requests."""
+        """The services over a database and a Redis for the budgets, whose own clock paces the requests.
+
+        ``domains`` says who may use a credential.
+        """
         policy = policy or Policy()
         images, queue = Images(database, policy), ImageQueue(database)
         budget = Budget(redis, limits or Limits(), slot_s=lease_s)
@@ -64,6 +68,7 @@ class Sync:
             policy,
             clock,
             sleep,
+            domains=domains,
             stopping=stopping,
             lease_s=lease_s,
         )
@@ -74,5 +79,5 @@ class Sync:
             dispatch=dispatch,
             refresh=refresh,
             adopt=Adopt(images, clock),
-            look=Look(images, dispatch, policy, clock),
+            look=Look(images, dispatch, policy, clock, domains=domains),
         )

@@ -8,7 +8,8 @@ from datetime import datetime
 from contracts.errors import ContractError, ImageNotFound, RegistryUnavailable, VersionsPending
 from contracts.results import VersionsInfo
 from contracts.values import format_time
-from worker.domain.images import Image, ImageRef
+from worker.domain.images import DomainsOf, Image, ImageRef, without_credential
+from worker.domain.managed import NOBODY
 from worker.domain.refresh import Policy
 from worker.store.images import Images
 from worker.sync.dispatch import Dispatch
@@ -21,8 +22,9 @@ _POLL_S = 0.05
 class Look:
     """Answers get_versions from the store.
 
-    ``clock`` gives the time in UTC. A first look waits up to ``wait_s`` for the first fetch, with at most
-    ``waiters`` at a time in this process, so that a registry that is slow cannot take every thread.
+    ``clock`` gives the time in UTC, ``domains`` who may use a credential. A first look waits up to ``wait_s``
+    for the first fetch, with at most ``waiters`` at a time in this process, so that a registry that is slow
+    cannot take every thread.
     """
 
     def __init__(
@@ -32,6 +34,7 @@ class Look:
         policy: Policy,
         clock: Callable[[], datetime],
         *,
+        domains: DomainsOf = without_credential,
         wait_s: float = FIRST_LOOK_S,
         waiters: int = WAITERS,
         sleep: Callable[[float], object] = time.sleep,
@@ -41,17 +44,22 @@ class Look:
         self._dispatch = dispatch
         self._policy = policy
         self._clock = clock
+        self._domains = domains
         self._wait_s = wait_s
         self._waiting = threading.BoundedSemaphore(waiters)
         self._sleep = sleep
         self._monotonic = monotonic
 
-    def versions(self, ref: ImageRef) -> VersionsInfo:
+    def versions(self, ref: ImageRef, domain_id: str = NOBODY) -> VersionsInfo:
         """The versions of an image, newest first; with a list in the store it is answered, however old.
 
-        Raises ``ImageNotFound``, ``RegistryUnavailable``, ``VersionsPending`` where there is none, and
-        ``StoreUnavailable``.
+        ``domain_id`` is whose plugin it is. Raises ``ImageNotFound``, ``RegistryUnavailable``,
+        ``VersionsPending`` where there is no list, and ``StoreUnavailable``. What was read with a credential
+        is for the domains that may use it now; for others it is ``RegistryUnavailable``.
         """
+        domains = self._domains(ref)
+        if domains is not None and domain_id not in domains:
+            raise RegistryUnavailable("the registry cannot be asked: the plugin may not use its credential")
         image = self._images.read(ref)
         now = self._clock()
         if image is None or image.stale(now):

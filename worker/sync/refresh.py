@@ -8,12 +8,20 @@ import logging
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Protocol
 
 from contracts.errors import Unavailable
 from worker.domain.event import Subject
-from worker.domain.images import Fetcher, FetchFailed, Image, ImageRef, Listing
+from worker.domain.images import (
+    DomainsOf,
+    Fetcher,
+    FetchFailed,
+    Image,
+    ImageRef,
+    Listing,
+    without_credential,
+)
 from worker.domain.refresh import Decision, Policy, decide
 from worker.registries.budget import Budget, Slot
 from worker.store.image_queue import ImageQueue
@@ -40,8 +48,9 @@ class Publisher(Protocol):
 class Refresh:
     """Reads and writes images.
 
-    ``clock`` gives the time in UTC, ``sleep`` waits some seconds, ``stopping`` says whether the process is
-    to end. ``lease_s`` is how long the images are leased on, each time a third of it has passed.
+    ``clock`` gives the time in UTC, ``sleep`` waits some seconds, ``domains`` who may use a credential,
+    ``stopping`` whether the process is to end. ``lease_s`` is how long the images are leased on, each time a
+    third of it has passed; and after twice that long a task makes room for those of other groups.
     """
 
     def __init__(
@@ -55,6 +64,7 @@ class Refresh:
         clock: Callable[[], datetime],
         sleep: Callable[[float], object],
         *,
+        domains: DomainsOf = without_credential,
         stopping: Callable[[], bool] = lambda: False,
         lease_s: float = LEASE_S,
     ) -> None:
@@ -66,6 +76,7 @@ class Refresh:
         self._policy = policy
         self._clock = clock
         self._sleep = sleep
+        self._domains = domains
         self._stopping = stopping
         self._lease_s = lease_s
 
@@ -73,14 +84,15 @@ class Refresh:
         """Refresh ``images`` of the group ``host`` under ``lease``; how many ended for which reason.
 
         Reasons are those of ``worker.domain.refresh``, and ``parked`` (no plugin uses it), ``looked_at``
-        (while it was to be parked), ``lease_lost``, ``stopping``. Unless it is ``throttled`` or
-        ``stopping``, the caller dispatches the group again.
+        (while it was to be parked), ``lease_lost``, ``time_over``, ``stopping``. Unless it is ``throttled``
+        or ``stopping``, the caller dispatches the group again.
         Raises ``Unavailable`` when the store or Redis is away: the leases lapse, and the images are claimed
         again.
         """
         reasons: Counter[str] = Counter()
         held = Held(self._queue, list(images), lease, self._clock, self._lease_s)
         slot: Slot | None = None
+        ends = self._clock() + timedelta(seconds=2 * self._lease_s)
         try:
             for _ in range(2 * TASK_IMAGES):
                 if self._stopping():
@@ -88,6 +100,9 @@ class Refresh:
                     break
                 key = held.next(host)
                 if key is None:
+                    break
+                if self._clock() >= ends:
+                    reasons["time_over"] += 1
                     break
                 leased = self._images.read_leased(key, lease)
                 if leased is None:
@@ -131,6 +146,9 @@ class Refresh:
             held.renew()
             self._sleep_for(slot.take())
 
+        domains = self._domains(image.ref)
+        if domains is not None and not self._images.in_use(image.ref, domains):
+            return FetchFailed("auth_failed", detail="none of its plugins may use the credential")
         # A list that must be confirmed, or is known in part only, is read whole.
         whole = not image.listed or image.truncated or image.suspicious is not None
         try:

@@ -8,13 +8,15 @@ import logging
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import asdict
 from datetime import UTC, datetime
-from typing import Any
+from typing import Annotated, Any
 
 from celery import Celery, Task
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from contracts.errors import Unavailable
+from contracts.errors import InvalidParameter, Unavailable
 from worker.domain.images import ImageRef
 from worker.sync.compose import Sync
+from worker.tasks.envelope import check_envelope
 from worker.tasks.ports import Bridge
 
 TICK = "plugin.versions.tick"
@@ -23,7 +25,41 @@ FOLLOW = "plugin.versions.follow"
 
 TICK_S = 10.0
 
+TICK_LASTS_S = 600.0
+"""A tick may wait that long for a worker: reads that fill all threads must not keep other groups waiting, nor
+clocks that differ by some seconds; while those that pile up without any worker end by themselves.
+"""
+
+_IMAGES = 1_000
+
 log = logging.getLogger(__name__)
+
+
+class _Arguments(BaseModel):
+    """Keyword arguments of a task. They go into queries: nothing but text may stand where text belongs."""
+
+    model_config = ConfigDict(extra="forbid", strict=True)
+
+
+class _Tick(_Arguments):
+    """None."""
+
+
+class _Refresh(_Arguments):
+    host: str
+    images: Annotated[list[str], Field(max_length=_IMAGES)]
+    lease: Annotated[str, Field(min_length=1)]
+
+
+class _Image(_Arguments):
+    registry_type: str
+    registry_url: str
+    image: str
+    credential: str | None = None
+
+
+class _Follow(_Arguments):
+    images: Annotated[list[_Image], Field(max_length=_IMAGES)]
 
 
 def tick(sync: Sync) -> None:
@@ -40,8 +76,8 @@ def refresh(sync: Sync, host: str, images: list[str], lease: str) -> None:
 
 
 def follow(sync: Sync, images: list[dict[str, Any]]) -> None:
-    """Have the images of new plugins read at once."""
-    refs = [ImageRef(**image) for image in images]
+    """Have the images of new plugins read at once; what no plugin names is left out."""
+    refs = [ref for ref in (ImageRef(**image) for image in images) if sync.images.is_named(ref)]
     for ref in refs:
         sync.images.ensure(ref, datetime.now(UTC))
     for host in sorted({ref.group for ref in refs}):
@@ -59,14 +95,24 @@ class VersionsTask(Task):  # type: ignore[misc]
     abstract = True
     ignore_result = True
     acks_late = False
+    typing = False
     work: Callable[..., None]
+    arguments: type[_Arguments]
     sync: Callable[[], Sync]
     bridge: Bridge
 
-    def run(self, **arguments: Any) -> None:
-        expires = self.bridge.delivery(self.request).expires
+    def run(self, *args: Any, **kwargs: Any) -> None:
+        try:
+            self.bridge.check(self.request)
+            check_envelope(self.request, args)
+            arguments = self.arguments.model_validate(kwargs).model_dump()
+            expires = self.bridge.delivery(self.request).expires
+        except (InvalidParameter, ValidationError) as refusal:
+            # Nobody waits for an answer; and what a stranger wrote does not belong into the log.
+            log.warning("a message for %s was refused: %s", self.name, type(refusal).__name__)
+            return
         if expires and datetime.now(UTC) >= expires:
-            # A tick that waited for a worker to come back: a newer one has been sent.
+            # A tick that waited for a worker to come back: newer ones have been sent.
             return
         try:
             self.work(self.sync(), **arguments)
@@ -76,10 +122,12 @@ class VersionsTask(Task):  # type: ignore[misc]
 
 def register_refresh(app: Celery, sync: Callable[[], Sync], bridge: Bridge) -> None:
     """Give ``app`` the tasks of the schedule; ``sync`` gives the services of the process that calls."""
-    for name, work in ((TICK, tick), (REFRESH, refresh), (FOLLOW, follow)):
+    tasks = ((TICK, tick, _Tick), (REFRESH, refresh, _Refresh), (FOLLOW, follow, _Follow))
+    for name, work, arguments in tasks:
         attributes = {
             "name": name,
             "work": staticmethod(work),
+            "arguments": arguments,
             "sync": staticmethod(sync),
             "bridge": bridge,
             "Request": app.Task.Request,
