@@ -54,7 +54,8 @@ def _refusal(faults: list[ErrorDetails]) -> ContractError:
     order = {"extra_forbidden": 0, "missing": 1}
     faults = sorted(faults, key=lambda fault: order.get(fault["type"], 2))
     first = faults[0]
-    path = _field_path(first["loc"])
+    # The name of an unknown field is the sender's; in any other location are pydantic's names as well.
+    path = path_of(first["loc"]) if first["type"] == "extra_forbidden" else _field_path(first["loc"])
     details: dict[str, Any] = {"path": path}
     if len(faults) > 1:
         details["faults"] = [{"path": path_of(f["loc"]), "message": f["msg"]} for f in faults[:_SHOWN]]

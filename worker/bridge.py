@@ -4,6 +4,7 @@ import logging
 from typing import Any
 
 from contracts.errors import InvalidParameter, Unavailable
+from contracts.headers import TRACEPARENT, is_traceparent
 from worker.broker import broker_away
 from worker.domain.dead_letter import task_message
 from worker.domain.delivery import Delivery, Lease, NoLease
@@ -67,14 +68,14 @@ class LosslessBridge:
     def delivery(self, request: Any) -> Delivery:
         parcel = _parcel(request)
         headers = self.headers(request)
-        traceparent = headers.get("traceparent")
+        traceparent = headers.get(TRACEPARENT)
         lease: Lease = TransportLease(parcel) if parcel else NoLease()
         return Delivery(
             command_id=request.id,
             epoch=parcel.epoch if parcel else 0,
             redelivered=parcel.redelivered if parcel else bool(request.delivery_info.get("redelivered")),
             expires=deadline(headers.get("expires")),
-            traceparent=traceparent[:128] if isinstance(traceparent, str) else None,
+            traceparent=traceparent if is_traceparent(traceparent) else None,
             lease=lease,
         )
 

@@ -165,3 +165,32 @@ def test_what_this_service_does_not_do_is_refused(
     with pytest.raises(errors.InvalidParameter) as refusal:
         sent.get(timeout=10)
     assert refusal.value.details["path"] == path
+
+
+@pytest.mark.parametrize("name", ["self", "args", "str", "foo bar", ""])
+@pytest.mark.parametrize(("task", "queue"), [("register", "commands"), ("get", "queries")])
+def test_an_unknown_parameter_is_named_whatever_it_is_called(
+    client: PluginClient, name: str, task: str, queue: str
+) -> None:
+    kwargs = {**(GOOD if task == "register" else {"domain_id": "d-1", "plugin_id": "p"}), name: 1}
+    sent = client._app.send_task(f"plugin.{task}", kwargs=kwargs, queue=f"plugin.{queue}")
+    with pytest.raises(errors.InvalidParameter) as refusal:
+        sent.get(timeout=10)
+    assert refusal.value.details["path"] == name
+
+
+def test_what_is_no_traceparent_is_left_out(client: PluginClient, redis_server: RedisServer) -> None:
+    given = ["\ud800", "x" * 300, "\x00", 5, "00-" + "0" * 32 + "-00f067aa0ba902b7-01"]
+    for number, value in enumerate(given):
+        sent = client._app.send_task(
+            "plugin.register",
+            kwargs=GOOD | {"image": f"acme/t{number}"},
+            queue="plugin.commands",
+            headers={"traceparent": value},
+        )
+        assert sent.get(timeout=10)["revision"] == 1
+    with redis.Redis.from_url(redis_server.url, decode_responses=True) as client_of_redis:
+        events = [fields for _, fields in client_of_redis.xrange("plugin.events")]
+    mine = [e for e in events if e["subject"].startswith("d-1/t") and "PluginChanged" in e["type"]]
+    assert len(mine) == len(given)
+    assert not any("traceparent" in event for event in mine)

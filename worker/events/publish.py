@@ -24,7 +24,7 @@ _REFUSALS = (
     redis.exceptions.OutOfMemoryError,
     redis.exceptions.ReadOnlyError,
 )
-# Redis 6 tells of them in the middle of a sentence about the script, and redis-py behind one about the pipeline.
+# Redis 6 tells of them in the middle of a sentence about the script, redis-py behind one about the pipeline.
 _REFUSED = re.compile(r"(?:^|: |-)(?:BUSY|MASTERDOWN|MISCONF|NOPERM|NOREPLICAS|OOM|READONLY) ")
 
 Outcome = Literal["ok", "lost", "ahead"]

@@ -24,7 +24,7 @@ class CommandTask(OperationTask):
 
     abstract = True
 
-    def run(self, *args: Any, **kwargs: Any) -> Any:
+    def run(self, /, *args: Any, **kwargs: Any) -> Any:
         services, request = self.services(), self.request
         try:
             delivery = self.bridge.delivery(request)

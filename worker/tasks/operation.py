@@ -27,6 +27,10 @@ class OperationTask(Task):  # type: ignore[misc]  # celery is untyped
     services: Callable[[], Services]
     bridge: Bridge
 
+    def __call__(self, /, *args: Any, **kwargs: Any) -> Any:
+        """As Celery's own, which takes no keyword argument that is called ``self``."""
+        return self.run(*args, **kwargs)
+
     def check(self, args: tuple[Any, ...]) -> None:
         """Refuse what may not stand beside the keyword arguments. Raises ``InvalidParameter``."""
         self.bridge.check(self.request)

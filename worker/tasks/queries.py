@@ -31,7 +31,7 @@ class QueryTask(OperationTask):
 
     abstract = True
 
-    def run(self, *args: Any, **kwargs: Any) -> Any:
+    def run(self, /, *args: Any, **kwargs: Any) -> Any:
         try:
             return self.answer(args, kwargs)
         except (ContractError, Ignore):
