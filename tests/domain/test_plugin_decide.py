@@ -61,6 +61,9 @@ def test_register_refuses_what_is_there() -> None:
     assert refusal.value.details["spaceone_code"] == "ERROR_NOT_UNIQUE"
 
 
+DRAFT_4 = "http://json-schema.org/draft-04/schema#"
+
+
 @pytest.mark.parametrize(("length", "fits"), [(40, True), (41, False)])
 def test_register_limits_the_image(length: int, fits: bool) -> None:
     command = register(image="a/" + "b" * (length - 2))
@@ -80,6 +83,17 @@ def test_register_limits_the_image(length: int, fits: bool) -> None:
         ({"options": {"schema": 5}}, "template.options.schema"),
         ({"options": {"schema": {"pattern": "("}}}, "template.options.schema.pattern"),
         ({"a": {"schema": {"properties": {"x": [1]}}}}, "template.a.schema.properties.x"),
+        ({"a": {"schema": {"pattern": "a{99999999999999999999}"}}}, "template.a.schema"),
+        ({"a": {"schema": {"pattern": "(" * 5000 + ")" * 5000}}}, "template.a.schema"),
+        ({"a": {"schema": {"$schema": []}}}, "template.a.schema.$schema"),
+        ({"a": {"schema": {"$schema": 5}}}, "template.a.schema.$schema"),
+        ({"a": {"schema": {"$schema": "http://["}}}, "template.a.schema.$schema"),
+        ({"a": {"schema": {"required": ["x", "y", "x"]}}}, "template.a.schema.required"),
+        ({"a": {"schema": {"$schema": DRAFT_4, "enum": [{"x": 1}, {"x": 1.0}]}}}, "template.a.schema.enum"),
+        (
+            {"a": {"schema": {"enum": [[]] * 3000}}, "b": {"schema": {"enum": [[]] * 3000}}},
+            "template.b.schema",
+        ),
     ],
 )
 def test_a_bad_schema_is_refused_by_its_path(template: dict[str, Any], path: str) -> None:
@@ -96,6 +110,8 @@ def test_a_bad_schema_is_refused_by_its_path(template: dict[str, Any], path: str
         {"options": {"schema": True}},
         {"options": {"no_schema": 1}},
         {"schema": {"schema": {}}},
+        {"o": {"schema": {"$schema": DRAFT_4, "enum": [1, True, "1", [1], {"x": 1}, {"x": True}]}}},
+        {"o": {"schema": {"$schema": "no draft that is known", "enum": [1]}}},
         {"o": {"schema": {"$schema": "https://json-schema.org/draft/2020-12/schema", "prefixItems": [{}]}}},
     ],
 )
@@ -190,3 +206,12 @@ def test_another_registry_needs_an_allowed_host() -> None:
 
     with pytest.raises(errors.RegistryNotAllowed):
         decide(None, 0, register(), NOW, Policy(repository=LOCAL, registry=refuse))
+
+
+def test_what_is_compared_in_a_schema_is_compared_in_linear_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    def never(*_: object) -> bool:
+        raise AssertionError("each item is compared with each")
+
+    monkeypatch.setattr("jsonschema._utils.equal", never)
+    schema = {"$schema": DRAFT_4, "enum": [{"x": n} for n in range(2000)]}
+    registered(template={"o": {"schema": schema}})
