@@ -10,7 +10,9 @@ from contracts.plugin import PluginInfo
 
 _log = logging.getLogger(__name__)
 
-_AT_ONCE = 500
+_AT_ONCE = 200
+"""So many of the longest image names fit into one message."""
+
 _LINGER_S = 0.05
 
 Send = Callable[[Sequence[PluginInfo]], None]

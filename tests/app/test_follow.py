@@ -1,5 +1,6 @@
 """New plugins are told of beside their registration, together where there are many."""
 
+import json
 import threading
 from collections.abc import Sequence
 from typing import Any
@@ -7,7 +8,9 @@ from typing import Any
 import pytest
 from servers import wait_until
 
+from worker.app import MAX_BYTES
 from worker.follow import Follow
+from worker.tasks.refresh import follow_arguments
 
 
 def test_they_are_told_together_and_nothing_waits() -> None:
@@ -27,7 +30,18 @@ def test_they_are_told_together_and_nothing_waits() -> None:
     follow.stop()
     assert told[0] == ["a"]
     assert [item for part in told[1:] for item in part] == list(range(1200))
-    assert max(len(part) for part in told) == 500
+    assert max(len(part) for part in told) == 200
+
+
+def test_as_many_of_the_longest_images_as_are_told_together_fit_a_message() -> None:
+    plugin = {
+        "registry_type": "GCP_ARTIFACT_REGISTRY",
+        "registry_url": "r" * 253 + ":65535",
+        "registry_config": {"credential": "c" * 64},
+    }
+    plugins = [plugin | {"image": f"{number:01024d}"} for number in range(200)]
+    size = len(json.dumps([[], follow_arguments(plugins), {}]))
+    assert size * 4 / 3 < MAX_BYTES - 10_000, "with the body in base64"
 
 
 def test_a_failure_does_not_end_it(caplog: pytest.LogCaptureFixture) -> None:

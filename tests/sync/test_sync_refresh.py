@@ -359,3 +359,19 @@ def test_a_task_of_a_slow_registry_makes_room_for_others(world: World) -> None:
     assert reasons == {"first_list": 3, "time_over": 1}
     assert not any("lease" in world.document(ref) for ref in refs), "the rest is not given back"
     assert world.budget.status(HOST, "OCI").in_use == 0
+
+
+def test_a_wish_while_the_image_is_being_read_is_not_lost(world: World) -> None:
+    ref = world.follow("team/plugin", "1.0")
+    world.later(hours=2)
+
+    def pushed(_: ImageRef) -> None:
+        world.registry.tags["team/plugin"] = ("1.0", "2.0")
+
+    def before_the_push(_: ImageRef) -> None:
+        world.registry.during = pushed
+        assert world.images.make_due("team/plugin", world.clock()) == 1
+
+    world.registry.during = before_the_push
+    assert world.round() + world.round() == {"lease_lost": 1, "changed": 1}
+    assert world.image(ref).versions == ("2.0", "1.0")

@@ -76,12 +76,17 @@ class Images(Outboxes):
     def make_due(self, name: str | None, now: datetime) -> int:
         """Make images due now and before others, however lately they were looked at; how many they are.
 
-        ``name`` is the subject or the repository name of images; None: all that are followed.
+        ``name`` is the subject or the repository name of images; None: all that are followed. Who is reading
+        one of them loses its lease: what it has read may be older than the wish.
         """
         query: Document = {"$or": [{"_id": name}, {"image": name}]}
         if name is None:
             query = {"next_refresh_at": {"$exists": True}}
-        update = {"$set": {"priority": 1, "priority_at": now}, "$min": {"next_refresh_at": now}}
+        update = {
+            "$set": {"priority": 1, "priority_at": now},
+            "$min": {"next_refresh_at": now},
+            "$unset": {"lease": ""},
+        }
         with outage():
             return self._images.update_many(query, update).matched_count
 
