@@ -106,13 +106,15 @@ class BatchItem(Contract):
 
     id: Annotated[str, Field(description="The command id, unique in the batch.")]
     operation: Annotated[str, Field(description="The task name, such as plugin.update.")]
-    params: Annotated[dict[str, Any], Field(description="The keyword arguments of that task.")]
+    params: Annotated[dict[Any, Any], Field(description="The keyword arguments of that task.")]
 
 
 class PluginBatch(Contract):
     """1 to 500 writes, at most 50 for one plugin, applied in order, each on its own."""
 
     clearable: ClassVar[frozenset[str]] = frozenset()
+    is_frame: ClassVar[bool] = True
+    """What is in ``params`` is checked item by item: a bad one fails alone."""
 
     commands: Annotated[list[BatchItem], Field(min_length=1, max_length=MAX_BATCH)]
 

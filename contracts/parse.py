@@ -26,7 +26,7 @@ def parse(model: type[M], arguments: Any) -> M:
     if not isinstance(arguments, dict):
         raise InvalidParameter("keyword arguments must be an object", details={"path": ""})
     try:
-        check_json(arguments)
+        check_json(_outside_params(arguments) if getattr(model, "is_frame", False) else arguments)
     except Unstorable as fault:
         if fault.path.startswith("query"):
             raise InvalidQuery(str(fault), details={"path": fault.path, "expected": fault.reason}) from None
@@ -39,6 +39,17 @@ def parse(model: type[M], arguments: Any) -> M:
         return model.model_validate(given)
     except ValidationError as fault:
         raise _refusal(fault.errors(include_url=False, include_input=False)) from None
+
+
+def _outside_params(frame: dict[str, Any]) -> dict[str, Any]:
+    """A batch without the parameters of its items."""
+    items = frame.get("commands")
+    if not isinstance(items, list):
+        return frame
+    bare = [
+        item | {"params": None} if isinstance(item, dict) and "params" in item else item for item in items
+    ]
+    return frame | {"commands": bare}
 
 
 def path_of(location: Sequence[int | str]) -> str:

@@ -194,3 +194,34 @@ def test_what_is_no_traceparent_is_left_out(client: PluginClient, redis_server: 
     mine = [e for e in events if e["subject"].startswith("d-1/t") and "PluginChanged" in e["type"]]
     assert len(mine) == len(given)
     assert not any("traceparent" in event for event in mine)
+
+
+def test_a_bad_item_of_a_batch_fails_alone_and_is_told_as_rejected(
+    client: PluginClient, redis_server: RedisServer
+) -> None:
+    bad = [
+        {"tags": {"a": "\x00"}},
+        {"tags": {"a": 2**63}},
+        {"tags": {"\ud800": 1}},
+        {"\ud800": 1},
+        {"a": "\ud800"},
+    ]
+    items = [{"id": "b-ok", "operation": "plugin.register", "params": GOOD | {"image": "acme/batch"}}]
+    items += [
+        {
+            "id": f"b-{n}",
+            "operation": "plugin.register",
+            "params": GOOD | {"image": f"acme/batch{n}"} | fields,
+        }
+        for n, fields in enumerate(bad)
+    ]
+    rows = client.ask("batch", commands=items)
+    assert rows[0]["result"]["revision"] == 1
+    assert [row["error"]["code"] for row in rows[1:]] == ["INVALID_PARAMETER"] * len(bad)
+    with redis.Redis.from_url(redis_server.url, decode_responses=True) as client_of_redis:
+        told = [fields for _, fields in client_of_redis.xrange("plugin.rejections")]
+    assert [
+        (t["id"], t["operation"], t["domain_id"], t["plugin_id"], t["code"])
+        for t in told
+        if t["id"].startswith("b-")
+    ] == [(f"b-{n}", "plugin.register", "d-1", f"batch{n}", "INVALID_PARAMETER") for n in range(len(bad))]

@@ -1,7 +1,7 @@
 """The stream of refused writes: told, as well as it goes, and never waited for."""
 
 import logging
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
 from typing import Any
 
@@ -26,17 +26,30 @@ class Rejections:
 
     def tell(self, command_id: str, operation: str, params: Mapping[str, Any], refusal: Refused) -> None:
         """Add a refusal. A Redis that is away costs the entry, not the command."""
-        domain_id, plugin_id = address(operation, dict(params))
-        entry = {
-            "id": command_id,
-            "operation": operation,
-            "domain_id": domain_id[:_SHOWN],
-            "plugin_id": plugin_id[:_SHOWN],
-            "code": refusal.code,
-            "time": format_time(datetime.now(UTC)),
-        }
-        printable = {name: value.encode("utf-8", "replace") for name, value in entry.items()}
+        self.tell_all([(command_id, operation, params, refusal)])
+
+    def tell_all(self, refused: Iterable[tuple[str, str, Mapping[str, Any], Refused]]) -> None:
+        """Add several, in one round trip."""
+        entries = [_entry(*one) for one in refused]
+        if not entries:
+            return
         try:
-            self._redis.xadd(REJECTIONS, printable, maxlen=_MAXLEN, approximate=True)
+            with self._redis.pipeline(transaction=False) as pipe:
+                for entry in entries:
+                    pipe.xadd(REJECTIONS, entry, maxlen=_MAXLEN, approximate=True)
+                pipe.execute()
         except redis.RedisError as fault:
-            _log.warning("a rejection of %s was not told: %s", operation, fault)
+            _log.warning("%d rejection(s) were not told: %s", len(entries), fault)
+
+
+def _entry(command_id: str, operation: str, params: Mapping[str, Any], refusal: Refused) -> dict[str, bytes]:
+    domain_id, plugin_id = address(operation, dict(params))
+    entry = {
+        "id": command_id,
+        "operation": operation,
+        "domain_id": domain_id[:_SHOWN],
+        "plugin_id": plugin_id[:_SHOWN],
+        "code": refusal.code,
+        "time": format_time(datetime.now(UTC)),
+    }
+    return {name: value.encode("utf-8", "replace") for name, value in entry.items()}

@@ -1,22 +1,26 @@
 """The writes: one task for each, and the batch."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 from celery import Celery
 from celery.exceptions import Ignore, Reject
 
 from contracts.catalog import OPERATIONS
-from contracts.commands import PluginBatch
-from contracts.errors import ContractError, InvalidParameter, Refused, RequiredParameter
+from contracts.commands import BatchItem, PluginBatch
+from contracts.errors import InvalidParameter, Refused, RequiredParameter, ResultTooLarge
 from contracts.parse import parse
 from contracts.partition import queue_of
+from contracts.plugin import PluginInfo
 from worker.domain.delivery import Delivery, Fenced, GiveBack
-from worker.handlers.batch import check_frame
+from worker.handlers.batch import Outcome, check_frame
 from worker.services import Services
 from worker.tasks.operation import OperationTask, register_operations
 from worker.tasks.ports import Bridge
 from worker.tasks.supervise import supervise
+
+MAX_ANSWER_BYTES = 16 * 1024 * 1024
+"""How large the answer to a batch may be, as UTF-8 JSON, beside its errors."""
 
 
 class CommandTask(OperationTask):
@@ -59,13 +63,33 @@ class CommandTask(OperationTask):
         except RequiredParameter as fault:
             raise InvalidParameter(fault.message, details={"path": fault.details["path"]}) from None
         check_frame(batch, services.settings.command_partitions)
-        return [_row(item.id, outcome) for item, outcome in services.apply_batch(batch, delivery)]
+        outcomes = list(services.apply_batch(batch, delivery))
+        services.rejections.tell_all(
+            (item.id, item.operation, item.params, outcome)
+            for item, outcome in outcomes
+            if isinstance(outcome, Refused)
+        )
+        return rows_of(outcomes)
 
 
-def _row(command_id: str, outcome: Any) -> dict[str, Any]:
-    if isinstance(outcome, ContractError):
-        return {"id": command_id, "error": outcome.as_dict()}
-    return {"id": command_id, "result": outcome.model_dump(mode="json", exclude_none=True)}
+def rows_of(outcomes: Iterable[tuple[BatchItem, Outcome]]) -> list[dict[str, Any]]:
+    """The answer to a batch. Each item of one may answer with a whole plugin of 1 MiB: what has no room in
+    the answer is said to have been applied, at which revision, and is left for ``plugin.get``.
+    """
+    room = MAX_ANSWER_BYTES
+    rows = []
+    for item, outcome in outcomes:
+        if isinstance(outcome, PluginInfo):
+            room -= len(outcome.model_dump_json(exclude_none=True))
+            if room >= 0:
+                rows.append({"id": item.id, "result": outcome.model_dump(mode="json", exclude_none=True)})
+                continue
+            outcome = ResultTooLarge(
+                f"the command was applied; the answer has no room for {outcome.plugin_id}: get it",
+                details={"max_bytes": MAX_ANSWER_BYTES, "revision": outcome.revision},
+            )
+        rows.append({"id": item.id, "error": outcome.as_dict()})
+    return rows
 
 
 def register_commands(app: Celery, services: Callable[[], Services], bridge: Bridge) -> None:
