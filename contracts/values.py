@@ -4,6 +4,7 @@ hold.
 
 import math
 import re
+from collections.abc import Iterable
 from datetime import UTC, datetime
 from typing import Annotated, Any
 
@@ -54,43 +55,61 @@ def check_json(value: Any, path: str = "", depth: int = 1) -> None:
 
     ``path`` is the path of ``value`` itself, ``depth`` its level. Raises ``Unstorable``.
     """
+    trail: list[int | str] = []
+    if reason := _unstorable(value, trail, depth):
+        for part in reversed(trail):
+            path += f"[{part}]" if isinstance(part, int) else f".{part}" if path else part
+        raise Unstorable(path, reason)
+
+
+def _unstorable(value: Any, trail: list[int | str], depth: int) -> str | None:
+    """Why the store cannot hold ``value``; the way to what is at fault is then in ``trail``, from its end.
+
+    No path is made before there is a fault: a long key above many values would be copied for each.
+    """
     if isinstance(value, str):
-        _check_text(value, path)
-    elif isinstance(value, dict):
-        if depth > MAX_DEPTH:
-            raise Unstorable(path, f"nested deeper than {MAX_DEPTH} levels")
-        if value.keys() == _KOMBU_OBJECT:
-            raise Unstorable(path, "is nothing that Celery's callers read as an object")
-        for key, item in value.items():
-            if not isinstance(key, str):
-                raise Unstorable(path, "has a key that is not a string")
-            _check_text(key, path)
-            check_json(item, f"{path}.{key}" if path else key, depth + 1)
-    elif isinstance(value, list):
-        if depth > MAX_DEPTH:
-            raise Unstorable(path, f"nested deeper than {MAX_DEPTH} levels")
-        for index, item in enumerate(value):
-            check_json(item, f"{path}[{index}]", depth + 1)
-    elif isinstance(value, bool) or value is None:
-        return
-    elif isinstance(value, int):
-        if value not in _INT64:
-            raise Unstorable(path, "is an integer beyond 64 bits")
-    elif isinstance(value, float):
-        if not math.isfinite(value):
-            raise Unstorable(path, "is no finite number")
+        return _bad_text(value)
+    if isinstance(value, dict | list):
+        return _unstorable_parts(value, trail, depth)
+    if isinstance(value, bool) or value is None:
+        return None
+    if isinstance(value, int):
+        return None if value in _INT64 else "is an integer beyond 64 bits"
+    if isinstance(value, float):
+        return None if math.isfinite(value) else "is no finite number"
+    return "is no JSON value"
+
+
+def _unstorable_parts(value: dict[Any, Any] | list[Any], trail: list[int | str], depth: int) -> str | None:
+    if depth > MAX_DEPTH:
+        return f"nested deeper than {MAX_DEPTH} levels"
+    if isinstance(value, list):
+        parts: Iterable[tuple[Any, Any]] = enumerate(value)
+    elif value.keys() == _KOMBU_OBJECT:
+        return "is nothing that Celery's callers read as an object"
     else:
-        raise Unstorable(path, "is no JSON value")
+        parts = value.items()
+        for key in value:
+            if not isinstance(key, str):
+                return "has a key that is not a string"
+            if reason := _bad_text(key):
+                return reason
+    for key, item in parts:
+        if reason := _unstorable(item, trail, depth + 1):
+            trail.append(key)
+            return reason
+    return None
 
 
-def _check_text(text: str, path: str) -> None:
+def _bad_text(text: str) -> str | None:
     if "\x00" in text:
-        raise Unstorable(path, "holds a NUL character")
+        return "holds a NUL character"
     if not text.isascii():
         try:
             text.encode()
         except UnicodeEncodeError:
-            raise Unstorable(path, "holds a lone surrogate") from None
+            return "holds a lone surrogate"
+    return None
 
 
 def is_command_id(value: object) -> bool:
@@ -102,18 +121,22 @@ def secret_key(value: Any, path: str) -> str | None:
     """The path of the first key in ``value``, at any depth, that looks like a secret; None when there is
     none.
     """
-    if isinstance(value, dict):
-        for key, item in value.items():
-            here = f"{path}.{key}"
-            if _SECRET.search(key):
-                return here
-            if found := secret_key(item, here):
-                return found
-    elif isinstance(value, list):
-        for index, item in enumerate(value):
-            if found := secret_key(item, f"{path}[{index}]"):
-                return found
-    return None
+    trail: list[int | str] = []
+    if not _finds_secret(value, trail):
+        return None
+    return path + "".join(f"[{p}]" if isinstance(p, int) else f".{p}" for p in reversed(trail))
+
+
+def _finds_secret(value: Any, trail: list[int | str]) -> bool:
+    """Whether there is such a key; the way to it is then in ``trail``, from its end."""
+    if not isinstance(value, dict | list):
+        return False
+    parts: Iterable[tuple[Any, Any]] = value.items() if isinstance(value, dict) else enumerate(value)
+    for key, item in parts:
+        if (isinstance(key, str) and _SECRET.search(key)) or _finds_secret(item, trail):
+            trail.append(key)
+            return True
+    return False
 
 
 def _no_secret(value: dict[str, Any]) -> dict[str, Any]:

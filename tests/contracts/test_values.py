@@ -81,6 +81,12 @@ def test_a_hostile_depth_ends_at_the_limit_and_not_in_a_recursion_error() -> Non
     assert "deeper" in fault(value).reason
 
 
+def test_a_long_key_above_many_values_is_not_copied_for_each() -> None:
+    value = {"k" * 2**20: [0] * 2**20}
+    check_json(value)
+    assert secret_key(value, "config") is None
+
+
 @pytest.mark.parametrize("given_id", ["a", "x" * 128, "a b~!", "0"])
 def test_command_ids(given_id: str) -> None:
     assert is_command_id(given_id)
