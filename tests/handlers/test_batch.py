@@ -193,3 +193,33 @@ def test_a_batch_for_several_partitions_is_refused() -> None:
     check_frame(batch, 1)
     with pytest.raises(errors.InvalidParameter):
         check_frame(batch, 4)
+
+
+def test_an_earlier_attempt_that_shows_late_is_published_as_it_was_written(
+    services: Services, another: Callable[[], Services], stream: Stream, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The first attempt is written, but its outcome does not arrive; the second one reads before a majority
+    of the store shows it, and so decides it all again.
+    """
+    services.batches.apply(registers(1), by("b-0"))
+    items = [item("u-1", "update", plugin_id="p0", name="A"), item("u-2", "disable", plugin_id="p0")]
+    first = another()
+    before = first.plugins.read_many(["d-1/p0"])
+
+    def away(*_: object) -> None:
+        raise errors.StoreUnavailable("no outcome")
+
+    monkeypatch.setattr(first.publisher, "publish_many", away)
+    with pytest.raises(errors.StoreUnavailable):
+        first.batches.apply(items, by("b-1"))
+    shown = iter([before])
+    real = services.plugins.read_many
+    monkeypatch.setattr(services.plugins, "read_many", lambda keys: next(shown, None) or real(keys))
+
+    outcomes = services.batches.apply(items, by("b-1", redelivered=True))
+
+    assert shape(outcomes) == [3, 3]
+    stream.assert_gapless()
+    kept = real(["d-1/p0"])["d-1/p0"]
+    assert [e["data"] for e in stream.entries()][-2:] == [entry.data for entry in kept.outbox][-2:]
+    assert services.publisher.publish(kept.subject(services.writer.clock())).outcome == "ok"

@@ -134,9 +134,11 @@ class BatchWriter:
         """Make the steps; the keys of those that missed."""
         if not steps or self._writer.plugins.write_many(steps, self._writer.clock()):
             return set()
-        # A bulk write tells how many missed, not which: what has taken effect is in the records.
+        # A bulk write tells how many missed, not which: what has taken effect is in the records. The command
+        # id alone does not tell: an earlier attempt, whose outcome never arrived, may have put it there, and
+        # the events to publish are then that attempt's.
         records = self._writer.plugins.read_many([step.after.key for step in steps])
-        return {s.after.key for s in steps if s.after.applied[-1] not in records[s.after.key].applied}
+        return {s.after.key for s in steps if s.after.outbox[-1] not in records[s.after.key].outbox}
 
     def _plan(self, queue: _Queue, record: Record, delivery: Delivery) -> _Plan:
         """Decide the items of one plugin, as many as its outbox has room for."""
