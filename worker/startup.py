@@ -30,7 +30,8 @@ def connect(app: Celery, settings: Settings, services: Callable[[], Services]) -
         queues = list(app.amqp.queues.consume_from)
         if instance.app is not app or not is_commands(queues):
             return
-        check_profile(instance.concurrency, _module(instance.pool_cls), instance.prefetch_multiplier)
+        most = max(instance.concurrency, instance.max_concurrency or 0)
+        check_profile(most, _module(instance.pool_cls), instance.prefetch_multiplier)
         check_partitions(services().broker, settings.command_partitions)
         if settings.command_partitions > 1 and COMMANDS in queues:
             wanted = dict.fromkeys([*queues, *command_queues(settings.command_partitions)])

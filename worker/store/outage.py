@@ -24,6 +24,7 @@ _AWAY = frozenset(
         7,  # HostNotFound
         13,  # Unauthorized: an operator's mistake; waiting loses nothing, parking every command would
         18,  # AuthenticationFailed
+        43,  # CursorNotFound: the server that had it is no more
         64,  # WriteConcernFailed
         89,  # NetworkTimeout
         91,  # ShutdownInProgress
@@ -51,7 +52,8 @@ def is_outage(fault: PyMongoError) -> bool:
     if isinstance(fault, BulkWriteError):
         details: dict[str, Any] = dict(fault.details)
         faults = [*details.get("writeErrors", ()), *details.get("writeConcernErrors", ())]
-        return bool(faults) and all(f.get("code") in _AWAY for f in faults)
+        # What else went wrong beside an outage shows by itself when the store is back.
+        return any(f.get("code") in _AWAY for f in faults)
     return isinstance(fault, OperationFailure) and (
         fault.code in _AWAY or fault.has_error_label("RetryableWriteError")
     )

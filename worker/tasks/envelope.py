@@ -44,7 +44,8 @@ def deadline(value: object) -> datetime | None:
         moment = value
     else:
         try:
-            moment = datetime.fromisoformat(str(value))
+            # Celery sends text; a number would be read as the digits of a date.
+            moment = datetime.fromisoformat(value if isinstance(value, str) else "")
         except ValueError:
             raise _bad("expires", "expires must be an ISO 8601 time") from None
     return moment if moment.tzinfo else moment.replace(tzinfo=UTC)

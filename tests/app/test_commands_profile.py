@@ -1,0 +1,21 @@
+"""A worker of a commands queue that would apply two commands at once does not start."""
+
+from pathlib import Path
+
+import pytest
+from servers import start_worker
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [["-c", "2"], ["--prefetch-multiplier", "4"], ["--pool", "solo"], ["--autoscale", "4,2"]],
+    ids=" ".join,
+)
+def test_it_says_what_to_run(arguments: list[str], plugins_env: dict[str, str], tmp_path: Path) -> None:
+    log = tmp_path / "worker.log"
+    worker = start_worker("-Q", "plugin.commands", *arguments, env=plugins_env, log=log, ready=None)
+    try:
+        worker.wait_for_output("Run: celery -A worker worker -Q plugin.commands", 30)
+        assert worker.wait(timeout_s=10) != 0
+    finally:
+        worker.kill()
