@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pause_stories
 import pytest
-from servers import MongoReplicaSet, RedisServer, start_redis
+from servers import MongoReplicaSet, RedisServer, start_redis, wait_until
 from stand import Stand, registration, send_story, standing
 
 MakeStand = Callable[[str], contextlib.AbstractContextManager[Stand]]
@@ -40,6 +40,8 @@ def make_stand(
 
 
 def _found(stand: Stand, within_s: float = 8.0) -> set[str]:
+    with contextlib.suppress(TimeoutError):
+        wait_until(lambda: not stand.redis.exists("plugin.commands", "plugin.commands:unacked"), 20)
     return {kind for kind, texts in stand.inspect(within_s).problems.items() if texts}
 
 
