@@ -31,7 +31,8 @@ class Watch:
         return sock.fileno() if sock is not None else None
 
     def arm(self, keys: Iterable[str]) -> bool:
-        """Asks to be told of the next change of ``keys``; whether any of them exists now.
+        """Asks to be told of the next change of ``keys``; whether any of them exists, or has changed,
+        by now.
 
         A change before this is seen by the answer, a change after it by :meth:`fileno`.
         """
@@ -45,7 +46,10 @@ class Watch:
                 logger.warning("this Redis announces no changes (%s): queues are polled", error)
                 self.supported = False
                 return False
-        return int(self._ask("EXISTS", *keys)) > 0
+        exists = int(self._ask("EXISTS", *keys)) > 0
+        # An announcement that came in the same packet as the answer is read off the socket already: nobody
+        # would wake for it.
+        return exists or bool(self._connection.can_read(timeout=0))
 
     def read(self) -> None:
         """Takes in what arrived. Raises redis-py's ConnectionError when the connection has ended."""

@@ -1,0 +1,50 @@
+"""Being told of a change, however close it comes to the question."""
+
+import socket
+from collections.abc import Callable, Iterator
+
+import pytest
+import redis
+from servers import wait_until
+from transport_harness import Server
+
+from worker.transport.watch import Watch
+
+KEY = "test.watched"
+
+
+@pytest.fixture
+def watch(server: Server, client: "redis.Redis") -> Iterator[Watch]:
+    with redis.Redis.from_url(server.url) as for_its_parameters:
+        pool = for_its_parameters.connection_pool
+        made = Watch({**pool.connection_kwargs, "connection_class": pool.connection_class})
+    yield made
+    made.close()
+    client.delete(KEY)
+
+
+def between_question_and_answer(watch: Watch, happens: Callable[[], object]) -> None:
+    """Have something happen after Redis has answered `EXISTS` and before the answer is read."""
+    send = watch._connection.send_command
+
+    def send_and_let_it_happen(*command: str) -> None:
+        send(*command)
+        if command[0] != "EXISTS":
+            return
+        sock: socket.socket = watch._connection._sock
+        wait_until(lambda: bool(sock.recv(1, socket.MSG_PEEK)), 10, "the answer")
+        happens()
+        wait_until(lambda: b"invalidate" in sock.recv(4096, socket.MSG_PEEK), 10, "the announcement")
+
+    watch._connection.send_command = send_and_let_it_happen
+
+
+def test_a_change_that_arrives_with_the_answer_is_seen(watch: Watch, client: "redis.Redis") -> None:
+    assert watch.arm([KEY]) is False
+    between_question_and_answer(watch, lambda: client.lpush(KEY, "x"))
+    assert watch.arm([KEY]) is True
+
+
+def test_nothing_there_is_nothing_seen(watch: Watch) -> None:
+    assert watch.arm([KEY]) is False
+    assert watch.arm([KEY]) is False
