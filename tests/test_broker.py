@@ -95,6 +95,13 @@ def test_states(client: Any, broker: Broker) -> None:
     assert (states["plugin.queries"].parked, states["plugin.queries"].consumers) == (1, ("alive",))
 
 
+def test_a_redis_that_lost_the_number_is_told_it_again(client: Any, broker: Broker) -> None:
+    assert broker.agreed(4) == 4
+    assert broker.partitions() == 4
+    assert broker.agreed(2) == 4
+    assert broker.partitions() == 4
+
+
 def test_a_redis_that_is_away_is_told_as_an_outage() -> None:
     with redis.Redis(port=1) as nobody, pytest.raises(BrokerUnavailable):
         Broker(nobody).partitions()

@@ -97,6 +97,15 @@ class Broker:
             kept = self._redis.get(PARTITIONS)
         return int(kept) if kept else None
 
+    def agreed(self, number: int) -> int:
+        """The number of partitions in force: ``number`` from now on where a Redis that lost it knows none."""
+        kept = self.partitions()
+        if kept is None:
+            with broker_away():
+                self._redis.set(PARTITIONS, number, nx=True)
+            kept = self.partitions()
+        return number if kept is None else kept
+
     def push(self, queue: str, raw: bytes) -> None:
         """Add a message to the end of a queue."""
         with broker_away():

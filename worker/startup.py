@@ -114,7 +114,8 @@ def check_partitions(broker: Any, partitions: int) -> None:
 
 class _Agreement:
     """Ends this process, once and in good order, when the number of partitions is not its own any more: one
-    that was starting while the number was changed had passed its check before.
+    that was starting while the number was changed had passed its check before. A Redis that lost the number
+    is told it again, before a worker with another one starts.
     """
 
     def __init__(self, broker: Any, partitions: int) -> None:
@@ -124,10 +125,10 @@ class _Agreement:
 
     def __call__(self) -> None:
         try:
-            kept = None if self._ended else self._broker.partitions()
+            kept = self._partitions if self._ended else self._broker.agreed(self._partitions)
         except Unavailable:
             return
-        if kept not in (None, self._partitions):
+        if kept != self._partitions:
             _log.critical("there are %d partition(s) now, not %d: this worker ends", kept, self._partitions)
             self._ended = True
             os.kill(os.getpid(), signal.SIGTERM)

@@ -18,6 +18,8 @@ def test_a_worker_ends_in_good_order_when_the_number_is_another_one(
         run_worker("-Q", "plugin.commands", env=env, log=tmp_path / "worker.log") as worker,
     ):
         wait_until(lambda: client.hget("plugin.commands:lease", "owner"), 20)
+        client.delete(PARTITIONS)
+        wait_until(lambda: client.get(PARTITIONS) == b"1", 20)
         client.set(PARTITIONS, 2)
         wait_until(lambda: not worker.running, 30)
         assert "there are 2 partition(s) now" in worker.output()
