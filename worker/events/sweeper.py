@@ -95,7 +95,7 @@ class Sweeper(threading.Thread):
                 self._away = True
             except NotMyTurn:
                 continue
-            except Exception:
+            except Exception:  # noqa: BLE001
                 # A bug must not end the thread: what the sweep mends is then mended late, not never.
                 _log.exception("the sweep failed and will try again")
 
