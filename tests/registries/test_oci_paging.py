@@ -141,7 +141,17 @@ MANY = b'{"tags": [' + b"[]," * 2_700_000 + b"[]]}"
 
 @pytest.mark.parametrize(
     "body",
-    [b"", b"<html>", b"[]", b"[" * 200_000, b'{"tags": "abc"}', b'{"tags": {}}', b"\xff\xfe", b"9" * 5000, MANY],
+    [
+        b"",
+        b"<html>",
+        b"[]",
+        b"[" * 200_000,
+        b'{"tags": "abc"}',
+        b'{"tags": {}}',
+        b"\xff\xfe",
+        b"9" * 5000,
+        MANY,
+    ],
 )
 def test_nonsense_is_no_list(double: Double, asking: Callable[[], object], body: bytes) -> None:
     double.behaviours[PATH] = says(200, body)
