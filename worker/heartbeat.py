@@ -42,8 +42,10 @@ class Heartbeat:
         self._last = float("-inf")
 
     def begin(self) -> None:
-        """Write the file. Raises ``HeartbeatError``."""
+        """Write the file, and clear away those of processes that are dead. Raises ``HeartbeatError``."""
         _make(self._directory)
+        with suppress(HeartbeatError):
+            seen(self._directory)
         written = self._path.with_suffix(".new")
         try:
             written.write_text(
