@@ -1,5 +1,11 @@
 """What ``celery -A worker`` finds."""
 
-from worker.app import create_app
+import sys
 
-app = create_app()
+from worker.app import create_app
+from worker.settings import SettingsError
+
+try:
+    app = create_app()
+except SettingsError as fault:
+    sys.exit(str(fault))

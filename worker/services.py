@@ -87,7 +87,8 @@ class Services:
             try:
                 read()
             except ValueError as fault:
-                raise SettingsError(f"wrong settings:\n  PLUGINS_{name}: {fault}") from None
+                text = str(fault).removeprefix(f"PLUGINS_{name}").removeprefix(":").strip()
+                raise SettingsError(f"wrong settings: PLUGINS_{name}: {text}") from None
 
     @cached_property
     def database(self) -> Any:

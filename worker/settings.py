@@ -1,6 +1,7 @@
 """Every setting, from the environment: ``PLUGINS_*``, with the unit in the name."""
 
 import json
+import re
 from functools import cached_property
 from pathlib import Path
 from typing import Annotated, Any
@@ -60,8 +61,19 @@ class Settings(BaseSettings):
     @field_validator("redis_url", "broker_url", "results_url", "events_url")
     @classmethod
     def _redis(cls, value: str | None) -> str | None:
-        if value is not None and urlsplit(value).scheme not in ("redis", "rediss"):
+        if value is None:
+            return value
+        parts = urlsplit(value)
+        if parts.scheme not in ("redis", "rediss"):
             raise ValueError("must be a redis:// or rediss:// URL")
+        if not re.fullmatch(r"/?|/[0-9]{1,9}", parts.path):
+            raise ValueError("the number of the database, behind the last /, must be an integer")
+        try:
+            given = parts.port
+        except ValueError:
+            given = 0
+        if given == 0:
+            raise ValueError("the port must be an integer from 1 to 65535")
         return value
 
     @field_validator("mongodb_url")
@@ -77,13 +89,15 @@ class Settings(BaseSettings):
         """JSON, or the path of a JSON or YAML file."""
         if not isinstance(value, str):
             return value
+        if value.lstrip().startswith("{"):
+            raise ValueError("must be a JSON list, or the path of a JSON or YAML file")
         try:
             loaded = (
                 json.loads(value)
                 if value.lstrip().startswith("[")
                 else yaml.safe_load(Path(value).read_text())
             )
-        except (OSError, ValueError, yaml.YAMLError) as fault:
+        except (OSError, ValueError, RecursionError, yaml.YAMLError) as fault:
             raise ValueError(f"must be a JSON list or the path of a JSON or YAML file: {fault}") from None
         if not isinstance(loaded, list) or not all(isinstance(item, dict) for item in loaded):
             raise ValueError("must be a list of objects")
@@ -109,5 +123,8 @@ def load() -> Settings:
     try:
         return Settings()
     except ValidationError as fault:
-        lines = [f"PLUGINS_{str(e['loc'][0]).upper()}: {e['msg']}" for e in fault.errors(include_input=False)]
-        raise SettingsError("wrong settings:\n  " + "\n  ".join(lines)) from None
+        texts = [
+            f"PLUGINS_{str(e['loc'][0]).upper()}: {e['msg'].removeprefix('Value error, ')}"
+            for e in fault.errors(include_input=False)
+        ]
+        raise SettingsError("wrong settings: " + "; ".join(texts)) from None
