@@ -8,10 +8,9 @@ from typing import IO, Any
 import click
 
 from contracts.client import BatchOutcome
-from worker.broker import Broker
-from worker.cli.caller import REFUSED, client, print_json, sending_options, settings
+from worker.cli.caller import REFUSED, client, print_json, sending_options
 from worker.cli.parameters import DOMAIN
-from worker.services import Services
+from worker.cli.text import printable
 
 
 @click.command(short_help="Apply many writes in order, each on its own.")
@@ -38,7 +37,7 @@ def batch(
       echo '{"operation": "enable", "params": {"plugin_id": "jira"}}' | plugins batch -
     """
     commands = [_checked(number, item, domain_id) for number, item in enumerate(_items(file.read()), 1)]
-    with client(as_json, _partitions()) as caller:
+    with client(as_json) as caller:
         try:
             outcomes = caller.batch(commands, timeout_s=timeout_s, expires_s=expires_s)
         except ValueError as fault:
@@ -58,13 +57,13 @@ def _items(text: str) -> Iterator[Any]:
         if text.lstrip().startswith("["):
             yield from json.loads(text)
             return
-    except ValueError as fault:
+    except (ValueError, RecursionError) as fault:
         raise click.UsageError(f"FILE is no JSON list: {fault}") from None
     for number, line in enumerate(text.splitlines(), 1):
         if line.strip():
             try:
                 yield json.loads(line)
-            except ValueError as fault:
+            except (ValueError, RecursionError) as fault:
                 raise click.UsageError(f"line {number} of FILE is no JSON: {fault}") from None
 
 
@@ -80,15 +79,6 @@ def _checked(number: int, item: Any, domain_id: str | None) -> dict[str, Any]:
     return {**item, "params": given | params}
 
 
-def _partitions() -> int:
-    """The number in force: with another one a batch is refused. Without an answer, that of the settings."""
-    services = Services(settings())
-    try:
-        return Broker(services.broker).partitions() or services.settings.command_partitions
-    finally:
-        services.close()
-
-
 def _row(outcome: BatchOutcome) -> dict[str, Any]:
     if outcome.error:
         return {"id": outcome.id, "error": outcome.error.as_dict()}
@@ -97,6 +87,6 @@ def _row(outcome: BatchOutcome) -> dict[str, Any]:
 
 def _line(outcome: BatchOutcome) -> str:
     if outcome.error:
-        return f"{outcome.id}  {outcome.error.code}: {outcome.error.message}"
+        return printable(f"{outcome.id}  {outcome.error.code}: {outcome.error.message}")
     plugin = outcome.result or {}
     return f"{outcome.id}  {plugin.get('plugin_id')} is at revision {plugin.get('revision')}"

@@ -6,10 +6,13 @@ from contextlib import contextmanager
 from typing import Any, NoReturn
 
 import click
+import redis
 
 from contracts.client import AskTimeout, PluginClient, RedisUnavailable
 from contracts.errors import ContractError
+from worker.broker import Broker
 from worker.cli.render import to_json
+from worker.cli.text import printable
 from worker.settings import Settings, SettingsError, load
 
 Command = Callable[..., Any]
@@ -18,19 +21,35 @@ REFUSED = 1
 """The exit status of whatever was refused, is unavailable, or was not answered in time."""
 
 
-def settings() -> Settings:
+def settings(as_json: bool = False) -> Settings:
     """The settings; wrong ones end the command."""
     try:
         return load()
     except SettingsError as fault:
-        raise click.ClickException(str(fault)) from None
+        wrong_settings(fault, as_json)
+
+
+def wrong_settings(fault: SettingsError, as_json: bool) -> NoReturn:
+    """End with status 1, and the settings that are wrong."""
+    if as_json:
+        fail("WRONG_SETTINGS", str(fault), as_json, "SettingsError", {})
+    click.echo(printable(str(fault)), err=True)
+    sys.exit(REFUSED)
 
 
 @contextmanager
-def client(as_json: bool, partitions: int | None = None) -> Iterator[PluginClient]:
-    """A client of this deployment. An error ends the command with one line and status 1."""
-    given = settings()
-    with PluginClient(given.broker, given.results, partitions or given.command_partitions) as found:
+def client(as_json: bool, *, writes: bool = True) -> Iterator[PluginClient]:
+    """A client of this deployment. An error ends the command with one line and status 1.
+
+    One that ``writes`` sends by the number of partitions in force, or by that of the settings where no worker
+    has started yet.
+    """
+    given = settings(as_json)
+    try:
+        number = (_partitions(given.broker) if writes else None) or given.command_partitions
+    except ContractError as fault:
+        fail("REDIS_UNAVAILABLE", fault.message, as_json, "RedisUnavailable", {})
+    with PluginClient(given.broker, given.results, number) as found:
         try:
             yield found
         except ContractError as fault:
@@ -39,8 +58,13 @@ def client(as_json: bool, partitions: int | None = None) -> Iterator[PluginClien
             details = {"command_id": fault.command_id}
             hint = "Is a worker running? A write may still take effect: send the same id again."
             fail("TIMEOUT", f"{fault}. {hint}", as_json, "AskTimeout", details)
-        except RedisUnavailable as fault:
+        except (RedisUnavailable, redis.RedisError) as fault:
             fail("REDIS_UNAVAILABLE", str(fault), as_json, "RedisUnavailable", {})
+
+
+def _partitions(url: str) -> int | None:
+    with redis.Redis.from_url(url, socket_timeout=10, socket_connect_timeout=3) as opened:
+        return Broker(opened).partitions()
 
 
 def fail(code: str, message: str, as_json: bool, name: str, details: dict[str, Any]) -> NoReturn:
@@ -48,7 +72,7 @@ def fail(code: str, message: str, as_json: bool, name: str, details: dict[str, A
     if as_json:
         print_json({"error": {"type": name, "code": code, "message": message, "details": details}})
     else:
-        click.echo(f"{code}: {message}", err=True)
+        click.echo(printable(f"{code}: {message}"), err=True)
     sys.exit(REFUSED)
 
 

@@ -53,7 +53,7 @@ def events(
     start = start or ("now" if follow else "beginning")
     shown = 0
     try:
-        for event in _read(settings().events, start, follow):
+        for event in _read(settings(as_json).events, start, follow):
             if subject in (None, event.subject):
                 click.echo(_as_json(event) if as_json else _line(event))
                 shown += 1

@@ -1,9 +1,11 @@
 """The group `plugins` and the list of its commands."""
 
 from importlib import import_module
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import click
+
+from worker.cli.text import printable
 
 
 class Entry(NamedTuple):
@@ -57,6 +59,14 @@ class LazyGroup(click.Group):
         module, _, attribute = entry.target.partition(":")
         command: click.Command = getattr(import_module(module), attribute)
         return command
+
+    def invoke(self, ctx: click.Context) -> Any:
+        try:
+            return super().invoke(ctx)
+        except click.ClickException as fault:
+            # It may quote what was given, or what a message held.
+            fault.message = printable(fault.message)  # type: ignore[misc]
+            raise
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         if self.entries:

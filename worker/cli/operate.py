@@ -7,12 +7,14 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import click
+import redis
 
 from contracts.errors import ContractError
 from contracts.values import format_time
 from worker.broker import Broker
-from worker.cli.caller import fail, settings
+from worker.cli.caller import fail, settings, wrong_settings
 from worker.services import Services
+from worker.settings import SettingsError
 
 _UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days"}
 
@@ -20,13 +22,26 @@ _UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days"}
 @contextmanager
 def connected(as_json: bool) -> Iterator[Services]:
     """The services of this deployment; wrong settings and outages end the command with status 1."""
-    services = Services(settings())
+    services = checked(as_json)
     try:
         yield services
     except ContractError as fault:
         fail(fault.code, fault.message, as_json, type(fault).__name__, fault.details)
+    except redis.RedisError as fault:
+        fail("REDIS_UNAVAILABLE", f"Redis does not answer: {fault}", as_json, "RedisUnavailable", {})
     finally:
         services.close()
+
+
+def checked(as_json: bool = False) -> Services:
+    """The services of this deployment, nothing dialled yet; wrong settings end the command."""
+    services = Services(settings(as_json))
+    try:
+        services.check()
+    except SettingsError as fault:
+        services.close()
+        wrong_settings(fault, as_json)
+    return services
 
 
 def partitions_of(services: Services) -> int:

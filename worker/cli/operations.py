@@ -40,7 +40,7 @@ def command_of(verb: str) -> click.Command:
     def send(
         as_json: bool, timeout_s: float, expires_s: float | None, command_id: str | None, **given: Any
     ) -> None:
-        with client(as_json) as caller:
+        with client(as_json, writes=operation.is_write) as caller:
             answer = caller.ask(
                 operation.verb,
                 timeout_s=timeout_s,

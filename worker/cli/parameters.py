@@ -26,7 +26,7 @@ class JsonObject(click.ParamType[dict[str, Any]]):
             if value.startswith("@"):
                 text = sys.stdin.read() if value == "@-" else Path(value[1:]).read_text()
             found = json.loads(text)
-        except (OSError, ValueError) as fault:
+        except (OSError, ValueError, RecursionError) as fault:
             self.fail(f"is no JSON: {fault}", param, ctx)
         if not isinstance(found, dict):
             self.fail("must be a JSON object", param, ctx)
@@ -95,7 +95,7 @@ def _listed(context: click.Context, parameter: click.Parameter, given: tuple[str
     if len(given) == 1 and given[0].startswith("["):
         try:
             found = json.loads(given[0])
-        except ValueError as fault:
+        except (ValueError, RecursionError) as fault:
             raise click.BadParameter(f"is no JSON: {fault}", context, parameter) from None
         return list(found)
     return list(given) or None

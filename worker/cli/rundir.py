@@ -30,6 +30,10 @@ class RunDirectory:
     def logs(self) -> Path:
         return self.path / "logs"
 
+    @property
+    def heartbeats(self) -> Path:
+        return self.path / "heartbeats"
+
     def acquire(self) -> bool:
         """Make this process the owner, creating the folder; False if another one is. Held until it ends."""
         self.path.mkdir(mode=0o700, parents=True, exist_ok=True)

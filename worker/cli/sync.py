@@ -2,20 +2,16 @@
 
 import json
 from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import asdict
 from datetime import UTC, datetime
 from typing import Any
 
 import click
-import redis
 
-from contracts.errors import Unavailable
 from contracts.values import format_time
+from worker.cli.operate import connected
 from worker.registries.budget import Budget
 from worker.registries.limits import Limits, parse_limits
-from worker.settings import SettingsError, load
-from worker.store.client import connect
 from worker.store.image_queue import GroupCount, ImageQueue
 from worker.store.images import Images
 
@@ -43,8 +39,9 @@ def sync() -> None:
 def status(as_json: bool) -> None:
     """How each registry stands: images, what is due, its budget, cooldown and failures."""
     now = datetime.now(UTC)
-    with _opened() as (database, budget):
-        groups = ImageQueue(database).counts(now)
+    with connected(as_json) as services:
+        budget = Budget(services.redis, Limits(parse_limits(services.settings.registry_budgets)))
+        groups = ImageQueue(services.database).counts(now)
         rows = [_row(group, budget, now) for group in groups]
     if as_json:
         for row in rows:
@@ -63,32 +60,14 @@ def now(image: str | None, as_json: bool) -> None:
     IMAGE is a repository name, on whatever registry (team/plugin), or the subject of an event
     (images/registry.hub.docker.com/team/plugin); without it, all images that are followed.
     """
-    with _opened() as (database, _):
-        count = Images(database).make_due(image, datetime.now(UTC))
+    with connected(as_json) as services:
+        count = Images(services.database).make_due(image, datetime.now(UTC))
     if as_json:
         click.echo(json.dumps({"images": count}))
     elif count:
         click.echo(f"{count} {'image is' if count == 1 else 'images are'} due now")
     if image is not None and not count:
         raise click.ClickException(f"no plugin's image is followed as {image}")
-
-
-@contextmanager
-def _opened() -> Iterator[tuple[Any, Budget]]:
-    try:
-        settings = load()
-        limits = Limits(parse_limits(settings.registry_budgets))
-    except (SettingsError, ValueError) as fault:
-        raise click.ClickException(str(fault)) from None
-    database = connect(settings.mongodb_url)
-    with (
-        database.client,
-        redis.Redis.from_url(settings.redis_url, socket_timeout=10, socket_connect_timeout=3) as client,
-    ):
-        try:
-            yield database, Budget(client, limits)
-        except Unavailable as outage:
-            raise click.ClickException(outage.message) from outage
 
 
 def _row(group: GroupCount, budget: Budget, now: datetime) -> dict[str, Any]:

@@ -11,6 +11,7 @@ import click
 
 import worker
 from worker.cli.console import Console
+from worker.cli.operate import checked
 from worker.cli.procfile import Process, read_procfile
 from worker.cli.rundir import RunDirectory
 from worker.cli.servers import ensure_mongodb, ensure_redis
@@ -53,8 +54,13 @@ def up(redis_port: int, mongodb_port: int, data_dir: Path, appendfsync: str, pro
     """
     procfile = procfile or default_procfile()
     processes = read_procfile(procfile)
+    checked().close()
     folder = RunDirectory(data_dir)
-    if not folder.acquire():
+    try:
+        acquired = folder.acquire()
+    except OSError as fault:
+        raise click.ClickException(f"--data-dir {data_dir} cannot be used: {fault.strerror}") from None
+    if not acquired:
         raise click.ClickException(
             f"process {folder.owner()} already runs in {data_dir}. End it by `make down` "
             f"(plugins down --data-dir {data_dir}), or give another --data-dir and other ports."
@@ -72,7 +78,7 @@ def up(redis_port: int, mongodb_port: int, data_dir: Path, appendfsync: str, pro
         folder.keep_previous_logs()
         redis_url = ensure_redis(supervisor, console, folder, port=redis_port, appendfsync=appendfsync)
         mongodb_url = ensure_mongodb(supervisor, console, folder, port=mongodb_port)
-        env = environment(redis_url, mongodb_url)
+        env = environment(redis_url, mongodb_url, folder)
         started = {process.name: run(process, procfile.parent, folder, env) for process in processes}
         for child in started.values():
             supervisor.keep(child, shown=True)
@@ -98,7 +104,7 @@ def default_procfile() -> Path:
     return here.absolute() if here.exists() else Path(worker.__file__).parents[1] / "Procfile"
 
 
-def environment(redis_url: str, mongodb_url: str) -> dict[str, str | None]:
+def environment(redis_url: str, mongodb_url: str, folder: RunDirectory) -> dict[str, str | None]:
     """What the processes get beside our own environment; programs of this Python's folder are found first."""
     programs = str(Path(sys.executable).parent)
     return {
@@ -106,6 +112,7 @@ def environment(redis_url: str, mongodb_url: str) -> dict[str, str | None]:
         "PLUGINS_MONGODB_URL": mongodb_url,
         "PATH": os.pathsep.join([programs, os.environ.get("PATH", os.defpath)]),
         "PYTHONUNBUFFERED": "1",
+        "PLUGINS_HEARTBEAT_DIR": os.environ.get("PLUGINS_HEARTBEAT_DIR") or str(folder.heartbeats),
     }
 
 
@@ -129,5 +136,9 @@ def next_steps(redis_url: str, mongodb_url: str, folder: RunDirectory, names: li
         lines.append(f"  export PLUGINS_MONGODB_URL={shlex.quote(mongodb_url)}")
     program = Path(sys.argv[0])
     plugins = program if program.name == "plugins" else Path("plugins")
+    if not os.environ.get("PLUGINS_HEARTBEAT_DIR"):
+        lines.append(
+            f"  export PLUGINS_HEARTBEAT_DIR={shlex.quote(str(folder.heartbeats))}  # for doctor, healthcheck"
+        )
     lines += [f"  {plugins} --help", "Ctrl-C or `make down` ends it all.", ""]
     return "\n".join(lines)

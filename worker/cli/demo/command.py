@@ -88,9 +88,10 @@ class _Performance:
         self._supervisor.keep(redis_server, shown=False)
         self._supervisor.keep(mongodb.members[0], shown=False, first_start=mongodb.start)
         env = {name: None for name in os.environ if name.startswith("PLUGINS_")} | environment(
-            redis_server.url, mongodb.url()
+            redis_server.url, mongodb.url(), self._folder
         )
         # Heartbeats and the like go with the folder too.
+        env["PLUGINS_HEARTBEAT_DIR"] = str(self._folder.heartbeats)
         env["TMPDIR"] = str(self._folder.path)
         env["PLUGINS_REGISTRY_MIRRORS"] = f"DOCKER_HUB={self._registry.url}"
         self._children = {p.name: run(p, procfile.parent, self._folder, env) for p in processes}
