@@ -3,6 +3,7 @@
 It is a thin hand over ``Celery.send_task``; any other Celery client does as well.
 """
 
+import json
 import time
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
@@ -20,6 +21,7 @@ from contracts.catalog import BY_TASK, task_of
 from contracts.frames import frames_of, items_of
 from contracts.headers import AUTHORIZATION, OWN, REPOSITORIES, TRACEPARENT
 from contracts.partition import queue_of
+from contracts.values import MAX_BATCH_BYTES, MAX_COMMAND_BYTES
 
 __all__ = ["AskTimeout", "BatchOutcome", "PluginClient", "RedisUnavailable"]
 
@@ -130,7 +132,8 @@ class PluginClient:
         """Send and forget; returns the command id. Send the same id again after a doubt: it has one effect.
 
         ``operation`` is a verb (``register``) or a task name (``plugin.register``); ``params`` are its
-        keyword arguments. The command is not applied when ``expires_s`` have passed.
+        keyword arguments. The command is not applied when ``expires_s`` have passed. Raises
+        ``RedisUnavailable``, and ``InvalidParameter`` for what is larger than a command may be.
         """
         sent = self._send(operation, params, command_id, expires_s, traceparent, ignore_result=True)
         # Nobody waits for it: its end must not ask the result backend to stop waiting.
@@ -150,7 +153,7 @@ class PluginClient:
         """Send and wait for the answer.
 
         Raises an error of ``contracts.errors``; ``AskTimeout`` when no answer came in time;
-        ``RedisUnavailable``.
+        ``RedisUnavailable``. What is larger than a command may be is ``InvalidParameter`` at once.
         """
         sent = self._send(operation, params, command_id, expires_s, traceparent, ignore_result=False)
         return self._answer(sent, timeout_s)
@@ -208,6 +211,7 @@ class PluginClient:
         headers = dict(self._headers)
         if traceparent:
             headers[TRACEPARENT] = traceparent
+        _check_size(task, params)
         queue = queue_of(task, dict(params), self._partitions) if known.is_write else known.queue
         with _redis():
             return self._app.send_task(
@@ -228,6 +232,22 @@ class PluginClient:
             raise AskTimeout(result.id, timeout_s) from None
         finally:
             result.forget()
+
+
+def _check_size(task: str, params: Mapping[str, Any]) -> None:
+    """Raises ``InvalidParameter`` for what no worker would take."""
+    try:
+        size = len(json.dumps(dict(params), default=str))
+    except (RecursionError, ValueError):
+        # Not for its size: Celery, or the worker, says what is wrong with it.
+        return
+    limit = MAX_BATCH_BYTES if task == "plugin.batch" else MAX_COMMAND_BYTES
+    # In base64, as Celery sends it.
+    if size * 4 // 3 > limit:
+        raise errors.InvalidParameter(
+            f"the command has {size * 4 // 3} bytes in base64, at most {limit} are allowed",
+            details={"path": "", "reason": "oversize"},
+        )
 
 
 def _error(row: Mapping[str, Any] | None) -> errors.ContractError | None:

@@ -22,6 +22,12 @@ from pydantic_core import PydanticCustomError
 MAX_DEPTH = 32
 """How deep a message's JSON may be nested; the keyword arguments themselves are level 1."""
 
+MAX_COMMAND_BYTES = 512 * 1024
+"""How large a command may be on its queue, in bytes: headers, and the body, which is in base64."""
+
+MAX_BATCH_BYTES = 4 * 1024 * 1024
+"""The same of a batch."""
+
 MAX_PLUGIN_BYTES = 1024 * 1024
 """How large a ``PluginInfo`` may be, as UTF-8 JSON."""
 

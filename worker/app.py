@@ -12,6 +12,7 @@ from contracts.catalog import OPERATIONS
 from contracts.errors import InvalidParameter
 from contracts.partition import COMMANDS, QUERIES, VERSIONS, command_queues
 from contracts.plugin import PluginInfo
+from contracts.values import MAX_BATCH_BYTES, MAX_COMMAND_BYTES
 from worker import liveness, startup
 from worker import settings as settings_module
 from worker.bridge import LosslessBridge
@@ -33,9 +34,6 @@ from worker.transport import Delivery as Parcel
 from worker.transport import install
 from worker.transport.state import stop_requested
 
-MAX_BYTES = 512 * 1024
-MAX_BATCH_BYTES = 4 * 1024 * 1024
-
 
 def create_app(settings: Settings | None = None) -> Celery:
     """The app of this deployment. Nothing is dialled; a wrong setting raises ``SettingsError``."""
@@ -49,7 +47,7 @@ def create_app(settings: Settings | None = None) -> Celery:
             exclusive=command_queues(given.command_partitions),
             shared=(QUERIES, VERSIONS),
             lease_s=given.lease_s,
-            max_bytes=MAX_BYTES,
+            max_bytes=MAX_COMMAND_BYTES,
             max_bytes_by_task={"plugin.batch": MAX_BATCH_BYTES},
             answer_unknown_task=lambda parcel: _answer_unknown(app, parcel),
         )

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from servers import wait_until
 
-from worker.app import MAX_BYTES
+from contracts.values import MAX_COMMAND_BYTES
 from worker.follow import Follow
 from worker.tasks.refresh import follow_arguments
 
@@ -41,7 +41,7 @@ def test_as_many_of_the_longest_images_as_are_told_together_fit_a_message() -> N
     }
     plugins = [plugin | {"image": f"{number:01024d}"} for number in range(200)]
     size = len(json.dumps([[], follow_arguments(plugins), {}]))
-    assert size * 4 / 3 < MAX_BYTES - 10_000, "with the body in base64"
+    assert size * 4 / 3 < MAX_COMMAND_BYTES - 10_000, "with the body in base64"
 
 
 def test_a_failure_does_not_end_it(caplog: pytest.LogCaptureFixture) -> None:

@@ -199,6 +199,18 @@ def test_a_batch_that_is_refused_whole_gives_each_item_the_refusal(domain: str, 
     assert {type(outcome.error) for outcome in outcomes} == {errors.InvalidParameter}
 
 
+def test_what_is_larger_than_a_command_may_be_is_refused_before_it_is_sent() -> None:
+    # Nothing listens there: whatever was sent would be RedisUnavailable.
+    with PluginClient(f"redis://127.0.0.1:{free_port()}/0") as client:
+        for send in (client.ask, client.send):
+            with pytest.raises(errors.InvalidParameter) as refused:
+                send("update", domain_id="d", plugin_id="jira", tags={"x": "y" * 400_000})
+            assert refused.value.details["reason"] == "oversize"
+            assert refused.value.details["path"] == ""
+        with pytest.raises(RedisUnavailable):
+            client.send("update", domain_id="d", plugin_id="jira", tags={"x": "y" * 300_000})
+
+
 def test_a_word_that_is_no_operation(client: PluginClient) -> None:
     with pytest.raises(ValueError, match=r"no operation purge; there are plugin\.batch, "):
         client.send("purge")
