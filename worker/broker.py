@@ -1,6 +1,7 @@
 """The Redis of the commands, as tools see it: queues, leases, parked messages, the number of partitions."""
 
 import logging
+import re
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
@@ -12,7 +13,7 @@ import redis
 from contracts.errors import Unavailable
 from contracts.partition import COMMANDS, QUERIES, VERSIONS, command_queues
 from worker.transport import Parked, drain
-from worker.transport.keys import PRIORITY_STEPS, QueueKeys
+from worker.transport.keys import PRIORITY_STEPS, SEPARATOR, QueueKeys
 
 _log = logging.getLogger(__name__)
 
@@ -22,6 +23,8 @@ PARTITIONS = f"{COMMANDS}:partitions"
 _DRAINED_AT_ONCE = 200
 _AFTER_OUTAGE_S = 2.0
 _AFTER_FAULT_S = 30.0
+
+_STRAY = re.compile(rf"{re.escape(COMMANDS)}\.[0-9]+({SEPARATOR}[0-9])?")
 
 # KEYS: the number of partitions, how many of the next ones must not exist, those, then leases.
 # ARGV: the new number, how many keys must not exist. Returns the first key in the way, or ''.
@@ -131,6 +134,17 @@ class Broker:
             _state(keys, keys.queue in exclusive, replies[n * width : (n + 1) * width], now_ms)
             for n, keys in enumerate(every)
         ]
+
+    def strays(self, partitions: int) -> dict[str, int]:
+        """The lists of commands outside a deployment with so many partitions, each with what waits there."""
+        known = {name for queue in command_queues(partitions) for name in QueueKeys.of(queue).lists}
+        with broker_away():
+            found = sorted(
+                key.decode("utf-8", "backslashreplace")
+                for key in self._redis.scan_iter(match=f"{COMMANDS}.*", count=1000, _type="list")
+            )
+            strays = [name for name in found if _STRAY.fullmatch(name) and name not in known]
+            return {name: length for name in strays if (length := self._redis.llen(name))}
 
     def set_partitions(self, number: int) -> None:
         """Change the number of partitions, if no commands queue, old or new, is in use. Raises ``InUse``."""

@@ -246,3 +246,31 @@ def test_for_people_it_is_lines(services: Services, tmp_path: Path) -> None:
     result = CliRunner().invoke(doctor, ["--quick"], env=env)
     assert "ok    mongodb: version 6.0" in result.stdout
     assert result.stdout.splitlines()[-1].endswith(" fail")
+
+
+def test_commands_of_another_number_of_partitions_are_found(services: Services, look: Look) -> None:
+    consumed(services)
+    services.broker.lpush("plugin.commands.3", "a", "b")
+    services.broker.lpush("plugin.commands.3\x06\x163", "c")
+    services.broker.lpush("plugin.commands.x", "not ours")
+    _, found = look("--quick")
+    assert {f["subject"]: f["details"]["waiting"] for f in found["stray"]} == {
+        "plugin.commands.3": 2,
+        "plugin.commands.3\x06\x163": 1,
+    }
+    expect(found, "stray", "warn", "plugins partitions set --help")
+    services.broker.set(PARTITIONS, 4)
+    assert "stray" not in look("--quick", PLUGINS_COMMAND_PARTITIONS="4")[1]
+
+
+def test_images_that_cannot_be_read_are_told_by_host(services: Services, look: Look) -> None:
+    consumed(services)
+    later = datetime.now(UTC) + timedelta(hours=1)
+    services.database["images"].insert_many(
+        {"host": host, "registry_type": "OCI", "next_refresh_at": later, "failures": failures}
+        for host, failures in (("good.example", 0), ("bad.example", 0), ("bad.example", 3))
+    )
+    _, found = look("--quick")
+    told = expect(found, "versions", "warn", "reach bad.example?")
+    assert [f["subject"] for f in found["versions"]] == ["bad.example"]
+    assert told["text"].startswith("1 of 2 image(s)")

@@ -14,8 +14,11 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
+import redis
 from click.testing import CliRunner, Result
 
+from contracts.partition import queue_of
+from worker.broker import PARTITIONS
 from worker.cli.main import main
 from worker.cli.text import printable
 from worker.services import Services
@@ -147,6 +150,14 @@ def test_what_an_error_quotes_does_not_reach_the_terminal_as_it_is() -> None:
     assert result.exit_code == 1
     assert "\x1b" not in result.stderr
     assert "\\u001b[31m" in result.stderr
+
+
+def test_a_write_is_sent_by_the_number_of_partitions_in_force(redis_url: str) -> None:
+    with redis.Redis.from_url(redis_url) as client:
+        client.set(PARTITIONS, 7)
+        told = one_line(run("enable", "jira", "--timeout", "0.1", PLUGINS_REDIS_URL=redis_url))
+        assert told.startswith("TIMEOUT: ")
+        assert client.llen(queue_of("plugin.enable", {"domain_id": "d", "plugin_id": "jira"}, 7)) == 1
 
 
 def test_check_takes_the_settings_that_there_are_by_default() -> None:

@@ -196,6 +196,7 @@ def test_servers_that_are_named_are_used_and_none_is_started(
         try:
             up = trial.up(PLUGINS_REDIS_URL=url, PLUGINS_MONGODB_URL=mongodb_server.url("given"))
             up.wait_for_output("one | stand-in runs")
+            up.wait_for_output("two | stand-in runs")
             assert trial.is_over()
             assert f"redis://127.0.0.1:{redis_server.port}/0  (given)" in up.output()
             assert up.stop() == 0

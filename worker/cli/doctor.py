@@ -13,7 +13,7 @@ from worker.cli.operate import connected, print_json
 from worker.cli.render import plain
 from worker.doctor.events import check_ahead, check_behind, check_outboxes, check_sweeper
 from worker.doctor.finding import Check, Finding, Server, examine
-from worker.doctor.queues import check_dead_letters, check_partitions, check_queues
+from worker.doctor.queues import check_dead_letters, check_partitions, check_queues, check_strays
 from worker.doctor.schedule import check_heartbeats, check_managed, check_versions
 from worker.doctor.servers import check_mongodb, check_redis
 from worker.events.sweep import Source
@@ -83,6 +83,7 @@ def _checks(services: Services, quick: bool) -> Iterable[Check]:
     sources: list[Source] = [services.plugins, Images(database)]
     yield _check("partitions", lambda: check_partitions(broker, wanted), "broker")
     yield _check("queues", lambda: check_queues(broker, wanted), "broker")
+    yield _check("strays", lambda: check_strays(broker, wanted), "broker")
     yield _check("dead letters", lambda: check_dead_letters(services.dead_letters.counts()), "store")
     yield _check("outboxes", lambda: check_outboxes(outboxes(database)), "store")
     yield _check("sweep", lambda: check_sweeper(services.redis), "events")

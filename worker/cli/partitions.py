@@ -44,7 +44,14 @@ def set_number(number: int, as_json: bool) -> None:
     4. Set PLUGINS_COMMAND_PARTITIONS to the new number everywhere.
     5. Start the workers, then the publishers.
 
-    It is refused, and nothing is changed, while a commands queue of the old or the new number holds a
+    Commands that were sent by a larger number (plugins doctor names their queues) reach no worker. Put that
+    publisher right, then move them to the bare queue, from where they are applied or forwarded; batches
+    are refused there if there are several partitions. For each queue, until the answer is nil:
+
+    \b
+      redis-cli LMOVE plugin.commands.3 plugin.commands RIGHT LEFT
+
+    The change is refused while a commands queue of the old or the new number holds a
     message, delivered or not, or a worker holds the lease of one.
     """
     with connected(as_json) as services:

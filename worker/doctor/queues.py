@@ -36,6 +36,14 @@ def check_queues(broker: Broker, wanted: int) -> Iterator[Finding]:
             yield Finding("parked", "warn", state.queue, text, advice, {"parked": state.parked})
 
 
+def check_strays(broker: Broker, wanted: int) -> Iterator[Finding]:
+    """Commands that were sent by a larger number of partitions: no worker consumes their queues."""
+    for queue, waiting in broker.strays(broker.partitions() or wanted).items():
+        text = f"{waiting} command(s) wait on a partition that there is not; nobody applies them"
+        advice = "give their publisher the number in force, and see plugins partitions set --help"
+        yield Finding("stray", "warn", queue, text, advice, {"waiting": waiting})
+
+
 def _consumed(state: QueueState, now: datetime) -> Finding:
     details = {
         "owner": state.owner,

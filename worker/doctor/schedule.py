@@ -13,12 +13,13 @@ _OVERDUE = timedelta(minutes=30)
 
 
 def check_versions(groups: Sequence[GroupCount]) -> Iterator[Finding]:
-    """Images that are due, by registry."""
+    """Images that are due or fail, by registry."""
     now = datetime.now(UTC)
     images, due = sum(g.images for g in groups), sum(g.due for g in groups)
     late = [g for g in groups if g.oldest_due_at and now - g.oldest_due_at > _OVERDUE]
     text = f"{images} image(s), {due} due"
-    if not late:
+    failing = [g for g in groups if g.failing]
+    if not late and not failing:
         yield Finding("versions", "ok", "versions", text, details={"images": images, "due": due})
     for group in late:
         oldest = ago(group.oldest_due_at or now, now)
@@ -27,6 +28,11 @@ def check_versions(groups: Sequence[GroupCount]) -> Iterator[Finding]:
         yield Finding(
             "versions", "warn", group.host, text, advice, {"images": group.images, "due": group.due}
         )
+    for group in failing:
+        text = f"{group.failing} of {group.images} image(s) could not be read at the last try"
+        advice = f"see plugins sync status; can a worker of plugin.versions reach {group.host}?"
+        details = {"images": group.images, "failing": group.failing}
+        yield Finding("versions", "warn", group.host, text, advice, details)
 
 
 def check_managed(faults: Iterable[Any]) -> Iterator[Finding]:
