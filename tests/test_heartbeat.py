@@ -69,6 +69,22 @@ def test_a_process_that_was_killed_does_not_count(directory: Path) -> None:
     assert len(list(directory.iterdir())) == 1
 
 
+def test_a_process_that_starts_clears_away_what_dead_ones_left(directory: Path) -> None:
+    directory.mkdir()
+    with subprocess.Popen([sys.executable, "-c", ""]) as gone:
+        gone.wait()
+    (directory / f"{gone.pid}.json").write_text(json.dumps({"pid": gone.pid, "name": "gone", "started": "1"}))
+    Heartbeat("here", directory).begin()
+    assert [path.name for path in directory.iterdir()] == [f"{os.getpid()}.json"]
+
+
+def test_a_broken_file_of_another_keeps_no_process_from_its_heartbeat(directory: Path) -> None:
+    directory.mkdir()
+    (directory / "1.json").write_text("{")
+    Heartbeat("here", directory).begin()
+    assert (directory / f"{os.getpid()}.json").exists()
+
+
 def test_a_number_that_is_another_process_now_does_not_count(directory: Path) -> None:
     """In a container that is started again, the numbers come again too."""
     directory.mkdir()

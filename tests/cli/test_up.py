@@ -102,6 +102,11 @@ def test_it_runs_everything_and_ends_in_order(trial: Trial) -> None:
     up.wait_for_output("one | stand-in runs")
     up.wait_for_output("two | stand-in runs")
 
+    beats = f"PLUGINS_HEARTBEAT_DIR={trial.data / 'heartbeats'}"
+    for pid in pids:
+        assert beats in Path(f"/proc/{pid}/environ").read_text().split("\0")
+    assert f"export {beats}" in up.output()
+
     up.signal(signal.SIGINT)
     assert up.wait() == 0
     assert "two | stand-in ends" in up.output()
