@@ -53,9 +53,24 @@ def connect(app: Celery, settings: Settings, services: Callable[[], Services]) -
         while beside:
             beside.pop().stop()
 
-    signals.celeryd_after_setup.connect(check, weak=False)
-    signals.worker_ready.connect(begin, weak=False)
+    signals.celeryd_after_setup.connect(_or_end(check), weak=False)
+    signals.worker_ready.connect(_or_end(begin), weak=False)
     signals.worker_shutdown.connect(end, weak=False)
+
+
+def _or_end(step: Callable[..., None]) -> Callable[..., None]:
+    """``step``, whose failure ends the process: Celery logs what a signal's receiver raises and goes on, and
+    a worker without its checks, its sweep or its drain must not.
+    """
+
+    def checked(**arguments: Any) -> None:
+        try:
+            step(**arguments)
+        except Exception as fault:  # noqa: BLE001
+            _log.critical("the worker cannot start", exc_info=True)
+            sys.exit(f"the worker cannot start: {type(fault).__name__}: {fault}")
+
+    return checked
 
 
 class _InTurn:
