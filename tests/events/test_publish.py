@@ -86,6 +86,17 @@ def test_what_waits_in_the_outbox_behind_a_repair_is_known_to_be_out(
     assert stream.changes() == [(4, "resynced"), (5, "updated")]
 
 
+def test_a_writer_that_read_before_a_repair_is_not_taken_for_another_history(
+    publisher: Publisher, stream: Stream
+) -> None:
+    publisher.publish(subject(1, 1))
+    stream.client.flushall()
+    assert publisher.publish(subject(1)) == Published("ok", 1)
+    assert publisher.last_known(NAME, 1, (event(1),)) == 1
+    assert publisher.publish(subject(2, 1, 2)) == Published("ok", 2)
+    assert stream.changes() == [(1, "resynced"), (2, "updated")]
+
+
 def test_redis_lost_the_last_events(publisher: Publisher, stream: Stream) -> None:
     publisher.publish(subject(2, 1, 2))
     mark = stream.client.hget("plugin.events:revisions", f"PluginChanged|{NAME}")
@@ -157,7 +168,7 @@ def test_the_stream_is_bounded(client: "redis.Redis", stream: Stream) -> None:
     assert len(stream.entries()) < 400
 
 
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.lists(st.tuples(st.integers(0, 8), st.integers(0, 8), st.booleans()), max_size=12))
 def test_any_order_of_publishers_and_losses_is_gapless(
     publisher: Publisher, stream: Stream, steps: list[tuple[int, int, bool]]

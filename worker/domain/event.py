@@ -8,6 +8,9 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from hashlib import sha1
 
+ANY = "*"
+"""The digest of an event that stands for whatever event of its revision there was."""
+
 
 @dataclass(frozen=True, slots=True)
 class Pending:

@@ -5,8 +5,9 @@
 --       then for each event: revision, "1" if it may jump (gap), the digest of the event that it stands for or "",
 --       number of stream field names and values, those names and values; the last two of them are "data" and its value
 --
--- The hash holds "{revision}:{SHA-1 of the event's data, or of the one that it stands for}". The digest tells an event that is there already from another one with
--- the same revision, which a store that was restored from a backup makes.
+-- The hash holds "{revision}:{SHA-1 of the event's data, or of the one that it stands for}". The digest tells an
+-- event that is there already from another one with the same revision, which a store that was restored from a
+-- backup makes. "*" stands for whatever event of that revision there was.
 --
 -- Returns { outcome, last revision on the stream }; outcome is
 --   "ok"     every event is on the stream
@@ -31,7 +32,7 @@ while i <= #ARGV do
   if event == '' then
     event = redis.sha1hex(ARGV[i - 1])
   end
-  if revision == last and known and event ~= digest and not gap then
+  if revision == last and known and event ~= digest and digest ~= '*' and not gap then
     outcome = 'ahead'
     break
   elseif revision > last then

@@ -12,7 +12,7 @@ import redis
 
 from contracts.errors import Unavailable
 from contracts.events import STREAM, data_schema, event_id, sequence
-from worker.domain.event import Pending, Subject
+from worker.domain.event import ANY, Pending, Subject
 
 LAST_REVISIONS = f"{STREAM}:revisions"
 """The Redis hash of the last revision on the stream, by ``{type}|{subject}``."""
@@ -87,7 +87,9 @@ class Publisher:
         waits in the outbox is then something else than what is out under the same revision.
         """
         last, digest = self._last.get(subject, (0, ""))
-        if last <= revision and all(e.digest == digest for e in pending if e.revision == last and digest):
+        if last <= revision and all(
+            e.digest == digest for e in pending if e.revision == last and digest not in ("", ANY)
+        ):
             return last
         self._last.pop(subject, None)
         return 0
@@ -185,9 +187,9 @@ def _in_place(subject: Subject) -> Pending:
     """
     present = subject.present()
     last = subject.pending[-1] if subject.pending else None
-    if last is None or last.revision != present.revision:
-        return present
-    return replace(present, stands_for=last.digest)
+    known = last is not None and last.revision == present.revision
+    # Where the outbox was empty, a writer that read it before may still bring its last event along.
+    return replace(present, stands_for=last.digest if last and known else ANY)
 
 
 def _field(event_type: str, name: str) -> str:

@@ -10,7 +10,7 @@ from datetime import UTC, datetime, timedelta
 from itertools import islice
 from typing import Protocol
 
-from worker.domain.event import Mark, Subject
+from worker.domain.event import ANY, Mark, Subject
 from worker.events.publish import Publisher
 
 _log = logging.getLogger(__name__)
@@ -90,7 +90,7 @@ class Sweep:
         done: dict[str, int] = {}
         behind: list[str] = []
         for mark, (last, digest) in zip(marks, on_stream, strict=True):
-            if last == mark.revision and mark.digest in (None, digest):
+            if last == mark.revision and (mark.digest in (None, digest) or digest == ANY):
                 done[mark.name] = mark.revision
             else:
                 behind.append(mark.name)
