@@ -23,6 +23,14 @@ from contracts.query.shape import NamedPart, lengthened
 MAX_CONDITIONS = 100
 """Conditions in one list."""
 
+MAX_TEXTS = 2_000
+"""Literal texts and regular expressions in all conditions of a query together: MongoDB prepares each one
+before it looks at the time limit.
+"""
+
+MAX_VALUES = 20_000
+"""Values of ``in`` and ``not_in`` in all conditions of a query together."""
+
 MAX_PAIRS = 50
 """Pairs of one ``match``."""
 
@@ -144,3 +152,21 @@ Condition = Annotated[
 
 Conditions = Annotated[list[Condition], Field(max_length=MAX_CONDITIONS)]
 Keyword = Annotated[str, StringConstraints(max_length=1024, pattern=r"^[^\x00]*$")]
+
+
+def check_sums(**lists: list[Condition]) -> None:
+    """Refuse conditions that are few enough each and too much together; ``lists`` are named as in the query."""
+    texts, values = 0, 0
+    for name, conditions in lists.items():
+        for index, condition in enumerate(conditions):
+            match condition:
+                case Substrings() | Patterns():
+                    texts += len(condition.value)
+                case Substring() | Pattern():
+                    texts += 1
+                case Membership():
+                    values += len(condition.value)
+            if texts > MAX_TEXTS:
+                raise expected(f"at most {MAX_TEXTS} texts and regexes in all", f"{name}[{index}].value")
+            if values > MAX_VALUES:
+                raise expected(f"at most {MAX_VALUES} values in all conditions", f"{name}[{index}].value")

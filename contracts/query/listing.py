@@ -1,10 +1,10 @@
 """The query of list."""
 
-from typing import Annotated, Any
+from typing import Annotated, Any, Self
 
-from pydantic import Field, field_validator
+from pydantic import Field, field_validator, model_validator
 
-from contracts.query.filters import Conditions, Keyword
+from contracts.query.filters import Conditions, Keyword, check_sums
 from contracts.query.keys import Key
 from contracts.query.paging import Page, Sort, SortKey, keys_of_sort
 from contracts.query.shape import Part
@@ -45,6 +45,11 @@ class Query(Part):
         """``{}`` and an empty ``key``, as SpaceONE's clients send them, are no sort."""
         is_empty = isinstance(sort, dict) and not any(sort.values())
         return [] if is_empty and set(sort) <= {"key", "keys", "desc"} else sort
+
+    @model_validator(mode="after")
+    def _sums(self) -> Self:
+        check_sums(filter=self.filter, filter_or=self.filter_or)
+        return self
 
     @property
     def order(self) -> list[SortKey]:

@@ -6,7 +6,7 @@ from pydantic import Field, field_validator, model_validator
 
 from contracts.query.columns import check_columns
 from contracts.query.faults import expected
-from contracts.query.filters import Conditions, Keyword
+from contracts.query.filters import Conditions, Keyword, check_sums
 from contracts.query.keys import Key
 from contracts.query.paging import Page
 from contracts.query.shape import Part
@@ -36,6 +36,11 @@ class StatisticsQuery(Part):
     def _no_distinct(cls, distinct: Any) -> Any:
         """An empty string counts as not given."""
         return None if distinct == "" else distinct
+
+    @model_validator(mode="after")
+    def _sums(self) -> Self:
+        check_sums(filter=self.filter, filter_or=self.filter_or)
+        return self
 
     @model_validator(mode="after")
     def _one_kind(self) -> Self:
