@@ -155,7 +155,7 @@ Keyword = Annotated[str, StringConstraints(max_length=1024, pattern=r"^[^\x00]*$
 
 
 def check_sums(**lists: list[Condition]) -> None:
-    """Refuse conditions that are few enough each and too many together; ``lists`` by their name in the query."""
+    """Refuse conditions that are few enough each and too many together; ``lists`` by name in the query."""
     texts, values = 0, 0
     for name, conditions in lists.items():
         for index, condition in enumerate(conditions):
