@@ -72,7 +72,3 @@ class Delivery:
         if not self.lease.confirm() or (epoch := self.lease.raise_epoch(fence + 1)) is None:
             raise Fenced
         return replace(self, epoch=epoch)
-
-    def as_item(self, command_id: str) -> Self:
-        """The delivery of one item of a batch."""
-        return replace(self, command_id=command_id)
