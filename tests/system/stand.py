@@ -44,8 +44,7 @@ class Stand:
         self.model = Model()
 
     def close(self) -> None:
-        for worker in self.workers:
-            worker.kill()
+        self.stop()
         self.redis.close()
         self.mongo.close()
 
@@ -58,6 +57,11 @@ class Stand:
         worker = start_worker("-Q", QUEUE, app="points_app", env=env, log=log, ready=None)
         self.workers.append(worker)
         return worker
+
+    def stop(self) -> None:
+        """End every worker, as a crash does."""
+        for worker in self.workers:
+            worker.kill()
 
     def running(self) -> list[ChildProcess]:
         self.workers = [worker for worker in self.workers if worker.running]
