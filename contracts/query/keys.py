@@ -18,6 +18,9 @@ FIELDS = frozenset(PluginInfo.model_fields)
 TIMES = frozenset({"created_at", "updated_at"})
 """The fields that are times; any other value of a plugin is a JSON value."""
 
+OBJECTS = frozenset({"capability", "registry_config", "repository_info", "tags", "template"})
+"""The fields that are objects; any other holds nothing that could be named."""
+
 MAX_KEY = 512
 """Characters in a key."""
 
@@ -47,6 +50,19 @@ def _of_plugin(key: str) -> str:
     return key
 
 
+def _of_object(key: str) -> str:
+    root, *below = split_key(key)
+    if below and root not in OBJECTS:
+        raise expected(f"{root} alone, as it holds no fields")
+    return key
+
+
+def _no_element(key: str) -> str:
+    if any(part.isascii() and part.isdigit() for part in split_key(key)[1:]):
+        raise expected("a key without numbers: they address elements of lists, in filters only")
+    return key
+
+
 def _plain_name(name: str) -> str:
     if name.startswith("$") or "." in name or name == "_id":
         raise expected("a name without a dot, not starting with $, other than _id")
@@ -62,6 +78,15 @@ AnyKey = Annotated[
 
 Key = Annotated[AnyKey, AfterValidator(_of_plugin)]
 """A key into a plugin."""
+
+FieldKey = Annotated[Key, AfterValidator(_of_object)]
+"""A key to a field of a plugin, or to one inside an object."""
+
+OrderKey = Annotated[FieldKey, AfterValidator(_no_element)]
+"""A key to sort plugins by."""
+
+ColumnOrderKey = Annotated[AnyKey, AfterValidator(_no_element)]
+"""A key to sort statistics rows by."""
 
 ColumnName = Annotated[
     str, StringConstraints(min_length=1, max_length=128, pattern=r"^[^\x00]*$"), AfterValidator(_plain_name)

@@ -5,7 +5,7 @@ from typing import Annotated, Any, Self
 from pydantic import Field, field_validator, model_validator
 
 from contracts.query.filters import Conditions, Keyword, check_sums
-from contracts.query.keys import Key
+from contracts.query.keys import FieldKey
 from contracts.query.paging import Page, Sort, SortKey, keys_of_sort
 from contracts.query.shape import Part
 
@@ -32,7 +32,7 @@ class Query(Part):
     filter: Conditions = []
     filter_or: Conditions = []
     keyword: Keyword = ""
-    only: Annotated[list[Key], Field(max_length=MAX_ONLY)] = []
+    only: Annotated[list[FieldKey], Field(max_length=MAX_ONLY)] = []
     minimal: bool = False
     count_only: bool = False
     no_count: bool = False

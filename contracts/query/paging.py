@@ -4,7 +4,7 @@ from typing import Annotated, Any
 
 from pydantic import Discriminator, Field, Tag
 
-from contracts.query.keys import AnyKey, Key
+from contracts.query.keys import ColumnOrderKey, OrderKey
 from contracts.query.shape import Part
 
 MAX_SORT_KEYS = 16
@@ -28,14 +28,14 @@ class Page(Part):
 class SortKey(Part):
     """One key of an order."""
 
-    key: Key
+    key: OrderKey
     desc: bool = False
 
 
 class ColumnSortKey(Part):
     """One key of an order of statistics rows."""
 
-    key: AnyKey
+    key: ColumnOrderKey
     desc: bool = False
 
 

@@ -8,8 +8,9 @@ from jsonschema import Draft202012Validator
 from pydantic import BaseModel
 
 from contracts.errors import InvalidQuery
+from contracts.plugin import PluginInfo
 from contracts.query import Query, StatisticsQuery, parse_query, parse_statistics
-from contracts.query.keys import split_key
+from contracts.query.keys import OBJECTS, split_key
 from contracts.query.scalars import parse_time, resolve_timediff
 
 NOW = datetime(2026, 5, 20, 12, 30, 15, 250_900, tzinfo=UTC)  # a Wednesday
@@ -61,6 +62,11 @@ def test_a_key_has_literal_dots() -> None:
     assert split_key(r"tags.a\.b.c") == ("tags", "a.b", "c")
     assert split_key(r"tags..\.") == ("tags", "", ".")
     assert split_key(r"tags.a\b") == ("tags", r"a\b")
+
+
+def test_what_holds_fields_is_an_object() -> None:
+    shapes = PluginInfo.model_json_schema()["properties"]
+    assert {n for n, shape in shapes.items() if shape.get("type") == "object" or "$ref" in shape} == OBJECTS
 
 
 @pytest.mark.parametrize(
@@ -152,9 +158,13 @@ REFUSED = [
     ("query.keyword", {"keyword": "x" * 2_000}),
     ("query.only[1]", {"only": ["name", "applied"]}),
     ("query.only", {"only": "name"}),
+    ("query.only[0]", {"only": ["labels.0"]}),
+    ("query.only[0]", {"only": ["name.first"]}),
     ("query.sort.key", {"sort": {"key": "rank"}}),
     ("query.sort.keys[1].key", {"sort": {"keys": [{"key": "name"}, {"key": "scope"}]}}),
     ("query.sort[0].key", {"sort": [{"key": "plugin.name"}]}),
+    ("query.sort.key", {"sort": {"key": "labels.0"}}),
+    ("query.sort.keys[0].key", {"sort": {"keys": [{"key": "tags.list.0"}]}}),
     ("query.sort.desc", {"sort": {"key": "name", "desc": 1}}),
     ("query.sort", {"sort": [{"key": "name"}] * 17}),
     ("query.page.start", {"page": {"start": "1"}}),
@@ -183,6 +193,7 @@ REFUSED_STATISTICS = [
     ("query.aggregate", {"aggregate": [{"limit": 1}] * 21}),
     ("query.aggregate[0].unwind.path", {"aggregate": [{"unwind": {"path": "$labels"}}]}),
     ("query.aggregate[0].unwind.path", {"aggregate": [{"unwind": {"path": "outbox"}}]}),
+    ("query.aggregate[0].sort.key", {"aggregate": [{"sort": {"key": "labels.0"}}]}),
     ("query.aggregate[0].count.name", {"aggregate": [{"count": {"name": "$n"}}]}),
     ("query.aggregate[0].count.name", {"aggregate": [{"count": {"name": "_id"}}]}),
     ("query.aggregate[0].count.name", {"aggregate": [{"count": {"name": ""}}]}),

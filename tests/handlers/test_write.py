@@ -3,7 +3,6 @@
 import json
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
-from threading import Barrier, Thread
 from typing import Any
 
 import pytest
@@ -90,33 +89,6 @@ def test_a_write_costs_two_mongodb_commands(services: Services, mongodb_url: str
             counter.names.clear()
             services.writer.apply(command, by(type(command).__name__))
             assert counter.names == ["find", "update"]
-
-
-@pytest.mark.parametrize("processes", [8])
-def test_a_race_to_register_has_one_winner(
-    another: Callable[[], Services], processes: int, stream: Stream
-) -> None:
-    everyone = [another() for _ in range(processes)]
-    rounds = 200
-    barrier = Barrier(processes)
-    won: list[list[int]] = [[] for _ in range(processes)]
-
-    def race(number: int) -> None:
-        for turn in range(rounds):
-            barrier.wait()
-            try:
-                everyone[number].writer.apply(register(f"acme/p{turn}"), by(f"c-{number}-{turn}"))
-            except errors.PluginAlreadyExists:
-                continue
-            won[number].append(turn)
-
-    threads = [Thread(target=race, args=(number,)) for number in range(processes)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    assert sorted(turn for turns in won for turn in turns) == list(range(rounds))
-    assert len(stream.changes()) == rounds
 
 
 class TestFence:
