@@ -7,4 +7,4 @@ from worker.celery import app
 
 __all__ = ["app"]
 
-signal.signal(signal.SIGIO, lambda *_: time.sleep(60))
+signal.signal(signal.SIGIO, lambda *_: time.sleep(600))

@@ -20,6 +20,8 @@ def main() -> None:
         # The parent may have ended before the call above: nobody would end this process any more.
         if os.getppid() != int(parent):
             sys.exit(1)
+    # A job in the background of a script ignores Ctrl-C, and so would all that it starts.
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
     os.execvp(program, [program, *arguments])  # noqa: S606 - no shell is the point
 
 
