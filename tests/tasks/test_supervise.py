@@ -147,3 +147,24 @@ def test_a_lease_that_cannot_be_given_up_now_is_kept_and_the_command_tried_again
     assert run(step, lease, clock=lambda: next(times)) == "done"
     assert len(seen) == 5
     assert len(lease.waits) == 4
+
+
+def test_a_fault_that_cannot_be_kept_waits_without_being_tried_again() -> None:
+    lease = Lease(ends_after=3)
+
+    def park(bug: Exception) -> InternalFault:
+        raise RuntimeError("cannot be kept") from bug
+
+    step, seen = failing(*[ZeroDivisionError()] * 9)
+    with pytest.raises(GiveBack):
+        run(step, lease, park)
+    assert len(seen) == TRIES
+    assert lease.waits == [1.0] * 3
+
+
+def test_the_time_without_redis_is_none_without_the_store() -> None:
+    now = itertools.count(0.0, GIVE_UP_S / 5)
+    lease = Lease()
+    step, _ = failing(*[EventsUnavailable("away")] * 20, StoreUnavailable("away"), StoreUnavailable("away"))
+    assert run(step, lease, clock=lambda: next(now)) == "done"
+    assert not lease.given_up

@@ -1,6 +1,7 @@
 """Leases, pops and settlements, by two processes' inboxes on one real Redis."""
 
 import time
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 import redis
@@ -395,6 +396,18 @@ def test_draining_keeps_the_queue_of_what_is_still_in_work(make_inbox, client):
     delivery.ack()
     assert client.hget(f"{QUEUE}:lease", "owner") is None
     assert not client.exists(f"{QUEUE}:unacked")
+
+
+def test_threads_that_settle_at_once_while_draining_give_nothing_back(make_inbox, client):
+    client.lpush(SHARED, *(str(number) for number in range(64)))
+    inbox = make_inbox()
+    deliveries = [must_pop(inbox, SHARED) for _ in range(64)]
+    inbox.draining = True
+    with ThreadPoolExecutor(16) as threads:
+        for settled in [threads.submit(delivery.ack) for delivery in deliveries]:
+            settled.result()
+    assert not client.exists(SHARED)
+    assert not client.exists(f"{SHARED}:unacked")
 
 
 def test_state_of_a_queue_survives_consuming_it_again(make_inbox, client):

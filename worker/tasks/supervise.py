@@ -35,13 +35,15 @@ def supervise(
     While the store or Redis is away it waits, with jittered backoff up to 1 s, and tries the same command
     again: nothing of its partition overtakes it. Where only the store is away for 30 s, another process may
     reach it: the lease is given up. Raises the refusal; ``GiveBack`` when the process is to end meanwhile;
-    ``Fenced``; or, after three faults, what ``park`` made of the last one.
+    ``Fenced``; or, after three faults, what ``park`` made of the last one. While ``park`` fails, ``step`` is
+    not carried out again.
     """
     bug: Exception | None = None
-    faults, waits, since = 0, 0, clock()
+    store_away_since: float | None = None
+    faults, waits = 0, 0
     while True:
         try:
-            if bug and faults == TRIES:
+            if bug and faults >= TRIES:
                 raise park(bug) from bug
             return step(delivery)
         except (Refused, Fault, Fenced, GiveBack, Ignore):
@@ -49,16 +51,25 @@ def supervise(
         except Unavailable as outage:
             waits += 1
             if waits == 1:
-                since = clock()
                 _log.warning("%s waits: %s", delivery.command_id, outage.message)
-            if isinstance(outage, StoreUnavailable) and clock() - since > GIVE_UP_S and _gave_up(delivery):
+            if not isinstance(outage, StoreUnavailable):
+                store_away_since = None
+            elif store_away_since is None:
+                store_away_since = clock()
+            elif clock() - store_away_since > GIVE_UP_S and _gave_up(delivery):
                 raise Fenced from outage
             if delivery.lease.wait(_backoff(waits)):
                 raise GiveBack from outage
         except Exception as fault:  # noqa: BLE001 - this is where the policy for bugs lives
-            bug = fault
             faults += 1
-            _log.exception("%s failed, try %d of %d", delivery.command_id, faults, TRIES)
+            if faults <= TRIES:
+                bug = fault
+                _log.exception("%s failed, try %d of %d", delivery.command_id, faults, TRIES)
+            else:
+                # It must not be lost, so it waits until it can be kept.
+                _log.exception("%s cannot be kept as a dead letter", delivery.command_id)
+                if delivery.lease.wait(_LONGEST_WAIT_S):
+                    raise GiveBack from fault
         # What an earlier attempt has begun may still take effect: from here on it is a redelivery.
         delivery = replace(delivery, redelivered=True)
 

@@ -136,7 +136,7 @@ class Inbox:
         for (delivery, call), valid in zip(batch, results, strict=False):
             if not valid:
                 _tell_stale(delivery, str(call.args[2]))
-        return results[-1]
+        return results[-1] if pop else None
 
     # What a delivery asks for
 
@@ -226,7 +226,8 @@ class Inbox:
         self.beat()
         self.flush()
         with self._lock:
-            busy = {held.queue for held in self._held.values()}
+            # Another thread's settlement may be on its way still: released now, its message would go back.
+            busy = {held.queue for held in [*self._held.values(), *(sent for sent, _ in self._pending)]}
             idle = [queue for queue in self._queues if queue not in busy]
         for queue in idle:
             self.forget(queue)
