@@ -60,7 +60,7 @@ def supervise(
                 raise Fenced from outage
             if delivery.lease.wait(_backoff(waits)):
                 raise GiveBack from outage
-        except Exception as fault:  # noqa: BLE001 - this is where the policy for bugs lives
+        except Exception as fault:
             faults += 1
             if faults <= TRIES:
                 bug = fault
