@@ -38,6 +38,8 @@ def run(plugins_env: dict[str, str]) -> Run:
         env = plugins_env | {"PLUGINS_COMMAND_PARTITIONS": "2"}
         result = CliRunner().invoke(dead_letters, list(arguments), env=env, **options)
         assert result.exit_code == status, result.output
+        # Whatever a sender has written, nothing of it must be a command to the terminal.
+        assert result.stdout.replace("\n", "").isprintable(), ascii(result.stdout)
         return json.loads(result.stdout) if "--json" in arguments else result.output
 
     return invoke
@@ -114,11 +116,16 @@ def test_purge_asks_unless_told_not_to(services: Services, run: Run) -> None:
 
 
 def test_hostile_names_do_not_write_on_the_terminal(services: Services, run: Run) -> None:
-    raw = json.dumps({"headers": {"task": "\x1b[31mred\x1b[2J", "id": "\r\nid"}}).encode()
-    services.broker.lpush("plugin.queries:poison", b"unknown_task\n1\n0\nx\n" + raw)
+    hostile = {"task": "\x1b[31mred\x1b[2J\x9b2J", "id": "\r\nid\u202e"}
+    services.broker.lpush(
+        "plugin.queries:poison", b"unknown_task\n1\n0\nx\n" + json.dumps({"headers": hostile}).encode()
+    )
     run("drain")
-    output = run("list") + run("show", run("list", "--json")["results"][0]["id"])
-    assert "\x1b" not in output and "\r" not in output
+    (row,) = run("list", "--json")["results"]
+    run("list")
+    run("show", row["id"])
+    shown = run("show", row["id"], "--json")
+    assert (shown["task"], shown["command_id"]) == (hostile["task"], hostile["id"])
 
 
 def test_an_outage_is_told(run: Run, plugins_env: dict[str, str]) -> None:

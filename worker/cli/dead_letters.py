@@ -10,7 +10,8 @@ import click
 
 from contracts.values import format_time
 from worker.broker import Broker
-from worker.cli.operate import Moment, connected, partitions_of, print_json
+from worker.cli.caller import print_json
+from worker.cli.operate import Moment, connected, partitions_of
 from worker.cli.render import plain
 from worker.domain.dead_letter import DeadLetter, hide_secrets, read_message
 from worker.handlers.dead_letters import EXPLAINED, Replay, Replayed

@@ -9,7 +9,8 @@ import click
 import redis
 
 from worker.broker import Broker
-from worker.cli.operate import connected, print_json
+from worker.cli.caller import print_json
+from worker.cli.operate import connected
 from worker.cli.render import plain
 from worker.doctor.events import check_ahead, check_behind, check_outboxes, check_sweeper
 from worker.doctor.finding import Check, Finding, Server, examine

@@ -5,7 +5,8 @@ from dataclasses import asdict
 
 import click
 
-from worker.cli.operate import connected, print_json
+from worker.cli.caller import print_json
+from worker.cli.operate import connected
 from worker.cli.render import plain
 from worker.events.reconcile import Ahead, Repaired
 

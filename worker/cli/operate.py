@@ -1,6 +1,5 @@
 """What the operator's commands have in common: their connections, and what an outage says."""
 
-import json
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
@@ -10,7 +9,6 @@ import click
 import redis
 
 from contracts.errors import ContractError
-from contracts.values import format_time
 from worker.broker import Broker
 from worker.cli.caller import fail, settings, wrong_settings
 from worker.services import Services
@@ -47,17 +45,6 @@ def checked(as_json: bool = False) -> Services:
 def partitions_of(services: Services) -> int:
     """The number of partitions in force, or the one of the settings where no worker has started yet."""
     return Broker(services.broker).partitions() or services.settings.command_partitions
-
-
-def print_json(value: Any) -> None:
-    """One JSON document; times are RFC 3339."""
-    click.echo(json.dumps(value, indent=2, ensure_ascii=False, default=_plain))
-
-
-def _plain(value: Any) -> Any:
-    if isinstance(value, datetime):
-        return format_time(value)
-    raise TypeError(f"{type(value).__name__} is no JSON value")
 
 
 class Moment(click.ParamType[datetime]):

@@ -3,7 +3,8 @@
 import click
 
 from worker.broker import Broker, InUse
-from worker.cli.operate import connected, print_json
+from worker.cli.caller import print_json
+from worker.cli.operate import connected
 
 _as_json = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 

@@ -3,9 +3,11 @@
 import json
 import re
 from collections.abc import Mapping, Sequence
+from datetime import datetime
 from typing import Any
 
 from contracts.catalog import Operation
+from contracts.values import format_time
 
 _COLUMNS = ("plugin_id", "name", "state", "service_type", "provider", "image", "revision")
 _WIDEST = 60
@@ -51,9 +53,15 @@ def plain(value: Any) -> str:
 
 
 def to_json(value: Any, indent: int | None = None) -> str:
-    """JSON, readable; what a terminal could take for a command is escaped."""
-    text = json.dumps(value, indent=indent, ensure_ascii=False)
+    """JSON, readable; times are RFC 3339, and what a terminal could take for a command is escaped."""
+    text = json.dumps(value, indent=indent, ensure_ascii=False, default=_time)
     return _CONTROLS.sub(lambda found: f"\\u{ord(found[0]):04x}", text)
+
+
+def _time(value: Any) -> str:
+    if isinstance(value, datetime):
+        return format_time(value)
+    raise TypeError(f"{type(value).__name__} is no JSON value")
 
 
 def _plugins(answer: Mapping[str, Any]) -> str:
