@@ -35,9 +35,12 @@ MAX_PLUGIN_BYTES = 1024 * 1024
 # answer that its caller waits for: stored by one tenant, it would reach the others through a shared gateway.
 _KOMBU_OBJECT = {"__type__", "__value__"}
 
+SECRET_WORD = r"authorization|cookie|token|secret|passwd|password|(?:api|private|access)[_-]?key"
+"""The words, whatever their case, that make a key look like a secret's: a pattern for ``re``."""
+
 _INT64 = range(-(2**63), 2**63)
 _COMMAND_ID = re.compile(r"[\x20-\x7e]{1,128}\Z")
-_SECRET = re.compile(r"password|passwd|token|secret|api_?key|private_?key|access_?key", re.IGNORECASE)
+_SECRET = re.compile(SECRET_WORD, re.IGNORECASE)
 
 
 class Contract(BaseModel):

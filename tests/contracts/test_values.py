@@ -99,7 +99,19 @@ def test_what_is_no_command_id(given_id: Any) -> None:
 
 @pytest.mark.parametrize(
     "key",
-    ["password", "DB_PASSWD", "authToken", "clientSecret", "apikey", "api_key", "private_key", "AccessKey"],
+    [
+        *[
+            "password",
+            "DB_PASSWD",
+            "authToken",
+            "clientSecret",
+            "apikey",
+            "api_key",
+            "private_key",
+            "AccessKey",
+        ],
+        *["api-key", "Private-Key", "access-key", "proxy-authorization", "Cookie"],
+    ],
 )
 def test_keys_that_look_like_a_secret_are_found_at_any_depth(key: str) -> None:
     assert secret_key({"a": [{"b": {key: 1}}]}, "config") == f"config.a[0].b.{key}"

@@ -11,6 +11,7 @@ from typing import Any
 from uuid import uuid4
 
 from contracts.partition import address
+from contracts.values import SECRET_WORD
 from worker.domain.record import key_of
 
 REMOVED = "(removed)"
@@ -21,11 +22,11 @@ FAULT = "fault"
 
 _READ_AT_MOST = 8 * 1024 * 1024
 _TEXT_AT_MOST = 255
-_WORD = r"authorization|cookie|token|secret|passwd|password|api[_-]?key|private[_-]?key|access[_-]?key"
-_SECRET_NAME = re.compile(_WORD, re.IGNORECASE)
+_SECRET_NAME = re.compile(SECRET_WORD, re.IGNORECASE)
 # The repetitions are bounded, so that no message makes the search slow.
 _SECRET_PAIR = re.compile(
-    rb'("[\w-]{0,40}(?:' + _WORD.encode() + rb')[\w-]{0,40}"\s{0,8}:\s{0,8})"(?:[^"\\]|\\.)*+"', re.IGNORECASE
+    rb'("[\w-]{0,40}(?:' + SECRET_WORD.encode() + rb')[\w-]{0,40}"\s{0,8}:\s{0,8})"(?:[^"\\]|\\.)*+"',
+    re.IGNORECASE,
 )
 _BEARER = re.compile(rb"\bBearer[ \t]{1,8}[\w.~+/=-]++", re.IGNORECASE)
 _PARAMETERS_TOLD = frozenset({"argsrepr", "kwargsrepr"})
