@@ -5,6 +5,7 @@ import socket
 import threading
 import time
 from collections.abc import Iterator
+from contextlib import suppress
 from typing import Any
 
 import pytest
@@ -324,25 +325,34 @@ def test_a_token_that_cannot_be_read_is_told_without_it(
     assert "hunter2" not in caplog.text
 
 
+@pytest.mark.parametrize("cure", [OFFERED, PluginNotFound("none here")], ids=["an answer", "an error of use"])
+@pytest.mark.parametrize(
+    ("ill", "reason"),
+    [(OSError(URL), "unreachable"), ({"odd": 1}, "invalid_answer"), (PermissionDenied("no"), "refused")],
+)
 def test_an_outage_is_logged_once_and_its_end_too(
-    opened: list[Remote], caplog: pytest.LogCaptureFixture
+    ill: Any, reason: str, cure: Any, opened: list[Remote], caplog: pytest.LogCaptureFixture
 ) -> None:
-    is_away = True
+    said = [ill]
 
     def answer(operation: str, params: dict[str, Any]) -> Any:
-        if is_away:
-            raise OSError(URL)
-        return OFFERED
+        if isinstance(said[0], Exception):
+            raise said[0]
+        return said[0]
+
+    def ask_once() -> None:
+        opened[0].ask("get", opened[0].answers.plugin, plugin_id="jira").result()
 
     opened.append(open_remote(Desk(answer)))
     with caplog.at_level(logging.INFO):
         for _ in range(3):
             with pytest.raises(RepositoryUnavailable):
-                opened[0].ask("get", opened[0].answers.plugin, plugin_id="jira").result()
-        is_away = False
-        opened[0].ask("get", opened[0].answers.plugin, plugin_id="jira").result()
-        wait_until(lambda: len(caplog.records) == 2, 10)
-    assert "unreachable" in caplog.records[0].getMessage()
+                ask_once()
+        said[0] = cure
+        with suppress(PluginNotFound):
+            ask_once()
+        wait_until(lambda: len(caplog.records) == 2, 30)
+    assert reason in caplog.records[0].getMessage()
     assert "answers again" in caplog.records[1].getMessage()
 
 

@@ -1,13 +1,12 @@
 """A remote repository: another deployment of this service, asked through its queues."""
 
 import logging
-import threading
 import time
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 from concurrent.futures import TimeoutError as FutureTimeout
 from dataclasses import dataclass
-from typing import Any, Generic, Literal, Protocol, TypeVar
+from typing import Any, Generic, Literal, TypeVar
 
 import redis
 
@@ -27,6 +26,7 @@ from contracts.plugin import RepositoryInfo
 from worker.domain.repositories import RemoteOptions
 from worker.repositories.answers import Answers, BadAnswer
 from worker.repositories.circuit import Attempt, Circuit
+from worker.repositories.clients import Clients, Connect
 from worker.repositories.line import Line
 
 _log = logging.getLogger(__name__)
@@ -51,18 +51,6 @@ _PASSED_ON = (
 """Errors of a remote that are its caller's to act on: passed on by class, never in its words."""
 
 
-class Client(Protocol):
-    """What is needed of ``Line``."""
-
-    def ask(self, operation: str, *, timeout_s: float, expires_s: float, **params: Any) -> Any: ...
-
-    def close(self) -> None: ...
-
-
-Connect = Callable[[str, str | None, float], Client]
-"""``(redis_url, token, timeout_s) -> client``."""
-
-
 class Remote:
     """Asks one remote repository; threads may share it.
 
@@ -82,7 +70,7 @@ class Remote:
         self.answers = Answers(info, options.domain_id)
         self._options = options
         self._token = token
-        self._clients = _Clients(lambda token: connect(options.redis_url, token, options.timeout_s))
+        self._clients = Clients(lambda token: connect(options.redis_url, token, options.timeout_s))
         self._circuit = Circuit()
         self._threads = ThreadPoolExecutor(THREADS, thread_name_prefix=f"remote-{info.repository_id}")
         self._was_away = False
@@ -123,17 +111,20 @@ class Remote:
         try:
             answer = self._answer(operation, params, deadline)
             answered = True
-            return read(answer)
-        except ContractError as told:
-            answered = not isinstance(told, RepositoryUnavailable) or told.details["reason"] == "refused"
+            result = read(answer)
+        except RepositoryUnavailable as told:
+            answered = told.details["reason"] == "refused"
+            raise
+        except ContractError:
+            answered = True
+            self._answers_again()
             raise
         except BadAnswer as fault:
             raise self._failed("invalid_answer", str(fault)) from None
         finally:
             attempt.end(answered)
-            if answered and self._was_away:
-                self._was_away = False
-                _log.info("remote repository %s answers again", self.info.repository_id)
+        self._answers_again()
+        return result
 
     def _answer(self, operation: str, params: dict[str, Any], deadline: float) -> Any:
         try:
@@ -169,6 +160,12 @@ class Remote:
         name = self.info.repository_id
         return kind(f"the remote repository {name} answered {kind.code}", details={"repository_id": name})
 
+    def _answers_again(self) -> None:
+        """Log the first answer of use; one that cannot be used keeps the circuit closed, and is no such."""
+        if self._was_away:
+            self._was_away = False
+            _log.info("remote repository %s answers again", self.info.repository_id)
+
     def _failed(self, reason: Reason, why: str) -> RepositoryUnavailable:
         """Log the first of several failures, without words of the remote and without its URL."""
         if not self._was_away:
@@ -200,46 +197,6 @@ class Question(Generic[T]):
         """The answer is wanted no more."""
         if self.answer.cancel() and self.attempt:
             self.attempt.end(answered=None)
-
-
-class _Clients:
-    """Connected clients, each lent to one thread at a time. One that has failed is not lent again."""
-
-    def __init__(self, connect: Callable[[str | None], Client]) -> None:
-        self._connect = connect
-        self._idle: list[tuple[str | None, Client]] = []
-        self._lock = threading.Lock()
-        self._closed = False
-
-    def take(self, token: str | None) -> Client:
-        with self._lock:
-            fits = next((i for i, (held, _) in enumerate(self._idle) if held == token), None)
-            if fits is not None:
-                return self._idle.pop(fits)[1]
-            outdated, self._idle = self._idle, []
-        for _, client in outdated:
-            self.drop(client)
-        return self._connect(token)
-
-    def give_back(self, client: Client, token: str | None) -> None:
-        with self._lock:
-            if not self._closed:
-                self._idle.append((token, client))
-                return
-        self.drop(client)
-
-    def drop(self, client: Client) -> None:
-        try:
-            client.close()
-        except Exception as fault:  # noqa: BLE001  # what broke may break once more when it is closed
-            _log.info("a connection to a remote repository could not be closed: %s", type(fault).__name__)
-
-    def close(self) -> None:
-        with self._lock:
-            self._closed = True
-            idle, self._idle = self._idle, []
-        for _, client in idle:
-            self.drop(client)
 
 
 def _name(fault: BaseException) -> str:
