@@ -207,10 +207,13 @@ def test_a_bad_item_of_a_batch_fails_alone_and_is_told_as_rejected(
         {"tags": {"a": "\x00"}},
         {"tags": {"a": 2**63}},
         {"tags": {"\ud800": 1}},
+        {"tags": nested(31)},
+        {"tags": nested(300)},
         {"\ud800": 1},
         {"a": "\ud800"},
     ]
-    items = [{"id": "b-ok", "operation": "plugin.register", "params": GOOD | {"image": "acme/batch"}}]
+    good = GOOD | {"image": "acme/batch", "tags": nested(30)}
+    items = [{"id": "b-ok", "operation": "plugin.register", "params": good}]
     items += [
         {
             "id": f"b-{n}",

@@ -21,9 +21,11 @@ _CANVAS_PARTS: Final = ("callbacks", "errbacks", "chain", "chord")
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """What a message may be. Sizes are bytes of the whole list element; depth counts from ``kwargs`` as 1.
+    """What a message may be. Sizes are bytes of the whole list element; ``max_bytes_by_task`` names tasks with
+    a limit of their own.
 
-    ``max_bytes_by_task`` names tasks with a limit of their own.
+    ``max_depth`` is of headers and properties. How deep the arguments may be is the task's to say, as is all
+    else about them: here they are only read.
     """
 
     max_bytes: int = DEFAULT_MAX_BYTES
@@ -124,7 +126,7 @@ def parse(raw: bytes, limits: Limits) -> Envelope | Unreadable:
     refusal = None
     try:
         _check_envelope(raw, message, properties, task, limits)
-        args, kwargs, embed = _body(message, known, limits)
+        args, kwargs, embed = _body(message, known)
     except _Refused as refused:
         refusal = refused.refusal
     return Envelope(
@@ -177,11 +179,10 @@ def _check_envelope(raw: bytes, message: dict[str, Any], properties: Any, task: 
 
 
 def _body(
-    message: dict[str, Any], properties: dict[str, Any], limits: Limits
+    message: dict[str, Any], properties: dict[str, Any]
 ) -> tuple[list[Any], dict[str, Any], dict[str, Any]]:
-    text = _body_text(message.get("body"), properties.get("body_encoding"))
     try:
-        body = _loads(text)
+        body = _loads(_body_text(message.get("body"), properties.get("body_encoding")))
     except RecursionError:
         raise _Refused("too_deep", "body", "the body is nested too deep") from None
     except ValueError as error:
@@ -191,10 +192,6 @@ def _body(
     args, kwargs, embed = body
     if not isinstance(args, list) or not isinstance(kwargs, dict) or not isinstance(embed, dict | None):
         raise _Refused("bad_body", "body", "the body must be [array, object, object or null]")
-    # Fewer brackets than that cannot nest deeper: most messages are never walked through.
-    brackets = text.count("{") + text.count("[")
-    if brackets > limits.max_depth and _deeper_than(body, limits.max_depth + 1):
-        raise _Refused("too_deep", "kwargs", f"the parameters are nested deeper than {limits.max_depth}")
     return args, kwargs, embed or {}
 
 
