@@ -103,7 +103,8 @@ def test_credentials_to_a_foreign_link(
         f"http://{double.authority},http://{trap.authority}", credentials=credentials(double.authority)
     )
     reason = attempt(made, oci(double.authority, credential="robot"))
-    assert trap.authorizations == ([] if guarded else [BASIC])
+    assert bool(trap.asked) is not guarded
+    assert trap.authorizations == [], "the account is its registry's, whatever leads elsewhere"
     assert (reason == "refused") is guarded
 
 
@@ -143,6 +144,57 @@ def test_credentials_to_whoever_a_registry_redirects_to(
         assert attempt(made, oci(double.authority, credential="robot")) == "auth_failed"
     assert trap.asked
     assert trap.authorizations == []
+
+
+@GUARDED
+@pytest.mark.parametrize("scheme", ["basic", "bearer"])
+def test_credentials_to_the_next_page_of_whoever_a_registry_redirects_to(
+    double: Double,
+    trap: Double,
+    registries: Make,
+    oci: Oci,
+    credentials: Callable[..., Credentials],
+    monkeypatch: Patch,
+    guarded: bool,
+    scheme: str,
+) -> None:
+    """Its first page comes without a question, and the link of that leads to a page that asks one."""
+    double.before = demand('Basic realm="x"')
+    double.behaviours[PATH] = says(307, b"", {"Location": f"{trap.url}{PATH}"})
+    asks = demand('Basic realm="x"' if scheme == "basic" else f'Bearer realm="{trap.url}/token"')
+    trap.before = lambda handler: "last" in handler.asked.query and asks(handler)
+    trap.behaviours[PATH] = listing("a", link=f"<{PATH}?last=a>; rel=next")
+    trap.behaviours["/token"] = says(200, {"token": "t"})
+    if not guarded:
+        monkeypatch.setattr(auth.Account, "at", lambda account, origin: account._replace(home=origin))
+    made = registries(
+        f"http://{double.authority},http://{trap.authority}", credentials=credentials(double.authority)
+    )
+    # The second time it is known beforehand what the trap demands.
+    for _ in range(2):
+        attempt(made, oci(double.authority, credential="robot"))
+    assert any("last" in asked.query for asked in trap.asked)
+    assert (BASIC in trap.authorizations) is not guarded
+
+
+def test_an_account_is_not_had_again_by_leading_back_to_its_registry(
+    double: Double, trap: Double, registries: Make, oci: Oci, credentials: Callable[..., Credentials]
+) -> None:
+    """A page of a stranger redirects to another repository of the registry, which asks who we are."""
+    double.before = demand('Basic realm="x"')
+    double.behaviours[PATH] = says(307, b"", {"Location": f"{trap.url}{PATH}"})
+    double.tags["secret"] = ["1.0"]
+    trap.behaviours[PATH] = lambda handler: (
+        handler.reply(307, b"", {"Location": f"{double.url}/v2/secret/tags/list"})
+        if handler.asked.query.get("last")
+        else listing("a", link=f"<{PATH}?last=a>; rel=next")(handler)
+    )
+    made = registries(
+        f"http://{double.authority},http://{trap.authority}", credentials=credentials(double.authority)
+    )
+    assert attempt(made, oci(double.authority, credential="robot")) == "auth_failed"
+    secret = [asked for asked in double.asked if "secret" in asked.path]
+    assert [asked.authorization for asked in secret] == [None]
 
 
 @GUARDED

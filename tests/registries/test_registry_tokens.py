@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import traceback
 from collections.abc import Callable
+from dataclasses import replace
 
 import pytest
 from registries.conftest import SECRET
@@ -32,7 +33,7 @@ class TokenRegistry:
     def __init__(self, double: Double, expires_in: object = 300, key: str = "token") -> None:
         self.double, self.refuse = double, False
         self.valid: set[str] = set()
-        self.expires_in, self.key = expires_in, key
+        self.expires_in, self.key, self.realm = expires_in, key, "/token"
         double.before = self.before
         double.tags |= {"app": ["1.0"], "team/other": ["2.0"]}
 
@@ -46,7 +47,9 @@ class TokenRegistry:
             return True
         if (asked.authorization or "").removeprefix("Bearer ") in self.valid and not self.refuse:
             return False
-        challenge = f'Bearer realm="{self.double.url}/token",service="the registry",scope="repository:*:push"'
+        challenge = (
+            f'Bearer realm="{self.double.url}{self.realm}",service="the registry",scope="repository:*:push"'
+        )
         handler.reply(401, b"", {"WWW-Authenticate": challenge})
         return True
 
@@ -108,6 +111,66 @@ def test_a_token_that_is_revoked_is_exchanged_once(double: Double, registries: M
     server.valid.clear()
     assert made.fetch(oci(double.authority)).requests == 3
     assert server.exchanges == 2
+
+
+@pytest.mark.parametrize("realm", ["http://elsewhere.example/token", "http://127.0.0.1:1/token"])
+def test_one_odd_refusal_leaves_nothing_behind(
+    double: Double, registries: Make, oci: Oci, realm: str
+) -> None:
+    """A proxy's page, once, with a realm that is foreign or dead; then the registry is itself again."""
+    double.tags["app"] = ["1.0"]
+    double.behaviours["/v2/app/tags/list"] = says(401, b"", {"WWW-Authenticate": f'Bearer realm="{realm}"'})
+    made = registries(f"http://{double.authority},http://127.0.0.1:1")
+    with pytest.raises(FetchFailed):
+        made.fetch(oci(double.authority))
+    double.behaviours.clear()
+    assert made.fetch(oci(double.authority)).tags == ("1.0",)
+
+
+def test_a_token_server_that_moved_is_asked_where_it_is_now(
+    double: Double, registries: Make, oci: Oci
+) -> None:
+    server, clock = TokenRegistry(double), Clock()
+    made = registries(f"http://{double.authority}", clock=clock)
+    made.fetch(oci(double.authority))
+    clock.now += 3600
+    at_token, double.asked[:] = server.before, []
+
+    def moved(handler: Handler) -> bool:
+        if handler.asked.path == "/token":
+            handler.reply(404)
+            return True
+        handler.asked = replace(handler.asked, path=handler.asked.path.replace("/moved", "/token"))
+        return at_token(handler)
+
+    double.before, server.realm = moved, "/moved"
+    assert made.fetch(oci(double.authority)).tags == ("1.0",)
+    assert [asked.path for asked in double.asked] == [
+        "/token",
+        "/v2/app/tags/list",
+        "/moved",
+        "/v2/app/tags/list",
+    ]
+
+
+def test_a_login_that_is_refused_is_tried_once_a_fetch(
+    double: Double, registries: Make, oci: Oci, credentials: Callable[..., Credentials]
+) -> None:
+    """Accounts are locked by more."""
+    TokenRegistry(double)
+    clock = Clock()
+    made = registries(f"http://{double.authority}", credentials=credentials(double.authority), clock=clock)
+    made.fetch(oci(double.authority, credential="robot"))
+    clock.now += 3600
+    double.behaviours["/token"], before = says(401), double.before
+    assert before is not None
+    double.before = lambda handler: handler.asked.path != "/token" and before(handler)
+    for _ in range(2):
+        double.asked.clear()
+        with pytest.raises(FetchFailed) as failed:
+            made.fetch(oci(double.authority, credential="robot"))
+        assert failed.value.reason == "auth_failed"
+        assert sum(asked.path == "/token" for asked in double.asked) == 1
 
 
 def test_never_content_is_no_loop(double: Double, registries: Make, oci: Oci) -> None:

@@ -24,10 +24,19 @@ _KEPT = 2_000
 
 
 class Account(NamedTuple):
-    """On whose behalf a registry is asked: the name of a credential, and its login; both None for nobody."""
+    """On whose behalf one registry is asked: the name of a credential, and its login; None for nobody.
 
+    It is bound to that registry: wherever a redirect, a link or a realm may lead, ``at`` says who we are
+    there, and nothing else turns an account into a header.
+    """
+
+    home: Origin
     credential: str | None = None
     login: Login | None = None
+
+    def at(self, origin: Origin) -> "Account":
+        """The account as ``origin`` may know it: at its own registry itself, nobody elsewhere."""
+        return self if origin == self.home else Account(origin)
 
 
 class _TokenKey(NamedTuple):
@@ -38,10 +47,28 @@ class _TokenKey(NamedTuple):
     credential: str | None
 
 
+class _Attempt(NamedTuple):
+    """What was done about the challenge that is ``known`` of a registry before it was asked: made an
+    authorization, perhaps a ``fresh`` one, or failed to.
+    """
+
+    origin: Origin
+    known: Challenge | None = None
+    authorization: str | None = None
+    fresh: bool = False
+    failure: FetchFailed | None = None
+
+    def is_same(self, origin: Origin, challenge: Challenge) -> bool:
+        """Whether to answer ``challenge`` would only do again what was just done in vain."""
+        tried = self.fresh or self.failure is not None
+        return tried and origin == self.origin and challenge == self.known
+
+
 class Authorizer:
     """Asks registries with what they demand. For all threads; keeps the 2,000 tokens used last.
 
-    What a host demanded last is remembered for each account, so that the next image costs no refused request.
+    What a registry demanded is remembered for each account once the answer to it brought a list, so that the
+    next image costs no refused request.
     """
 
     def __init__(self, clock: Callable[[], float] = time) -> None:
@@ -51,48 +78,72 @@ class Authorizer:
         self._challenges: OrderedDict[tuple[Origin, str | None], Challenge] = OrderedDict()
 
     def get(self, talk: Conversation, url: str, account: Account) -> Answer:
-        """A page, with authorization where that is demanded. Raises ``FetchFailed`` unless it is a 200.
-
-        The account is for the host of ``url`` alone: whoever that host redirects to is asked as nobody.
-        """
-        home, _ = parse_url(url)
-        authorization, fresh = None, False
-        known = self._recall(home, account)
-        if known is not None:
-            authorization, fresh = self._authorization(talk, url, known, account)
-        answer = talk.get(url, authorization)
+        """A page, with authorization where that is demanded. Raises ``FetchFailed`` unless it is a 200."""
+        origin, _ = parse_url(url)
+        account = account.at(origin)
+        attempt = self._with_what_is_known(talk, url, account)
+        answer = talk.get(url, attempt.authorization)
         if answer.status == 401:
-            at_home = answer.origin == home
-            account = account if at_home else Account()
-            challenge = parse_challenge(answer.headers.get("WWW-Authenticate", ""))
-            if challenge is None or (at_home and fresh and challenge == known):
-                raise failure_of(answer, self._clock())
-            self._remember(answer.origin, account, challenge)
-            authorization, _ = self._authorization(talk, answer.url, challenge, account, renew=True)
-            if authorization is None:
-                raise failure_of(answer, self._clock())
-            answer = talk.get(answer.url, authorization)
+            answer = self._authorized(talk, answer, account.at(answer.origin), attempt)
         if not is_ok(answer):
             raise failure_of(answer, self._clock())
         return answer
 
-    def _recall(self, registry: Origin, account: Account) -> Challenge | None:
-        with self._lock:
-            return self._challenges.get((registry, account.credential))
+    def _authorized(self, talk: Conversation, refused: Answer, account: Account, before: _Attempt) -> Answer:
+        """The answer once the challenge of ``refused`` is met, or ``refused`` where it cannot be."""
+        challenge = parse_challenge(refused.headers.get("WWW-Authenticate", ""))
+        if challenge is None:
+            return refused
+        if before.is_same(refused.origin, challenge):
+            if before.failure is not None:
+                raise before.failure
+            return refused
+        authorization, _ = self._authorization(talk, refused.url, challenge, account, renew=True)
+        if authorization is None:
+            return refused
+        answer = talk.get(refused.url, authorization)
+        if is_ok(answer) and answer.origin == account.home:
+            self._remember(account, challenge)
+        return answer
 
-    def _remember(self, registry: Origin, account: Account, challenge: Challenge) -> None:
+    def _with_what_is_known(self, talk: Conversation, url: str, account: Account) -> _Attempt:
+        """The authorization that was right last time. Where it cannot be had any more, the registry is asked
+        anew what it demands, at once unless we are to wait.
+        """
+        known = self._recall(account)
+        if known is None:
+            return _Attempt(account.home)
+        try:
+            authorization, fresh = self._authorization(talk, url, known, account)
+        except FetchFailed as failure:
+            self._forget(account)
+            if failure.reason == "throttled":
+                raise
+            return _Attempt(account.home, known, failure=failure)
+        return _Attempt(account.home, known, authorization, fresh)
+
+    def _recall(self, account: Account) -> Challenge | None:
         with self._lock:
-            self._challenges[(registry, account.credential)] = challenge
+            return self._challenges.get((account.home, account.credential))
+
+    def _remember(self, account: Account, challenge: Challenge) -> None:
+        with self._lock:
+            self._challenges[(account.home, account.credential)] = challenge
             while len(self._challenges) > _KEPT:
                 self._challenges.popitem(last=False)
+
+    def _forget(self, account: Account) -> None:
+        with self._lock:
+            self._challenges.pop((account.home, account.credential), None)
 
     def _authorization(
         self, talk: Conversation, url: str, challenge: Challenge, account: Account, *, renew: bool = False
     ) -> tuple[str | None, bool]:
         """The value of the header, None if there is none to give; and whether it was made just now."""
+        registry, path = parse_url(url)
+        account = account.at(registry)
         if challenge.scheme == "basic":
             return (account.login.basic, True) if account.login else (None, False)
-        registry, path = parse_url(url)
         name = _REPOSITORY.fullmatch(path)
         if name is None:
             return None, False

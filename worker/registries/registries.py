@@ -118,10 +118,11 @@ class Registries:
             return Listing(listing.tags, listing.truncated, talk.requests, listing.complete)
         else:
             base, host = self._base(ref, kind.host), ref.host
-        account = Account()
+        home, _ = parse_url(base)
+        account = Account(home)
         if credential is not None:
             try:
-                account = Account(credential.name, self._logins.get(kind.login, credential, ref.host))
+                account = Account(home, credential.name, self._logins.get(kind.login, credential, ref.host))
             except CredentialError as fault:
                 logger.warning("%s", fault)
                 raise FetchFailed("auth_failed", detail="the credential cannot be used") from None
