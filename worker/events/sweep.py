@@ -4,8 +4,8 @@ It runs beside the writes and needs no beat. Everything it does may be done twic
 """
 
 import logging
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from itertools import islice
 from typing import Protocol
@@ -16,6 +16,10 @@ from worker.events.publish import Publisher
 _log = logging.getLogger(__name__)
 
 _CHUNK = 500
+_REMEMBERED = 100_000
+
+Place = tuple[Mark, tuple[int, str]]
+"""How far a subject is in the store, and its last revision and digest on the stream."""
 
 
 class Source(Protocol):
@@ -34,13 +38,13 @@ class Source(Protocol):
 
 @dataclass(slots=True)
 class Report:
-    """What one pass did: events made good, and subjects whose stream is ahead of the store (name, store's and
-    stream's revision).
+    """What one pass met: subjects in all, those whose events it made good, and those whose stream is ahead of
+    the store.
     """
 
     seen: int = 0
     repaired: int = 0
-    ahead: list[tuple[str, int, int]] = field(default_factory=list)
+    ahead: int = 0
 
 
 def _now() -> datetime:
@@ -67,63 +71,107 @@ class Sweep:
         self._grace = timedelta(seconds=grace_s)
         self._clock = clock
         self._between = between
+        self._ahead = _Ahead()
 
     def pending(self) -> Report:
         """Publish and clear the outboxes that have waited longer than the grace."""
-        report = Report()
-        for source in self._sources:
-            for marks in _chunks(source.pending(self._clock() - self._grace)):
-                self._settle(source, marks, report, clear=True)
-        return report
+        return self._pass(lambda source: source.pending(self._clock() - self._grace), clear=True)
 
     def compare(self) -> Report:
         """Compare every subject with the stream, and repair what the stream lacks."""
+        self._ahead.forget()
+        return self._pass(lambda source: source.revisions(), clear=False)
+
+    def _pass(self, marks_of: Callable[[Source], Iterator[Mark]], clear: bool) -> Report:
         report = Report()
-        for source in self._sources:
-            for marks in _chunks(source.revisions()):
-                self._settle(source, marks, report, clear=False)
+        try:
+            for source in self._sources:
+                for marks in _chunks(marks_of(source)):
+                    self._settle(source, marks, report, clear)
+                    self._between()
+        finally:
+            self._ahead.tell()
         return report
 
     def _settle(self, source: Source, marks: list[Mark], report: Report, clear: bool) -> None:
         report.seen += len(marks)
         on_stream = self._publisher.marks(source.event_type, [mark.name for mark in marks])
         done: dict[str, int] = {}
-        behind: list[str] = []
-        for mark, (last, digest) in zip(marks, on_stream, strict=True):
-            if last == mark.revision and (mark.digest in (None, digest) or digest == ANY):
+        behind: dict[str, Place] = {}
+        for mark, last in zip(marks, on_stream, strict=True):
+            revision, digest = last
+            if revision == mark.revision and (mark.digest in (None, digest) or digest == ANY):
                 done[mark.name] = mark.revision
+            elif self._ahead.has(source.event_type, (mark, last)):
+                report.ahead += 1
             else:
-                behind.append(mark.name)
+                behind[mark.name] = mark, last
         repaired = self._repair(source, behind, report)
         source.clear(done | repaired if clear else repaired)
-        self._between()
 
-    def _repair(self, source: Source, names: list[str], report: Report) -> dict[str, int]:
-        subjects = source.load(names, self._clock())
-        done: dict[str, int] = {}
-        for subject, result in zip(subjects, self._publisher.publish_many(subjects), strict=True):
-            if result.outcome == "ahead":
-                self._confirm_ahead(source, subject.name, report)
-            else:
-                done[subject.name] = subject.revision
-                report.repaired += 1
-        return done
+    def _repair(self, source: Source, behind: Mapping[str, Place], report: Report) -> dict[str, int]:
+        done, ahead = self._publish(source, behind)
+        # A writer may have moved a subject between our read and our publish: only what a second look confirms
+        # is ahead.
+        late, ahead = self._publish(source, ahead)
+        for name in ahead:
+            self._ahead.add(source.event_type, behind[name])
+        report.ahead += len(ahead)
+        report.repaired += len(done) + len(late)
+        return done | late
 
-    def _confirm_ahead(self, source: Source, name: str, report: Report) -> None:
-        """A writer may have moved the subject between our read and our publish: only what a second look
-        confirms is ahead.
+    def _publish(self, source: Source, names: Collection[str]) -> tuple[dict[str, int], list[str]]:
+        """Publish subjects: the revisions of those whose events are out now, and the names of those whose
+        stream is ahead.
         """
-        for subject in source.load([name], self._clock()):
-            result = self._publisher.publish(subject)
-            if result.outcome == "ahead":
-                report.ahead.append((name, subject.revision, result.last))
-                _log.error(
-                    "the stream is ahead of the store: %s is at %d there and at %d here; its events wait for "
-                    "'plugins events reconcile'",
-                    name,
-                    result.last,
-                    subject.revision,
-                )
+        subjects = source.load(names, self._clock()) if names else []
+        results = list(zip(subjects, self._publisher.publish_many(subjects), strict=True))
+        out = {subject.name: subject.revision for subject, result in results if result.outcome != "ahead"}
+        return out, [subject.name for subject, result in results if result.outcome == "ahead"]
+
+
+class _Ahead:
+    """Subjects known to be ahead on the stream: looked at again when they have moved, and told of once.
+
+    A restored store may leave any number of them, which wait for an operator while the sweep goes on every
+    second. Of more than 100,000 nothing is remembered, and nothing more is told.
+    """
+
+    def __init__(self) -> None:
+        self._known: dict[tuple[str, str], Place] = {}
+        self._new: list[Place] = []
+
+    def has(self, event_type: str, place: Place) -> bool:
+        """Whether a subject is known to be ahead where it is now."""
+        return self._known.get((event_type, place[0].name)) == place
+
+    def add(self, event_type: str, place: Place) -> None:
+        """A subject is ahead."""
+        subject = event_type, place[0].name
+        if subject not in self._known:
+            if len(self._known) >= _REMEMBERED:
+                return
+            self._new.append(place)
+        self._known[subject] = place
+
+    def forget(self) -> None:
+        """Look at all of them again, and tell of them again."""
+        self._known.clear()
+
+    def tell(self) -> None:
+        """Log what is new, in one line."""
+        if not self._new:
+            return
+        mark, (last, _) = self._new[0]
+        _log.error(
+            "the stream is ahead of the store for %d more subject(s), such as %s: at %d there, at %d here; their "
+            "events wait for 'plugins events reconcile'",
+            len(self._new),
+            mark.name,
+            last,
+            mark.revision,
+        )
+        self._new.clear()
 
 
 def _chunks(marks: Iterator[Mark]) -> Iterator[list[Mark]]:

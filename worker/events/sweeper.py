@@ -120,7 +120,8 @@ class Sweeper(threading.Thread):
             with redis_away():
                 self._redis.set(COMPARED, run_id)
             self._compared_at = time.monotonic()
-            _log.info("compared %d subjects with the stream, repaired %d", report.seen, report.repaired)
+            told = (report.seen, report.repaired, report.ahead)
+            _log.info("compared %d subjects with the stream, repaired %d, left %d ahead of the store", *told)
         return report
 
     def _is_due(self) -> bool:
