@@ -164,8 +164,8 @@ class _Ahead:
             return
         mark, (last, _) = self._new[0]
         _log.error(
-            "the stream is ahead of the store for %d more subject(s), such as %s: at %d there, at %d here; their "
-            "events wait for 'plugins events reconcile'",
+            "the stream is ahead of the store for %d more subject(s), such as %s: at %d there, at %d here; "
+            "their events wait for 'plugins events reconcile'",
             len(self._new),
             mark.name,
             last,

@@ -25,8 +25,8 @@ _MARGIN_S = 0.25
 
 
 class QueryTask(OperationTask):
-    """What every read has in common: answered once, with whatever it meets; nothing waits and nothing is
-    parked.
+    """What every read has in common: answered once, with whatever it meets. Nothing waits; a bug is kept as a
+    dead letter.
     """
 
     abstract = True
