@@ -171,6 +171,20 @@ def test_what_this_service_does_not_do_is_refused(
     assert refusal.value.details["path"] == path
 
 
+@pytest.mark.parametrize("command_id", ["x" * 129, "é", "x" * 1024])
+@pytest.mark.parametrize(("task", "queue"), [("enable", "commands"), ("get", "queries")])
+def test_an_unusable_id_is_answered_and_not_parked(
+    client: PluginClient, redis_server: RedisServer, command_id: str, task: str, queue: str
+) -> None:
+    kwargs = {"domain_id": "d-1", "plugin_id": "p"}
+    sent = client._app.send_task(f"plugin.{task}", kwargs=kwargs, queue=f"plugin.{queue}", task_id=command_id)
+    with pytest.raises(errors.InvalidParameter, match="128 printable ASCII") as refusal:
+        sent.get(timeout=30)
+    assert refusal.value.details["path"] == "id"
+    with redis.Redis.from_url(redis_server.url) as broker:
+        assert not broker.exists(f"plugin.{queue}:poison")
+
+
 @pytest.mark.parametrize("name", ["self", "args", "str", "foo bar", ""])
 @pytest.mark.parametrize(("task", "queue"), [("register", "commands"), ("get", "queries")])
 def test_an_unknown_parameter_is_named_whatever_it_is_called(

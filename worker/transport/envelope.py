@@ -13,7 +13,7 @@ from typing import Any, Final, TypeGuard
 
 DEFAULT_MAX_BYTES: Final = 512 * 1024
 DEFAULT_MAX_DEPTH: Final = 32
-MAX_ID_LENGTH: Final = 128
+MAX_ID_LENGTH: Final = 1024
 
 _CANVAS_HEADERS: Final = ("eta", "group", "stamps", "stamped_headers")
 _CANVAS_PARTS: Final = ("callbacks", "errbacks", "chain", "chord")
@@ -21,8 +21,8 @@ _CANVAS_PARTS: Final = ("callbacks", "errbacks", "chain", "chord")
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """What a message may be. Sizes are bytes of the whole list element; ``max_bytes_by_task`` names tasks with
-    a limit of their own.
+    """What a message may be. Sizes are bytes of the whole list element; ``max_bytes_by_task`` names tasks
+    with a limit of their own.
 
     ``max_depth`` is of headers and properties. How deep the arguments may be is the task's to say, as is all
     else about them: here they are only read.
@@ -110,7 +110,7 @@ def parse(raw: bytes, limits: Limits) -> Envelope | Unreadable:
     if not headers.get("task") and not headers.get("id"):
         return Unreadable("no_task", "neither task nor id in the headers")
     identity = headers.get("id")
-    if not _is_id(identity):
+    if not is_answerable(identity):
         return Unreadable("bad_id", type(identity).__name__)
     task = headers.get("task")
     if not isinstance(task, str):
@@ -143,10 +143,12 @@ def parse(raw: bytes, limits: Limits) -> Envelope | Unreadable:
     )
 
 
-def _is_id(value: Any) -> TypeGuard[str]:
-    if not isinstance(value, str):
-        return False
-    return 0 < len(value) <= MAX_ID_LENGTH and value.isascii() and value.isprintable()
+def is_answerable(value: Any) -> TypeGuard[str]:
+    """Whether ``value`` can be answered: one printable line, at most 1,024 characters.
+
+    What it may be as the id of a command is the task's to say. A log line holds it, and the key of a result.
+    """
+    return isinstance(value, str) and 0 < len(value) <= MAX_ID_LENGTH and value.isprintable()
 
 
 def _was_redelivered(headers: dict[str, Any], properties: dict[str, Any]) -> bool:
