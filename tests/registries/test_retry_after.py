@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from email.utils import formatdate
+from time import asctime, gmtime, tzset
 
 import pytest
 from registries.double import Double, says
@@ -14,6 +15,16 @@ from worker.registries import Registries
 from worker.registries.retry_after import retry_after
 
 NOW = 1_700_000_000.0
+
+
+@pytest.fixture
+def seoul(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """A machine whose local time is not UTC."""
+    with monkeypatch.context() as patch:
+        patch.setenv("TZ", "Asia/Seoul")
+        tzset()
+        yield
+    tzset()
 
 
 @pytest.mark.parametrize(
@@ -29,6 +40,10 @@ NOW = 1_700_000_000.0
         ({"X-RateLimit-Remaining": "0", "X-RateLimit-Reset": str(int(NOW) + 30)}, 30.0),
         ({"X-RateLimit-Remaining": "0;w=60", "X-RateLimit-Reset": str(int(NOW) + 30)}, 30.0),
         ({"X-RateLimit-Remaining": "5", "X-RateLimit-Reset": str(int(NOW) + 30)}, None),
+        ({"Retry-After": "1e308"}, 21_600.0),
+        ({"Retry-After": "100000"}, 21_600.0),
+        ({"X-RateLimit-Remaining": "0", "X-RateLimit-Reset": "1e300"}, 21_600.0),
+        ({"Retry-After": asctime(gmtime(NOW + 3_600))}, 3_600.0),
         ({"Retry-After": "-5"}, 0.0),
         ({"Retry-After": "nan"}, None),
         ({"Retry-After": "inf"}, None),
@@ -37,7 +52,7 @@ NOW = 1_700_000_000.0
         ({}, None),
     ],
 )
-def test_retry_after(headers: dict[str, str], seconds: float | None) -> None:
+def test_retry_after(headers: dict[str, str], seconds: float | None, seoul: None) -> None:
     assert retry_after(CaseInsensitiveDict(headers), NOW) == seconds
 
 

@@ -161,7 +161,17 @@ def test_a_bug_met_with_one_image_is_that_images_failure(
     world.registry.tags["team/bad"] = RuntimeError("boom")
     assert world.round() == {"unavailable": 1, "first_list": 1}
     assert world.image(bad).next_refresh_at > world.clock()  # type: ignore[operator]
-    assert "a fault while an image was read" in caplog.text
+    assert "a fault while an image was refreshed" in caplog.text
+
+
+def test_a_failure_that_nobody_can_handle_is_that_images_failure(world: World) -> None:
+    bad = world.plugin("team/bad")
+    world.images.ensure(bad, world.clock())
+    world.later(seconds=1)
+    world.images.ensure(world.plugin("team/good"), world.clock())
+    world.registry.tags["team/bad"] = FetchFailed("throttled", retry_after=float("inf"))
+    assert world.round() == {"unavailable": 1, "first_list": 1}
+    assert world.image(bad).failures == 1
 
 
 def test_known_tags_are_given_unless_the_list_must_be_read_whole(world: World) -> None:

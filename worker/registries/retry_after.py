@@ -1,27 +1,30 @@
 """How long a registry asks to be left alone."""
 
 from collections.abc import Mapping
+from datetime import UTC
 from email.utils import parsedate_to_datetime
 from math import isfinite
 
+LONGEST_S = 21_600.0
+"""No registry is left alone for longer, whatever it asks: its numbers may be as large as it likes."""
+
 # Larger numbers are unix times: some registries send one where seconds belong.
-_LONGEST_S = 10_000_000
+_LONGEST_SPAN_S = 10_000_000
 
 
 def retry_after(headers: Mapping[str, str], now: float) -> float | None:
-    """Seconds from ``now`` (unix time), never negative; None if the answer does not say.
+    """Seconds from ``now`` (unix time), 0 to 21,600; None if the answer does not say.
 
     Read from ``Retry-After`` (seconds, an HTTP date), then ``X-Retry-After`` (unix time, Docker Hub), then,
     when ``X-RateLimit-Remaining`` is 0, ``X-RateLimit-Reset`` (unix time).
     """
-    for name in ("Retry-After", "X-Retry-After"):
+    names = ["Retry-After", "X-Retry-After"]
+    if headers.get("X-RateLimit-Remaining", "").split(";", 1)[0].strip() == "0":
+        names.append("X-RateLimit-Reset")
+    for name in names:
         moment = _moment(headers.get(name), now)
         if moment is not None:
-            return max(0.0, moment - now)
-    if headers.get("X-RateLimit-Remaining", "").split(";", 1)[0].strip() == "0":
-        moment = _moment(headers.get("X-RateLimit-Reset"), now)
-        if moment is not None:
-            return max(0.0, moment - now)
+            return min(max(0.0, moment - now), LONGEST_S)
     return None
 
 
@@ -32,9 +35,11 @@ def _moment(text: str | None, now: float) -> float | None:
         number = float(text)
     except ValueError:
         try:
-            return parsedate_to_datetime(text).timestamp()
+            moment = parsedate_to_datetime(text)
+            # An asctime date is UTC without saying so.
+            return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp()
         except (ValueError, OverflowError, OSError):
             return None
     if not isfinite(number):
         return None
-    return number if number > _LONGEST_S else now + number
+    return number if number > _LONGEST_SPAN_S else now + number

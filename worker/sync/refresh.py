@@ -18,7 +18,6 @@ from worker.domain.images import (
     Fetcher,
     FetchFailed,
     Image,
-    ImageRef,
     Listing,
     without_credential,
 )
@@ -109,7 +108,15 @@ class Refresh:
                     reasons["lease_lost"] += 1
                     continue
                 slot = slot or self._budget.slot(host, leased.image.ref.registry_type, lease)
-                reason = self._refresh(leased, held, slot)
+                try:
+                    reason = self._refresh(leased, held, slot)
+                except Unavailable:
+                    raise
+                except Exception as fault:
+                    # It would be the first of every task to come: its neighbours must not wait for its cure.
+                    log.exception("a fault while an image was refreshed", extra={"subject": key})
+                    failure = FetchFailed("unavailable", detail=f"a fault of ours: {type(fault).__name__}")
+                    reason = self._conclude(leased, held, failure)
                 reasons[reason] += 1
                 log.info("refreshed an image", extra={"subject": key, "reason": reason})
                 if reason == "throttled":
@@ -133,6 +140,9 @@ class Refresh:
             outcome = self._fetch(leased.image, held, slot)
         except LeaseLost:
             return "lease_lost"
+        return self._conclude(leased, held, outcome)
+
+    def _conclude(self, leased: Leased, held: Held, outcome: Listing | FetchFailed) -> str:
         now = self._clock()
         decision = decide(leased.image, outcome, now, self._policy)
         if decision.reason == "throttled":
@@ -152,22 +162,12 @@ class Refresh:
         # A list that must be confirmed, or is known in part only, is read whole.
         whole = not image.listed or image.truncated or image.suspicious is not None
         try:
-            listing = self._ask(image.ref, take, None if whole else frozenset(image.versions))
+            listing = self._fetcher.fetch(image.ref, take, None if whole else frozenset(image.versions))
         except FetchFailed as failure:
             slot.failed(failure)
             return failure
         slot.listed()
         return listing
-
-    def _ask(self, ref: ImageRef, take: Callable[[], None], known: frozenset[str] | None) -> Listing:
-        """Ask the registry. A bug met with one image is that image's failure: its neighbours go on."""
-        try:
-            return self._fetcher.fetch(ref, take, known)
-        except (FetchFailed, LeaseLost, Unavailable):
-            raise
-        except Exception as fault:
-            log.exception("a fault while an image was read", extra={"subject": ref.subject})
-            raise FetchFailed("unavailable", detail=f"a fault of ours: {type(fault).__name__}") from fault
 
     def _write(self, leased: Leased, decision: Decision, now: datetime) -> bool:
         """Write, then publish. Events of earlier changes go out first, so that they can leave the outbox."""
