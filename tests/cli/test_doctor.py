@@ -229,12 +229,14 @@ def test_a_process_that_hangs(look: Look, tmp_path: Path) -> None:
 def test_managed_documents_that_cannot_be_used(look: Look, tmp_path: Path) -> None:
     (tmp_path / "managed").mkdir()
     (tmp_path / "managed" / "bad.yaml").write_text("name: 5\n")
+    (tmp_path / "managed" / os.fsdecode(b"\xff.yaml")).write_text("name: JIRA\n")
     repositories = [
         {"repository_id": "l", "name": "L", "repository_type": "local"},
         {"repository_id": "m", "name": "M", "repository_type": "managed", "path": str(tmp_path / "managed")},
     ]
     _, found = look("--quick", PLUGINS_REPOSITORIES=json.dumps(repositories))
     assert "bad.yaml" in expect(found, "managed", "warn", "document")["text"]
+    assert "\\xff.yaml" in found["managed"][1]["text"]
 
 
 def test_for_people_it_is_lines(services: Services, tmp_path: Path) -> None:

@@ -160,6 +160,17 @@ def test_bytes_that_are_no_text_are_refused(tmp_path: Path) -> None:
         read_document(tmp_path / "a.yaml")
 
 
+def test_a_name_that_is_no_text_is_its_files_fault(tmp_path: Path) -> None:
+    write(tmp_path, os.fsdecode(b"\xff\xfe.json"), JIRA)
+    write(tmp_path, "slack.json", JIRA | {"image": "acme/slack"})
+
+    contents = read(tmp_path)
+
+    assert [m.plugin.plugin_id for m in contents.plugins] == ["slack"]
+    assert list(contents.faults) == check(tmp_path, POLICY)
+    assert str(contents.faults[0]) == f"{tmp_path}/\\xff\\xfe.json: has a name that is not UTF-8"
+
+
 def test_what_is_no_file_is_refused_without_waiting(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "pipe.yaml")
     (tmp_path / "folder.yaml").mkdir()

@@ -2,6 +2,7 @@
 
 import json
 import logging
+import os
 import threading
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
@@ -20,6 +21,7 @@ from contracts.plugin import RepositoryInfo
 from worker.domain.managed import managed_plugin
 from worker.domain.policy import Policy
 from worker.domain.repositories import Repositories
+from worker.repositories.managed import read_folder
 from worker.repositories.watch import Watch
 from worker.store.indexes import ensure_indexes
 from worker.store.managed import Loaded, ManagedPlugin, ManagedPlugins
@@ -151,6 +153,35 @@ def test_a_folder_that_is_away_takes_nothing_with_it(world: World, caplog: pytes
     world.one.mkdir()
     watch.once()
     assert world.names() == ["Slack 2"], "an empty folder is one that has no plugins"
+
+
+def test_a_name_that_is_no_text_holds_up_nothing(world: World, caplog: pytest.LogCaptureFixture) -> None:
+    put(world.one, os.fsdecode(b"\xff\xfe"), image="acme/odd")
+    put(world.one, "jira")
+    put(world.two, "slack")
+
+    world.watch().once()
+
+    assert world.names() == ["jira", "slack"]
+    assert "\\xff\\xfe.json: has a name that is not UTF-8" in caplog.text
+
+
+def test_a_bug_in_one_repository_leaves_the_others_as_they_are(
+    world: World, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    put(world.one, "jira")
+    put(world.two, "slack")
+
+    def read_or_fail(path: Path, *rest: Any) -> Any:
+        if path == world.one:
+            raise LookupError("a bug")
+        return read_folder(path, *rest)
+
+    monkeypatch.setattr("worker.repositories.watch.read_folder", read_or_fail)
+    world.watch().once()
+
+    assert world.names() == ["slack"]
+    assert "repository repo-one could not be loaded" in caplog.text
 
 
 def test_repositories_that_are_gone_take_theirs_with_them(world: World) -> None:

@@ -61,10 +61,14 @@ def read_document(file: Path) -> Any:
     dates: they stay text. A key that is there twice is refused, in both forms.
     """
     try:
+        file.name.encode()
         if not stat.S_ISREG(file.stat().st_mode):
             raise BadDocument("is no file")
         with file.open("rb") as opened:
             raw = opened.read(MAX_FILE_BYTES + 1)
+    except UnicodeEncodeError:
+        # It could neither be stored beside the plugin nor be shown.
+        raise BadDocument("has a name that is not UTF-8") from None
     except OSError as fault:
         raise BadDocument(f"cannot be read: {fault.strerror}") from None
     if len(raw) > MAX_FILE_BYTES:

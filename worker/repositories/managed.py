@@ -5,6 +5,7 @@ A document has the fields of ``plugin.register`` but ``domain_id``, under the sa
 ``created_at`` and ``updated_at`` (ISO 8601; default: when the document was first and last seen changed).
 """
 
+import os
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -27,7 +28,8 @@ class Fault:
     reason: str
 
     def __str__(self) -> str:
-        return f"{self.path / self.file if self.file else self.path}: {self.reason}"
+        place = os.fsencode(self.path / self.file if self.file else self.path)
+        return f"{place.decode(errors='backslashreplace')}: {self.reason}"
 
 
 @dataclass(frozen=True, slots=True)

@@ -69,8 +69,8 @@ class Watch(threading.Thread):
                     _log.warning("the repositories wait: %s", outage.message)
                 self._away = True
             except Exception:  # noqa: BLE001
-                # A bug must not end the thread: the next change of a folder may be fine again.
-                _log.exception("the repositories could not be loaded; they stay as they are")
+                # A bug must not end the thread: the next look may be fine again.
+                _log.exception("the repositories could not be looked at; they stay as they are")
             if self._begun and not self._repositories.managed:
                 return
 
@@ -98,7 +98,9 @@ class Watch(threading.Thread):
         self._begun = True
 
     def _look(self, repository: Repository, options: ManagedOptions) -> None:
-        """Load the folder if it is not as it was when it was last loaded."""
+        """Load the folder if it is not as it was when it was last loaded. A bug that one repository brings to
+        light leaves the others as they are.
+        """
         name = repository.repository_id
         try:
             seen = signature(options.path)
@@ -108,6 +110,10 @@ class Watch(threading.Thread):
                 self._loaded[name] = (seen, time.monotonic())
         except BadFolder as fault:
             self._tell(name, frozenset({Fault(options.path, None, str(fault))}))
+        except (Stopping, Unavailable):
+            raise
+        except Exception:  # noqa: BLE001
+            _log.exception("repository %s could not be loaded; it stays as it is", name)
 
     def _load(self, repository: Repository, options: ManagedOptions) -> None:
         now = self._clock()
