@@ -6,7 +6,7 @@ from typing import Any
 from contracts.errors import InvalidParameter, Unavailable
 from contracts.headers import TRACEPARENT, is_traceparent
 from worker.broker import broker_away
-from worker.domain.dead_letter import task_message
+from worker.celery_message import task_message
 from worker.domain.delivery import Delivery, Lease, NoLease
 from worker.tasks.envelope import deadline
 from worker.transport import Delivery as Parcel

@@ -11,8 +11,8 @@ from contracts.commands import BatchItem, PluginBatch
 from contracts.errors import InternalFault
 from contracts.partition import COMMANDS
 from contracts.plugin import PluginInfo
+from worker.celery_message import task_message
 from worker.domain.allowed_registries import AllowedRegistries
-from worker.domain.dead_letter import task_message
 from worker.domain.delivery import Delivery
 from worker.domain.due import Intervals
 from worker.domain.policy import Policy

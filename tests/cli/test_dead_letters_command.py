@@ -12,8 +12,8 @@ from servers import run_worker, wait_until
 from stream import Stream
 
 from contracts.commands import RegisterPlugin
+from worker.celery_message import task_message
 from worker.cli.dead_letters import dead_letters
-from worker.domain.dead_letter import task_message
 from worker.domain.delivery import Delivery
 from worker.services import Services
 from worker.settings import Settings

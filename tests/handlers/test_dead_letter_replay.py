@@ -10,7 +10,7 @@ import redis
 from writes import DISABLE, ENABLE, by, register
 
 from worker.broker import Broker, Drain
-from worker.domain.dead_letter import task_message
+from worker.celery_message import task_message
 from worker.handlers.dead_letters import Replay
 from worker.services import Services
 from worker.store.dead_letters import DeadLetter, DeadLetters, Filter

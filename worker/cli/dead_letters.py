@@ -1,7 +1,7 @@
 """`plugins dead-letters`: look at messages that could not be applied, send them again, or forget them."""
 
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import datetime
 from functools import wraps
 from typing import Any
@@ -10,15 +10,28 @@ import click
 
 from contracts.values import format_time
 from worker.broker import Broker
+from worker.celery_message import read_message
 from worker.cli.caller import print_json
 from worker.cli.operate import Moment, connected, partitions_of
 from worker.cli.render import plain
-from worker.domain.dead_letter import DeadLetter, hide_secrets, read_message
-from worker.handlers.dead_letters import EXPLAINED, Replay, Replayed
+from worker.domain.dead_letter import DeadLetter, hide_secrets
+from worker.domain.record import MAX_APPLIED
+from worker.handlers.dead_letters import Objection, Replay, Replayed
 from worker.services import Services
 from worker.store.dead_letters import Filter
 
 _as_json = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+
+_EXPLAINED: Mapping[Objection, str] = {
+    "gone": "there is no such letter",
+    "changed": "it was parked again meanwhile; look at it once more",
+    "unreadable": "no task, id or parameters can be read in it, so it would be parked again; "
+    "--force sends it as it is",
+    "revision_moved": f"its plugin has changed more than {MAX_APPLIED} times since, so that a second "
+    "effect of it would not be noticed, and it may undo newer changes; --force sends it all the same",
+    "expired": "its deadline has passed, so it would be refused; --force sends it without the deadline",
+    "token_removed": "its token was not kept; give a new one by --token, or --force sends it without",
+}
 
 
 def _filtered(command: Callable[..., None]) -> Callable[..., None]:
@@ -124,7 +137,7 @@ def replay(wanted: Filter, every: bool, token: str | None, force: bool, as_json:
         for result in results:
             click.echo(
                 f"{result.id}: "
-                + (EXPLAINED[result.objection] if result.objection else f"sent to {result.queue}")
+                + (_EXPLAINED[result.objection] if result.objection else f"sent to {result.queue}")
             )
         click.echo(f"{len(results) - len(left)} replayed, {len(left)} left")
     sys.exit(1 if left else 0)

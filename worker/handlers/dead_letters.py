@@ -1,32 +1,22 @@
 """Keeping what could not be applied, and sending it again."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Literal, Protocol
 
-from contracts.catalog import OPERATIONS
+from contracts.catalog import BY_TASK
 from contracts.partition import COMMANDS, queue_of
-from worker.domain.dead_letter import FAULT, DeadLetter, Reading, read_message, with_headers
+from worker.celery_message import Reading, read_message, with_headers
+from worker.domain.dead_letter import FAULT, DeadLetter
 from worker.domain.record import MAX_APPLIED
 from worker.store.dead_letters import DeadLetters
 from worker.store.plugins import Plugins
 
-_WRITES = frozenset(operation.task for operation in OPERATIONS if operation.is_write)
-
 Objection = Literal["gone", "changed", "unreadable", "revision_moved", "expired", "token_removed"]
-
-EXPLAINED: Mapping[Objection, str] = {
-    "gone": "there is no such letter",
-    "changed": "it was parked again meanwhile; look at it once more",
-    "unreadable": "no task, id or parameters can be read in it, so it would be parked again; "
-    "--force sends it as it is",
-    "revision_moved": f"its plugin has changed more than {MAX_APPLIED} times since, so that a second "
-    "effect of it would not be noticed, and it may undo newer changes; --force sends it all the same",
-    "expired": "its deadline has passed, so it would be refused; --force sends it without the deadline",
-    "token_removed": "its token was not kept; give a new one by --token, or --force sends it without",
-}
-"""Why a letter is not replayed, by the name of the objection."""
+"""Why a letter is not replayed: ``revision_moved`` when its plugin has changed more often since than command
+ids are remembered.
+"""
 
 
 class Parked(Protocol):
@@ -151,7 +141,8 @@ class Replay:
         return reading.expires is not None and reading.expires <= self._clock()
 
     def _queue(self, letter: DeadLetter, reading: Reading) -> str:
-        if reading.task in _WRITES and reading.kwargs is not None:
-            return queue_of(reading.task, reading.kwargs, self._partitions)
+        operation = BY_TASK.get(reading.task or "")
+        if operation and operation.is_write and reading.kwargs is not None:
+            return queue_of(operation.task, reading.kwargs, self._partitions)
         # The partition that it was on may be no more; the bare queue is always read.
         return COMMANDS if letter.queue.startswith(f"{COMMANDS}.") else letter.queue

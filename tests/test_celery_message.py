@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from worker.domain.dead_letter import read_message, task_message, with_headers
+from worker.celery_message import read_message, task_message, with_headers
 
 TOKEN = "eyJhbGciOiJIUzI1NiJ9.c2VjcmV0.c2lnbmF0dXJl"
 
