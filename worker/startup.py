@@ -14,6 +14,8 @@ from contracts.errors import Unavailable
 from contracts.partition import COMMANDS, command_queues
 from worker.broker import PARTITIONS, Broker, Drain
 from worker.events.sweeper import Sweeper, Turn
+from worker.handlers.dead_letters import Parked
+from worker.oversize import answer_oversize
 from worker.repositories.watch import Watch
 from worker.services import Services
 from worker.settings import Settings
@@ -41,7 +43,12 @@ def connect(app: Celery, settings: Settings, services: Callable[[], Services]) -
         if sender.app is app and is_commands(app.amqp.queues.consume_from):
             own = services()
             turn = Turn(own.redis)
-            drain = Drain(lambda: Broker(own.broker), app.amqp.queues.consume_from, own.parking.take)
+
+            def keep(parked: Parked) -> None:
+                own.parking.take(parked)
+                answer_oversize(app, parked)
+
+            drain = Drain(lambda: Broker(own.broker), app.amqp.queues.consume_from, keep)
             indexes = _Once(lambda: ensure_indexes(own.database))
             also = _InTurn(indexes, drain, _Agreement(own.broker, settings.command_partitions))
             beside.append(Sweeper(own.sweep(turn.keep), own.publisher, turn, own.redis, also=also))

@@ -152,6 +152,18 @@ def test_a_body_of_1_mib_is_refused_by_its_size(
     assert refusal.value.details["reason"] == "oversize"
 
 
+@pytest.mark.parametrize(("task", "queue"), [("batch", "commands"), ("get", "queries")])
+def test_a_message_that_is_too_large_for_any_task_is_parked_and_answered(
+    client: PluginClient, redis_server: RedisServer, task: str, queue: str
+) -> None:
+    sent = client._app.send_task(
+        f"plugin.{task}", kwargs={"commands": "x" * 4 * 2**20}, queue=f"plugin.{queue}"
+    )
+    with pytest.raises(errors.InvalidParameter, match="bytes, at most") as refusal:
+        sent.get(timeout=30)
+    assert refusal.value.details == {"path": "", "reason": "oversize"}
+
+
 @pytest.mark.parametrize(
     ("options", "path"),
     [
