@@ -3,7 +3,6 @@
 It is a thin hand over ``Celery.send_task``; any other Celery client does as well.
 """
 
-import json
 import time
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
@@ -11,22 +10,19 @@ from dataclasses import dataclass
 from typing import Any, Self
 from uuid import uuid4
 
-import celery
 import redis
 from celery.exceptions import TimeoutError as CeleryTimeout
 from kombu.exceptions import OperationalError
 
 from contracts import errors
 from contracts.catalog import BY_TASK, task_of
-from contracts.frames import frames_of, items_of
+from contracts.client_app import client_app
+from contracts.frames import MAX_FRAME_BYTES, Frame, check_size, frames_of, items_of, too_large
 from contracts.headers import AUTHORIZATION, OWN, REPOSITORIES, TRACEPARENT
 from contracts.partition import queue_of
-from contracts.values import MAX_BATCH_BYTES, MAX_COMMAND_BYTES
+from contracts.values import is_command_id
 
 __all__ = ["AskTimeout", "BatchOutcome", "PluginClient", "RedisUnavailable"]
-
-_PATIENCE = {"max_retries": 10, "interval_start": 0.1, "interval_step": 0.1, "interval_max": 0.5}
-"""How a result backend that is away is asked again: for about 4 s. Celery's own default is 20 s."""
 
 
 class AskTimeout(TimeoutError):
@@ -36,7 +32,7 @@ class AskTimeout(TimeoutError):
 
     def __init__(self, command_id: str, timeout_s: float) -> None:
         self.command_id = command_id
-        super().__init__(f"no answer to {command_id} within {timeout_s} s")
+        super().__init__(f"no answer to {command_id} within {timeout_s:.3g} s")
 
 
 class RedisUnavailable(ConnectionError):
@@ -91,22 +87,7 @@ class PluginClient:
         self._headers = {AUTHORIZATION: f"Bearer {token}"} if token else {}
         if own_only:
             self._headers[REPOSITORIES] = OWN
-        self._app = celery.Celery(
-            "plugin-client", broker=redis_url, backend=results_url or redis_url, set_as_current=False
-        )
-        self._app.conf.update(
-            task_serializer="json",
-            result_serializer="json",
-            accept_content=["json"],
-            task_create_missing_queues=True,
-            # One result connection for all threads, which ``close`` can close.
-            result_backend_thread_safe=True,
-            broker_connection_retry_on_startup=True,
-            broker_transport_options={"socket_timeout": 10, "socket_connect_timeout": 3},
-            redis_socket_timeout=10,
-            redis_socket_connect_timeout=3,
-            result_backend_transport_options={"retry_policy": _PATIENCE},
-        )
+        self._app = client_app(redis_url, results_url or redis_url)
 
     def __enter__(self) -> Self:
         return self
@@ -133,7 +114,8 @@ class PluginClient:
 
         ``operation`` is a verb (``register``) or a task name (``plugin.register``); ``params`` are its
         keyword arguments. The command is not applied when ``expires_s`` have passed. Raises
-        ``RedisUnavailable``, and ``InvalidParameter`` for what is larger than a command may be.
+        ``RedisUnavailable``, and ``InvalidParameter`` for what is larger than a command may be and for a
+        ``command_id`` that is none.
         """
         sent = self._send(operation, params, command_id, expires_s, traceparent, ignore_result=True)
         # Nobody waits for it: its end must not ask the result backend to stop waiting.
@@ -153,10 +135,19 @@ class PluginClient:
         """Send and wait for the answer.
 
         Raises an error of ``contracts.errors``; ``AskTimeout`` when no answer came in time;
-        ``RedisUnavailable``. What is larger than a command may be is ``InvalidParameter`` at once.
+        ``RedisUnavailable``. What is larger than a command may be, or has a ``command_id`` that is none, is
+        ``InvalidParameter`` at once.
         """
+        begun = time.monotonic()
         sent = self._send(operation, params, command_id, expires_s, traceparent, ignore_result=False)
-        return self._answer(sent, timeout_s)
+        while True:
+            try:
+                return self._answer(sent, begun + timeout_s)
+            except errors.DeadlineExceeded:
+                if command_id is None or (expires_s is not None and time.monotonic() > begun + expires_s):
+                    raise
+                # An earlier sending, in the queue until now, came too late; this one did not.
+                sent = self._app.AsyncResult(command_id)
 
     def batch(
         self,
@@ -169,33 +160,37 @@ class PluginClient:
 
         Each command is ``{"operation", "params"}`` and may have an ``id`` (one is made where it is missing).
         They are sent as batches that fit the limits, one partition each; the commands of one plugin take
-        effect in the order given. Where a whole batch is refused, each of its items has that error. Raises
+        effect in the order given. Where a whole batch is refused, each of its items has that error; a command
+        that is larger than a batch may be is not sent. Raises
         ``ValueError`` for an operation that is no write and for an id given twice, before anything is sent;
         ``AskTimeout`` when not all answers came in time: send it all again with the same ids.
         """
         items = items_of(commands)
         frames = frames_of(items, self._partitions)
         with _redis():
-            sent = [
-                self._app.send_task(
-                    "plugin.batch",
-                    kwargs={"commands": frame.items},
-                    queue=frame.queue,
-                    expires=expires_s,
-                    headers=self._headers or None,
-                )
-                for frame in frames
-            ]
+            sent = [self._send_frame(frame, expires_s) for frame in frames]
         outcomes: dict[str, BatchOutcome] = {}
         deadline = time.monotonic() + timeout_s
         for frame, result in zip(frames, sent, strict=True):
             try:
-                rows = self._answer(result, max(0.001, deadline - time.monotonic()))
+                rows = self._answer(result, deadline) if result is not None else too_large(frame)
             except errors.ContractError as refusal:
                 rows = [{"id": item["id"], "error": refusal.as_dict()} for item in frame.items]
             for row in rows:
                 outcomes[row["id"]] = BatchOutcome(row["id"], row.get("result"), _error(row.get("error")))
         return [outcomes[item["id"]] for item in items]
+
+    def _send_frame(self, frame: Frame, expires_s: float | None) -> Any:
+        """None for one that no worker would take."""
+        if frame.size > MAX_FRAME_BYTES:
+            return None
+        return self._app.send_task(
+            "plugin.batch",
+            kwargs={"commands": frame.items},
+            queue=frame.queue,
+            expires=expires_s,
+            headers=self._headers or None,
+        )
 
     def _send(
         self,
@@ -211,9 +206,16 @@ class PluginClient:
         headers = dict(self._headers)
         if traceparent:
             headers[TRACEPARENT] = traceparent
-        _check_size(task, params)
+        check_size(task, params)
+        if command_id is not None and not is_command_id(command_id):
+            raise errors.InvalidParameter(
+                "the command id must be 1 to 128 printable ASCII characters", details={"path": "id"}
+            )
         queue = queue_of(task, dict(params), self._partitions) if known.is_write else known.queue
         with _redis():
+            if command_id is not None and not ignore_result:
+                # What an earlier sending of this id was answered with is not the answer to this one.
+                self._app.backend.forget(command_id)
             return self._app.send_task(
                 task,
                 kwargs=dict(params),
@@ -224,30 +226,16 @@ class PluginClient:
                 ignore_result=ignore_result,
             )
 
-    def _answer(self, result: Any, timeout_s: float) -> Any:
-        try:
-            # Inside a Celery task too: whoever answers is another deployment's worker, not this one.
-            return result.get(timeout=timeout_s, disable_sync_subtasks=False)
-        except CeleryTimeout:
-            raise AskTimeout(result.id, timeout_s) from None
-        finally:
-            result.forget()
-
-
-def _check_size(task: str, params: Mapping[str, Any]) -> None:
-    """Raises ``InvalidParameter`` for what no worker would take."""
-    try:
-        size = len(json.dumps(dict(params), default=str))
-    except (RecursionError, ValueError):
-        # Not for its size: Celery, or the worker, says what is wrong with it.
-        return
-    limit = MAX_BATCH_BYTES if task == "plugin.batch" else MAX_COMMAND_BYTES
-    # In base64, as Celery sends it.
-    if size * 4 // 3 > limit:
-        raise errors.InvalidParameter(
-            f"the command has {size * 4 // 3} bytes in base64, at most {limit} are allowed",
-            details={"path": "", "reason": "oversize"},
-        )
+    def _answer(self, result: Any, deadline: float) -> Any:
+        timeout_s = max(0.001, deadline - time.monotonic())
+        with _redis():
+            try:
+                # Inside a Celery task too: whoever answers is another deployment's worker, not this one.
+                return result.get(timeout=timeout_s, disable_sync_subtasks=False)
+            except CeleryTimeout:
+                raise AskTimeout(result.id, timeout_s) from None
+            finally:
+                result.forget()
 
 
 def _error(row: Mapping[str, Any] | None) -> errors.ContractError | None:

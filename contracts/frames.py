@@ -1,4 +1,4 @@
-"""From any number of writes to batches that fit the limits."""
+"""What fits a message: one command, and any number of writes as batches."""
 
 import json
 from collections.abc import Iterable, Mapping, Sequence
@@ -8,7 +8,9 @@ from uuid import uuid4
 
 from contracts.catalog import WRITES, task_of
 from contracts.commands import MAX_BATCH, MAX_BATCH_PER_PLUGIN
+from contracts.errors import InvalidParameter
 from contracts.partition import address, partition, queue_name
+from contracts.values import MAX_BATCH_BYTES, MAX_COMMAND_BYTES
 
 MAX_FRAME_BYTES = 3_000_000
 """What one batch may hold as JSON: on its queue, in base64 and with its envelope, it has 4 MiB."""
@@ -69,3 +71,28 @@ def frames_of(items: Sequence[dict[str, Any]], partitions: int) -> list[Frame]:
             frames.append(frame)
         frame.add(item, where, size)
     return frames
+
+
+def too_large(frame: Frame) -> list[dict[str, Any]]:
+    """The outcome of a command that has a frame for itself and does not fit it."""
+    refusal = InvalidParameter(
+        f"the command has {frame.size} bytes, at most {MAX_FRAME_BYTES} fit a batch",
+        details={"path": "", "reason": "oversize"},
+    )
+    return [{"id": item["id"], "error": refusal.as_dict()} for item in frame.items]
+
+
+def check_size(task: str, params: Mapping[str, Any]) -> None:
+    """Raises ``InvalidParameter`` for what no worker would take."""
+    try:
+        size = len(json.dumps(dict(params), default=str))
+    except (RecursionError, ValueError):
+        # Not for its size: Celery, or the worker, says what is wrong with it.
+        return
+    limit = MAX_BATCH_BYTES if task == "plugin.batch" else MAX_COMMAND_BYTES
+    # In base64, as Celery sends it.
+    if size * 4 // 3 > limit:
+        raise InvalidParameter(
+            f"the command has {size * 4 // 3} bytes in base64, at most {limit} are allowed",
+            details={"path": "", "reason": "oversize"},
+        )

@@ -12,6 +12,7 @@ from contracts.catalog import OPERATIONS
 from contracts.errors import InvalidParameter
 from contracts.partition import COMMANDS, QUERIES, VERSIONS, command_queues
 from contracts.plugin import PluginInfo
+from contracts.redis_url import tls_of
 from contracts.values import MAX_BATCH_BYTES, MAX_COMMAND_BYTES
 from worker import liveness, startup
 from worker import settings as settings_module
@@ -102,6 +103,8 @@ def _configuration(settings: Settings) -> dict[str, Any]:
         "redis_socket_timeout": 10,
         "redis_socket_connect_timeout": 3,
         "redis_backend_health_check_interval": 5,
+        "broker_use_ssl": tls_of(settings.broker) or False,
+        "redis_backend_use_ssl": tls_of(settings.results) or False,
         "broker_connection_retry_on_startup": True,
         "broker_transport_options": {
             "socket_timeout": 10,

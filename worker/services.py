@@ -41,7 +41,7 @@ from worker.repositories.remote import Remote
 from worker.repositories.remotes import open_remotes
 from worker.repositories.watch import Watch
 from worker.settings import Settings, SettingsError
-from worker.store.client import connect
+from worker.store.client import check_mongodb_url, connect
 from worker.store.constants import Constants
 from worker.store.dead_letters import DeadLetters
 from worker.store.lift import ImageLift, PluginLift
@@ -73,6 +73,7 @@ class Services:
         """Read every setting that has a language of its own. Raises ``SettingsError`` naming it."""
         given = self.settings
         readers: list[tuple[str, Callable[[], object]]] = [
+            ("MONGODB_URL", lambda: check_mongodb_url(given.mongodb_url)),
             ("REPOSITORIES", lambda: self.repositories),
             ("ALLOWED_REGISTRIES", lambda: self.allowed),
             ("REGISTRY_MIRRORS", lambda: parse_mirrors(given.registry_mirrors)),

@@ -1,7 +1,6 @@
 """Every setting, from the environment: ``PLUGINS_*``, with the unit in the name."""
 
 import json
-import re
 from functools import cached_property
 from pathlib import Path
 from typing import Annotated, Any
@@ -10,6 +9,8 @@ from urllib.parse import urlsplit
 import yaml
 from pydantic import Field, ValidationError, field_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+
+from contracts.redis_url import check_redis_url
 
 
 class SettingsError(ValueError):
@@ -61,20 +62,7 @@ class Settings(BaseSettings):
     @field_validator("redis_url", "broker_url", "results_url", "events_url")
     @classmethod
     def _redis(cls, value: str | None) -> str | None:
-        if value is None:
-            return value
-        parts = urlsplit(value)
-        if parts.scheme not in ("redis", "rediss"):
-            raise ValueError("must be a redis:// or rediss:// URL")
-        if not re.fullmatch(r"/?|/[0-9]{1,9}", parts.path):
-            raise ValueError("the number of the database, behind the last /, must be an integer")
-        try:
-            given = parts.port
-        except ValueError:
-            given = 0
-        if given == 0:
-            raise ValueError("the port must be an integer from 1 to 65535")
-        return value
+        return None if value is None else check_redis_url(value)
 
     @field_validator("mongodb_url")
     @classmethod

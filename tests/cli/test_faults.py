@@ -53,8 +53,10 @@ def test_json_nested_too_deep_is_wrong_usage(tmp_path: Path) -> None:
     ("setting", "value", "text"),
     [
         ("REDIS_URL", "redis://localhost:6379/x", "must be an integer"),
-        ("REDIS_URL", "redis://localhost:port/0", "the port must be an integer"),
+        ("REDIS_URL", "redis://localhost:port/0", "the host or the port is wrong"),
         ("REDIS_URL", "redis://localhost:0/0", "the port must be an integer"),
+        ("RESULTS_URL", "rediss://h/0?ssl_cert_reqs=none", "ssl_cert_reqs of a rediss:// URL cannot"),
+        ("MONGODB_URL", "mongodb://u:hunter2@h:99999/plugins", "is no URL that MongoDB's driver can use"),
         ("EVENTS_URL", "http://localhost", "must be a redis:// or rediss:// URL"),
         ("REPOSITORIES", "[]", ""),
         ("REPOSITORIES", "{", "must be a JSON list, or the path of a JSON or YAML file"),

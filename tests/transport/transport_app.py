@@ -13,6 +13,7 @@ import transport_substitutions
 from celery import Celery
 from celery.exceptions import Ignore, Reject
 
+from contracts.redis_url import tls_of
 from worker.transport import Delivery, install
 
 URL = os.environ["TEST_REDIS_URL"]
@@ -30,6 +31,7 @@ app.conf.update(
     task_store_errors_even_if_ignored=True,
     task_acks_late=True,
     broker_url=URL,
+    broker_use_ssl=tls_of(URL) or False,
     task_default_queue="test.commands",
 )
 

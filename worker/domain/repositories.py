@@ -4,12 +4,12 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Self
-from urllib.parse import urlsplit
 
 from pydantic import ValidationError
 
 from contracts.errors import RepositoryNotFound
 from contracts.plugin import RepositoryInfo
+from contracts.redis_url import check_redis_url
 
 _OWN = ("repository_id", "name", "repository_type")
 
@@ -147,11 +147,9 @@ def _remote(fields: dict[str, Any]) -> RemoteOptions:
     _check_names(fields, needed=("redis_url", "domain_id"), optional=("timeout_s", "token"))
     url = _text(fields, "redis_url")
     try:
-        is_redis = urlsplit(url).scheme in ("redis", "rediss")
-    except ValueError:
-        is_redis = False
-    if not is_redis:
-        raise ValueError("redis_url must be a redis:// or rediss:// URL")
+        check_redis_url(url)
+    except ValueError as fault:
+        raise ValueError(f"redis_url: {fault}") from None
     timeout_s = fields.get("timeout_s", DEFAULT_TIMEOUT_S)
     is_number = isinstance(timeout_s, int | float) and not isinstance(timeout_s, bool)
     if not is_number or not 0 < timeout_s <= MAX_TIMEOUT_S:

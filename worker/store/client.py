@@ -5,10 +5,31 @@ from urllib.parse import urlsplit
 
 from pymongo import MongoClient
 from pymongo.database import Database
+from pymongo.errors import PyMongoError
 from pymongo.read_concern import ReadConcern
 from pymongo.write_concern import WriteConcern
 
 Document = dict[str, Any]
+
+DEFAULT_DATABASE = "plugins"
+
+
+def check_mongodb_url(url: str) -> None:
+    """Raises ``ValueError``, which does not show the URL, for one that MongoDB's driver cannot use.
+
+    Nothing is dialled or resolved.
+    """
+    if urlsplit(url).scheme != "mongodb":
+        # mongodb+srv:// is resolved to be read: the first command tells what is wrong with it.
+        return
+    try:
+        MongoClient[Document](url, connect=False).get_database(_database_in(url))
+    except (PyMongoError, ValueError, OSError) as fault:
+        # Its own words may hold a part of the password.
+        raise ValueError(
+            f"is no URL that MongoDB's driver can use ({type(fault).__name__}): look at the port, the name "
+            "of the database, the options and their files; user and password must be percent-encoded"
+        ) from None
 
 
 def connect(url: str) -> Database[Document]:
@@ -26,7 +47,12 @@ def connect(url: str) -> Database[Document]:
         socketTimeoutMS=10_000,
         readPreference="primary",
     )
-    name = urlsplit(url).path.lstrip("/") or "plugins"
     return client.get_database(
-        name, read_concern=ReadConcern("majority"), write_concern=WriteConcern(w="majority", wtimeout=10_000)
+        _database_in(url),
+        read_concern=ReadConcern("majority"),
+        write_concern=WriteConcern(w="majority", wtimeout=10_000),
     )
+
+
+def _database_in(url: str) -> str:
+    return urlsplit(url).path.lstrip("/") or DEFAULT_DATABASE

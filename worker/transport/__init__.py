@@ -8,6 +8,5 @@ from worker.transport.delivery import Delivery, LeaseLost
 from worker.transport.envelope import Refusal
 from worker.transport.install import REQUEST, install
 from worker.transport.poison import Parked, drain
-from worker.transport.tls import broker_use_ssl
 
-__all__ = ["REQUEST", "Delivery", "LeaseLost", "Parked", "Refusal", "broker_use_ssl", "drain", "install"]
+__all__ = ["REQUEST", "Delivery", "LeaseLost", "Parked", "Refusal", "drain", "install"]

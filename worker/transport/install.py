@@ -9,7 +9,6 @@ from worker.transport.delivery import Delivery
 from worker.transport.envelope import DEFAULT_MAX_BYTES, DEFAULT_MAX_DEPTH
 from worker.transport.options import DEFAULT_LEASE_S, DEFAULT_MAX_DEATHS
 from worker.transport.state import stop_requested
-from worker.transport.tls import broker_use_ssl
 
 TRANSPORT = "worker.transport.redis:Transport"
 CONSUMER = "worker.transport.consumer:Consumer"
@@ -34,12 +33,14 @@ def install(
     ``exclusive`` queues have one consumer at a time, ``shared`` ones many; both are names, or patterns with
     ``*``. Sizes are bytes of a list element, ``lease_s`` seconds. ``answer_unknown_task`` is called in the
     event loop for a message that names no known task, before it is parked. The pool must be one of threads.
-    Raises ValueError for a ``rediss://`` URL without verification.
+    Raises ValueError for a ``rediss://`` URL where the app has no ``broker_use_ssl``.
     """
+    if url.startswith("rediss:") and not app.conf.broker_use_ssl:
+        # kombu takes TLS from the scheme only where no transport is named: it would speak plaintext.
+        raise ValueError("a rediss:// URL needs broker_use_ssl")
     app.conf.update(
         broker_url=url,
         broker_transport=TRANSPORT,
-        broker_use_ssl=broker_use_ssl(url) or False,
         broker_transport_options={
             "exclusive_queues": tuple(exclusive),
             "shared_queues": tuple(shared),
