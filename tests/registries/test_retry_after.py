@@ -7,7 +7,7 @@ from email.utils import formatdate
 from time import asctime, gmtime, tzset
 
 import pytest
-from registries.double import Double, says
+from registries.double import Double, Handler, says
 from requests.structures import CaseInsensitiveDict
 
 from worker.domain.images import FetchFailed, ImageRef
@@ -69,3 +69,51 @@ def test_a_throttled_fetch_says_for_how_long(
         made.fetch(oci(double.authority))
     assert (failed.value.reason, failed.value.retry_after) == ("throttled", 11.0)
     assert len(double.asked) == 1
+
+
+def _hangs(handler: Handler, status: int) -> None:
+    handler.raw(b"HTTP/1.1 %d Status\r\nContent-Length: 99\r\nRetry-After: 3600\r\n\r\nsome" % status)
+    handler.connection.recv(1)  # until the client hangs up
+
+
+def _cut_short(handler: Handler, status: int) -> None:
+    handler.raw(b"HTTP/1.1 %d Status\r\nContent-Length: 99\r\nRetry-After: 3600\r\n\r\nsome" % status)
+    handler.close_connection = True
+
+
+def _encoded(encoding: str) -> Callable[[Handler, int], None]:
+    headers = {"Retry-After": "3600", "Content-Encoding": encoding}
+    return lambda handler, status: handler.reply(status, b"<html>", headers)
+
+
+def _huge(handler: Handler, status: int) -> None:
+    handler.reply(status, b" " * (9 << 20), {"Retry-After": "3600"})
+
+
+@pytest.mark.parametrize(
+    ("status", "reason", "retry_after"),
+    [(429, "throttled", 3_600.0), (503, "throttled", 3_600.0), (404, "not_found", None)],
+)
+@pytest.mark.parametrize(
+    "body", [_hangs, _cut_short, _encoded("br"), _encoded("gzip"), _huge], ids=lambda body: body.__name__
+)
+@pytest.mark.parametrize("where", ["list", "token"])
+def test_a_status_says_all_whatever_its_body(
+    double: Double,
+    registries: Callable[..., Registries],
+    oci: Callable[..., ImageRef],
+    body: Callable[[Handler, int], None],
+    status: int,
+    reason: str,
+    retry_after: float | None,
+    where: str,
+) -> None:
+    path = "/v2/app/tags/list"
+    if where == "token":
+        challenge = f'Bearer realm="{double.url}/token"'
+        double.behaviours[path] = says(401, b"", {"WWW-Authenticate": challenge})
+        path, reason = "/token", "auth_failed" if status == 404 else reason
+    double.behaviours[path] = lambda handler: body(handler, status)
+    with pytest.raises(FetchFailed) as failed:
+        registries(f"http://{double.authority}").fetch(oci(double.authority))
+    assert (failed.value.reason, failed.value.retry_after) == (reason, retry_after)

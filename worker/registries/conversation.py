@@ -25,7 +25,7 @@ _USER_AGENT = "plugin-repository"
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """``url`` is where the answer came from, after redirects."""
+    """``url`` is where the answer came from, after redirects; the ``body`` is that of a 200, else empty."""
 
     status: int
     headers: Mapping[str, str]
@@ -52,7 +52,8 @@ class Conversation:
         self._ends = monotonic() + caps.image_s
 
     def get(self, url: str, authorization: str | None = None, limit: int | None = None) -> Answer:
-        """The answer to a GET, of at most ``limit`` decoded bytes (default: a page's), whatever its status.
+        """The answer to a GET, whatever its status; of a 200 at most ``limit`` decoded bytes (default: a
+        page's).
 
         A redirect is followed to what may be dialled, at most three times; ``authorization`` stays behind
         when scheme, host or port change.
@@ -92,7 +93,7 @@ class Conversation:
                 response = self._dialler.adapter(origin).send(request, stream=True, timeout=timeout)
                 answered = True
                 try:
-                    body = _read(response, limit)
+                    body = _body(response, limit)
                 except BaseException:
                     response.close()
                     raise
@@ -114,6 +115,14 @@ class Conversation:
         self._ends += monotonic() - started
         if monotonic() >= self._ends:
             raise FetchFailed("unavailable", detail="took too long")
+
+
+def _body(response: Response, limit: int) -> bytes:
+    """The body of a 200. Any other answer says all by its status, and its body may be anything, or endless."""
+    if response.status_code == HTTPStatus.OK:
+        return _read(response, limit)
+    response.close()
+    return b""
 
 
 def _read(response: Response, limit: int) -> bytes:
