@@ -58,6 +58,52 @@ template:
     assert managed.times == frozenset()
 
 
+JSON_SCALARS = ["null", "true", "false", "0", "-0", "10", "-7", "1.50", "-0.5", "1e3", "1E-2", "1.5e+3"]
+TEXTS = [
+    "yes",
+    "No",
+    "on",
+    "OFF",
+    "True",
+    "NULL",
+    "12:30",
+    "010",
+    "0o10",
+    "0x1F",
+    "1_000",
+    "+1",
+    ".5",
+    "5.",
+    ".inf",
+    "-.inf",
+    ".nan",
+    "1e",
+    "--",
+    "2026-01-01",
+    "<<",
+    "=",
+    "2026-01-01T00:00:00Z",
+    "1.2.3",
+    "1:2",
+    "nulls",
+    "truer",
+    "1,000",
+    "e3",
+]
+
+
+def test_a_scalar_of_yaml_is_that_of_json_or_text(tmp_path: Path) -> None:
+    given = [*JSON_SCALARS, *TEXTS]
+    lines = "".join(f"- {text}\n" for text in given)
+
+    read_back = read_document(write(tmp_path, "a.yaml", lines + "-\n- ~\n- 'true'\n- \"1\"\n"))
+
+    assert json.dumps(read_back[: len(JSON_SCALARS)]) == json.dumps(
+        [json.loads(text) for text in JSON_SCALARS]
+    )
+    assert read_back[len(JSON_SCALARS) :] == [*TEXTS, None, None, "true", "1"]
+
+
 def test_what_a_document_may_say_beside(tmp_path: Path) -> None:
     times = {"created_at": "2025-01-02T03:04:05.678Z", "updated_at": "2025-02-01T00:00:00+09:00"}
     write(tmp_path, "a.json", JIRA | {"plugin_id": "jira", "state": "DISABLED"} | times)
@@ -125,17 +171,20 @@ BOMB = "a: &a [x,x,x,x,x,x,x,x,x]\n" + "".join(
         ("a.yaml", "[" * 100_000, "nested deeper than 32"),
         ("a.yaml", "a: " * 1 + "{a: " * 40 + "1" + "}" * 40, "nested deeper than 32"),
         ("a.json", "[" * 100_000, "nested deeper than 32"),
-        ("a.yaml", "!!python/object/apply:os.system ['true']", "no YAML that is accepted"),
-        ("a.yaml", "name: !!python/name:os.system x", "no YAML that is accepted"),
-        ("a.yaml", "name: !!binary aGk=", "no JSON value"),
-        ("a.yaml", "tags: !!set {a, b}", "no JSON value"),
+        ("a.yaml", "!!python/object/apply:os.system ['true']", "uses a tag"),
+        ("a.yaml", "name: !!python/name:os.system x", "uses a tag"),
+        ("a.yaml", "name: !!binary aGk=", "uses a tag"),
+        ("a.yaml", "tags: !!set {a, b}", "uses a tag"),
+        ("a.yaml", "tags: {a: !!int '12:30'}", "uses a tag"),
         ("a.yaml", "name: a\nname: b", "a key twice"),
         ("a.json", '{"name": "a", "name": "b"}', "a key twice"),
         ("a.yaml", "1: a", "a key that is no text"),
+        ("a.yaml", "true: a", "a key that is no text"),
         ("a.yaml", "? [a]\n: b", "a key that is no text"),
         ("a.yaml", "a: [", "no YAML that is accepted here, line"),
         ("a.yaml", "a: 1\n---\nb: 2", "no YAML that is accepted"),
-        ("a.yaml", "tags: {a: .nan}", "no finite number"),
+        ("a.yaml", "tags: {a: 1e999}", "no finite number"),
+        ("a.yaml", "tags: {a: " + "9" * 5000 + "}", "no YAML that is accepted"),
         ("a.json", '{"tags": {"a": NaN}}', "no finite number"),
         ("a.json", '{"tags": {"a": ' + "9" * 5000 + "}}", "is no JSON"),
         ("a.json", "{", "is no JSON, line 1"),

@@ -1,6 +1,7 @@
 """Files of a folder as JSON values; their size, depth and form are limited."""
 
 import json
+import re
 import stat
 from collections.abc import Iterator
 from pathlib import Path
@@ -57,8 +58,9 @@ def _state(file: Path) -> tuple[int, int, int]:
 def read_document(file: Path) -> Any:
     """The JSON value in a JSON or YAML file of at most 1 MiB. Raises ``BadDocument``.
 
-    YAML has no aliases here (a few bytes of them stand for gigabytes), no tags but the plain ones, and no
-    dates: they stay text. A key that is there twice is refused, in both forms.
+    YAML has no aliases here (a few bytes of them stand for gigabytes), no tags, and the scalars of JSON: any
+    other is text, such as ``yes``, ``010`` and ``12:30``; ``~`` and nothing are null. A key that is there
+    twice is refused, in both forms.
     """
     try:
         file.name.encode()
@@ -103,11 +105,18 @@ class _Loader(yaml.CSafeLoader):
     """YAML as JSON has it: the scalars of JSON, in lists and objects."""
 
 
-_NO_JSON = "tag:yaml.org,2002:timestamp"
-_Loader.yaml_implicit_resolvers = {
-    first: [(tag, pattern) for tag, pattern in resolvers if tag != _NO_JSON]
-    for first, resolvers in yaml.CSafeLoader.yaml_implicit_resolvers.items()
-}
+_Loader.yaml_implicit_resolvers = {}
+_INT = r"-?(?:0|[1-9][0-9]*)"
+# (kind, pattern, first characters); the first that matches decides, and what none matches is text.
+for _kind, _pattern, _first in (
+    ("null", "~|null|", ["~", "n", ""]),
+    ("bool", "true|false", ["t", "f"]),
+    ("int", _INT, "-0123456789"),
+    ("float", rf"{_INT}(?:\.[0-9]+)?(?:[eE][-+]?[0-9]+)?", "-0123456789"),
+):
+    _Loader.add_implicit_resolver(
+        f"tag:yaml.org,2002:{_kind}", re.compile(rf"(?:{_pattern})\Z"), list(_first)
+    )
 
 
 def _object(loader: Any, node: yaml.MappingNode) -> Iterator[dict[Any, Any]]:
@@ -139,11 +148,13 @@ def _yaml(text: str) -> Any:
 
 
 def _check_events(text: str) -> None:
-    """Refuse aliases and depth before anything is built."""
+    """Refuse aliases, tags and depth before anything is built."""
     depth = 0
     for event in yaml.parse(text, Loader=_Loader):
         if isinstance(event, yaml.AliasEvent):
             raise BadDocument("uses an alias (*): write it out")
+        if getattr(event, "tag", None) is not None:
+            raise BadDocument("uses a tag (!): quote what is to be a text")
         if isinstance(event, yaml.CollectionStartEvent):
             depth += 1
             if depth > MAX_DEPTH:
