@@ -31,6 +31,9 @@ MAX_BATCH_BYTES = 4 * 1024 * 1024
 MAX_PLUGIN_BYTES = 1024 * 1024
 """How large a ``PluginInfo`` may be, as UTF-8 JSON."""
 
+MAX_NAME_LENGTH = 255
+"""How long a name or an id may be, in characters."""
+
 # kombu's reader turns an object of exactly these keys into something else, or fails on it, and with it every
 # answer that its caller waits for: stored by one tenant, it would reach the others through a shared gateway.
 _KOMBU_OBJECT = {"__type__", "__value__"}
@@ -172,7 +175,7 @@ _PART = r"[a-z0-9]+(?:(?:\.|_|__|-+)[a-z0-9]+)*"
 IMAGE_PATTERN = re.compile(rf"{_PART}(?:/{_PART})*\Z")
 """An OCI repository name (OCI Distribution 1.1, "Pulling manifests")."""
 
-Name = Annotated[str, StringConstraints(min_length=1, max_length=255)]
+Name = Annotated[str, StringConstraints(min_length=1, max_length=MAX_NAME_LENGTH)]
 Image = Annotated[
     str,
     StringConstraints(min_length=1, max_length=1024),

@@ -1,5 +1,6 @@
 """What each write does to a plugin."""
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -73,6 +74,19 @@ def test_register_limits_the_image(length: int, fits: bool) -> None:
     with pytest.raises(errors.InvalidImage) as refusal:
         decide(None, 0, command, NOW, POLICY)
     assert refusal.value.details["spaceone_code"] == "ERROR_INVALID_IMAGE_LENGTH"
+
+
+@pytest.mark.parametrize(("length", "fits"), [(255, True), (256, False)])
+def test_register_takes_no_plugin_id_that_no_other_command_could_name(length: int, fits: bool) -> None:
+    policy = replace(POLICY, image_max_length=1024)
+    command = register(image="a/" + "b" * length)
+    if fits:
+        decide(None, 0, command, NOW, policy)
+        assert update(plugin_id=command.plugin_id)
+        return
+    with pytest.raises(errors.InvalidImage, match="256 characters; 255") as refusal:
+        decide(None, 0, command, NOW, policy)
+    assert refusal.value.details == {"path": "image", "spaceone_code": "ERROR_INVALID_IMAGE_LENGTH"}
 
 
 @pytest.mark.parametrize(

@@ -24,7 +24,7 @@ from contracts.errors import (
 )
 from contracts.events import PluginChange
 from contracts.plugin import PluginInfo, State
-from contracts.values import MAX_PLUGIN_BYTES
+from contracts.values import MAX_NAME_LENGTH, MAX_PLUGIN_BYTES
 from worker.domain.policy import Policy
 from worker.domain.template import check_template
 
@@ -79,11 +79,8 @@ def not_found(domain_id: str, plugin_id: str) -> PluginNotFound:
 def _register(
     plugin: PluginInfo | None, revision: int, command: RegisterPlugin, now: datetime, policy: Policy
 ) -> Changed:
-    if len(command.image) > policy.image_max_length:
-        raise InvalidImage(
-            f"image has {len(command.image)} characters; {policy.image_max_length} are allowed",
-            details={"path": "image", "spaceone_code": "ERROR_INVALID_IMAGE_LENGTH"},
-        )
+    _check_length("image", command.image, policy.image_max_length)
+    _check_length("the last part of image, the plugin_id,", command.plugin_id, MAX_NAME_LENGTH)
     registry_url = policy.registry(command.registry_type, command.registry_url)
     _check_credential(command, registry_url, policy)
     check_template(command.template)
@@ -114,6 +111,14 @@ def _register(
     )
     _check_size(registered)
     return Changed("registered", registered, revision + 1)
+
+
+def _check_length(what: str, text: str, allowed: int) -> None:
+    if len(text) > allowed:
+        raise InvalidImage(
+            f"{what} has {len(text)} characters; {allowed} are allowed",
+            details={"path": "image", "spaceone_code": "ERROR_INVALID_IMAGE_LENGTH"},
+        )
 
 
 def _check_credential(command: RegisterPlugin, registry_url: str, policy: Policy) -> None:
