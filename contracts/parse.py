@@ -79,6 +79,9 @@ def _refusal(faults: list[ErrorDetails]) -> ContractError:
             return RequiredParameter(f"{path} is empty", details=details)
         case "image":
             return InvalidImage(f"{path} {first['msg']}", details=details)
+        case "string_too_long" if first["loc"] == ("image",):
+            too_long = {"spaceone_code": "ERROR_INVALID_IMAGE_LENGTH"}
+            return InvalidImage(f"{path}: {first['msg']}", details=details | too_long)
         case _:
             return InvalidParameter(f"{path}: {first['msg']}", details=details)
 

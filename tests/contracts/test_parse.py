@@ -128,6 +128,15 @@ def test_what_is_no_image(image: str) -> None:
     assert fault.details["path"] == "image"
 
 
+def test_an_image_that_is_too_long_for_any_deployment() -> None:
+    assert parse(RegisterPlugin, REGISTER | {"image": "a" * 1024})
+
+    fault = refusal(RegisterPlugin, REGISTER | {"image": "a" * 1025})
+
+    assert isinstance(fault, InvalidImage)
+    assert fault.details == {"path": "image", "spaceone_code": "ERROR_INVALID_IMAGE_LENGTH"}
+
+
 @pytest.mark.parametrize("image", ["a", "a/b/c", "a__b/c--d.e_f", "0/1"])
 def test_what_is_an_image(image: str) -> None:
     assert parse(RegisterPlugin, REGISTER | {"image": image}).image == image
