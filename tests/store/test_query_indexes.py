@@ -24,7 +24,7 @@ SHORTCUTS: list[dict[str, Any]] = [
     {"service_type": ["service.7", "service.8"]},
     {"provider": "provider-3"},
     {"registry_type": "HARBOR"},
-    {"repository_id": "repo-local"},
+    {"repository_info.repository_id": "repo-local"},
     {"service_type": "service.7", "provider": "provider-7", "state": "ENABLED"},
 ]
 

@@ -170,8 +170,8 @@ def test_shortcuts_select_and_a_list_means_any_of(collection: Any, search: Searc
     assert len(search.list("d", shortcuts={"provider": None, "name": "", "state": "DISABLED"}).rows) == 4
     assert search.list("d", shortcuts={"plugin_id": []}).rows == []
     assert ids(search.list("d", shortcuts={"plugin_id": "plugin-0000007"}).rows) == ["plugin-0000007"]
-    assert search.list("d", shortcuts={"repository_id": "elsewhere"}).rows == []
-    assert len(search.list("d", shortcuts={"repository_id": "repo-local"}).rows) == 40
+    assert search.list("d", shortcuts={"repository_info.repository_id": "elsewhere"}).rows == []
+    assert len(search.list("d", shortcuts={"repository_info.repository_id": "repo-local"}).rows) == 40
 
 
 def test_pages_of_equal_names_neither_overlap_nor_miss_a_row(collection: Any) -> None:

@@ -266,7 +266,8 @@ def test_parked_bytes_are_kept_as_they_were(make_inbox, client):
     raw = bytes(range(256)) + b"\n\n\r\n"
     client.lpush(QUEUE, raw)
     inbox = make_inbox()
-    must_pop(inbox).park("because\nof", "two\nlines")
+    must_pop(inbox).park_later("because\nof", "two\nlines")
+    inbox.flush()
     parked = []
     drain(client, QUEUE, parked.append)
     assert (parked[0].raw, parked[0].reason, parked[0].detail) == (raw, "because of", "two lines")
@@ -275,8 +276,9 @@ def test_parked_bytes_are_kept_as_they_were(make_inbox, client):
 def test_drain_removes_by_value_and_keeps_what_the_sink_could_not_take(make_inbox, client):
     client.lpush(QUEUE, b"one", b"two")
     inbox = make_inbox()
-    must_pop(inbox).park("x")
-    must_pop(inbox).park("x")
+    must_pop(inbox).park_later("x")
+    must_pop(inbox).park_later("x")
+    inbox.flush()
 
     def sink_with_rival(parked: object) -> None:
         drain(client, QUEUE, lambda _: None, limit=1)

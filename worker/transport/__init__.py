@@ -5,8 +5,7 @@ list of parked messages.
 """
 
 from worker.transport.delivery import Delivery, LeaseLost
-from worker.transport.envelope import Refusal
-from worker.transport.install import REQUEST, install
+from worker.transport.install import install
 from worker.transport.poison import Parked, drain
 
-__all__ = ["REQUEST", "Delivery", "LeaseLost", "Parked", "Refusal", "drain", "install"]
+__all__ = ["Delivery", "LeaseLost", "Parked", "drain", "install"]

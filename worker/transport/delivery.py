@@ -94,10 +94,6 @@ class Delivery:
         """
         self.settler.give_up()
 
-    def park(self, reason: str, detail: str = "") -> bool:
-        """Moves the message to the dead letters of its queue. False when it was no longer ours."""
-        return self.settler.settle_now(self, "park", reason, str(self.deaths), detail)
-
     def forward(self, queue: str) -> bool:
         """Moves the message to the end of another queue. False when it was no longer ours."""
         return self.settler.settle_now(self, "forward", target=queue)
@@ -115,5 +111,5 @@ class Delivery:
         self.settler.settle_later(self, "failed")
 
     def park_later(self, reason: str, detail: str = "") -> None:
-        """As :meth:`park`, with the next turn of the event loop."""
+        """Moves the message to the dead letters of its queue, with the next turn of the event loop."""
         self.settler.settle_later(self, "park", reason, str(self.deaths), detail)

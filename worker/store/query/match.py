@@ -12,12 +12,13 @@ from typing import Any
 
 from contracts.query import Query, StatisticsQuery
 from contracts.query.keys import root_of
-from worker.store.query.operators import compile_condition, literal
+from worker.store.query.operators import compile_condition
 from worker.store.query.paths import DOMAIN, PLUGIN, stored
+from worker.store.query.patterns import literal
 
 Document = dict[str, Any]
 Shortcuts = Mapping[str, Any]
-"""Field to the value it has, or to a list of values it may have; null and ``""`` count as not given."""
+"""Key to the value it has, or to a list of values it may have; null and ``""`` count as not given."""
 
 MANAGED = ""
 """The scope of managed plugins, which every domain sees."""
@@ -27,10 +28,6 @@ KEYWORD_FIELDS = ("plugin_id", "name", "provider", "labels")
 
 TEXT_FIELDS = frozenset({"plugin_id", "name", "state", "service_type", "provider", "registry_type", "image"})
 """Fields that are one text, never a list."""
-
-
-SHORTCUT_KEYS = {"repository_id": "repository_info.repository_id"}
-"""Shortcuts that are no field of a plugin, but lead to one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,9 +58,7 @@ def compile_head(
 
 def fixed_keys(shortcuts: Shortcuts, query: Query) -> set[str]:
     """The keys of text fields that have one value in every row, as a shortcut or a condition says so."""
-    fixed = {
-        SHORTCUT_KEYS.get(name, name) for name, value in shortcuts.items() if value and isinstance(value, str)
-    }
+    fixed = {key for key, value in shortcuts.items() if value and isinstance(value, str)}
     return fixed | {
         c.key for c in query.filter if c.operator == "eq" and c.key in TEXT_FIELDS and c.value is not None
     }
@@ -75,10 +70,9 @@ def _scope(reach: Reach) -> Document:
 
 
 def _shortcuts(shortcuts: Shortcuts) -> list[Document]:
-    given = {SHORTCUT_KEYS.get(name, name): value for name, value in shortcuts.items()}
     return [
         {stored(key): {"$in": list(value)} if isinstance(value, list | tuple) else {"$eq": value}}
-        for key, value in given.items()
+        for key, value in shortcuts.items()
         if value is not None and value != ""
     ]
 
