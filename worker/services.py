@@ -2,10 +2,7 @@
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from functools import cached_property
 from typing import Any
-
-import redis
 
 from contracts.commands import BatchItem, PluginBatch
 from contracts.errors import InternalFault
@@ -27,6 +24,8 @@ from worker.handlers.batch import BatchWriter, Outcome
 from worker.handlers.dead_letters import Parking
 from worker.handlers.read import Reader
 from worker.handlers.write import Writer
+from worker.once import once
+from worker.redis_client import open_redis
 from worker.registries import (
     Credentials,
     Registries,
@@ -91,50 +90,46 @@ class Services:
                 text = str(fault).removeprefix(f"PLUGINS_{name}").removeprefix(":").strip()
                 raise SettingsError(f"wrong settings: PLUGINS_{name}: {text}") from None
 
-    @cached_property
+    @once
     def database(self) -> Any:
         return connect(self.settings.mongodb_url)
 
-    @cached_property
+    @once
     def redis(self) -> Any:
         """The Redis of the events."""
-        return redis.Redis.from_url(
-            self.settings.events, socket_timeout=10, socket_connect_timeout=3, health_check_interval=5
-        )
+        return open_redis(self.settings.events)
 
-    @cached_property
+    @once
     def broker(self) -> Any:
         """The Redis of the commands."""
-        return redis.Redis.from_url(
-            self.settings.broker, socket_timeout=10, socket_connect_timeout=3, health_check_interval=5
-        )
+        return open_redis(self.settings.broker)
 
-    @cached_property
+    @once
     def repositories(self) -> Repositories:
         return Repositories.of(self.settings.repositories)
 
-    @cached_property
+    @once
     def plugins(self) -> Plugins:
         return Plugins(self.database, self.repositories.local.info)
 
-    @cached_property
+    @once
     def dead_letters(self) -> DeadLetters:
         return DeadLetters(self.database)
 
-    @cached_property
+    @once
     def parking(self) -> Parking:
         return Parking(self.dead_letters, self.plugins)
 
-    @cached_property
+    @once
     def publisher(self) -> Publisher:
         source = f"/repositories/{self.repositories.local.repository_id}"
         return Publisher(self.redis, source, self.settings.events_maxlen)
 
-    @cached_property
+    @once
     def rejections(self) -> Rejections:
         return Rejections(self.redis)
 
-    @cached_property
+    @once
     def policy(self) -> Policy:
         return Policy(
             repository=self.repositories.local.info,
@@ -143,15 +138,15 @@ class Services:
             image_max_length=self.settings.image_max_length,
         )
 
-    @cached_property
+    @once
     def allowed(self) -> AllowedRegistries:
         return AllowedRegistries.parse(self.settings.allowed_registries)
 
-    @cached_property
+    @once
     def credentials(self) -> Credentials:
         return load_credentials(self.settings.registry_credentials)
 
-    @cached_property
+    @once
     def remotes(self) -> dict[str, Remote]:
         return open_remotes(self.repositories, self.credentials)
 
@@ -164,7 +159,7 @@ class Services:
         paths = [r.options.path for r in self.repositories.managed if isinstance(r.options, ManagedOptions)]
         return [fault for path in paths for fault in check(path, self.policy)]
 
-    @cached_property
+    @once
     def registries(self) -> Registries:
         return Registries(
             allowed=self.allowed,
@@ -174,11 +169,11 @@ class Services:
             ca_files=parse_ca_files(self.settings.registry_ca_files),
         )
 
-    @cached_property
+    @once
     def intervals(self) -> Intervals:
         return Intervals(self.settings.sync_min_interval_s, self.settings.sync_max_interval_s)
 
-    @cached_property
+    @once
     def sync(self) -> Sync:
         return Sync.build(
             self.database,
@@ -195,7 +190,7 @@ class Services:
     def _check_credential(self, name: str, domain_id: str, registry_type: str, registry_url: str) -> bool:
         return self.registries.may_use(name, domain_id, registry_url.partition("/")[0])
 
-    @cached_property
+    @once
     def writer(self) -> Writer:
         return Writer(
             self.plugins,
@@ -205,7 +200,7 @@ class Services:
             has_managed=bool(self.repositories.managed),
         )
 
-    @cached_property
+    @once
     def batches(self) -> BatchWriter:
         return BatchWriter(self.writer, self.park_item)
 
@@ -219,7 +214,7 @@ class Services:
         lifts: list[Lift] = [PluginLift(self.database, self.plugins), ImageLift(self.database, versions)]
         return Reconcile(lifts, self.publisher, self.redis)
 
-    @cached_property
+    @once
     def search(self) -> Search:
         return Search(
             self.database["plugins"],
@@ -228,7 +223,7 @@ class Services:
             has_managed=bool(self.repositories.managed),
         )
 
-    @cached_property
+    @once
     def reader(self) -> Reader:
         return Reader(
             self.plugins,

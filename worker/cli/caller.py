@@ -13,6 +13,7 @@ from contracts.errors import ContractError
 from worker.broker import Broker
 from worker.cli.render import to_json
 from worker.cli.text import printable
+from worker.redis_client import open_redis
 from worker.settings import Settings, SettingsError, load
 
 Command = Callable[..., Any]
@@ -63,7 +64,7 @@ def client(as_json: bool, *, writes: bool = True) -> Iterator[PluginClient]:
 
 
 def _partitions(url: str) -> int | None:
-    with redis.Redis.from_url(url, socket_timeout=10, socket_connect_timeout=3) as opened:
+    with open_redis(url) as opened:
         return Broker(opened).partitions()
 
 

@@ -6,7 +6,6 @@ from datetime import UTC, datetime
 from functools import partial
 
 import click
-import redis
 
 from worker.broker import Broker
 from worker.cli.caller import print_json
@@ -19,6 +18,7 @@ from worker.doctor.schedule import check_heartbeats, check_managed, check_versio
 from worker.doctor.servers import check_mongodb, check_redis
 from worker.events.sweep import Source
 from worker.heartbeat import folder
+from worker.redis_client import open_redis
 from worker.services import Services
 from worker.store.image_queue import ImageQueue
 from worker.store.images import Images
@@ -73,7 +73,7 @@ def _reach(services: Services) -> Iterable[tuple[Iterable[Server], Check]]:
 
 
 def _redis(url: str, uses: list[Server]) -> list[Finding]:
-    with redis.Redis.from_url(url, socket_timeout=10, socket_connect_timeout=3) as client:
+    with open_redis(url) as client:
         return list(check_redis(client, uses))
 
 

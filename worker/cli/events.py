@@ -11,6 +11,7 @@ from contracts.subscriber import Event, UnreadableEvent, entries_of, read_event
 from worker.cli.caller import fail, settings
 from worker.cli.main import Entry, LazyGroup
 from worker.cli.render import plain, to_json
+from worker.redis_client import open_redis
 
 _PAGE = 500
 _BLOCK_MS = 1000
@@ -69,7 +70,7 @@ def events(
 
 def _read(url: str, start: str, follow: bool) -> Iterator[Event]:
     """The events behind ``start``; with ``follow`` without end."""
-    with redis.Redis.from_url(url, socket_timeout=10, socket_connect_timeout=3) as client:
+    with open_redis(url) as client:
         last = _entry(client, start)
         while True:
             found = client.xread({STREAM: last}, count=_PAGE, block=_BLOCK_MS if follow else None)

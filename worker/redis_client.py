@@ -1,0 +1,13 @@
+"""The clients of Redis that are not Celery's."""
+
+from typing import Any
+
+import redis
+
+
+def open_redis(url: str) -> Any:
+    """A client of the Redis at ``url``; nothing is dialled before the first command.
+
+    A Redis that does not answer within 10 s, or takes no connection within 3 s, raises redis-py's errors.
+    """
+    return redis.Redis.from_url(url, socket_timeout=10, socket_connect_timeout=3, health_check_interval=5)
