@@ -105,3 +105,18 @@ def test_a_redis_that_lost_the_number_is_told_it_again(client: Any, broker: Brok
 def test_a_redis_that_is_away_is_told_as_an_outage() -> None:
     with redis.Redis(port=1) as nobody, pytest.raises(BrokerUnavailable):
         Broker(nobody).partitions()
+
+
+def test_a_redis_that_refuses_writes_is_told_as_an_outage(client: Any, broker: Broker) -> None:
+    client.replicaof("127.0.0.1", "1")
+    try:
+        with pytest.raises(BrokerUnavailable):
+            broker.push(COMMANDS, b"{}")
+    finally:
+        client.replicaof("NO", "ONE")
+
+
+def test_a_bug_is_no_outage_that_would_be_waited_for(client: Any, broker: Broker) -> None:
+    client.set(COMMANDS, "a text where a list belongs")
+    with pytest.raises(redis.ResponseError, match="WRONGTYPE"):
+        broker.push(COMMANDS, b"{}")

@@ -3,15 +3,14 @@
 import logging
 import re
 import time
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import Any
 
-import redis
-
 from contracts.errors import Unavailable
 from contracts.partition import COMMANDS, QUERIES, VERSIONS, command_queues
+from worker.redis_outage import redis_away
 from worker.transport import Parked, drain
 from worker.transport.keys import PRIORITY_STEPS, SEPARATOR, QueueKeys
 
@@ -50,13 +49,11 @@ class BrokerUnavailable(Unavailable):
     code = "STORE_UNAVAILABLE"
 
 
-@contextmanager
-def broker_away() -> Iterator[None]:
-    """Raise ``BrokerUnavailable`` in place of redis-py's errors."""
-    try:
-        yield
-    except redis.RedisError as fault:
-        raise BrokerUnavailable("the Redis of the commands does not answer") from fault
+def broker_away() -> AbstractContextManager[None]:
+    """Raise ``BrokerUnavailable`` in place of redis-py's errors that mean that Redis is away; let any other
+    through.
+    """
+    return redis_away(BrokerUnavailable, "the Redis of the commands does not answer")
 
 
 class InUse(Exception):

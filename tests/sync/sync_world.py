@@ -84,7 +84,7 @@ class World:
     """One deployment: services on real servers, whose tasks wait in ``sent`` until ``work`` does them."""
 
     def __init__(self, database: Database[Any], redis: "Redis", limits: Limits) -> None:
-        self.database = database
+        self.database, self.redis = database, redis
         database["images"].create_indexes(IMAGES)
         database["plugins"].create_indexes(PLUGINS)
         self.clock = Clock()

@@ -88,6 +88,30 @@ def test_a_first_look_waits_only_so_long(world: World) -> None:
     assert len(world.sent) == 1
 
 
+def test_a_first_look_does_not_wait_for_a_registry_that_is_left_alone(world: World) -> None:
+    other = world.plugin("team/other")
+    world.images.ensure(other, world.clock())
+    world.registry.tags["team/other"] = FetchFailed("throttled", retry_after=3_600)
+    world.round()
+    waits: list[float] = []
+    look = Look(world.images, world.dispatch, world.policy, world.clock, wait_s=10, sleep=waits.append)
+    with pytest.raises(RegistryUnavailable):
+        look.versions(world.plugin("team/plugin"))
+    assert waits == []
+
+
+def test_a_first_look_without_the_budgets_is_pending(world: World) -> None:
+    """What is due is dispatched by the next tick."""
+    ref = world.plugin("team/plugin")
+    world.redis.replicaof("127.0.0.1", "1")
+    try:
+        with pytest.raises(VersionsPending):
+            world.look.versions(ref)
+    finally:
+        world.redis.replicaof("NO", "ONE")
+    assert world.round() == {"first_list": 1}
+
+
 def test_at_most_four_first_looks_wait_at_a_time(world: World) -> None:
     release, waiting = threading.Event(), threading.Semaphore(0)
 

@@ -9,6 +9,7 @@ from sync_world import HOST, START, World
 
 from contracts.errors import StoreUnavailable
 from worker.domain.images import FetchFailed, ImageRef
+from worker.registries.budget import BudgetUnavailable
 from worker.sync.dispatch import Dispatch
 
 
@@ -34,7 +35,7 @@ def test_an_image_is_asked_for_once_however_many_dispatch_it(world: World) -> No
     for number in range(30):
         world.images.ensure(world.plugin(f"team/plugin-{number}"), world.clock())
     one, two = world.dispatcher(), world.dispatcher()
-    assert one.host(HOST) + two.host(HOST) + one.host(HOST) == 30
+    assert [one.host(HOST).images, two.host(HOST).images, one.host(HOST).images] == [30, 0, 0]
     world.work()
     assert sorted(world.registry.asked) == sorted(f"team/plugin-{number}" for number in range(30))
 
@@ -95,7 +96,7 @@ def test_a_long_task_keeps_its_leases(world: World) -> None:
 
     def slow(_: ImageRef) -> None:
         world.later(seconds=80)
-        rivals.append(world.dispatcher().host(HOST))
+        rivals.append(world.dispatcher().host(HOST).images)
 
     world.registry.during = slow
     assert world.round() == {"first_list": 3}
@@ -172,6 +173,21 @@ def test_a_failure_that_nobody_can_handle_is_that_images_failure(world: World) -
     world.registry.tags["team/bad"] = FetchFailed("throttled", retry_after=float("inf"))
     assert world.round() == {"unavailable": 1, "first_list": 1}
     assert world.image(bad).failures == 1
+
+
+def test_a_redis_that_refuses_writes_blames_no_image(world: World) -> None:
+    refs = [world.follow(f"team/plugin-{number}") for number in range(3)]
+    world.later(hours=2)
+    assert world.dispatch.tick() == {HOST: 3}
+    world.registry.asked.clear()
+    world.redis.replicaof("127.0.0.1", "1")
+    try:
+        with pytest.raises(BudgetUnavailable):
+            world.work()
+    finally:
+        world.redis.replicaof("NO", "ONE")
+    assert world.registry.asked == []
+    assert [(image.state, image.failures) for image in map(world.image, refs)] == [("ok", 0)] * 3
 
 
 def test_known_tags_are_given_unless_the_list_must_be_read_whole(world: World) -> None:

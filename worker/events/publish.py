@@ -1,31 +1,21 @@
 """Publish: a subject's pending events onto the stream, in the order of its revisions, each once."""
 
-import re
 from collections import OrderedDict
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
 from importlib.resources import files
 from typing import Any, Literal
 
-import redis
-
 from contracts.errors import Unavailable
 from contracts.events import STREAM, data_schema, event_id, sequence
+from worker import redis_outage
 from worker.domain.event import ANY, Pending, Subject
 
 LAST_REVISIONS = f"{STREAM}:revisions"
 """The Redis hash of the last revision on the stream, by ``{type}|{subject}``."""
 
 _REMEMBERED = 100_000
-_REFUSALS = (
-    redis.exceptions.MasterDownError,
-    redis.exceptions.NoPermissionError,
-    redis.exceptions.OutOfMemoryError,
-    redis.exceptions.ReadOnlyError,
-)
-# Redis 6 tells of them in the middle of a sentence about the script, redis-py behind one about the pipeline.
-_REFUSED = re.compile(r"(?:^|: |-)(?:BUSY|MASTERDOWN|MISCONF|NOPERM|NOREPLICAS|OOM|READONLY) ")
 
 Outcome = Literal["ok", "lost", "ahead"]
 
@@ -201,21 +191,8 @@ def _mark(value: str) -> tuple[int, str]:
     return int(revision), digest
 
 
-def _is_away(fault: redis.RedisError) -> bool:
-    # A Redis that is out of memory, a replica, or cannot persist refuses writes for as long as that lasts.
-    if isinstance(fault, (redis.ConnectionError, redis.TimeoutError, *_REFUSALS)):
-        return True
-    return isinstance(fault, redis.ResponseError) and _REFUSED.search(str(fault)) is not None
-
-
-@contextmanager
-def redis_away() -> Iterator[None]:
+def redis_away() -> AbstractContextManager[None]:
     """Raise ``EventsUnavailable`` in place of redis-py's errors that mean that Redis is away; let any other
     through.
     """
-    try:
-        yield
-    except redis.RedisError as fault:
-        if _is_away(fault):
-            raise EventsUnavailable("the Redis of the events does not answer") from fault
-        raise
+    return redis_outage.redis_away(EventsUnavailable, "the Redis of the events does not answer")

@@ -8,16 +8,15 @@ reached five times in a row is left alone too, until one probe reaches it. The s
 ``plugin.registries:{group}`` and ``plugin.registries:{group}:slots``.
 """
 
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from importlib.resources import files
 from typing import Any, Literal, cast
 
-import redis
-
 from contracts.errors import Unavailable
 from worker.domain.images import FetchFailed
+from worker.redis_outage import redis_away
 from worker.registries.limits import Limit, Limits
 
 PREFIX = "plugin.registries:"
@@ -182,9 +181,5 @@ class Slot:
             self._run("unreachable" if failure.unreachable else "answered", None)
 
 
-@contextmanager
-def _away() -> Iterator[None]:
-    try:
-        yield
-    except (redis.ConnectionError, redis.TimeoutError) as fault:
-        raise BudgetUnavailable("the Redis of the registries' budgets does not answer") from fault
+def _away() -> AbstractContextManager[None]:
+    return redis_away(BudgetUnavailable, "the Redis of the registries' budgets does not answer")

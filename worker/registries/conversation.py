@@ -118,7 +118,7 @@ class Conversation:
 
 
 def _body(response: Response, limit: int) -> bytes:
-    """The body of a 200. Any other answer says all by its status, and its body may be anything, or endless."""
+    """The body of a 200. Any other answer says all by its status, and its body may be anything."""
     if response.status_code == HTTPStatus.OK:
         return _read(response, limit)
     response.close()

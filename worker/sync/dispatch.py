@@ -9,9 +9,9 @@ import uuid
 from collections import Counter
 from collections.abc import Callable
 from datetime import datetime, timedelta
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
-from worker.registries.budget import Budget
+from worker.registries.budget import Admission, Budget
 from worker.store.image_queue import ImageQueue
 
 TASK_IMAGES = 20
@@ -24,6 +24,18 @@ class Send(Protocol):
     """Sends a refresh task: the group of hosts, the keys of its images, the token of slot and leases."""
 
     def __call__(self, *, host: str, images: list[str], lease: str) -> None: ...
+
+
+class Sent(NamedTuple):
+    """How many ``images`` of a group were sent, and why its budget let no more go; None: no more are due."""
+
+    images: int
+    refusal: Admission | None = None
+
+    @property
+    def left_alone(self) -> bool:
+        """Whether the registry is not to be asked for some time."""
+        return self.refusal in ("cooldown", "circuit_open")
 
 
 class Dispatch:
@@ -49,24 +61,24 @@ class Dispatch:
 
         Raises ``Unavailable`` when the store or Redis is away; the next tick does what this one left.
         """
-        sent = Counter({host: self.host(host) for host in self._queue.hosts()})
+        sent = Counter({host: self.host(host).images for host in self._queue.hosts()})
         return dict(+sent)
 
-    def host(self, host: str) -> int:
-        """Dispatch one group, a task for each slot that is free; how many images were sent."""
+    def host(self, host: str) -> Sent:
+        """Dispatch one group, a task for each slot that is free."""
         sent = 0
         while due := self._queue.due(host, self._clock(), TASK_IMAGES):
             token = uuid.uuid4().hex
             slot = self._budget.slot(host, due[0].registry_type, token)
             admission = slot.reserve()
             if admission not in ("granted", "probe"):
-                break
+                return Sent(sent, admission)
             size = 1 if admission == "probe" else self._size(host, due[0].registry_type)
             images = self._start(host, [image.key for image in due[:size]], token)
             sent += len(images)
             if not images:
                 break
-        return sent
+        return Sent(sent)
 
     def _start(self, host: str, keys: list[str], token: str) -> list[str]:
         now = self._clock()

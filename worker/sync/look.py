@@ -11,6 +11,7 @@ from contracts.values import format_time
 from worker.domain.images import DomainsOf, Image, ImageRef, without_credential
 from worker.domain.managed import NOBODY
 from worker.domain.refresh import Policy
+from worker.registries.budget import BudgetUnavailable
 from worker.store.images import Images
 from worker.sync.dispatch import Dispatch
 
@@ -65,7 +66,8 @@ class Look:
         if image is None or image.stale(now):
             self._images.ensure(ref, now)
         if image is None or (image.state == "pending" and not image.listed):
-            self._dispatch.host(ref.group)
+            if self._is_left_alone(ref):
+                raise RegistryUnavailable("the registry is left alone for now; it is asked again later")
             image = self._first(ref)
         if image is None or not image.listed:
             raise _without_list(ref, image)
@@ -78,6 +80,13 @@ class Look:
             truncated=image.truncated,
             sync_state=image.state,
         )
+
+    def _is_left_alone(self, ref: ImageRef) -> bool:
+        """Have the image read; whether its registry is not to be asked for some time."""
+        try:
+            return self._dispatch.host(ref.group).left_alone
+        except BudgetUnavailable:
+            return False  # a tick dispatches it when the budgets are back
 
     def _first(self, ref: ImageRef) -> Image | None:
         """The image after its first fetch, or as it is when the wait is over."""

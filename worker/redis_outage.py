@@ -1,0 +1,40 @@
+"""Which of Redis's errors mean that it is away, rather than that something is wrong with the command."""
+
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import redis
+
+from contracts.errors import Unavailable
+
+_REFUSALS = (
+    redis.exceptions.MasterDownError,
+    redis.exceptions.NoPermissionError,
+    redis.exceptions.OutOfMemoryError,
+    redis.exceptions.ReadOnlyError,
+)
+# Redis 6 tells of them in the middle of a sentence about the script, redis-py behind one about the pipeline.
+_REFUSED = re.compile(r"(?:^|: |-)(?:BUSY|MASTERDOWN|MISCONF|NOPERM|NOREPLICAS|OOM|READONLY) ")
+
+
+def is_outage(fault: redis.RedisError) -> bool:
+    """Whether waiting and trying again is the answer to ``fault``."""
+    # Something else listens in its place.
+    if isinstance(fault, redis.InvalidResponse):
+        return True
+    # A Redis that is out of memory, a replica, or cannot persist refuses writes for as long as that lasts.
+    if isinstance(fault, (redis.ConnectionError, redis.TimeoutError, *_REFUSALS)):
+        return True
+    return isinstance(fault, redis.ResponseError) and _REFUSED.search(str(fault)) is not None
+
+
+@contextmanager
+def redis_away(kind: type[Unavailable], message: str) -> Iterator[None]:
+    """Raise ``kind`` in place of an error that means that Redis is away; let any other through."""
+    try:
+        yield
+    except redis.RedisError as fault:
+        if is_outage(fault):
+            raise kind(message) from fault
+        raise
