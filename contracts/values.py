@@ -31,6 +31,9 @@ MAX_BATCH_BYTES = 4 * 1024 * 1024
 MAX_PLUGIN_BYTES = 1024 * 1024
 """How large a ``PluginInfo`` may be, as UTF-8 JSON."""
 
+MAX_ANSWER_BYTES = 16 * 1024 * 1024
+"""How large an answer may be, as UTF-8 JSON."""
+
 MAX_NAME_LENGTH = 255
 """How long a name or an id may be, in characters."""
 
@@ -38,7 +41,7 @@ MAX_NAME_LENGTH = 255
 # answer that its caller waits for: stored by one tenant, it would reach the others through a shared gateway.
 _KOMBU_OBJECT = {"__type__", "__value__"}
 
-SECRET_WORD = r"authorization|cookie|token|secret|passwd|password|(?:api|private|access)[_-]?key"
+SECRET_WORD = r"authorization|cookie|token|secret|passwd|password|(?:api|private|access)[_-]?key"  # noqa: S105
 """The words, whatever their case, that make a key look like a secret's: a pattern for ``re``."""
 
 _INT64 = range(-(2**63), 2**63)
@@ -163,6 +166,11 @@ def _repository_name(value: str) -> str:
     if not IMAGE_PATTERN.match(value):
         raise PydanticCustomError("image", "is no image repository name (no tag, no digest, no scheme)")
     return value
+
+
+def to_milliseconds(value: datetime) -> datetime:
+    """A time cut to the milliseconds that are stored and told."""
+    return value.replace(microsecond=value.microsecond // 1000 * 1000)
 
 
 def format_time(value: datetime) -> str:

@@ -7,6 +7,9 @@ from pydantic import Discriminator, Field, Tag
 from contracts.query.keys import ColumnOrderKey, OrderKey
 from contracts.query.shape import Part
 
+MAX_SKIP = 2**31
+"""Rows that can be skipped; no store holds more."""
+
 MAX_SORT_KEYS = 16
 """Keys of one sort."""
 
@@ -21,8 +24,8 @@ class Page(Part):
 
     @property
     def skip(self) -> int:
-        """Rows before the page; no store holds more than 2**31 of them."""
-        return min(max(self.start - 1, 0), 2**31) if self.limit > 0 else 0
+        """Rows before the page."""
+        return min(max(self.start - 1, 0), MAX_SKIP) if self.limit > 0 else 0
 
 
 class SortKey(Part):

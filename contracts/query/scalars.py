@@ -8,6 +8,7 @@ from typing import Annotated, Any
 from pydantic import AfterValidator, Field, PlainValidator, StringConstraints, WithJsonSchema
 
 from contracts.query.faults import expected
+from contracts.values import to_milliseconds
 
 MAX_IN = 10_000
 """Items of a list value."""
@@ -42,7 +43,7 @@ def parse_time(text: str) -> datetime | None:
         time = time.replace(tzinfo=UTC) if time.tzinfo is None else time.astimezone(UTC)
     except (ValueError, OverflowError):
         return None
-    return time.replace(microsecond=time.microsecond // 1000 * 1000)
+    return to_milliseconds(time)
 
 
 def resolve_timediff(text: str, now: datetime) -> datetime:
@@ -62,7 +63,7 @@ def resolve_timediff(text: str, now: datetime) -> datetime:
         if distance > _FURTHEST_S:
             raise ValueError("too far away")
         time += timedelta(seconds=distance if found["sign"] == "+" else -distance)
-    return time.replace(microsecond=time.microsecond // 1000 * 1000)
+    return to_milliseconds(time)
 
 
 def _text(value: str) -> str:

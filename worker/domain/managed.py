@@ -11,7 +11,7 @@ from contracts.commands import RegisterPlugin
 from contracts.errors import InvalidParameter
 from contracts.parse import parse
 from contracts.plugin import PluginInfo, RepositoryInfo, State
-from contracts.values import Contract, Name
+from contracts.values import Contract, Name, to_milliseconds
 from worker.domain.plugin import Changed, decide
 from worker.domain.policy import Policy
 from worker.domain.record import MANAGED_PREFIX
@@ -96,4 +96,4 @@ def _in_utc(moment: datetime) -> datetime:
         utc = moment.astimezone(UTC) if moment.tzinfo else moment.replace(tzinfo=UTC)
     except OverflowError:
         raise InvalidParameter("a time is out of range", details={"path": "created_at"}) from None
-    return utc.replace(microsecond=utc.microsecond // 1000 * 1000)
+    return to_milliseconds(utc)

@@ -13,6 +13,7 @@ from contracts.errors import (
     Unavailable,
 )
 from contracts.plugin import PluginInfo
+from contracts.values import to_milliseconds
 from worker.domain.delivery import Delivery
 from worker.domain.plugin import Decision, Unchanged, decide
 from worker.domain.policy import Policy
@@ -28,8 +29,7 @@ Registered = Callable[[list[PluginInfo]], None]
 
 def utc_now() -> datetime:
     """Now, in UTC, to the millisecond that the store keeps."""
-    now = datetime.now(UTC)
-    return now.replace(microsecond=now.microsecond // 1000 * 1000)
+    return to_milliseconds(datetime.now(UTC))
 
 
 class OutboxFull(Unavailable):

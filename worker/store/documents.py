@@ -8,15 +8,13 @@ from contracts.plugin import PluginInfo, RepositoryInfo
 from worker.domain.event import Pending
 from worker.domain.record import MAX_APPLIED, Record, ids_added
 from worker.store.client import Document
-from worker.store.escape import escape, unescape
-
-_FREE = ("registry_config", "capability", "template", "tags")
+from worker.store.escape import FREE_FORM, escape, unescape
 
 
 def plugin_document(plugin: PluginInfo) -> Document:
     """A plugin as stored: without ``revision`` and unset fields, keys escaped, times as dates."""
     fields: Document = dict(plugin)
-    for name in _FREE:
+    for name in FREE_FORM:
         fields[name] = escape(fields[name])
     fields["repository_info"] = dict(plugin.repository_info)
     return {name: value for name, value in fields.items() if value is not None and name != "revision"}
@@ -27,7 +25,7 @@ def plugin_of(
 ) -> PluginInfo:
     """The plugin in a stored ``plugin`` or ``last``, at ``revision``; it was validated before."""
     fields = dict(document)
-    for name in _FREE:
+    for name in FREE_FORM:
         fields[name] = unescape(fields.get(name, {}))
     fields["repository_info"] = repository or RepositoryInfo.model_construct(**fields["repository_info"])
     return PluginInfo.model_construct(**fields, revision=revision)

@@ -9,6 +9,9 @@ stored documents and for query paths.
 from collections.abc import Mapping
 from typing import Any
 
+FREE_FORM = ("registry_config", "capability", "template", "tags")
+"""The fields of a plugin whose keys are the caller's, and so stored escaped."""
+
 _ESCAPES = str.maketrans({"~": "~0", "$": "~1", ".": "~2"})
 
 

@@ -13,13 +13,13 @@ from pymongo.client_session import ClientSession
 from pymongo.database import Database
 
 from contracts.plugin import PluginInfo, RepositoryInfo
+from contracts.query.keys import TIMES
 from worker.domain.managed import managed_key
 from worker.store.client import Document
 from worker.store.documents import plugin_document
 from worker.store.outage import outage
 from worker.store.query import MANAGED
 
-_TIMES = ("created_at", "updated_at")
 _RENAME_S = 300
 
 
@@ -119,7 +119,7 @@ class ManagedPlugins:
 
     def _stored(self, session: ClientSession, repository_id: str) -> dict[str, Document]:
         query = {"scope": MANAGED, "plugin.repository_info.repository_id": repository_id}
-        fields = {"digest": 1, "source": 1, **{f"plugin.{name}": 1 for name in _TIMES}}
+        fields = {"digest": 1, "source": 1, **{f"plugin.{name}": 1 for name in TIMES}}
         return {d["_id"]: d for d in self._plugins.find(query, fields, session=session)}
 
 
@@ -150,6 +150,6 @@ def _document(
 
 def _digest(plugin: Document, rank: int, times: frozenset[str]) -> str:
     """What tells whether a document says something else than before, whenever it is loaded."""
-    said = {name: value for name, value in plugin.items() if name not in _TIMES or name in times}
+    said = {name: value for name, value in plugin.items() if name not in TIMES or name in times}
     text = json.dumps([rank, said], sort_keys=True, default=str, separators=(",", ":"))
     return hashlib.sha256(text.encode()).hexdigest()

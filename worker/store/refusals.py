@@ -7,8 +7,9 @@ from pymongo.errors import DocumentTooLarge, ExecutionTimeout, OperationFailure
 
 from contracts.errors import InvalidQuery, QueryTimeout, ResultTooLarge
 from contracts.query.faults import invalid_query
+from contracts.values import MAX_ANSWER_BYTES
 
-_TOO_LARGE = frozenset(
+_NO_ROOM = frozenset(
     {
         146,  # ExceededMemoryLimit: a $push or $addToSet of too much
         292,  # QueryExceededMemoryLimitNoDiskUseAllowed
@@ -28,6 +29,21 @@ _REFUSED = frozenset(
 )
 
 
+def too_many_rows(max_results: int) -> ResultTooLarge:
+    """The refusal of an answer of more rows than one may have."""
+    return ResultTooLarge(
+        f"the answer has more than {max_results} rows: page it", details={"max_results": max_results}
+    )
+
+
+def too_many_bytes() -> ResultTooLarge:
+    """The refusal of an answer of more bytes than one may have."""
+    return ResultTooLarge(
+        f"the answer is larger than {MAX_ANSWER_BYTES // 2**20} MiB: page it",
+        details={"max_bytes": MAX_ANSWER_BYTES},
+    )
+
+
 @contextmanager
 def refusals(time_limit_s: float) -> Iterator[None]:
     """Raise ``QueryTimeout``, ``ResultTooLarge`` or ``InvalidQuery`` in place of MongoDB's error.
@@ -41,7 +57,7 @@ def refusals(time_limit_s: float) -> Iterator[None]:
     except DocumentTooLarge as fault:
         raise invalid_query("query", "a smaller query") from fault
     except OperationFailure as fault:
-        if fault.code in _TOO_LARGE:
+        if fault.code in _NO_ROOM:
             raise ResultTooLarge("the answer is larger than MongoDB can hold: narrow or page it") from fault
         if fault.code in _REFUSED:
             expected = "a query that MongoDB accepts"

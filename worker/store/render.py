@@ -5,11 +5,9 @@ from collections.abc import Collection, Mapping
 from datetime import datetime
 from typing import Any
 
+from contracts.query.keys import TIMES
 from contracts.values import format_time
-from worker.store.escape import unescape_key
-
-_FREE = ("registry_config", "capability", "template", "tags")
-_TIMES = ("created_at", "updated_at")
+from worker.store.escape import FREE_FORM, unescape_key
 
 
 def render_value(value: Any) -> Any:
@@ -36,10 +34,10 @@ def render_plugin(
     """
     row = dict(document.get("plugin", {}))
     if is_escaped:
-        for name in _FREE:
+        for name in FREE_FORM:
             if free := row.get(name):
                 row[name] = render_value(free)
-    for name in _TIMES:
+    for name in TIMES:
         if time := row.get(name):
             row[name] = format_time(time)
     if "revision" in document:

@@ -11,7 +11,6 @@ from bson import CodecOptions, decode
 from bson.raw_bson import RawBSONDocument
 from pymongo.collection import Collection
 
-from contracts.errors import ResultTooLarge
 from contracts.query import Query, StatisticsQuery
 from worker.store.outage import outage
 from worker.store.query import (
@@ -23,7 +22,7 @@ from worker.store.query import (
     compile_statistics,
     fixed_keys,
 )
-from worker.store.refusals import refusals
+from worker.store.refusals import refusals, too_many_bytes, too_many_rows
 from worker.store.render import render_plugin, render_value
 
 Document = dict[str, Any]
@@ -181,14 +180,11 @@ class Search:
     def _check_whole(self, cursor_id: int | None) -> None:
         """A first batch that holds not all rows is one that reached 16 MiB: more than a reply may hold."""
         if cursor_id:
-            raise ResultTooLarge("the answer is larger than 16 MiB: page it", details={"max_bytes": 2**24})
+            raise too_many_bytes()
 
     def _check_size(self, rows: Sequence[Any]) -> None:
         if len(rows) > self._max_results:
-            raise ResultTooLarge(
-                f"the answer has more than {self._max_results} rows: page it",
-                details={"max_results": self._max_results},
-            )
+            raise too_many_rows(self._max_results)
 
     @contextmanager
     def _limits(self) -> Iterator[Callable[[], int]]:

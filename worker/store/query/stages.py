@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from contracts.query.columns import AnyStage, Columns
-from contracts.query.paging import keys_of_sort
+from contracts.query.paging import MAX_SKIP, keys_of_sort
 from contracts.query.stages import (
     CountStage,
     GroupKey,
@@ -25,9 +25,6 @@ from worker.store.query.paths import escaped, value_of
 
 Document = dict[str, Any]
 Expression = Any
-
-MAX_SKIP = 2**31
-"""No store holds more rows."""
 
 DATE_PARTS: Mapping[str, str] = {"year": "$year", "month": "$month", "day": "$dayOfMonth"}
 """The named forms of ``date_format``; any other is a format of ``$dateToString``."""
