@@ -9,18 +9,17 @@ from contracts.commands import ListPlugins
 from contracts.errors import RepositoryUnavailable, ResultTooLarge
 from contracts.query import Page, Query, SortKey
 from contracts.query.keys import root_of
+from contracts.values import MAX_ANSWER_BYTES
 from worker.domain.ordering import keys_needed, sort_key
 from worker.domain.projection import project
 from worker.domain.repositories import Repositories, Repository, Selection
 from worker.repositories.remote import Question, Remote
 from worker.store.constants import Constants
+from worker.store.refusals import too_many_bytes, too_many_rows
 from worker.store.search import Search
 
 Row = dict[str, Any]
 Ranked = tuple[int, Row]
-
-MAX_BYTES = 16 * 1024 * 1024
-"""How large an answer may be, as UTF-8 JSON."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -181,20 +180,17 @@ class Listing:
         size = 0
         for row in page:
             size += len(json.dumps(row, ensure_ascii=False).encode())
-            if size > MAX_BYTES:
-                raise ResultTooLarge(
-                    "the answer is larger than 16 MiB: page it", details={"max_bytes": MAX_BYTES}
-                )
+            if size > MAX_ANSWER_BYTES:
+                raise too_many_bytes()
 
     def _too_large(self, query: Query) -> ResultTooLarge:
-        details = {"max_results": self._max_results}
         if query.page.limit > 0 and query.page.skip + query.page.limit > self._max_results:
             return ResultTooLarge(
                 f"pages over several repositories end at row {self._max_results}: "
                 "name one by repository_id to go further",
-                details=details,
+                details={"max_results": self._max_results},
             )
-        return ResultTooLarge(f"the answer has more than {self._max_results} rows: page it", details=details)
+        return too_many_rows(self._max_results)
 
 
 def _answer(rows: list[Row], total: int | None) -> dict[str, Any]:
