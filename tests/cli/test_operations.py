@@ -101,6 +101,14 @@ def test_list_and_stat(plugins: Plugins) -> None:
     ]
 
 
+def test_an_empty_option_counts_as_not_given(plugins: Plugins) -> None:
+    before = answer(plugins("register", *JIRA, "--labels", "a", "--registry-type", "", "--json"))
+    for option in ("--plugin-id", "--name", "--state", "--provider", "--registry-type", "--repository-id"):
+        assert answer(plugins("list", option, "", "--json"))["results"] == [before]
+    assert answer(plugins("list", "--state", "", "--state", "DISABLED", "--json"))["results"] == []
+    assert answer(plugins("update", "jira", "--labels", "", "--json")) == before
+
+
 def test_what_a_person_reads(plugins: Plugins) -> None:
     assert "plugin_id" in plugins("register", *JIRA, "--tags", '{"a": "b"}').stdout
     shown = plugins("get", "jira").stdout.splitlines()

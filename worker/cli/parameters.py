@@ -24,13 +24,20 @@ class JsonObject(click.ParamType[dict[str, Any]]):
         text = value
         try:
             if value.startswith("@"):
-                text = sys.stdin.read() if value == "@-" else Path(value[1:]).read_text()
+                text = sys.stdin.read() if value == "@-" else Path(value[1:]).read_text("utf-8")
             found = json.loads(text)
         except (OSError, ValueError, RecursionError) as fault:
             self.fail(f"is no JSON: {fault}", param, ctx)
         if not isinstance(found, dict):
             self.fail("must be a JSON object", param, ctx)
         return found
+
+
+class Choice(click.Choice[str]):
+    """One of several words, or an empty string, which counts as not given, as it does in a message."""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
+        return "" if value == "" else super().convert(value, param, ctx)
 
 
 def parameters_of(model: type[BaseModel]) -> list[click.Parameter]:
@@ -72,7 +79,7 @@ def _parameter(name: str, field: Mapping[str, Any], required: bool) -> click.Par
     elif "integer" in kinds:
         value_type = click.INT
     elif "enum" in kinds.get("string", {}):
-        value_type = click.Choice(kinds["string"]["enum"])
+        value_type = Choice(kinds["string"]["enum"])
     return click.Option([flag], type=value_type, required=required, help=help_text)
 
 
@@ -87,15 +94,17 @@ def _kinds(field: Mapping[str, Any]) -> dict[str, Mapping[str, Any]]:
 
 def _choice(items: Mapping[str, Any], kinds: Mapping[str, Mapping[str, Any]]) -> Any:
     values = items.get("enum") or kinds.get("string", {}).get("enum")
-    return click.Choice(values) if values else click.STRING
+    return Choice(values) if values else click.STRING
 
 
 def _listed(context: click.Context, parameter: click.Parameter, given: tuple[str, ...]) -> list[Any] | None:
-    """The values of an option that may be repeated; one value may be a JSON list, such as ``[]``."""
+    """The values of an option that may be repeated, without empty ones; one value may be a JSON list, such as
+    ``[]``.
+    """
     if len(given) == 1 and given[0].startswith("["):
         try:
             found = json.loads(given[0])
         except (ValueError, RecursionError) as fault:
             raise click.BadParameter(f"is no JSON: {fault}", context, parameter) from None
         return list(found)
-    return list(given) or None
+    return [value for value in given if value != ""] or None
