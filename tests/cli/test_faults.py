@@ -49,6 +49,17 @@ def test_json_nested_too_deep_is_wrong_usage(tmp_path: Path) -> None:
     assert run("batch", str(listed)).exit_code == 2
 
 
+def test_a_batch_that_is_no_utf_8_is_wrong_usage(tmp_path: Path) -> None:
+    file = tmp_path / "writes.jsonl"
+    file.write_bytes(b'{"operation": "enable", "params": {"plugin_id": "\xe9"}}')
+    for result in (
+        run("batch", str(file)),
+        CliRunner(env={"PLUGINS_DOMAIN_ID": "d"}).invoke(main, ["batch", "-"], input=file.read_bytes()),
+    ):
+        assert result.exit_code == 2, result.exception
+        assert "FILE is no UTF-8" in result.stderr
+
+
 @pytest.mark.parametrize(
     ("setting", "value", "text"),
     [

@@ -36,7 +36,7 @@ def batch(
       plugins batch writes.jsonl
       echo '{"operation": "enable", "params": {"plugin_id": "jira"}}' | plugins batch -
     """
-    commands = [_checked(number, item, domain_id) for number, item in enumerate(_items(file.read()), 1)]
+    commands = [_checked(number, item, domain_id) for number, item in enumerate(_items(_text(file)), 1)]
     with client(as_json) as caller:
         try:
             outcomes = caller.batch(commands, timeout_s=timeout_s, expires_s=expires_s)
@@ -50,6 +50,13 @@ def batch(
             click.echo(_line(outcome))
         click.echo(f"{len(outcomes) - len(refused)} applied, {len(refused)} refused")
     sys.exit(REFUSED if refused else 0)
+
+
+def _text(file: IO[str]) -> str:
+    try:
+        return file.read()
+    except UnicodeDecodeError as fault:
+        raise click.UsageError(f"FILE is no UTF-8: {fault}") from None
 
 
 def _items(text: str) -> Iterator[Any]:
