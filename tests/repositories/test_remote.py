@@ -144,13 +144,6 @@ Strange = type("hunter2\n", (BaseException,), {})
         (StoreUnavailable("hunter2"), "REPOSITORY_UNAVAILABLE", "refused"),
         (InternalFault("hunter2"), "REPOSITORY_UNAVAILABLE", "refused"),
         (ContractError("hunter2", "ODD"), "REPOSITORY_UNAVAILABLE", "refused"),
-        (ResultTooLarge("hunter2", details={"hunter2": 1}), "RESULT_TOO_LARGE", None),
-        (QueryTimeout("hunter2"), "QUERY_TIMEOUT", None),
-        (InvalidQuery("hunter2"), "INVALID_QUERY", None),
-        (ImageNotFound("hunter2"), "IMAGE_NOT_FOUND", None),
-        (VersionsPending("hunter2"), "VERSIONS_PENDING", None),
-        (RegistryUnavailable("hunter2"), "REGISTRY_UNAVAILABLE", None),
-        (ResultTooLarge("hunter2", "ODD"), "RESULT_TOO_LARGE", None),
     ],
 )
 def test_what_a_failure_is_told_as(
@@ -172,6 +165,42 @@ def test_what_a_failure_is_told_as(
     assert "hunter2" not in caplog.text, "neither the remote's words nor its URL are logged"
 
 
+READS: list[tuple[type[Any], dict[str, Any]]] = [
+    (GetPlugin, {"plugin_id": "jira"}),
+    (ListPlugins, {}),
+    (GetPluginVersions, {"plugin_id": "jira"}),
+]
+
+
+@pytest.mark.parametrize(
+    ("fault", "of"),
+    [
+        (ResultTooLarge("hunter2", details={"hunter2": 1}), {ListPlugins}),
+        (ResultTooLarge("hunter2", "ODD"), {ListPlugins}),
+        (QueryTimeout("hunter2"), {ListPlugins}),
+        (InvalidQuery("hunter2"), {ListPlugins}),
+        (ImageNotFound("hunter2"), {GetPluginVersions}),
+        (VersionsPending("hunter2"), {GetPluginVersions}),
+        (RegistryUnavailable("hunter2"), {GetPluginVersions}),
+        (PluginNotFound("hunter2"), {GetPlugin, GetPluginVersions}),
+    ],
+)
+def test_an_error_is_passed_on_where_it_can_be_an_answer(
+    opened: list[Remote], fault: ContractError, of: set[type[Any]]
+) -> None:
+    operations = {GetPlugin: "get", ListPlugins: "list", GetPluginVersions: "get_versions"}
+    for command, arguments in READS:
+        opened.append(open_remote(desk_that_raises(fault)))
+        with pytest.raises(ContractError) as told:
+            opened[-1].ask(operations[command], lambda answer: answer, **arguments).result()
+        assert "hunter2" not in str(told.value.args)
+        if command in of:
+            assert type(told.value) is type(fault)
+            assert (told.value.code, told.value.details["repository_id"]) == (type(fault).code, "market")
+        else:
+            assert told.value.details == {"repository_id": "market", "reason": "refused"}
+
+
 def test_partial_leaves_it_out_and_says_so(store: Store) -> None:
     store.insert(plugin_row("slack"))
     page = answers({"results": [OFFERED], "total_count": 1})
@@ -184,6 +213,12 @@ def test_partial_leaves_it_out_and_says_so(store: Store) -> None:
     assert "unavailable" not in ask(store, ListPlugins, page, page, partial=True)
     with pytest.raises(ResultTooLarge):
         ask(store, ListPlugins, desk_that_raises(ResultTooLarge("too many")), page, partial=True)
+
+
+@pytest.mark.parametrize("fault", [PluginNotFound("no"), QueryTimeout("slow"), RegistryUnavailable("away")])
+def test_partial_leaves_out_whatever_fails_there(store: Store, fault: ContractError) -> None:
+    answer = ask(store, ListPlugins, desk_that_raises(fault), NOBODY, partial=True)
+    assert answer == {"results": [], "total_count": 0, "unavailable": ["market"]}
 
 
 def test_a_slow_remote_is_waited_for_no_longer_than_its_time(opened: list[Remote]) -> None:

@@ -6,10 +6,15 @@ import pytest
 from deployments import plugin_row
 
 from contracts.plugin import RepositoryInfo
+from contracts.query import parse_query
 from worker.repositories.answers import Answers, BadAnswer
 
 INFO = RepositoryInfo(repository_id="market", name="Market", repository_type="remote")
 ANSWERS = Answers(INFO, "market-domain")
+KNOWN = {
+    "domain_id": "market-domain",
+    "repository_info": {"repository_id": "market", "name": "Market", "repository_type": "remote"},
+}
 
 
 def row(**fields: Any) -> dict[str, Any]:
@@ -25,10 +30,7 @@ def test_a_plugin_is_answered_as_ours_names_the_repository() -> None:
 
     read = ANSWERS.plugin(row(repository_info=theirs, tags={"$ref": 1, "a.b": [1.5, None]}))
 
-    assert read == row(
-        repository_info={"repository_id": "market", "name": "Market", "repository_type": "remote"},
-        tags={"$ref": 1, "a.b": [1.5, None]},
-    )
+    assert read == row(**KNOWN, tags={"$ref": 1, "a.b": [1.5, None]})
 
 
 HOSTILE: list[Any] = [
@@ -48,6 +50,12 @@ HOSTILE: list[Any] = [
     row(colour="red"),
     row(registry_config={"password": "x"}),
     row(created_at="yesterday"),
+    row(created_at="0001-01-01T00:00:00+14:00"),
+    row(revision=-5),
+    row(revision=2**70),
+    row(registry_url="http://evil.example/x?y"),
+    row(registry_type="OCI", registry_url="evil.example/x"),
+    row(registry_type="OCI", registry_url=""),
     row(tags={"a": "\x00"}),
     row(tags={"a": 2**70}),
     row(tags={"a": float("nan")}),
@@ -64,12 +72,16 @@ def deep(levels: int) -> dict[str, Any]:
     return value
 
 
+def rows(answer: Any, max_rows: int = 2, shortcuts: Any = None, **query: Any) -> Any:
+    return ANSWERS.rows(answer, parse_query(query), shortcuts or {}, max_rows)
+
+
 @pytest.mark.parametrize("answer", [*HOSTILE, row(tags=deep(40)), row(tags=deep(2000))])
 def test_what_is_no_plugin_is_no_answer(answer: Any) -> None:
     with pytest.raises(BadAnswer):
         ANSWERS.plugin(answer)
     with pytest.raises(BadAnswer):
-        ANSWERS.rows({"results": [row(), answer], "total_count": 2}, 10, (), counted=True)
+        rows({"results": [row(), answer], "total_count": 2}, max_rows=10)
 
 
 def test_another_plugin_than_the_one_asked_for_is_no_answer() -> None:
@@ -95,32 +107,93 @@ def test_another_plugin_than_the_one_asked_for_is_no_answer() -> None:
 )
 def test_what_is_no_page_is_no_answer(answer: Any) -> None:
     with pytest.raises(BadAnswer):
-        ANSWERS.rows(answer, 2, (), counted=True)
+        rows(answer)
 
 
 def test_a_page() -> None:
-    rows, total = ANSWERS.rows({"results": [row()], "total_count": 5}, 2, (), counted=True)
-    assert (rows[0]["repository_info"]["repository_type"], total) == ("remote", 5)
-    assert ANSWERS.rows({"results": []}, 2, (), counted=False) == ([], 0)
+    assert rows({"results": [row()], "total_count": 1}) == ([row(**KNOWN)], 1)
+    assert rows({"results": []}, no_count=True) == ([], 0)
+    assert rows({"results": [], "total_count": 7}, count_only=True, no_count=True) == ([], 7)
+
+
+@pytest.mark.parametrize(
+    "registry",
+    [
+        {"registry_type": "HARBOR", "registry_url": "only.theirs.example:8443"},
+        {"registry_type": "AWS_PUBLIC_ECR", "registry_url": "public.ecr.aws/alias"},
+        {"registry_type": "GITHUB", "registry_url": "ghcr.io"},
+    ],
+)
+def test_a_registry_need_not_be_allowed_here(registry: dict[str, Any]) -> None:
+    assert ANSWERS.plugin(row(**registry))["registry_url"] == registry["registry_url"]
+    url = {"plugin_id": "jira", "registry_url": registry["registry_url"]}
+    assert rows({"results": [url]}, only=["registry_url"], no_count=True)
+
+
+def test_a_remote_may_have_a_plugin_twice() -> None:
+    """In its own repository and in a managed one, as our list would show it, too."""
+    assert len(rows({"results": [row(), row(name="Another")], "total_count": 2})[0]) == 2
+
+
+@pytest.mark.parametrize(
+    ("start", "found", "said"),
+    [(1, 1, 2), (1, 0, 1), (1, 1, 0), (5, 1, 4), (5, 1, 6), (5, 0, 10**30), (1, 2, 10**30)],
+)
+def test_a_count_that_its_own_rows_deny_is_no_answer(start: int, found: int, said: int) -> None:
+    with pytest.raises(BadAnswer):
+        rows({"results": [row()] * found, "total_count": said}, page={"start": start, "limit": 2})
+
+
+@pytest.mark.parametrize(
+    ("start", "found", "said", "total"),
+    # The last one was counted after some plugins were gone.
+    [(1, 2, 9, 9), (5, 1, 5, 5), (5, 2, 6, 6), (5, 0, 3, 3), (5, 2, 4, 6)],
+)
+def test_a_count_that_may_be_right(start: int, found: int, said: int, total: int) -> None:
+    answer = {"results": [row()] * found, "total_count": said}
+    assert rows(answer, page={"start": start, "limit": 2})[1] == total
+
+
+def test_rows_where_only_their_count_was_asked_for_are_no_answer() -> None:
+    with pytest.raises(BadAnswer):
+        rows({"results": [row()], "total_count": 1}, count_only=True)
 
 
 def test_a_page_of_some_fields() -> None:
     given = {"plugin_id": "jira", "name": "JIRA", "tags": {"a": 1}}
-    assert ANSWERS.rows({"results": [given]}, 2, ("plugin_id", "name", "tags"), counted=False) == ([given], 0)
+    assert rows({"results": [given]}, only=["name", "tags.a"], no_count=True) == ([given | KNOWN], 0)
 
 
 @pytest.mark.parametrize(
     "given",
     [
         {"name": "JIRA"},
-        {"plugin_id": "jira", "state": "ENABLED"},
+        {"plugin_id": "jira"},
+        {"plugin_id": "jira", "name": "JIRA", "state": "ENABLED"},
         {"plugin_id": "jira", "name": 5},
         {"plugin_id": "jira", "name": "a", "tags": {"a": "\x00"}},
+        {"plugin_id": "jira", "name": "JIRA", "domain_id": "another-domain"},
     ],
 )
-def test_fields_that_were_not_asked_for_are_no_answer(given: dict[str, Any]) -> None:
+def test_other_fields_than_were_asked_for_are_no_answer(given: dict[str, Any]) -> None:
     with pytest.raises(BadAnswer):
-        ANSWERS.rows({"results": [given]}, 2, ("plugin_id", "name", "tags"), counted=False)
+        rows({"results": [given]}, only=["name", "tags"], no_count=True)
+
+
+@pytest.mark.parametrize(
+    "shortcuts",
+    [{"plugin_id": "slack"}, {"state": "DISABLED"}, {"name": ["A", "B"]}, {"provider": "aws"}, {"name": []}],
+)
+def test_a_row_that_was_not_asked_for_is_no_answer(shortcuts: dict[str, Any]) -> None:
+    with pytest.raises(BadAnswer):
+        rows({"results": [row()], "total_count": 1}, shortcuts=shortcuts)
+
+
+def test_a_row_that_was_asked_for() -> None:
+    shortcuts = {"plugin_id": ["jira", "slack"], "state": "ENABLED"}
+    assert rows({"results": [row()], "total_count": 1}, shortcuts=shortcuts)[1] == 1
+    part = {"results": [{"plugin_id": "jira", "name": "JIRA"}]}
+    assert rows(part, shortcuts=shortcuts, only=["name"], no_count=True)[0], "what it has not, it cannot deny"
 
 
 VERSIONS = {

@@ -6,9 +6,10 @@ from dataclasses import dataclass
 from typing import Any
 
 from contracts.commands import ListPlugins
-from contracts.errors import RepositoryUnavailable, ResultTooLarge
+from contracts.errors import QueryTimeout, RepositoryUnavailable, ResultTooLarge
 from contracts.query import Page, Query, SortKey
 from contracts.query.keys import root_of
+from contracts.query.listing import MAX_ONLY
 from contracts.values import MAX_ANSWER_BYTES
 from worker.domain.ordering import keys_needed, sort_key
 from worker.domain.projection import project
@@ -86,7 +87,7 @@ class Listing:
         for each in asked:
             try:
                 found, count = each.question.result() if each.question else ([], 0)
-            except RepositoryUnavailable:
+            except (RepositoryUnavailable, QueryTimeout):
                 if not command.partial:
                     raise
                 unavailable.append(each.repository.repository_id)
@@ -124,7 +125,7 @@ class Listing:
         wanted = min(query.page.skip + query.page.limit, most) if query.page.limit > 0 else most
         changes: dict[str, Any] = {"page": Page(start=1, limit=wanted), "minimal": False}
         if query.fields:
-            changes["only"] = _roots([*query.fields, *keys_needed(query)])
+            changes["only"] = [*dict.fromkeys([*query.fields, *keys_needed(query)])]
         return query.model_copy(update=changes)
 
     def _ask(self, repository: Repository, query: Query, shortcuts: dict[str, Any]) -> _Asked:
@@ -132,15 +133,17 @@ class Listing:
         asked = self._for_remote(query, remote)
         if asked is None:
             return _Asked(repository, None)
-        fields = tuple(_roots([*asked.fields, "plugin_id"])) if asked.fields else ()
-        if fields:
-            asked = asked.model_copy(update={"only": list(fields), "minimal": False})
+        if asked.fields:
+            unknown = [key for key in asked.fields if root_of(key) not in remote.answers.known]
+            only = [*dict.fromkeys([*unknown, "plugin_id"])]
+            if len(only) > MAX_ONLY:
+                only = [*dict.fromkeys(root_of(key) for key in only)]
+            asked = asked.model_copy(update={"only": only, "minimal": False})
         # Without a limit, one row more than an answer may hold tells that there are too many.
-        most = asked.page.limit if asked.page.limit > 0 else self._max_results + 1
-        counted = asked.count_only or not asked.no_count
+        most = self._max_results + 1
         question = remote.ask(
             "list",
-            lambda answer: remote.answers.rows(answer, most, fields, counted=counted),
+            lambda answer: remote.answers.rows(answer, asked, shortcuts, most),
             query=asked.model_dump(mode="json", exclude_defaults=True),
             **shortcuts,
         )
@@ -203,10 +206,6 @@ def _page(ranked: Sequence[Ranked], query: Query) -> list[Row]:
     in_order = sorted(sorted(ranked, key=lambda item: item[0]), key=lambda item: key(item[1]))
     end = query.page.skip + query.page.limit if query.page.limit > 0 else len(in_order)
     return [row for _, row in in_order[query.page.skip : end]]
-
-
-def _roots(keys: Sequence[str]) -> list[str]:
-    return [*dict.fromkeys(root_of(key) for key in keys)]
 
 
 def _by_rank(ranked: Sequence[Ranked]) -> list[list[Row]]:

@@ -1,17 +1,25 @@
 """What a remote repository answers, validated like any input: nothing of it is trusted."""
 
 import json
-from collections.abc import Collection
+from collections.abc import Mapping
 from functools import cached_property
 from typing import Annotated, Any
 
 from pydantic import BaseModel, Field, ValidationError, create_model
+from pydantic_core import PydanticSerializationError
 
+from contracts.errors import ContractError, RegistryNotAllowed
 from contracts.plugin import PluginInfo, RepositoryInfo, plugin_id_of
+from contracts.query import Query
+from contracts.query.keys import root_of
 from contracts.results import VersionsInfo
 from contracts.values import MAX_PLUGIN_BYTES, Contract, Unstorable, check_json
+from worker.domain.allowed_registries import AllowedRegistries
+from worker.domain.registry_hosts import REGISTRY_TYPES, check_registry
 
 MAX_VERSIONS = 100_000
+MAX_TOTAL = 2**53
+"""The highest count that every reader of JSON takes as it is."""
 
 
 class BadAnswer(ValueError):
@@ -20,7 +28,7 @@ class BadAnswer(ValueError):
 
 class _Rows(Contract):
     results: list[Any]
-    total_count: Annotated[int, Field(ge=0)] | None = None
+    total_count: Annotated[int, Field(ge=0, le=MAX_TOTAL)] | None = None
 
 
 _FIELDS: dict[str, Any] = {
@@ -28,6 +36,9 @@ _FIELDS: dict[str, Any] = {
 }
 _PART: type[BaseModel] = create_model("PartOfPluginInfo", __base__=Contract, **_FIELDS)
 """A ``PluginInfo`` of which only some fields were asked for."""
+
+_ALWAYS = frozenset(name for name, field in PluginInfo.model_fields.items() if field.is_required())
+"""The fields that every plugin has."""
 
 
 class Answers:
@@ -58,24 +69,22 @@ class Answers:
         return row
 
     def rows(
-        self, answer: Any, most: int, fields: Collection[str], *, counted: bool
+        self, answer: Any, query: Query, shortcuts: Mapping[str, Any], max_rows: int
     ) -> tuple[list[dict[str, Any]], int]:
-        """The answer of ``plugin.list``: at most ``most`` rows, of ``fields`` (all for none), and
-        ``total_count``, which is there if ``counted`` and else 0. Raises ``BadAnswer``.
+        """The answer of ``plugin.list`` to ``query``, whose fields are none of ``known``, and ``shortcuts``.
+
+        At most ``max_rows`` rows where the page has no limit, each with what is known; and ``total_count``, 0
+        if it was not asked for. One plugin may be there twice, out of two repositories of the remote. Raises
+        ``BadAnswer``.
         """
         given = _validated(_Rows, answer)
+        most = 0 if query.count_only else query.page.limit if query.page.limit > 0 else max_rows
         if len(given.results) > most:
             raise BadAnswer(f"has {len(given.results)} rows; {most} were asked for")
-        if counted and given.total_count is None:
-            raise BadAnswer("has no total_count")
-        if not fields:
-            rows = [self._row(row, PluginInfo) for row in given.results]
-        else:
-            rows = [self._part(row, fields) for row in given.results]
-        total = given.total_count or 0
-        if counted and total < len(rows):
-            raise BadAnswer("counts fewer rows than it has")
-        return rows, total
+        rows = [self._listed(row, query, shortcuts) for row in given.results]
+        if query.no_count and not query.count_only:
+            return rows, 0
+        return rows, _total(given.total_count, query, len(rows), most)
 
     def versions(self, answer: Any) -> dict[str, Any]:
         """The answer of ``plugin.get_versions``, as JSON. Raises ``BadAnswer``."""
@@ -88,22 +97,29 @@ class Answers:
     def _row(self, row: Any, model: type[BaseModel]) -> dict[str, Any]:
         text = _json_of(row)
         try:
-            plugin = model.model_validate_json(text)
+            read = model.model_validate_json(text).model_dump(mode="json", exclude_none=True)
         except ValidationError as fault:
             raise BadAnswer(f"is no plugin: {_first(fault)}") from None
-        read = plugin.model_dump(mode="json", exclude_none=True)
+        except PydanticSerializationError:
+            raise BadAnswer("has a time that cannot be told in UTC") from None
         if read.get("domain_id", self._domain_id) != self._domain_id:
             raise BadAnswer("is a plugin of another domain")
         if "image" in read and read.get("plugin_id") != plugin_id_of(read["image"]):
             raise BadAnswer("has a plugin_id that is not its image's")
-        if "repository_info" in read:
-            read["repository_info"] = self.known["repository_info"]
-        return read
+        if read.get("revision", 1) < 1:
+            raise BadAnswer("has a revision that is none")
+        _check_registry(read)
+        return read | self.known
 
-    def _part(self, row: Any, fields: Collection[str]) -> dict[str, Any]:
-        read = self._row(row, _PART)
-        if "plugin_id" not in read or read.keys() - set(fields):
+    def _listed(self, row: Any, query: Query, shortcuts: Mapping[str, Any]) -> dict[str, Any]:
+        asked = {root_of(key) for key in (*query.fields, "plugin_id")} if query.fields else set()
+        if asked and isinstance(row, dict) and (row.keys() - asked or (asked & _ALWAYS) - row.keys()):
             raise BadAnswer("has other fields than were asked for")
+        read = self._row(row, _PART if asked else PluginInfo)
+        for name, value in shortcuts.items():
+            wanted = value if isinstance(value, list) else [value]
+            if (not asked or name in asked) and read.get(name) not in wanted:
+                raise BadAnswer(f"has a row of another {name} than was asked for")
         return read
 
 
@@ -112,6 +128,38 @@ def _validated(model: type[Any], answer: Any) -> Any:
         return model.model_validate(answer)
     except ValidationError as fault:
         raise BadAnswer(f"has the wrong form: {_first(fault)}") from None
+
+
+def _total(said: int | None, query: Query, found: int, most: int) -> int:
+    """``total_count``, which a page that is the last one tells by itself."""
+    if said is None:
+        raise BadAnswer("has no total_count")
+    seen = query.page.skip + found
+    if query.count_only or (not found and query.page.skip):
+        return said
+    if found < most and said != seen:
+        raise BadAnswer("counts other rows than it has")
+    # It was counted a moment after the page was read.
+    return max(said, seen)
+
+
+def _check_registry(read: Mapping[str, Any]) -> None:
+    """Raises ``BadAnswer`` for a ``registry_url`` that no registration stores."""
+    if "registry_url" in read:
+        kinds = [read["registry_type"]] if "registry_type" in read else sorted(REGISTRY_TYPES)
+        if not any(_is_registry(kind, read["registry_url"]) for kind in kinds):
+            raise BadAnswer("has a registry_url that is none")
+
+
+def _is_registry(kind: str, url: str) -> bool:
+    try:
+        check_registry(AllowedRegistries(), kind, url)
+    except RegistryNotAllowed:
+        # It has the right form, and may well be allowed there.
+        return True
+    except ContractError:
+        return False
+    return True
 
 
 def _check_storable(value: Any) -> None:

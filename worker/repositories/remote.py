@@ -2,7 +2,7 @@
 
 import logging
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from concurrent.futures import TimeoutError as FutureTimeout
 from dataclasses import dataclass
@@ -40,15 +40,12 @@ THREADS = 4
 SKEW_S = 60.0
 """How far the clocks of two deployments may be apart before one's questions seem too old to the other."""
 
-_PASSED_ON = (
-    ImageNotFound,
-    InvalidQuery,
-    QueryTimeout,
-    RegistryUnavailable,
-    ResultTooLarge,
-    VersionsPending,
-)
-"""Errors of a remote that are its caller's to act on: passed on by class, never in its words."""
+_PASSED_ON: Mapping[str, tuple[type[ContractError], ...]] = {
+    "get": (PluginNotFound,),
+    "list": (InvalidQuery, QueryTimeout, ResultTooLarge),
+    "get_versions": (PluginNotFound, ImageNotFound, RegistryUnavailable, VersionsPending),
+}
+"""By operation, the errors that are for the caller to act on: passed on by class, never in its words."""
 
 
 class Remote:
@@ -139,7 +136,7 @@ class Remote:
             answer = client.ask(operation, timeout_s=left, expires_s=left + SKEW_S, **params)
         except ContractError as told:
             self._clients.give_back(client, token)
-            raise self._told(told) from None
+            raise self._told(operation, told) from None
         except AskTimeout:
             self._clients.drop(client)
             raise self._failed("timeout", "no answer in time") from None
@@ -150,11 +147,9 @@ class Remote:
         self._clients.give_back(client, token)
         return answer
 
-    def _told(self, told: ContractError) -> ContractError:
+    def _told(self, operation: str, told: ContractError) -> ContractError:
         """An error of the remote as it is passed on."""
-        if isinstance(told, PluginNotFound):
-            return PluginNotFound("the remote repository has no such plugin")
-        kind = next((kind for kind in _PASSED_ON if type(told) is kind), None)
+        kind = next((kind for kind in _PASSED_ON[operation] if type(told) is kind), None)
         if kind is None:
             return self._failed("refused", type(told).__name__)
         name = self.info.repository_id
