@@ -15,8 +15,8 @@ REF = ImageRef("DOCKER_HUB", "registry.hub.docker.com", "pyengine/plugin")
 POLICY = Policy()
 
 
-def read(image: Image, *tags: str, complete: bool = True, truncated: bool = False) -> Decision:
-    return decide(image, Listing(tags, truncated=truncated, complete=complete), NOW, POLICY)
+def read(image: Image, *tags: str, **listing: bool) -> Decision:
+    return decide(image, Listing(tags, **listing), NOW, POLICY)
 
 
 def fail(image: Image, *reasons: str) -> Decision:
@@ -97,8 +97,39 @@ def test_a_loss_that_was_a_slip_is_forgotten(known: Image) -> None:
     assert read(back.image).reason == "loss_unconfirmed"
 
 
-def test_another_loss_than_the_first_is_confirmed_again(known: Image) -> None:
-    assert read(read(known, "4.0").image, "3.0").reason == "loss_unconfirmed"
+def test_a_loss_is_confirmed_by_another_although_the_list_goes_on(known: Image) -> None:
+    """A repository that was purged, with a push between any two readings."""
+    decision = read(read(known, "4.0").image, "4.0", "5.0")
+    assert (decision.reason, decision.image.versions) == ("changed", ("5.0", "4.0"))
+    assert decision.image.suspicious is None
+
+
+def test_an_empty_list_is_confirmed_by_an_empty_one_alone(known: Image) -> None:
+    emptied = read(read(known, "4.0").image)
+    assert emptied.reason == "loss_unconfirmed"
+    assert read(emptied.image).image.versions == ()
+
+
+def test_a_list_that_changed_while_it_was_read_takes_nothing_at_first(known: Image) -> None:
+    held = read(known, "5.0", "4.0", "2.0", "1.0", shifted=True)
+    assert (held.reason, held.image.versions) == ("loss_unconfirmed", known.versions)
+    settled = read(held.image, "5.0", "4.0", "3.0", "2.0", "1.0")
+    assert settled.change is not None
+    assert (settled.change.added, settled.change.removed) == (("5.0",), ())
+    again = read(held.image, "5.0", "4.0", "2.0", "1.0", shifted=True)
+    assert again.change is not None
+    assert again.change.removed == ("3.0",)
+
+
+def test_a_list_that_changed_while_it_was_read_may_gain_at_once(known: Image) -> None:
+    assert read(known, "5.0", *known.versions, shifted=True).reason == "changed"
+
+
+def test_a_truncated_list_tells_of_nothing_removed(known: Image) -> None:
+    """The newest tags as far as the cap: what is pushed out is still there."""
+    change = read(known, "5.0", "4.0", "3.0", "2.0", truncated=True).change
+    assert change is not None
+    assert (change.added, change.removed) == (("5.0",), ())
 
 
 def test_a_first_list_that_is_empty_is_read_again_at_once() -> None:

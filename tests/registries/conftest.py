@@ -45,6 +45,13 @@ def registries(closing: ExitStack) -> Callable[..., Registries]:
     return make
 
 
+def requests_for(registries: Registries, ref: ImageRef) -> int:
+    """How many requests it takes to read the image."""
+    taken: list[None] = []
+    registries.fetch(ref, lambda: taken.append(None))
+    return len(taken)
+
+
 @pytest.fixture
 def credentials(tmp_path: Path) -> Callable[..., Credentials]:
     """Credentials ``robot`` for the given hosts and domains, with ``SECRET`` as password."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import pytest
-from registries.double import Double, says
+from registries.double import Double, Handler, says
 
 from worker.domain.images import FetchFailed, ImageRef
 from worker.registries import Credentials, Registries, parse_mirror
@@ -27,7 +27,7 @@ def nginx(credential: str | None = None) -> ImageRef:
 def test_all_pages(double: Double, hub: Registries) -> None:
     listed = hub.fetch(nginx())
     assert set(listed.tags) == set(TAGS)
-    assert (listed.requests, listed.complete, listed.truncated) == (3, True, False)
+    assert (len(double.asked), listed.complete, listed.truncated, listed.shifted) == (3, True, False, False)
     assert double.asked[0].path == "/v2/namespaces/library/repositories/nginx/tags"
     assert double.asked[0].query == {"page_size": "100", "ordering": "last_updated"}
 
@@ -37,16 +37,16 @@ def test_an_image_with_a_namespace(double: Double, hub: Registries) -> None:
     assert hub.fetch(ImageRef("DOCKER_HUB", "registry.hub.docker.com", "team/app")).tags == ("1.0",)
 
 
-def test_nothing_new_costs_one_request(hub: Registries) -> None:
+def test_nothing_new_costs_one_request(double: Double, hub: Registries) -> None:
     listed = hub.fetch(nginx(), known=frozenset(TAGS))
-    assert (listed.requests, listed.complete) == (1, False)
+    assert (len(double.asked), listed.complete) == (1, False)
     assert set(listed.tags) | set(TAGS) == set(TAGS)
 
 
 def test_a_new_tag_costs_one_request(double: Double, hub: Registries) -> None:
     (double.tags["library/nginx"] or []).append("2.0")
     listed = hub.fetch(nginx(), known=frozenset(TAGS))
-    assert (listed.requests, listed.complete) == (1, False)
+    assert (len(double.asked), listed.complete) == (1, False)
     assert set(listed.tags) | set(TAGS) == {*TAGS, "2.0"}
 
 
@@ -66,6 +66,42 @@ def test_all_pages_when_one_does_not_tell(double: Double, hub: Registries, now: 
     listed = hub.fetch(nginx(), known=frozenset(TAGS))
     assert listed.complete
     assert set(listed.tags) == set(now)
+
+
+def removed(tags: list[str]) -> None:
+    tags.remove("1.249")  # the newest, on the first page
+
+
+def pushed_again(tags: list[str]) -> None:
+    tags.append(tags.pop(50))  # from the last page to the first
+
+
+def added(tags: list[str]) -> None:
+    tags.append("2.0")
+
+
+@pytest.mark.parametrize("change", [removed, pushed_again, added])
+def test_tags_that_move_past_us_between_two_pages_are_told(
+    double: Double, hub: Registries, change: Callable[[list[str]], None]
+) -> None:
+    tags = double.tags["library/nginx"]
+    assert tags is not None
+
+    def before(handler: Handler) -> bool:
+        if handler.asked.query.get("page") == "2":
+            change(tags)
+        return False
+
+    double.before = before
+    listed = hub.fetch(nginx())
+    assert listed.shifted
+    assert set(listed.tags) != set(tags)
+
+
+def test_names_that_are_no_tags_count(double: Double, hub: Registries) -> None:
+    double.tags["library/nginx"] = ["1.0", "-odd", "2.0"]
+    listed = hub.fetch(nginx())
+    assert (set(listed.tags), listed.shifted) == ({"1.0", "2.0"}, False)
 
 
 def test_a_single_page_is_complete(double: Double, hub: Registries) -> None:
@@ -124,7 +160,6 @@ def test_a_mirror_is_asked_instead(
     below = registries(mirrors={"DOCKER_HUB": parse_mirror(f"{double.url}/hub/")})
     assert plain.fetch(nginx()).tags == ("1.0",)
     assert below.fetch(nginx()).tags == ("2.0",)
-    assert plain.host(nginx()) == "registry.hub.docker.com"
     double.before = lambda handler: handler.reply(401, b"", {"WWW-Authenticate": "Basic"}) is None
     with pytest.raises(FetchFailed):
         plain.fetch(nginx("robot"))

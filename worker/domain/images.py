@@ -128,13 +128,13 @@ class Listing:
     ``tags``       valid tag names, each once, in no order.
     ``complete``   the tags are all there are; False: they are only the newest, to be joined to what is known.
     ``truncated``  there are more, but a cap (50,000 tags, 200 pages) was met.
-    ``requests``   how many HTTP requests it took.
+    ``shifted``    it changed while its pages were read: names that exist may be missing.
     """
 
     tags: tuple[str, ...]
     truncated: bool = False
-    requests: int = 1
     complete: bool = True
+    shifted: bool = False
 
 
 class FetchFailed(Exception):
@@ -143,7 +143,6 @@ class FetchFailed(Exception):
     ``reason``       ``throttled`` (429, 503, or our own budget), ``unavailable`` (network, 5xx, nonsense),
                      ``auth_failed`` (401, 403), ``not_found`` (404), ``refused`` (not dialled, not followed).
     ``retry_after``  seconds that the registry asked for, or None.
-    ``requests``     HTTP requests made before it failed.
     ``detail``       one sentence for the log; never a secret, an address or a body.
     ``unreachable``  no HTTP answer came at all (DNS, connect, TLS, timeout): the host's circuit counts it.
     """
@@ -152,7 +151,6 @@ class FetchFailed(Exception):
         self,
         reason: FailureReason,
         retry_after: float | None = None,
-        requests: int = 0,
         detail: str = "",
         *,
         unreachable: bool = False,
@@ -160,7 +158,6 @@ class FetchFailed(Exception):
         super().__init__(f"{reason}: {detail}" if detail else reason)
         self.reason: FailureReason = reason
         self.retry_after = retry_after
-        self.requests = requests
         self.detail = detail
         self.unreachable = unreachable
 
@@ -191,7 +188,7 @@ class Image:
 
     ``versions`` are all tags, newest first; ``digest`` is ``sha256:`` of them sorted; ``revision`` counts the
     changes of the list from 1 (0: never read). ``next_refresh_at`` None: parked, because no plugin uses it.
-    ``suspicious`` is the digest of a list that must be read a second time before it counts.
+    ``suspicious`` is the digest of a list that lost so much that it takes a second such reading to count.
     """
 
     ref: ImageRef

@@ -118,7 +118,7 @@ def _listed(image: Image, listing: Listing, now: datetime, policy: Policy) -> De
     after = frozenset(listing.tags) if listing.complete else before.union(listing.tags)
     digest = digest_of(after)
     read = replace(image, failures=0, not_found_in_row=0, suspicious=None, last_error=None)
-    if _is_suspicious(image, before, after) and image.suspicious != digest:
+    if _is_suspicious(image, before, after, listing) and not _is_confirmed(image, after, digest):
         return _unconfirmed(read, digest, now, policy.intervals)
     truncated = listing.truncated or (image.truncated and not listing.complete)
     read = replace(read, state="ok", digest=digest, truncated=truncated, synced_at=now)
@@ -127,17 +127,29 @@ def _listed(image: Image, listing: Listing, now: datetime, policy: Policy) -> De
     versions = tuple(newest_first(after, ()))
     read = replace(_scheduled(read, now, policy.intervals, changed=True), versions=versions)
     change = _change(image, before, versions, policy)
+    if truncated:  # each new tag pushes an old one out, which is still there
+        change = replace(change, removed=())
     if image.listed and not change.added and not change.removed:
         return Decision(read, None, "changed_hidden")
     read = replace(read, revision=image.revision + 1, changed_at=now)
     return Decision(read, change, "changed" if image.listed else "first_list")
 
 
-def _is_suspicious(image: Image, before: frozenset[str], after: frozenset[str]) -> bool:
-    """An empty list, or one that lost more than half, is more often a registry's slip than the truth."""
+def _is_suspicious(image: Image, before: frozenset[str], after: frozenset[str], listing: Listing) -> bool:
+    """An empty list, or one that lost more than half, is more often a registry's slip than the truth; and
+    one that changed while it was read may lack what is there.
+    """
     if image.listed and not before:
         return False
-    return not after or 2 * len(before - after) > len(before)
+    lost = before - after
+    return not after or 2 * len(lost) > len(before) or (listing.shifted and bool(lost))
+
+
+def _is_confirmed(image: Image, after: frozenset[str], digest: str) -> bool:
+    """Whether the reading before was suspicious too. It need not be the same list, which may never come
+    twice; but an empty one is confirmed by an empty one alone.
+    """
+    return image.suspicious is not None and (bool(after) or image.suspicious == digest)
 
 
 def _unconfirmed(read: Image, digest: str, now: datetime, intervals: Intervals) -> Decision:

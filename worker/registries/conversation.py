@@ -40,12 +40,11 @@ class Answer:
 class Conversation:
     """What is asked for one image. Not for more than one thread.
 
-    ``take`` is called before each request; the time it takes is not the image's. ``requests`` counts them.
+    ``take`` is called before each request; the time it takes is not the image's.
     Everything raises ``FetchFailed`` whose ``detail`` says nothing about the network; the log names the host.
     """
 
     def __init__(self, dialler: Dialler, caps: Caps, take: Take | None) -> None:
-        self.requests = 0
         self.caps = caps
         self._dialler = dialler
         self._take = take
@@ -55,8 +54,8 @@ class Conversation:
         """The answer to a GET, whatever its status; of a 200 at most ``limit`` decoded bytes (default: a
         page's).
 
-        A redirect is followed to what may be dialled, at most three times; ``authorization`` stays behind
-        when scheme, host or port change.
+        Redirects are followed to what may be dialled, as many as the caps allow; ``authorization`` stays
+        behind when scheme, host or port change.
         """
         origin = self._check(url)
         for _ in range(self.caps.redirects + 1):
@@ -80,7 +79,6 @@ class Conversation:
 
     def _once(self, origin: Origin, url: str, authorization: str | None, limit: int) -> Answer:
         self._pace()
-        self.requests += 1
         headers = {"Accept": "application/json", "Accept-Encoding": "gzip", "User-Agent": _USER_AGENT}
         if authorization is not None:
             headers["Authorization"] = authorization

@@ -17,7 +17,8 @@ def list_tags(
 ) -> Listing:
     """All tags of ``namespace/repository``, or only the newest page if that is all that is new.
 
-    Raises ``FetchFailed``.
+    The pages are numbered: a tag that goes, or comes to the front, while they are read moves others from one
+    page to another, and past us. Then there are fewer names than the API counted. Raises ``FetchFailed``.
     """
     namespace, _, repository = name.partition("/")
     tags = Tags(talk.caps.tags)
@@ -25,6 +26,8 @@ def list_tags(
         f"{base}/v2/namespaces/{namespace}/repositories/{repository}/tags?page_size=100&ordering=last_updated"
     )
     visited = {url}
+    named: set[object] = set()
+    counted = 0
     for page in range(talk.caps.pages):
         answer = talk.get(url)
         if not is_ok(answer):
@@ -32,21 +35,29 @@ def list_tags(
         document = read_object(answer.body)
         names = _names(read_list(document, "results"))
         tags.add(names)
+        named.update(name for name in names if isinstance(name, str))
+        counted = max(counted, _count(document))
         reference = document.get("next")
         if not isinstance(reference, str) or not reference or tags.truncated:
-            return Listing(tags.names(), truncated=tags.truncated)
-        if page == 0 and known and _is_all_new(known, tags.names(), document.get("count")):
+            shifted = not tags.truncated and len(named) < counted
+            return Listing(tags.names(), truncated=tags.truncated, shifted=shifted)
+        if page == 0 and known and _is_all_new(known, tags.names(), counted):
             return Listing(tags.names(), complete=False)
         url = following(answer.url, reference, visited)
     return Listing(tags.names(), truncated=True)
 
 
-def _is_all_new(known: frozenset[str], newest: tuple[str, ...], count: object) -> bool:
+def _is_all_new(known: frozenset[str], newest: tuple[str, ...], count: int) -> bool:
     """Whether the newest page holds all that is not known, and nothing known is gone.
 
     So it is when the page reaches back to known tags, and both together are as many as the API counts.
     """
     return not known.isdisjoint(newest) and count == len(known.union(newest))
+
+
+def _count(document: dict[str, Any]) -> int:
+    count = document.get("count")
+    return count if isinstance(count, int) else 0
 
 
 def _names(results: Iterable[Any]) -> list[object]:

@@ -9,7 +9,6 @@ from typing import Self
 
 from worker.domain.allowed_registries import AllowedRegistries, default_port, parse_authority
 from worker.domain.images import FetchFailed, ImageRef, Listing, Take
-from worker.domain.registry_hosts import check_registry
 from worker.registries import client, docker_hub
 from worker.registries.auth import Account, Authorizer
 from worker.registries.caps import Caps
@@ -70,14 +69,6 @@ class Registries:
         self._authorizer = Authorizer(clock)
         self._logins = Logins(clock)
 
-    def check(self, registry_type: str, registry_url: str | None) -> str:
-        """The ``registry_url`` to store; ``check_registry`` with this deployment's list. Asks nobody."""
-        return check_registry(self._allowed, registry_type, registry_url)
-
-    def host(self, ref: ImageRef) -> str:
-        """The group of hosts whose budget the image counts against."""
-        return ref.group
-
     def may_use(self, credential: str | None, domain_id: str, host: str) -> bool:
         """Whether a plugin of that domain may use the credential for that registry; None always."""
         return credential is None or self._credentials.may_use(credential, domain_id, host)
@@ -94,12 +85,7 @@ class Registries:
         ``FetchFailed``.
         """
         dialler = self._diallers.get(ref.registry_type, self._dialler)
-        talk = Conversation(dialler, self._caps, take)
-        try:
-            return self._fetch(talk, ref, known)
-        except FetchFailed as failure:
-            failure.requests = talk.requests
-            raise
+        return self._fetch(Conversation(dialler, self._caps, take), ref, known)
 
     def _fetch(self, talk: Conversation, ref: ImageRef, known: frozenset[str] | None) -> Listing:
         kind = KINDS.get(ref.registry_type)
@@ -114,8 +100,7 @@ class Registries:
             if credential is not None and not self._credentials.fits(credential, host):
                 credential = None  # it is for the registry, and not for whoever stands in for it
         elif ref.registry_type == "DOCKER_HUB" and credential is None:
-            listing = docker_hub.list_tags(talk, self._docker_hub_api, name, known, self._clock)
-            return Listing(listing.tags, listing.truncated, talk.requests, listing.complete)
+            return docker_hub.list_tags(talk, self._docker_hub_api, name, known, self._clock)
         else:
             base, host = self._base(ref, kind.host), ref.host
         home, _ = parse_url(base)
@@ -127,7 +112,7 @@ class Registries:
                 logger.warning("%s", fault)
                 raise FetchFailed("auth_failed", detail="the credential cannot be used") from None
         tags = client.list_tags(talk, self._authorizer, base, name, account)
-        return Listing(tags.names(), tags.truncated, talk.requests)
+        return Listing(tags.names(), tags.truncated)
 
     def _credential(self, ref: ImageRef) -> Credential | None:
         if ref.credential is None:
