@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import tomllib
 from pathlib import Path
 
 import click
 import pytest
 from servers import ROOT
 
+import worker
 from worker.cli.procfile import Process, read_procfile
+from worker.cli.up import default_procfile
 
 
 def test_lines_comments_and_blanks(tmp_path: Path) -> None:
@@ -34,8 +37,14 @@ def test_what_is_wrong_is_told(tmp_path: Path, text: str | None, words: str) -> 
         read_procfile(path)
 
 
-def test_the_processes_of_the_product() -> None:
-    processes = read_procfile(ROOT / "Procfile")
+def test_the_processes_of_the_product_are_at_hand_where_it_is_installed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    path = default_procfile()
+    packaged = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["setuptools"]["package-data"]
+    assert path.relative_to(Path(worker.__file__).parent).as_posix() in packaged["worker"]
+    processes = read_procfile(path)
     assert [(process.name, process.consumes) for process in processes] == [
         ("commands", True),
         ("queries", True),

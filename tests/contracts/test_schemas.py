@@ -1,49 +1,39 @@
-"""The published JSON Schemas and the AsyncAPI document: fresh, complete, and true."""
+"""The published JSON Schemas: fresh, complete, and true."""
 
 from __future__ import annotations
 
 import json
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
 import pytest
-import yaml
 from click.testing import CliRunner
 from jsonschema import Draft202012Validator
-from referencing import Registry, Resource
+from published import SCHEMAS, validator
 
 from contracts import errors
 from contracts.catalog import OPERATIONS
-from contracts.errors import ContractError
+from contracts.commands import PluginBatch
+from contracts.errors import ContractError, InvalidParameter
 from contracts.events import IMAGE_VERSIONS_CHANGED, PLUGIN_CHANGED, PluginChanged, data_schema
 from contracts.parse import parse
 from contracts.plugin import PluginInfo
 from worker.cli.main import main
 from worker.cli.schemas import FOLDER, documents
+from worker.handlers.batch import check_frame
 
 EXAMPLES = Path(__file__).parents[1] / "data" / "examples"
-SCHEMAS = {
-    path.stem: json.loads(path.read_text())
-    for path in sorted(FOLDER.glob("*.json"))
-    if path.name != "errors.json"
-}
-REGISTRY: Registry[Any] = Registry().with_resources(
-    [(schema["$id"], Resource.from_contents(schema)) for schema in SCHEMAS.values()]
-)
-
-
-def validator(name: str) -> Draft202012Validator:
-    return Draft202012Validator(SCHEMAS[name], registry=REGISTRY)
-
-
-def asyncapi() -> dict[str, Any]:
-    document: dict[str, Any] = yaml.safe_load((FOLDER / "asyncapi.yaml").read_text())
-    return document
 
 
 def test_the_published_files_are_fresh() -> None:
     published = {path.name: path.read_text() for path in FOLDER.iterdir()}
     assert published == documents(), "stale: run make schemas"
+
+
+def test_the_contract_has_the_version_of_the_package() -> None:
+    project = tomllib.loads((FOLDER.parents[1] / "pyproject.toml").read_text())["project"]
+    assert asyncapi()["info"]["version"] == project["version"]
 
 
 def test_stale_files_are_told_and_made_fresh(tmp_path: Path) -> None:
@@ -128,6 +118,43 @@ def test_schema_and_model_agree_on_what_is_not(name: str, message: dict[str, Any
         parse(next(o.command for o in OPERATIONS if o.command.__name__ == name), message)
 
 
+LEAST = {name: {k: message[k] for k in SCHEMAS[name]["required"]} for name, message in VALID}
+
+
+@pytest.mark.parametrize("absent", [None, ""])
+@pytest.mark.parametrize("name", LEAST)
+def test_null_and_empty_count_as_not_given(name: str, absent: str | None) -> None:
+    model: Any = next(o.command for o in OPERATIONS if o.command.__name__ == name)
+    least = parse(model, LEAST[name])
+    for field in SCHEMAS[name]["properties"].keys() - LEAST[name].keys():
+        validator(name).validate(LEAST[name] | {field: absent})
+        if not (field in model.clearable and absent == ""):
+            assert parse(model, LEAST[name] | {field: absent}) == least
+    for field in SCHEMAS[name]["required"]:
+        assert not validator(name).is_valid(LEAST[name] | {field: absent})
+
+
+@pytest.mark.parametrize(
+    ("changes", "valid"),
+    [
+        ({}, True),
+        ({"params": {"nmae": None}}, True),  # that item fails alone
+        ({"id": "x" * 129}, False),
+        ({"id": "\u00e9"}, False),
+        ({"id": ""}, False),
+        ({"operation": "plugin.get"}, False),
+        ({"operation": "plugin.batch"}, False),
+        ({"operation": "enable"}, False),
+    ],
+)
+def test_schema_and_service_agree_on_the_frame_of_a_batch(changes: dict[str, Any], valid: bool) -> None:
+    item = {"id": "c-1", "operation": "plugin.enable", "params": {"domain_id": "d", "plugin_id": "p"}}
+    batch = {"commands": [item | changes]}
+    assert validator("PluginBatch").is_valid(batch) == valid
+    with nullcontext() if valid else pytest.raises(InvalidParameter):
+        check_frame(parse(PluginBatch, batch), 1)
+
+
 def test_what_is_read_may_grow() -> None:
     plugin = json.loads((EXAMPLES / "get.json").read_text())["response"] | {"new_field": 1}
     validator("PluginInfo").validate(plugin)
@@ -165,49 +192,3 @@ def test_the_table_of_errors_has_every_code_with_its_meaning() -> None:
         assert (row["code"], row["kind"]) == (error.code, error.kind)
         assert row["when"].startswith("Raised ")
         assert row.get("spaceone_code") == error.spaceone_code
-
-
-def test_every_reference_of_the_asyncapi_document_leads_somewhere() -> None:
-    document = asyncapi()
-    references: list[str] = []
-
-    def walk(value: Any) -> None:
-        if isinstance(value, dict):
-            references.extend(v for k, v in value.items() if k == "$ref")
-            for item in value.values():
-                walk(item)
-        elif isinstance(value, list):
-            for item in value:
-                walk(item)
-
-    walk(document)
-    assert references
-    for reference in references:
-        if reference.startswith("#/"):
-            target: Any = document
-            for part in reference[2:].split("/"):
-                target = target[part]
-        else:
-            assert reference.removesuffix(".json") in SCHEMAS
-
-
-def test_every_operation_queue_and_event_is_in_the_asyncapi_document() -> None:
-    document = asyncapi()
-    assert document["asyncapi"] == "3.0.0"
-    addresses = {channel["address"] for channel in document["channels"].values()}
-    assert addresses == {
-        "plugin.commands",
-        "plugin.commands.{partition}",
-        "plugin.queries",
-        "celery-task-meta-{commandId}",
-        "plugin.events",
-        "plugin.rejections",
-    }
-    for operation in OPERATIONS:
-        described = document["operations"][operation.verb]
-        channel = document["channels"][described["channel"]["$ref"].rsplit("/", 1)[-1]]
-        assert channel["address"] == operation.queue
-        message = document["components"]["messages"][operation.command.__name__]
-        assert message["name"] == operation.task
-        assert message["payload"]["items"][1] == {"$ref": f"{operation.command.__name__}.json"}
-    assert document["operations"]["publishPluginChanged"]["action"] == "send"

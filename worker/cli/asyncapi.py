@@ -1,5 +1,6 @@
 """The contract as an AsyncAPI 3.0 document: queues and streams, operations, messages."""
 
+from importlib.metadata import version
 from typing import Any
 
 from contracts.catalog import OPERATIONS, Operation
@@ -7,9 +8,6 @@ from contracts.commands import PluginBatch
 from contracts.events import IMAGE_VERSIONS_CHANGED, PLUGIN_CHANGED, REJECTIONS, STREAM
 from contracts.partition import COMMANDS, QUERIES
 from worker.cli.celery_schemas import celery_schemas
-
-VERSION = "1.0.0"
-"""The version of the contract."""
 
 _CHANNELS = {COMMANDS: "commands", QUERIES: "queries"}
 _TYPES = {"PluginChanged": PLUGIN_CHANGED, "ImageVersionsChanged": IMAGE_VERSIONS_CHANGED}
@@ -44,7 +42,8 @@ def asyncapi() -> dict[str, Any]:
         "asyncapi": "3.0.0",
         "info": {
             "title": "Plugin repository",
-            "version": VERSION,
+            # What counts for the version of the package is the contract.
+            "version": version("plugin-repository"),
             "description": _line(_INFO),
             "license": {"name": "Apache-2.0"},
         },
@@ -169,7 +168,7 @@ def _command(operation: Operation) -> dict[str, Any]:
             "items": [
                 {"type": "array", "maxItems": 0},
                 {"$ref": f"{operation.command.__name__}.json"},
-                {"type": "object"},
+                {"type": ["object", "null"]},
             ],
         },
     }

@@ -44,7 +44,7 @@ DEFAULT_MONGODB_PORT = 27017
 @click.option(
     "--procfile",
     type=click.Path(path_type=Path, dir_okay=False),
-    help="What to run. Default: Procfile in this folder, else the one beside the program.",
+    help="What to run, in its folder. Default: the Procfile of this folder, else the program's own.",
 )
 def up(redis_port: int, mongodb_port: int, data_dir: Path, appendfsync: str, procfile: Path | None) -> None:
     """Run everything on this machine: Redis, MongoDB, the workers and beat.
@@ -52,8 +52,8 @@ def up(redis_port: int, mongodb_port: int, data_dir: Path, appendfsync: str, pro
     Servers that PLUGINS_REDIS_URL and PLUGINS_MONGODB_URL name are used, the others are started on the
     loopback interface. A process that ends is started again. Ctrl-C, SIGTERM or `plugins down` end it all.
     """
-    procfile = procfile or default_procfile()
-    processes = read_procfile(procfile)
+    cwd = procfile.parent if procfile else Path.cwd()
+    processes = read_procfile(procfile or default_procfile())
     checked().close()
     folder = RunDirectory(data_dir)
     try:
@@ -79,7 +79,7 @@ def up(redis_port: int, mongodb_port: int, data_dir: Path, appendfsync: str, pro
         redis_url = ensure_redis(supervisor, console, folder, port=redis_port, appendfsync=appendfsync)
         mongodb_url = ensure_mongodb(supervisor, console, folder, port=mongodb_port)
         env = environment(redis_url, mongodb_url, folder)
-        started = {process.name: run(process, procfile.parent, folder, env) for process in processes}
+        started = {process.name: run(process, cwd, folder, env) for process in processes}
         for child in started.values():
             supervisor.keep(child, shown=True)
         consuming = [started[process.name] for process in processes if process.consumes]
@@ -99,9 +99,9 @@ def up(redis_port: int, mongodb_port: int, data_dir: Path, appendfsync: str, pro
 
 
 def default_procfile() -> Path:
-    """The Procfile of this folder, else the one beside the package."""
+    """The Procfile of this folder, else the package's own; either is run in this folder."""
     here = Path("Procfile")
-    return here.absolute() if here.exists() else Path(worker.__file__).parents[1] / "Procfile"
+    return here if here.exists() else Path(worker.__file__).parent / "Procfile"
 
 
 def environment(redis_url: str, mongodb_url: str, folder: RunDirectory) -> dict[str, str | None]:

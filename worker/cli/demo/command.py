@@ -78,8 +78,7 @@ class _Performance:
         return self._fault
 
     def _start_and_play(self) -> None:
-        procfile = default_procfile()
-        processes = read_procfile(procfile)
+        processes = read_procfile(default_procfile())
         self._console.say("Starting Redis, MongoDB and every process of the Procfile ...")
         redis_server = RedisServer(self._folder.redis, appendfsync="no", log=self._folder.logs / "redis.log")
         mongodb = MongoReplicaSet(
@@ -94,7 +93,7 @@ class _Performance:
         env["PLUGINS_HEARTBEAT_DIR"] = str(self._folder.heartbeats)
         env["TMPDIR"] = str(self._folder.path)
         env["PLUGINS_REGISTRY_MIRRORS"] = f"DOCKER_HUB={self._registry.url}"
-        self._children = {p.name: run(p, procfile.parent, self._folder, env) for p in processes}
+        self._children = {p.name: run(p, Path.cwd(), self._folder, env) for p in processes}
         for child in self._children.values():
             self._supervisor.keep(child, shown=True)
         consuming = [self._children[p.name] for p in processes if p.consumes]
