@@ -31,11 +31,6 @@ def test_the_published_files_are_fresh() -> None:
     assert published == documents(), "stale: run make schemas"
 
 
-def test_the_contract_has_the_version_of_the_package() -> None:
-    project = tomllib.loads((FOLDER.parents[1] / "pyproject.toml").read_text())["project"]
-    assert asyncapi()["info"]["version"] == project["version"]
-
-
 def test_stale_files_are_told_and_made_fresh(tmp_path: Path) -> None:
     (tmp_path / "PluginInfo.json").write_text("{}")
     (tmp_path / "Gone.json").write_text("{}")

@@ -2,6 +2,9 @@
 
 from typing import Any
 
+COMMAND_ID = {"type": "string", "minLength": 1, "maxLength": 128, "pattern": "^[ -~]+$"}
+"""What the id of a command may be."""
+
 
 def celery_schemas() -> dict[str, Any]:
     """The headers of a task, and one element of a queue around them."""
@@ -14,10 +17,7 @@ def celery_schemas() -> dict[str, Any]:
             "properties": {
                 "task": {**text, "description": "The task name."},
                 "id": {
-                    **text,
-                    "minLength": 1,
-                    "maxLength": 128,
-                    "pattern": "^[ -~]+$",
+                    **COMMAND_ID,
                     "description": "The command id: it has at most one effect, however often it is sent.",
                 },
                 "expires": {
@@ -25,7 +25,7 @@ def celery_schemas() -> dict[str, Any]:
                     "format": "date-time",
                     "description": "The deadline; past it the command is not applied.",
                 },
-                "ignore_result": {"type": "boolean", "description": "The caller wants no answer."},
+                "ignore_result": {"type": ["boolean", "null"], "description": "The caller wants no answer."},
                 "lang": text,
                 "root_id": {"type": ["string", "null"]},
                 "parent_id": {"type": ["string", "null"]},

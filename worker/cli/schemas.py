@@ -20,6 +20,7 @@ from contracts.events import SCHEMAS, Attributes, ImageVersionsChanged, PluginCh
 from contracts.plugin import PluginInfo
 from contracts.results import BatchResult, ErrorInfo, PluginsInfo, StatInfo, VersionsInfo
 from worker.cli.asyncapi import asyncapi
+from worker.cli.command_schemas import as_sent
 
 DIALECT = "https://json-schema.org/draft/2020-12/schema"
 FOLDER = Path(contracts.__file__).parent / "schemas"
@@ -68,7 +69,7 @@ def schemas(directory: Path, check: bool) -> None:
 
 def documents() -> dict[str, str]:
     """Every published file by its name."""
-    found = {o.command.__name__: _schema(o.command.__name__, o.command, "validation") for o in OPERATIONS}
+    found = {o.command.__name__: _command(o.command) for o in OPERATIONS}
     found |= {name: _open(_schema(name, model, "serialization")) for name, model in ANSWERS.items()}
     found["BatchResults"] = {
         "$schema": DIALECT,
@@ -107,6 +108,10 @@ def _schema(name: str, model: type[BaseModel], mode: JsonSchemaMode) -> dict[str
     head = {"$schema": DIALECT, "$id": f"{SCHEMAS}/{name}.json", "title": name}
     plain: dict[str, Any] = _described({**head, **schema, "title": name})
     return plain
+
+
+def _command(model: type[BaseModel]) -> dict[str, Any]:
+    return as_sent(model, _schema(model.__name__, model, "validation"))
 
 
 def _described(value: Any) -> Any:
