@@ -23,7 +23,7 @@ sys.path[:0] = [str(TESTS.parent), str(TESTS), str(TESTS / "sync")]
 from fleet import LATENCY_S, TICK_S, Fleet  # noqa: E402
 from servers import start_mongod, start_redis  # noqa: E402
 
-from worker.registries.limits import Limit  # noqa: E402
+from worker.registries.limit import Limit  # noqa: E402
 from worker.store.client import connect  # noqa: E402
 
 IMAGES = 100_000

@@ -10,7 +10,7 @@ import pytest
 from contracts.errors import ContractError, InvalidParameter, RegistryNotAllowed, RequiredParameter
 from worker.domain.addresses import is_forbidden, is_public, unwrap
 from worker.domain.allowed_registries import AllowedRegistries, parse_authority
-from worker.domain.registry_hosts import check_registry
+from worker.domain.registry_hosts import check_registry, type_of
 
 ALLOWED = AllowedRegistries.parse(
     "harbor.corp, http://127.0.0.1:5055, .example.org, 10.1.0.0/16, host:8443, .pkg.dev, gcr.io,"
@@ -191,6 +191,24 @@ def test_public_and_forbidden_exclude_each_other() -> None:
         assert not is_public(ip_address(text))
     for text in ("::127.0.0.1", "fec0::1", "64:ff9b:1::1", "fd00::1", "10.0.0.1", "100.64.0.1", "198.18.0.1"):
         assert not is_public(ip_address(text))
+
+
+@pytest.mark.parametrize(
+    ("host", "named", "real"),
+    [
+        ("registry.hub.docker.com", "OCI", "DOCKER_HUB"),
+        ("ghcr.io", "OCI", "GITHUB"),
+        ("public.ecr.aws", "OCI", "AWS_PUBLIC_ECR"),
+        ("123456789012.dkr.ecr.eu-west-1.amazonaws.com", "HARBOR", "AWS_PRIVATE_ECR"),
+        ("europe-docker.pkg.dev", "OCI", "GCP_ARTIFACT_REGISTRY"),
+        ("eu.gcr.io", "OCI", "GCP_ARTIFACT_REGISTRY"),
+        ("harbor.corp", "HARBOR", "HARBOR"),
+        ("harbor.corp:8443", "OCI", "OCI"),
+        ("ghcr.io.evil.example", "OCI", "OCI"),
+    ],
+)
+def test_a_host_that_is_of_one_type_is_so_however_it_is_named(host: str, named: str, real: str) -> None:
+    assert type_of(host, named) == real
 
 
 def test_authorities() -> None:

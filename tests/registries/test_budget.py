@@ -8,7 +8,8 @@ from redis import Redis
 
 from worker.domain.images import FetchFailed
 from worker.registries.budget import Budget, LeftAlone, Slot
-from worker.registries.limits import Limit, Limits, parse_limits
+from worker.registries.limit import Limit
+from worker.registries.limits import Limits, parse_limits
 
 HOST = "registry.example.com"
 
@@ -216,6 +217,7 @@ def test_limits_are_read_from_the_setting() -> None:
         "127.0.0.1:5000": Limit(1_000, 16),
         "public.ecr.aws#team": Limit(4, 2),
     }
+    assert parse_limits("GHCR.io:443=5/4") == {"ghcr.io": Limit(5, 4)}
     assert parse_limits("") == {}
 
 
@@ -231,6 +233,9 @@ def test_limits_are_read_from_the_setting() -> None:
         "ghcr.io=5/1.5",
         "=5/4",
         "a=nan/1",
+        "ghcr.io#team=5/4",
+        "public.ecr.aws#=5/4",
+        "ghcr.io=1/1,ghcr.io:443=1/1",
         "a=1e9/2",
         "https://ghcr.io=5/4",
         "ghcr.io=5/4,GHCR.io=4/4",
@@ -250,3 +255,5 @@ def test_defaults_are_of_the_registry_type_and_well_known_hosts() -> None:
     assert limits.of("public.ecr.aws#team", "AWS_PUBLIC_ECR") == Limit(8, 4)
     assert limits.of("harbor.example.com", "HARBOR") == Limit(10, 3)
     assert limits.of("harbor.example.com", "OCI") == Limit(2, 2)
+    assert limits.of("123456789012.dkr.ecr.eu-west-1.amazonaws.com", "OCI") == Limit(10, 4)
+    assert limits.of("europe-docker.pkg.dev", "HARBOR") == Limit(50, 8)

@@ -14,6 +14,7 @@ import pytest
 from registries.double import Double
 
 from worker.domain.images import FetchFailed, ImageRef
+from worker.domain.registry_hosts import REGISTRY_TYPES
 from worker.registries import KINDS, CredentialError, Registries, parse_mirror
 from worker.registries.credentials import Credential, parse_credentials
 from worker.registries.logins import Logins
@@ -129,6 +130,29 @@ def test_a_provider_that_does_not_fit(kind: str) -> None:
     provider = "gcp" if kind.startswith("AWS") else "aws"
     with pytest.raises(CredentialError, match="does not fit"):
         KINDS[kind].login(credential(provider=provider), ECR)
+
+
+@pytest.mark.parametrize("named", ["AWS_PRIVATE_ECR", "OCI", "HARBOR"])
+def test_a_plugin_that_names_the_host_by_another_type_does_not_keep_others_from_it(
+    aws: list[dict[str, Any]],
+    double: Double,
+    registries: Callable[..., Registries],
+    tmp_path: Path,
+    named: str,
+) -> None:
+    """An image is one document, whose type is that of the plugin that came first."""
+    double.tags["app"] = ["1.0"]
+    entry = {"hosts": [ECR, double.authority], "domains": ["*"], "provider": "aws"}
+    made = registries(
+        mirrors={"AWS_PRIVATE_ECR": parse_mirror(double.url)},
+        credentials=parse_credentials({"ecr": entry}, tmp_path),
+    )
+    assert made.fetch(ImageRef(named, ECR, "app", "ecr")).tags == ("1.0",)
+    assert len(aws) == 1
+
+
+def test_every_type_of_the_contract_is_a_kind_of_registry() -> None:
+    assert KINDS.keys() == REGISTRY_TYPES
 
 
 def test_without_a_credential_nobodys_identity_is_used(

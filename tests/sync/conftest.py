@@ -6,7 +6,8 @@ import pytest
 from redis import Redis
 from sync_world import HOST, World
 
-from worker.registries.limits import Limit, Limits
+from worker.registries.limit import Limit
+from worker.registries.limits import Limits
 from worker.store.client import connect
 
 

@@ -14,7 +14,8 @@ from worker.domain.due import first_due
 from worker.domain.images import ImageRef, Listing, Take
 from worker.domain.refresh import Policy
 from worker.registries.budget import Budget
-from worker.registries.limits import Limit, Limits
+from worker.registries.limit import Limit
+from worker.registries.limits import Limits
 from worker.store.image_documents import new_document
 from worker.store.image_indexes import IMAGES, PLUGINS
 from worker.store.image_queue import ImageQueue

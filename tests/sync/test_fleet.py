@@ -9,7 +9,7 @@ from fleet import LATENCY_S, LEASE_S, TICK_S, Fleet
 from redis import Redis
 from sync_world import START
 
-from worker.registries.limits import Limit
+from worker.registries.limit import Limit
 from worker.store.client import connect
 
 IMAGES = 100_000

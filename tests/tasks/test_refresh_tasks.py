@@ -14,7 +14,8 @@ from worker.app import create_app
 from worker.domain.delivery import Delivery
 from worker.domain.images import ImageRef, Listing, Take
 from worker.events.publish import Publisher
-from worker.registries.limits import Limit, Limits
+from worker.registries.limit import Limit
+from worker.registries.limits import Limits
 from worker.settings import Settings
 from worker.store.client import connect
 from worker.sync.compose import Sync

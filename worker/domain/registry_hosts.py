@@ -1,8 +1,10 @@
 """Which registry a plugin may name: the type fixes the host, or the operator's list permits it."""
 
 import re
+from typing import get_args
 
 from contracts.errors import InvalidParameter, RegistryNotAllowed, RequiredParameter
+from contracts.plugin import RegistryType
 from worker.domain.allowed_registries import AllowedRegistries, default_port, parse_authority
 from worker.domain.images import DOCKER_HUB_HOST, DOCKER_HUB_NAMES, PUBLIC_ECR_HOST
 
@@ -22,7 +24,25 @@ _NAMED: dict[str, tuple[re.Pattern[str] | None, str]] = {
     "OCI": (None, "host[:port], without scheme and path"),
 }
 
-REGISTRY_TYPES = frozenset({"DOCKER_HUB", "AWS_PUBLIC_ECR", "GITHUB", *_NAMED})
+# The hosts that are of one type, however a plugin calls them.
+_FIXED = {DOCKER_HUB_HOST: "DOCKER_HUB", GITHUB: "GITHUB", PUBLIC_ECR_HOST: "AWS_PUBLIC_ECR"}
+
+REGISTRY_TYPES: frozenset[str] = frozenset(get_args(RegistryType))
+
+
+def type_of(host: str, named: str) -> str:
+    """The type whose rules hold at ``host[:port]``: its own where it can have but one, else the one named.
+
+    Plugins that name one host by different types share its images, budget and credentials.
+    """
+    own = [kind for kind, (pattern, _) in _NAMED.items() if pattern is not None and pattern.fullmatch(host)]
+    return _FIXED.get(host) or (own[0] if own else named)
+
+
+def one_name(host: str) -> str:
+    """``host[:port]`` as it is compared: lower-case, without 443, Docker Hub by one name."""
+    name = host.lower().removesuffix(":443")
+    return DOCKER_HUB_HOST if name in DOCKER_HUB_NAMES else name
 
 
 def check_registry(allowed: AllowedRegistries, registry_type: str, registry_url: str | None) -> str:

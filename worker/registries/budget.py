@@ -17,7 +17,8 @@ from typing import Any, Literal, cast
 from contracts.errors import Unavailable
 from worker.domain.images import FetchFailed
 from worker.redis_outage import redis_away
-from worker.registries.limits import Limit, Limits
+from worker.registries.limit import Limit
+from worker.registries.limits import Limits
 
 PREFIX = "plugin.registries:"
 SLOT_S = 120.0

@@ -9,7 +9,7 @@ from typing import Any
 import yaml
 
 from worker.domain.allowed_registries import parse_authority
-from worker.domain.images import DOCKER_HUB_HOST, DOCKER_HUB_NAMES
+from worker.domain.registry_hosts import one_name
 
 _SOURCES = ("password_file", "password_env", "provider")
 _KEYS = frozenset({"hosts", "domains", "username", *_SOURCES, "profile", "key_file"})
@@ -77,7 +77,7 @@ class Credentials:
     @staticmethod
     def fits(credential: Credential, host: str) -> bool:
         """Whether the credential may be sent to the host."""
-        return _one_name(host) in credential.hosts
+        return one_name(host) in credential.hosts
 
     def __repr__(self) -> str:
         return f"Credentials({sorted(self._by_name)})"
@@ -163,10 +163,4 @@ def _host(text: str) -> str:
         host, port = parse_authority(text)
     except ValueError as fault:
         raise ValueError(f"hosts: {text!r} {fault}") from None
-    return _one_name(host if port is None else f"{host}:{port}")
-
-
-def _one_name(host: str) -> str:
-    """``host[:port]`` as it is compared: lower-case, without 443, Docker Hub by one name."""
-    name = host.lower().removesuffix(":443")
-    return DOCKER_HUB_HOST if name in DOCKER_HUB_NAMES else name
+    return one_name(host if port is None else f"{host}:{port}")

@@ -3,23 +3,15 @@
 import math
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
 
-from worker.domain.images import DOCKER_HUB_HOST, DOCKER_HUB_NAMES, PUBLIC_ECR_HOST
+from worker.domain.images import PUBLIC_ECR_HOST
+from worker.domain.registry_hosts import one_name, type_of
 from worker.registries.kinds import KINDS
+from worker.registries.limit import Limit
 
 SETTING = "PLUGINS_REGISTRY_BUDGETS"
 
-_WELL_KNOWN = {DOCKER_HUB_HOST: "DOCKER_HUB", PUBLIC_ECR_HOST: "AWS_PUBLIC_ECR"}
 _ENTRY = re.compile(r"(?P<host>[^\s=,/]+)=(?P<rate>[0-9]*\.?[0-9]+)/(?P<at_once>[0-9]+)")
-
-
-@dataclass(frozen=True, slots=True)
-class Limit:
-    """``rate`` in requests a second, evenly spaced; ``at_once`` images being read at the same time."""
-
-    rate: float
-    at_once: int
 
 
 class Limits:
@@ -34,9 +26,9 @@ class Limits:
         """The limit of ``group``, of which an image has ``registry_type``."""
         if group in self._given:
             return self._given[group]
-        kind = KINDS.get(_WELL_KNOWN.get(group.partition("#")[0], registry_type), KINDS["OCI"])
-        default = (kind.budget_with_credential if "#" in group else None) or kind.budget
-        return Limit(default.per_second, default.at_once)
+        host, _, credential = group.partition("#")
+        kind = KINDS.get(type_of(host, registry_type), KINDS["OCI"])
+        return (kind.limit_with_credential if credential else None) or kind.limit
 
 
 def parse_limits(text: str) -> dict[str, Limit]:
@@ -66,5 +58,9 @@ def parse_limits(text: str) -> dict[str, Limit]:
 
 def _group(host: str) -> str:
     name, separator, credential = host.partition("#")
-    name = name.lower()
-    return DOCKER_HUB_HOST if name in DOCKER_HUB_NAMES else name + separator + credential
+    name = one_name(name)
+    if separator and (name != PUBLIC_ECR_HOST or not credential):
+        raise ValueError(
+            f"{SETTING}: {host!r}: a credential has a budget of its own at {PUBLIC_ECR_HOST} only"
+        )
+    return name + separator + credential

@@ -1,14 +1,16 @@
 """The registries of this deployment: which may be named, and what tags their images have."""
 
 import logging
-import re
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from time import time
 from types import TracebackType
 from typing import Self
 
+from contracts.values import IMAGE_PATTERN
 from worker.domain.allowed_registries import AllowedRegistries, default_port, parse_authority
 from worker.domain.images import FetchFailed, ImageRef, Listing, Take
+from worker.domain.registry_hosts import type_of
 from worker.registries import client, docker_hub
 from worker.registries.auth import Account, Authorizer
 from worker.registries.caps import Caps
@@ -22,9 +24,6 @@ from worker.registries.mirrors import Mirror
 from worker.registries.origin import Origin, parse_url
 
 logger = logging.getLogger(__name__)
-
-_PART = r"[a-z0-9]+(?:(?:\.|_|__|-+)[a-z0-9]+)*"
-_NAME = re.compile(rf"{_PART}(?:/{_PART})*")
 
 
 class Registries:
@@ -84,12 +83,13 @@ class Registries:
         ``take`` is called before every HTTP request, and what it raises is let through. Raises
         ``FetchFailed``.
         """
+        ref = replace(ref, registry_type=type_of(ref.host, ref.registry_type))
         dialler = self._diallers.get(ref.registry_type, self._dialler)
         return self._fetch(Conversation(dialler, self._caps, take), ref, known)
 
     def _fetch(self, talk: Conversation, ref: ImageRef, known: frozenset[str] | None) -> Listing:
         kind = KINDS.get(ref.registry_type)
-        if kind is None or not _NAME.fullmatch(ref.repository):
+        if kind is None or not IMAGE_PATTERN.match(ref.repository):
             raise FetchFailed("refused", detail="no image that can be asked for")
         mirror = self._mirrors.get(ref.registry_type)
         credential = self._credential(ref)

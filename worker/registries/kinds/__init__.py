@@ -11,7 +11,7 @@ from worker.registries.kinds import (
     harbor,
     oci,
 )
-from worker.registries.kinds.kind import Budget, Kind
+from worker.registries.kinds.kind import Kind
 
 KINDS: Mapping[str, Kind] = {
     "DOCKER_HUB": docker_hub.KIND,
@@ -23,4 +23,4 @@ KINDS: Mapping[str, Kind] = {
     "OCI": oci.KIND,
 }
 
-__all__ = ["KINDS", "Budget", "Kind"]
+__all__ = ["KINDS", "Kind"]

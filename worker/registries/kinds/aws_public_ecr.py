@@ -2,7 +2,8 @@
 
 from worker.registries.aws import ecr_login
 from worker.registries.credentials import Credential
-from worker.registries.kinds.kind import Budget, Kind
+from worker.registries.kinds.kind import Kind
+from worker.registries.limit import Limit
 from worker.registries.logins import Login
 
 
@@ -11,4 +12,4 @@ def _login(credential: Credential, host: str) -> Login:
     return ecr_login(credential, "ecr-public", "us-east-1")
 
 
-KIND = Kind(Budget(1, 1), budget_with_credential=Budget(8, 4), login=_login)
+KIND = Kind(Limit(1, 1), limit_with_credential=Limit(8, 4), login=_login)

@@ -1,5 +1,6 @@
 """GitHub's container registry: anonymous, or a user name with a personal access token."""
 
-from worker.registries.kinds.kind import Budget, Kind
+from worker.registries.kinds.kind import Kind
+from worker.registries.limit import Limit
 
-KIND = Kind(Budget(5, 4))
+KIND = Kind(Limit(5, 4))

@@ -1,5 +1,6 @@
 """Harbor: Basic at its token service; robots' names hold a ``$``. Cookies are refused, as everywhere."""
 
-from worker.registries.kinds.kind import Budget, Kind
+from worker.registries.kinds.kind import Kind
+from worker.registries.limit import Limit
 
-KIND = Kind(Budget(10, 3))
+KIND = Kind(Limit(10, 3))

@@ -1,5 +1,6 @@
 """Any registry that speaks OCI Distribution."""
 
-from worker.registries.kinds.kind import Budget, Kind
+from worker.registries.kinds.kind import Kind
+from worker.registries.limit import Limit
 
-KIND = Kind(Budget(2, 2))
+KIND = Kind(Limit(2, 2))
