@@ -18,7 +18,7 @@ class Operation:
 
     ``task`` is the Celery task name and ``queue`` where it is sent (for writes, the base name of the
     partitions). ``api_message``, ``api_method`` and ``api_path`` are what the API text calls it, for whoever
-    puts a gateway in front; None for ours.
+    puts a gateway in front; None for ours. ``api_also`` has further pairs of method and path.
     """
 
     verb: str
@@ -29,6 +29,7 @@ class Operation:
     api_message: str | None = None
     api_method: str | None = None
     api_path: str | None = None
+    api_also: tuple[tuple[str, str], ...] = ()
 
     @property
     def task(self) -> str:
@@ -129,6 +130,7 @@ OPERATIONS: tuple[Operation, ...] = (
         "PluginQuery",
         "POST",
         f"{_MANY}/search",
+        (("GET", _MANY),),
     ),
     Operation(
         "stat",

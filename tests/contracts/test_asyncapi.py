@@ -58,12 +58,20 @@ def test_every_operation_queue_and_event_is_in_the_asyncapi_document() -> None:
         "plugin.rejections",
     }
     for operation in OPERATIONS:
-        described = document["operations"][operation.verb]
-        channel = document["channels"][described["channel"]["$ref"].rsplit("/", 1)[-1]]
+        found = document["operations"][operation.verb]
+        channel = document["channels"][found["channel"]["$ref"].rsplit("/", 1)[-1]]
         assert channel["address"] == operation.queue
         message = document["components"]["messages"][operation.command.__name__]
         assert message["name"] == operation.task
         assert message["payload"]["items"][1] == {"$ref": f"{operation.command.__name__}.json"}
+        told = found.get("x-api", {})
+        assert (told.get("message"), told.get("method"), told.get("path")) == (
+            operation.api_message,
+            operation.api_method,
+            operation.api_path,
+        )
+        also = tuple((other["method"], other["path"]) for other in told.get("also", ()))
+        assert also == operation.api_also
     assert document["operations"]["publishPluginChanged"]["action"] == "send"
 
 

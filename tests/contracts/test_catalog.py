@@ -68,6 +68,11 @@ def test_every_operation_is_as_published() -> None:
     assert set(BY_TASK) == set(table)
 
 
+def test_an_operation_with_two_paths_has_both() -> None:
+    also = {o.task: o.api_also for o in OPERATIONS if o.api_also}
+    assert also == {"plugin.list": (("GET", "/repository/v1/plugins"),)}
+
+
 def test_a_batch_holds_every_write_but_a_batch() -> None:
     assert set(WRITES) == {
         "plugin.register",

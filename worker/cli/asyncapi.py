@@ -120,6 +120,9 @@ def _operations() -> dict[str, Any]:
                 "method": operation.api_method,
                 "path": operation.api_path,
             }
+            if operation.api_also:
+                also = [{"method": method, "path": path} for method, path in operation.api_also]
+                found[operation.verb]["x-api"]["also"] = also
     for name in _TYPES:
         found[f"publish{name}"] = _sending("events", name)
     found["tellRejection"] = _sending("rejections", "Rejection")
