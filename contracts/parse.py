@@ -6,9 +6,9 @@ from typing import Any, TypeVar
 from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
-from contracts.errors import ContractError, InvalidImage, InvalidParameter, InvalidQuery, RequiredParameter
+from contracts.errors import ContractError, InvalidImage, InvalidParameter, RequiredParameter
 from contracts.query import parse_query, parse_statistics
-from contracts.values import Unstorable, check_json
+from contracts.values import Unstorable, check_json, path_of
 
 M = TypeVar("M", bound=BaseModel)
 
@@ -25,15 +25,14 @@ def parse(model: type[M], arguments: Any) -> M:
     """
     if not isinstance(arguments, dict):
         raise InvalidParameter("keyword arguments must be an object", details={"path": ""})
+    parse_language = _QUERY_PARSERS.get(model.__name__)
     try:
-        check_json(_outside_params(arguments) if getattr(model, "is_frame", False) else arguments)
+        check_json(_checked_here(model, arguments))
     except Unstorable as fault:
-        if fault.path.startswith("query"):
-            raise InvalidQuery(str(fault), details={"path": fault.path, "expected": fault.reason}) from None
         raise InvalidParameter(str(fault), details={"path": fault.path}) from None
     clearable: frozenset[str] = getattr(model, "clearable", frozenset())
     given = {k: v for k, v in arguments.items() if v is not None and (v != "" or k in clearable)}
-    if "query" in given and (parse_language := _QUERY_PARSERS.get(model.__name__)):
+    if parse_language and "query" in given:
         given["query"] = parse_language(given["query"])
     try:
         return model.model_validate(given)
@@ -41,8 +40,16 @@ def parse(model: type[M], arguments: Any) -> M:
         raise _refusal(fault.errors(include_url=False, include_input=False)) from None
 
 
+def _checked_here(model: type[BaseModel], arguments: dict[str, Any]) -> dict[str, Any]:
+    """The arguments without a query, and without the parameters of a batch's items: those have parsers of
+    their own.
+    """
+    if model.__name__ in _QUERY_PARSERS and "query" in arguments:
+        return arguments | {"query": None}
+    return _outside_params(arguments) if getattr(model, "is_frame", False) else arguments
+
+
 def _outside_params(frame: dict[str, Any]) -> dict[str, Any]:
-    """A batch without the parameters of its items."""
     items = frame.get("commands")
     if not isinstance(items, list):
         return frame
@@ -50,14 +57,6 @@ def _outside_params(frame: dict[str, Any]) -> dict[str, Any]:
         item | {"params": None} if isinstance(item, dict) and "params" in item else item for item in items
     ]
     return frame | {"commands": bare}
-
-
-def path_of(location: Sequence[int | str]) -> str:
-    """A pydantic location as a path: ``("labels", 0)`` is ``labels[0]``."""
-    path = ""
-    for part in location:
-        path += f"[{part}]" if isinstance(part, int) else f".{part}" if path else part
-    return path
 
 
 def _refusal(faults: list[ErrorDetails]) -> ContractError:

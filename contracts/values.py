@@ -64,6 +64,15 @@ class Unstorable(ValueError):
         super().__init__(f"{path}: {reason}")
 
 
+def path_of(parts: Iterable[int | str], path: str = "") -> str:
+    """Names of fields and indices of lists as the path that they lead, from ``path`` on: ``("labels", 0)`` is
+    ``labels[0]``.
+    """
+    for part in parts:
+        path += f"[{part}]" if isinstance(part, int) else f".{part}" if path else part
+    return path
+
+
 def check_json(value: Any, path: str = "", depth: int = 1) -> None:
     """Refuse what the store cannot hold: depth over 32, integers over 64 bits, NaN, NUL, lone surrogates, and
     objects that kombu would not read back as objects.
@@ -72,9 +81,7 @@ def check_json(value: Any, path: str = "", depth: int = 1) -> None:
     """
     trail: list[int | str] = []
     if reason := _unstorable(value, trail, depth):
-        for part in reversed(trail):
-            path += f"[{part}]" if isinstance(part, int) else f".{part}" if path else part
-        raise Unstorable(path, reason)
+        raise Unstorable(path_of(reversed(trail), path), reason)
 
 
 def _unstorable(value: Any, trail: list[int | str], depth: int) -> str | None:
@@ -139,7 +146,7 @@ def secret_key(value: Any, path: str) -> str | None:
     trail: list[int | str] = []
     if not _finds_secret(value, trail):
         return None
-    return path + "".join(f"[{p}]" if isinstance(p, int) else f".{p}" for p in reversed(trail))
+    return path_of(reversed(trail), path)
 
 
 def _finds_secret(value: Any, trail: list[int | str]) -> bool:

@@ -7,6 +7,7 @@ from pydantic import ValidationError
 from pydantic_core import ErrorDetails, PydanticCustomError
 
 from contracts.errors import InvalidQuery
+from contracts.values import path_of
 
 _TAGGED = frozenset({"filter", "filter_or"})
 _FIRST = {"extra_forbidden": 0, "union_tag_invalid": 1, "union_tag_not_found": 1, "missing": 2}
@@ -47,9 +48,7 @@ def _wanted(error: ErrorDetails) -> str:
 
 
 def _path(root: str, error: ErrorDetails) -> str:
-    path = root
-    for part in _without_tags(error["loc"]):
-        path += f"[{part}]" if isinstance(part, int) else f".{part}"
+    path = path_of(_without_tags(error["loc"]), root)
     inner = error.get("ctx", {}).get("path", "") if error["type"] == "query" else ""
     if error["type"].startswith("union_tag"):
         inner = "operator"

@@ -214,6 +214,24 @@ def test_a_bad_query_is_told_by_path_and_by_what_was_expected(
         assert fault.details["path"] == path
 
 
+@pytest.mark.parametrize(
+    ("model", "name", "kind"),
+    [
+        (ListPlugins, "query", InvalidQuery),
+        (StatPlugins, "query", InvalidQuery),
+        (ListPlugins, "query_x", InvalidParameter),
+        (RegisterPlugin, "query", InvalidParameter),
+        (RegisterPlugin, "query_x", InvalidParameter),
+    ],
+)
+def test_only_what_is_in_a_query_is_a_fault_of_the_query(
+    model: type[Any], name: str, kind: type[ContractError]
+) -> None:
+    fault = refusal(model, REGISTER | {name: {"a": 2**63}})
+    assert type(fault) is kind
+    assert fault.details["path"] == f"{name}.a"
+
+
 def test_only_names_fields_of_a_plugin() -> None:
     assert parse(GetPlugin, {**UPDATE, "only": ["name", "tags.a"]}).only == ["name", "tags.a"]
     assert refusal(GetPlugin, {**UPDATE, "only": ["fence"]}).details["path"] == "only[0]"
