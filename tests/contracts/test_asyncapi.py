@@ -90,3 +90,11 @@ def test_what_celery_puts_on_a_queue_is_as_described(redis_url: str) -> None:
         described("#/components/messages/EnablePlugin/headers").validate(element["headers"])
         body = json.loads(base64.b64decode(element["body"]))
         described("#/components/messages/EnablePlugin/payload").validate(body)
+
+
+def test_the_answer_to_get_is_a_plugin_or_a_part_of_one() -> None:
+    reply = asyncapi()["operations"]["get"]["reply"]["messages"]
+    names = [message["$ref"].rsplit("/", 1)[-1] for message in reply]
+    assert names == ["PluginInfo", "PluginProjection", "Failure"]
+    answer = {"status": "SUCCESS", "task_id": "c", "result": {"plugin_id": "p", "name": "n"}}
+    described("#/components/messages/PluginProjection/payload").validate(answer)

@@ -21,6 +21,7 @@ from contracts.parse import parse
 from contracts.plugin import PluginInfo
 from worker.cli.main import main
 from worker.cli.schemas import FOLDER, documents
+from worker.domain.projection import project
 from worker.handlers.batch import check_frame
 
 EXAMPLES = Path(__file__).parents[1] / "data" / "examples"
@@ -165,6 +166,20 @@ def test_what_is_read_may_grow() -> None:
     data = change.model_dump(mode="json", exclude_none=True)
     validator("PluginChanged").validate(data | {"new_field": {"a": 1}})
     assert not validator("PluginChanged").is_valid(data | {"change": "renamed"})
+
+
+def test_a_plugin_may_be_answered_in_part() -> None:
+    plugin = PluginInfo.model_validate_json(
+        json.dumps(json.loads((EXAMPLES / "get.json").read_text())["response"])
+    )
+    row = plugin.model_dump(mode="json", exclude_none=True)
+    for only in ([], ["name"], ["repository_info.name", "tags.none", "labels.none"], ["capability"]):
+        part = project(row, only)
+        validator("PluginProjection").validate(part)
+        validator("PluginsInfo").validate({"results": [part]})
+    for wrong in ({"name": "n"}, {"plugin_id": "p", "state": "ON"}):
+        assert not validator("PluginProjection").is_valid(wrong)
+        assert not validator("PluginsInfo").is_valid({"results": [wrong]})
 
 
 def test_a_failure_is_as_celery_writes_it() -> None:

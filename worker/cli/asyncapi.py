@@ -3,13 +3,20 @@
 from importlib.metadata import version
 from typing import Any
 
+from pydantic import BaseModel
+
 from contracts.catalog import OPERATIONS, Operation
-from contracts.commands import PluginBatch
+from contracts.commands import GetPlugin, PluginBatch
 from contracts.events import IMAGE_VERSIONS_CHANGED, PLUGIN_CHANGED, REJECTIONS, STREAM
 from contracts.partition import COMMANDS, QUERIES
 from worker.cli.celery_schemas import celery_schemas
 
 _CHANNELS = {COMMANDS: "commands", QUERIES: "queries"}
+_ANSWERS: dict[type[BaseModel], tuple[str, ...]] = {
+    PluginBatch: ("BatchResults",),
+    # With `only` it is a projection.
+    GetPlugin: ("PluginInfo", "PluginProjection"),
+}
 _TYPES = {"PluginChanged": PLUGIN_CHANGED, "ImageVersionsChanged": IMAGE_VERSIONS_CHANGED}
 
 _INFO = """\
@@ -64,7 +71,6 @@ def asyncapi() -> dict[str, Any]:
 def _channels() -> dict[str, Any]:
     writes = [operation for operation in OPERATIONS if operation.is_write]
     reads = [operation for operation in OPERATIONS if not operation.is_write]
-    answers = list(dict.fromkeys(_answer(operation) for operation in OPERATIONS))
     return {
         "commands": {
             "address": COMMANDS,
@@ -86,7 +92,7 @@ def _channels() -> dict[str, Any]:
             "address": "celery-task-meta-{commandId}",
             "description": "A Redis key, kept one hour, and a publication on the channel of that name.",
             "parameters": {"commandId": {"location": "$message.header#/id"}},
-            "messages": _refs([*answers, "Failure"]),
+            "messages": _refs([*_all_answers(), "Failure"]),
         },
         "events": {"address": STREAM, "description": _line(_STREAM), "messages": _refs(_TYPES)},
         "rejections": {
@@ -110,7 +116,7 @@ def _operations() -> dict[str, Any]:
                 "channel": {"$ref": "#/channels/replies"},
                 "messages": [
                     {"$ref": f"#/channels/replies/messages/{name}"}
-                    for name in (_answer(operation), "Failure")
+                    for name in (*_answers(operation), "Failure")
                 ],
             },
         }
@@ -139,7 +145,7 @@ def _sending(channel: str, message: str) -> dict[str, Any]:
 
 def _messages() -> dict[str, Any]:
     found: dict[str, Any] = {o.command.__name__: _command(o) for o in OPERATIONS}
-    for name in dict.fromkeys(_answer(operation) for operation in OPERATIONS):
+    for name in _all_answers():
         found[name] = {"payload": _reply("SUCCESS", name)}
     found["Failure"] = {"payload": _reply("FAILURE", "Failure")}
     for name, event_type in _TYPES.items():
@@ -189,11 +195,13 @@ def _reply(status: str, result: str) -> dict[str, Any]:
     }
 
 
-def _answer(operation: Operation) -> str:
-    """The name of the schema of what an operation answers with."""
-    if operation.command is PluginBatch:
-        return "BatchResults"
-    return operation.result.__name__
+def _answers(operation: Operation) -> tuple[str, ...]:
+    """The names of the schemas of what an operation may answer with."""
+    return _ANSWERS.get(operation.command, (operation.result.__name__,))
+
+
+def _all_answers() -> list[str]:
+    return list(dict.fromkeys(name for operation in OPERATIONS for name in _answers(operation)))
 
 
 def _refs(names: Any) -> dict[str, Any]:

@@ -71,6 +71,8 @@ def documents() -> dict[str, str]:
     """Every published file by its name."""
     found = {o.command.__name__: _command(o.command) for o in OPERATIONS}
     found |= {name: _open(_schema(name, model, "serialization")) for name, model in ANSWERS.items()}
+    found["PluginProjection"] = _projection()
+    found["PluginsInfo"]["properties"]["results"]["items"] = {"$ref": "PluginProjection.json"}
     found["BatchResults"] = {
         "$schema": DIALECT,
         "$id": f"{SCHEMAS}/BatchResults.json",
@@ -137,6 +139,16 @@ def _open(value: Any) -> Any:
         for key, item in value.items()
         if not (key == "additionalProperties" and item is False)
     }
+
+
+def _projection() -> dict[str, Any]:
+    schema: dict[str, Any] = _open(_schema("PluginProjection", PluginInfo, "serialization"))
+    for part in schema["$defs"].values():
+        part.pop("required")
+    described = (
+        "A `PluginInfo`, or the fields of one that `only` named, down to parts of them; the rows of a list."
+    )
+    return schema | {"description": described, "required": ["plugin_id"]}
 
 
 def _failure() -> dict[str, Any]:
