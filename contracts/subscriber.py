@@ -133,9 +133,13 @@ class Subscriber:
         """
         try:
             handled = 0
-            while rows := self._own() or self._abandoned():
+            while rows := self._own():
                 handled += self._drain(rows)
-            if self._others_have_some():
+            while others := self._others_have_some():
+                if not (rows := self._abandoned()):
+                    break
+                handled += self._drain(rows)
+            if others:
                 # Newer events would overtake theirs, which then look like ones that were handled already.
                 time.sleep(0 if handled else min(block_s, _LOOK_S))
                 return handled
@@ -161,8 +165,6 @@ class Subscriber:
 
     def _abandoned(self) -> list[Any]:
         """What other consumers have left behind for ``idle_s``, the oldest first; it is this one's now."""
-        if not self._others_have_some():
-            return []
         reply = self._redis.xautoclaim(
             self._stream,
             self._group,

@@ -64,6 +64,22 @@ def publish(client: Redis, subject: str, revision: int, **other: str) -> bytes:
     return entry
 
 
+def test_what_others_have_is_asked_once_a_poll(redis: Redis) -> None:
+    publish(redis, "d/a", 1)
+    given = Consumer(redis, "given")
+    given.fail_at = {("d/a", 1)}
+    given.subscriber.join()
+    with pytest.raises(ZeroDivisionError):
+        given.subscriber.poll()
+    waiting = Consumer(redis, "waiting", idle_s=3600.0)
+    for consumer in (waiting, Consumer(redis, "idle", "another group")):
+        consumer.subscriber.join()
+        redis.config_resetstat()
+        consumer.subscriber.poll()
+        assert redis.info("commandstats")["cmdstat_xpending"]["calls"] == 1
+    assert waiting.seen == []
+
+
 def test_every_event_in_order_and_none_twice(redis: Redis) -> None:
     for revision in (1, 2, 3):
         publish(redis, "d/a", revision)
