@@ -175,6 +175,15 @@ def test_the_same_command_id_again(plugins: Plugins) -> None:
     assert plugins("register", *JIRA).stderr.startswith("ALREADY_EXISTS: ")
 
 
+@pytest.mark.parametrize("command_id", ["\u00e9", "x" * 129, ""])
+def test_a_command_id_that_is_none_is_refused_at_once(plugins: Plugins, command_id: str) -> None:
+    for arguments in (("enable", "jira"), ("get", "jira")):
+        result = plugins(*arguments, "--command-id", command_id)
+        assert result.exit_code == 1
+        assert result.stderr.startswith("INVALID_PARAMETER: ")
+        assert "1 to 128 printable ASCII characters" in result.stderr
+
+
 def test_an_expired_command(plugins: Plugins) -> None:
     assert plugins("register", *JIRA, "--expires", "0").stderr.startswith("DEADLINE_EXCEEDED: ")
 
