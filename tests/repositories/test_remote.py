@@ -30,10 +30,13 @@ from contracts.errors import (
 )
 from contracts.parse import parse
 from contracts.plugin import RepositoryInfo
+from contracts.query import parse_query
+from worker.domain.projection import project
 from worker.domain.repositories import RemoteOptions, Repositories
 from worker.registries import Credentials
 from worker.repositories.remote import THREADS, Remote
 from worker.repositories.remotes import open_remotes
+from worker.store.search import Search
 
 INFO = RepositoryInfo(repository_id="market", name="Market", repository_type="remote")
 OFFERED = plugin_row("jira", domain_id="market", revision=3)
@@ -405,16 +408,18 @@ def test_a_remote_token_has_to_name_a_credential() -> None:
 # --- paging -------------------------------------------------------------------------------------------------
 
 
-def page_of(count: int) -> Desk:
+def page_of(count: int, **fields: Any) -> Desk:
     """A remote with that many plugins, m00, m01, ... by name."""
 
     def answer(operation: str, params: dict[str, Any]) -> Any:
         rows = [
-            OFFERED | {"plugin_id": f"m{n:02}", "image": f"acme/m{n:02}", "name": f"m{n:02}"}
+            OFFERED | {"plugin_id": f"m{n:02}", "image": f"acme/m{n:02}", "name": f"m{n:02}"} | fields
             for n in range(count)
         ]
-        limit = params["query"]["page"]["limit"]
-        return {"results": rows[:limit], "total_count": count}
+        page = parse_query(params["query"]).page
+        only = params["query"].get("only", ())
+        shown = [project(row, only) for row in rows[page.skip : page.skip + page.limit]]
+        return {"results": shown} | ({} if params["query"].get("no_count") else {"total_count": count})
 
     return Desk(answer)
 
@@ -430,7 +435,77 @@ def test_each_remote_is_asked_for_what_the_page_may_need(store: Store) -> None:
 
     assert [row["plugin_id"] for row in answer["results"]] == ["l2", "m00", "m01", "m02"]
     assert answer["total_count"] == 33
-    assert market.asked[0][1]["query"]["page"] == {"limit": 6}
+    bare = {"only": ["name", "plugin_id"], "page": {"limit": 6}}
+    assert [p["query"] for _, p in market.asked] == [bare, {"no_count": True, "page": {"limit": 3}}]
+
+
+def test_a_remote_is_not_asked_for_rows_that_a_page_has_not(store: Store) -> None:
+    store.insert(*(plugin_row(f"l{n}", name=f"l{n}") for n in range(5)))
+    market = page_of(30)
+
+    ask(store, ListPlugins, market, NOBODY, query={"page": {"start": 3, "limit": 2}})
+
+    assert len(market.asked) == 1
+
+
+LARGE = {"s": "x" * 200_000}
+
+
+@pytest.mark.parametrize("page", [{}, {"start": 91, "limit": 10}, {"limit": 10}])
+@pytest.mark.parametrize("where", ["here", "there"])
+def test_the_size_of_an_answer_is_that_of_what_was_asked_for(
+    store: Store, where: str, page: dict[str, int]
+) -> None:
+    """100 plugins of 200 KB each: neither their names nor any ten of them are too much."""
+    market = NOBODY
+    if where == "here":
+        store.insert(*(plugin_row(f"l{n:02}", name=f"l{n:02}", tags=LARGE) for n in range(100)))
+    else:
+        market = page_of(100, tags=LARGE)
+
+    query: dict[str, Any] = {"page": page} if page else {"only": ["tags.t", "state"]}
+    answer = ask(store, ListPlugins, market, NOBODY, query=query)
+
+    assert answer["total_count"] == 100
+    assert len(answer["results"]) == (10 if page else 100)
+    assert answer["results"][-1]["plugin_id"][1:] == ("09" if page == {"limit": 10} else "99")
+    assert answer["results"][0]["tags"] == (LARGE if page else {})
+
+
+def test_partial_leaves_out_what_fails_between_the_order_and_the_page(store: Store) -> None:
+    store.insert(*(plugin_row(f"l{n}", name=f"l{n}") for n in range(3)))
+    whole = page_of(9)
+
+    def once(operation: str, params: dict[str, Any]) -> Any:
+        if "only" not in params["query"]:
+            raise StoreUnavailable("away")
+        return whole.ask(operation, timeout_s=1, expires_s=1, **params)
+
+    answer = ask(
+        store, ListPlugins, Desk(once), NOBODY, partial=True, query={"page": {"start": 2, "limit": 4}}
+    )
+
+    assert [row["plugin_id"] for row in answer["results"]] == ["l1", "l2"]
+    assert (answer["total_count"], answer["unavailable"]) == (3, ["market"])
+
+
+def test_partial_leaves_out_remotes_only(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    def too_slow(*args: Any, **options: Any) -> Any:
+        raise QueryTimeout("our own store")
+
+    monkeypatch.setattr(Search, "list", too_slow)
+    with pytest.raises(QueryTimeout, match="our own"):
+        ask(store, ListPlugins, NOBODY, NOBODY, partial=True)
+
+
+def test_more_fields_than_a_query_may_name_are_asked_for_by_their_roots(store: Store) -> None:
+    market = page_of(1, tags={"t7": 1, "t999": 2})
+    only = [f"tags.t{n}" for n in range(100)]
+
+    answer = ask(store, ListPlugins, market, NOBODY, query={"only": only, "sort": {"key": "state"}})
+
+    assert answer["results"] == [{"plugin_id": "m00", "tags": {"t7": 1}}]
+    assert market.asked[0][1]["query"]["only"] == ["tags", "state", "plugin_id"]
 
 
 def test_a_page_of_one_remote_alone_is_asked_for_as_it_is(store: Store) -> None:

@@ -1,42 +1,33 @@
 """List: one page out of the store and the remote repositories together."""
 
 import json
+from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 from contracts.commands import ListPlugins
 from contracts.errors import QueryTimeout, RepositoryUnavailable, ResultTooLarge
-from contracts.query import Page, Query, SortKey
-from contracts.query.keys import root_of
-from contracts.query.listing import MAX_ONLY
+from contracts.query import Page, Query
 from contracts.values import MAX_ANSWER_BYTES
 from worker.domain.ordering import keys_needed, sort_key
 from worker.domain.projection import project
-from worker.domain.repositories import Repositories, Repository, Selection
-from worker.repositories.remote import Question, Remote
+from worker.domain.repositories import Repositories
+from worker.handlers.sources import Found, Row, Source, Sources
+from worker.repositories.remote import Remote
 from worker.store.constants import Constants
 from worker.store.refusals import too_many_bytes, too_many_rows
 from worker.store.search import Search
 
-Row = dict[str, Any]
-Ranked = tuple[int, Row]
-
-
-@dataclass(frozen=True, slots=True)
-class _Asked:
-    """A remote that was asked; without ``question``, one in which no row can meet the query."""
-
-    repository: Repository
-    question: Question[tuple[list[Row], int]] | None
+Finds = Mapping[Source, Found]
 
 
 class Listing:
     """Answers list.
 
-    Local and managed plugins come from one search of the store. Each remote in reach is asked, meanwhile, for
-    as many rows from its first one on as the page could need of it. All rows are then put in one order, and
-    ``total_count`` is the sum of what each has.
+    One source is asked for the page itself. Several are asked at the same time, each for as many rows from
+    its first one on as the page may need of it, and all rows are put in one order. Before a later page these
+    are bare rows: the page's own follow when it is known which they are. ``total_count`` is the sum of what
+    each has.
     """
 
     def __init__(
@@ -47,10 +38,8 @@ class Listing:
         remotes: Mapping[str, Remote],
         max_results: int,
     ) -> None:
-        self._search = search
-        self._constants = constants
         self._repositories = repositories
-        self._remotes = remotes
+        self._sources = Sources(search, constants, repositories, remotes, max_results)
         self._max_results = max_results
 
     def answer(self, command: ListPlugins, own_only: bool) -> dict[str, Any]:
@@ -58,124 +47,38 @@ class Listing:
         ``RepositoryUnavailable`` (unless ``partial``), and what ``Search`` raises.
         """
         selection = self._repositories.select(command.repository_id, own_only=own_only)
-        shortcuts = {name: value for name, value in command.shortcuts.items() if name != "repository_id"}
         query = command.query or Query()
-        if not selection.remote:
-            page = self._store(command.domain_id, query, shortcuts, selection)
-            return _answer([row for _, row in page[0]], page[1])
-        is_alone = len(selection.remote) == 1 and not selection.local and not selection.managed
-        part = query if is_alone else self._part(query)
-        asked = [self._ask(repository, part, shortcuts) for repository in selection.remote]
-        try:
-            return self._merged(command, query, part, selection, shortcuts, asked)
-        finally:
-            for each in asked:
-                if each.question:
-                    each.question.give_up()
+        sources = self._sources.of(command, query, selection)
+        asking = _Asking(command.partial)
+        if len(sources) == 1:
+            found = asking.of(dict.fromkeys(sources, query))
+            rows = [row for each in found.values() for _, row in each.rows]
+        else:
+            found = asking.of(dict.fromkeys(sources, self._first_rows(query)))
+            self._check_reach(found, query)
+            rows = _page(asking, found, query)
+        if selection.remote:
+            rows = [project(row, query.fields) for row in rows]
+            self._check_size(rows, query)
+        answer: dict[str, Any] = {"results": rows}
+        if query.count_only or not query.no_count:
+            counts = [each.total or 0 for source, each in found.items() if source.name not in asking.away]
+            answer["total_count"] = sum(counts)
+        return answer | {"unavailable": asking.away} if asking.away else answer
 
-    def _merged(
-        self,
-        command: ListPlugins,
-        query: Query,
-        part: Query,
-        selection: Selection,
-        shortcuts: dict[str, Any],
-        asked: Sequence[_Asked],
-    ) -> dict[str, Any]:
-        ranked, total = self._store(command.domain_id, part, shortcuts, selection)
-        unavailable = []
-        for each in asked:
-            try:
-                found, count = each.question.result() if each.question else ([], 0)
-            except (RepositoryUnavailable, QueryTimeout):
-                if not command.partial:
-                    raise
-                unavailable.append(each.repository.repository_id)
-                continue
-            ranked += [(each.repository.rank, row) for row in found]
-            total = None if total is None else total + count
-        if any(len(rows) > self._max_results for rows in _by_rank(ranked)):
-            raise self._too_large(query)
-        # A page of one remote alone came as it is to be answered.
-        rows = _page(ranked, query) if part is not query else [row for _, row in ranked]
-        page = [project(row, query.fields) for row in rows]
-        self._check_size(page, query)
-        answer = _answer(page, total)
-        return answer | {"unavailable": unavailable} if unavailable else answer
-
-    def _store(
-        self, domain_id: str, query: Query, shortcuts: dict[str, Any], selection: Selection
-    ) -> tuple[list[Ranked], int | None]:
-        """The rows, with the ranks of their repositories, and the count of local and managed plugins."""
-        all_managed = selection.managed == self._repositories.managed
-        if not all_managed and selection.managed:
-            named = [r.repository_id for r in selection.managed]
-            named += [self._repositories.local.repository_id] * selection.local
-            shortcuts = shortcuts | {"repository_info.repository_id": named}
-        page = self._search.list(
-            domain_id, query, shortcuts, local=selection.local, managed=bool(selection.managed)
-        )
-        return list(zip(page.ranks, page.rows, strict=True)), page.total_count
-
-    def _part(self, query: Query) -> Query:
-        """What each source is asked for: its first rows, as many as the page may need, with what they are
-        sorted by.
-        """
+    def _first_rows(self, query: Query) -> Query:
+        """What each of several sources is asked for at first."""
         most = self._max_results + 1
         wanted = min(query.page.skip + query.page.limit, most) if query.page.limit > 0 else most
-        changes: dict[str, Any] = {"page": Page(start=1, limit=wanted), "minimal": False}
-        if query.fields:
-            changes["only"] = [*dict.fromkeys([*query.fields, *keys_needed(query)])]
-        return query.model_copy(update=changes)
+        first = query.model_copy(update={"page": Page(start=1, limit=wanted)})
+        if not query.page.skip:
+            return _with_keys(first)
+        return first.model_copy(update={"only": keys_needed(query), "minimal": False})
 
-    def _ask(self, repository: Repository, query: Query, shortcuts: dict[str, Any]) -> _Asked:
-        remote = self._remotes[repository.repository_id]
-        asked = self._for_remote(query, remote)
-        if asked is None:
-            return _Asked(repository, None)
-        if asked.fields:
-            unknown = [key for key in asked.fields if root_of(key) not in remote.answers.known]
-            only = [*dict.fromkeys([*unknown, "plugin_id"])]
-            if len(only) > MAX_ONLY:
-                only = [*dict.fromkeys(root_of(key) for key in only)]
-            asked = asked.model_copy(update={"only": only, "minimal": False})
-        # Without a limit, one row more than an answer may hold tells that there are too many.
-        most = self._max_results + 1
-        question = remote.ask(
-            "list",
-            lambda answer: remote.answers.rows(answer, asked, shortcuts, most),
-            query=asked.model_dump(mode="json", exclude_defaults=True),
-            **shortcuts,
-        )
-        return _Asked(repository, question)
-
-    def _for_remote(self, query: Query, remote: Remote) -> Query | None:
-        """The query as that remote can answer it; None if no row of its own can meet it.
-
-        Who it is here, and whose plugins it offers, it does not know: what the query says about that is
-        decided here, once for all of its rows.
-        """
-        known = remote.answers.known
-
-        def is_known(item: Any) -> bool:
-            return root_of(item.key) in known
-
-        every = [c for c in query.filter if is_known(c)]
-        either = [c for c in query.filter_or if is_known(c)]
-        held = self._constants.hold([*every, *either], known)
-        changes: dict[str, Any] = {"filter": [c for c in query.filter if not is_known(c)]}
-        if not all(held[: len(every)]):
-            return None
-        if either:
-            rest = [c for c in query.filter_or if not is_known(c)]
-            is_met = any(held[len(every) :])
-            if not is_met and not rest:
-                return None
-            changes["filter_or"] = [] if is_met else rest
-        order = [item for item in query.order if not is_known(item)]
-        if order != query.order:
-            changes["sort"] = order or [SortKey(key="plugin_id")]
-        return query.model_copy(update=changes)
+    def _check_reach(self, found: Finds, query: Query) -> None:
+        """A source that has more rows than were asked for at most could have more of the page."""
+        if any(len(each.rows) > self._max_results for each in found.values()):
+            raise self._too_large(query)
 
     def _check_size(self, page: Sequence[Row], query: Query) -> None:
         if len(page) > self._max_results:
@@ -196,20 +99,61 @@ class Listing:
         return too_many_rows(self._max_results)
 
 
-def _answer(rows: list[Row], total: int | None) -> dict[str, Any]:
-    answer: dict[str, Any] = {"results": rows}
-    return answer if total is None else answer | {"total_count": total}
+class _Asking:
+    """Asks sources, in one round or two. ``away`` are those that a partial answer leaves out."""
+
+    def __init__(self, partial: bool) -> None:
+        self._partial = partial
+        self.away: list[str] = []
+
+    def of(self, queries: Mapping[Source, Query]) -> Finds:
+        """What each source answers to its query; all are asked before any is waited for."""
+        asked = {}
+        found = {}
+        try:
+            for source, query in queries.items():
+                asked[source] = source.ask(query)
+            for source, each in asked.items():
+                try:
+                    found[source] = each.result()
+                except (RepositoryUnavailable, QueryTimeout):
+                    if source.name is None or not self._partial:
+                        raise
+                    self.away.append(source.name)
+        finally:
+            for each in asked.values():
+                each.give_up()
+        return found
 
 
-def _page(ranked: Sequence[Ranked], query: Query) -> list[Row]:
-    key = sort_key(query)
-    in_order = sorted(sorted(ranked, key=lambda item: item[0]), key=lambda item: key(item[1]))
+def _page(asking: _Asking, found: Finds, query: Query) -> list[Row]:
+    """The rows of the page, where ``found`` has the first ones of each source."""
+    in_order = _in_order(found, query)
     end = query.page.skip + query.page.limit if query.page.limit > 0 else len(in_order)
-    return [row for _, row in in_order[query.page.skip : end]]
+    if query.page.skip:
+        before = Counter(source for source, _ in in_order[: query.page.skip])
+        within = Counter(source for source, _ in in_order[query.page.skip : end])
+        part = _with_keys(query.model_copy(update={"no_count": True}))
+        parts = {
+            source: part.model_copy(update={"page": Page(start=before[source] + 1, limit=count)})
+            for source, count in within.items()
+        }
+        return [row for _, row in _in_order(asking.of(parts), query)]
+    return [row for _, row in in_order[:end]]
 
 
-def _by_rank(ranked: Sequence[Ranked]) -> list[list[Row]]:
-    grouped: dict[int, list[Row]] = {}
-    for rank, row in ranked:
-        grouped.setdefault(rank, []).append(row)
-    return list(grouped.values())
+def _in_order(found: Finds, query: Query) -> list[tuple[Source, Row]]:
+    """All rows in the order of the query; ties are in the order of the repositories."""
+    key = sort_key(query)
+    ranked = [(rank, row, source) for source, each in found.items() for rank, row in each.rows]
+    ranked.sort(key=lambda item: item[0])
+    ranked.sort(key=lambda item: key(item[1]))
+    return [(source, row) for _, row, source in ranked]
+
+
+def _with_keys(query: Query) -> Query:
+    """The query for rows that can be put in its order, too."""
+    if not query.fields:
+        return query
+    only = [*dict.fromkeys([*query.fields, *keys_needed(query)])]
+    return query.model_copy(update={"only": only, "minimal": False})
