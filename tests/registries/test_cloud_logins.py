@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import sys
+import threading
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -17,14 +18,52 @@ from worker.domain.images import FetchFailed, ImageRef
 from worker.domain.registry_hosts import REGISTRY_TYPES
 from worker.registries import KINDS, CredentialError, Registries, parse_mirror
 from worker.registries.credentials import Credential, parse_credentials
-from worker.registries.logins import Logins
+from worker.registries.logins import Login, Logins
 
 ECR = "123456789012.dkr.ecr.eu-west-1.amazonaws.com"
 NOW = datetime(2030, 1, 1, tzinfo=UTC)
 
 
+class BotoCoreError(Exception):
+    """botocore's."""
+
+
+class BotoConnectionError(BotoCoreError):
+    """botocore's ``ConnectionError``."""
+
+
+class HTTPClientError(BotoCoreError):
+    """botocore's."""
+
+
+class ClientError(Exception):
+    """botocore's, with the answer of AWS."""
+
+    def __init__(self, status: int, code: str) -> None:
+        super().__init__(code)
+        self.response = {"ResponseMetadata": {"HTTPStatusCode": status}, "Error": {"Code": code}}
+
+
+class GoogleAuthError(Exception):
+    """google-auth's."""
+
+    def __init__(self, retryable: bool = False) -> None:
+        super().__init__()
+        self.retryable = retryable
+
+
+class TransportError(GoogleAuthError):
+    """google-auth's."""
+
+
 @pytest.fixture
-def aws(monkeypatch: pytest.MonkeyPatch) -> list[dict[str, Any]]:
+def faults() -> list[Exception]:
+    """The first of them is what AWS answers with."""
+    return []
+
+
+@pytest.fixture
+def aws(monkeypatch: pytest.MonkeyPatch, faults: list[Exception]) -> list[dict[str, Any]]:
     """A stand-in for boto3; the calls made to it."""
     calls: list[dict[str, Any]] = []
 
@@ -34,6 +73,8 @@ def aws(monkeypatch: pytest.MonkeyPatch) -> list[dict[str, Any]]:
 
         def client(self, service: str, region_name: str, config: object) -> SimpleNamespace:
             def get_authorization_token() -> dict[str, Any]:
+                if faults:
+                    raise faults[0]
                 calls.append({"service": service, "region": region_name, "profile": self.profile})
                 token = base64.b64encode(f"AWS:password-{len(calls)}".encode()).decode()
                 data = {"authorizationToken": token, "expiresAt": NOW + timedelta(hours=12)}
@@ -45,8 +86,8 @@ def aws(monkeypatch: pytest.MonkeyPatch) -> list[dict[str, Any]]:
     boto3.session = SimpleNamespace(Session=Session)  # type: ignore[attr-defined]
     config, exceptions = ModuleType("botocore.config"), ModuleType("botocore.exceptions")
     config.Config = dict  # type: ignore[attr-defined]
-    exceptions.BotoCoreError = type("BotoCoreError", (Exception,), {})  # type: ignore[attr-defined]
-    exceptions.ClientError = type("ClientError", (Exception,), {})  # type: ignore[attr-defined]
+    exceptions.BotoCoreError, exceptions.ConnectionError = BotoCoreError, BotoConnectionError  # type: ignore[attr-defined]
+    exceptions.HTTPClientError, exceptions.ClientError = HTTPClientError, ClientError  # type: ignore[attr-defined]
     for module in (boto3, botocore, config, exceptions):
         monkeypatch.setitem(sys.modules, module.__name__, module)
     return calls
@@ -77,15 +118,22 @@ def test_public_ecr(aws: list[dict[str, Any]]) -> None:
     assert aws[0]["region"] == "us-east-1"
 
 
-def test_google(monkeypatch: pytest.MonkeyPatch) -> None:
-    used: list[object] = []
+@pytest.fixture
+def google(monkeypatch: pytest.MonkeyPatch) -> SimpleNamespace:
+    """A stand-in for google-auth; the ``timeouts`` of its requests, and the ``fault`` that it raises."""
+    stand_in = SimpleNamespace(timeouts=[], fault=None)
 
     class Identity:
         token = "ya29"
         expiry = NOW.replace(tzinfo=None)
 
-        def refresh(self, request: object) -> None:
-            used.append(request)
+        def refresh(self, request: Callable[..., object]) -> None:
+            if stand_in.fault:
+                raise stand_in.fault
+            request("https://oauth2.example/token", method="POST")
+
+    def send(url: str, method: str, timeout: float) -> None:
+        stand_in.timeouts.append(timeout)
 
     modules = {
         name: ModuleType(name)
@@ -105,12 +153,87 @@ def test_google(monkeypatch: pytest.MonkeyPatch) -> None:
         if parent:
             setattr(modules[parent], child, module)
     modules["google.auth"].default = lambda scopes: (Identity(), "project")  # type: ignore[attr-defined]
-    modules["google.auth.exceptions"].GoogleAuthError = type("G", (Exception,), {})  # type: ignore[attr-defined]
-    modules["google.auth.transport.requests"].Request = lambda: "request"  # type: ignore[attr-defined]
+    modules["google.auth.exceptions"].GoogleAuthError = GoogleAuthError  # type: ignore[attr-defined]
+    modules["google.auth.exceptions"].TransportError = TransportError  # type: ignore[attr-defined]
+    modules["google.auth.transport.requests"].Request = lambda: send  # type: ignore[attr-defined]
+    return stand_in
+
+
+def test_google(google: SimpleNamespace) -> None:
     login = KINDS["GCP_ARTIFACT_REGISTRY"].login(credential(provider="gcp"), "europe-docker.pkg.dev")
     assert (login.username, login.password) == ("oauth2accesstoken", "ya29")
     assert login.expires == NOW.timestamp()
-    assert used == ["request"]
+    assert google.timeouts == [10]
+
+
+def _because(fault: Exception, cause: Exception) -> Exception:
+    fault.__cause__ = cause
+    return fault
+
+
+@pytest.mark.parametrize(
+    ("fault", "is_outage"),
+    [
+        (TransportError(), True),
+        (GoogleAuthError(retryable=True), True),
+        (_because(GoogleAuthError(), TransportError()), True),
+        (GoogleAuthError(), False),
+        (OSError(), False),
+    ],
+)
+def test_a_google_that_is_away_is_not_one_that_refuses(
+    google: SimpleNamespace, fault: Exception, is_outage: bool
+) -> None:
+    google.fault = fault
+    with pytest.raises(FetchFailed if is_outage else CredentialError, match="Google gave no token"):
+        KINDS["GCP_ARTIFACT_REGISTRY"].login(credential(provider="gcp"), "europe-docker.pkg.dev")
+
+
+@pytest.mark.parametrize(
+    ("fault", "is_outage"),
+    [
+        (BotoConnectionError(), True),
+        (HTTPClientError(), True),
+        (ClientError(503, "ServiceUnavailable"), True),
+        (ClientError(400, "ThrottlingException"), True),
+        (ClientError(400, "AccessDeniedException"), False),
+        (BotoCoreError(), False),
+    ],
+)
+def test_an_aws_that_is_away_is_not_one_that_refuses(
+    aws: list[dict[str, Any]], faults: list[Exception], fault: Exception, is_outage: bool
+) -> None:
+    faults.append(fault)
+    with pytest.raises(FetchFailed if is_outage else CredentialError, match="AWS gave no token"):
+        KINDS["AWS_PRIVATE_ECR"].login(credential(provider="aws"), ECR)
+
+
+def test_a_cloud_that_hangs_keeps_no_other_login_waiting() -> None:
+    logins, asked, answer = Logins(), threading.Event(), threading.Event()
+
+    def hangs(credential: Credential, host: str) -> Login:
+        asked.set()
+        answer.wait(90)
+        return Login("AWS", "late", None)
+
+    thread = threading.Thread(target=logins.get, args=(hangs, credential(provider="aws"), ECR))
+    thread.start()
+    try:
+        assert asked.wait(30)
+        login = Login("AWS", "password", NOW.timestamp())
+        elsewhere = ECR.replace("eu-west-1", "us-east-1")
+        got: list[Login] = []
+        other = threading.Thread(
+            target=lambda: got.append(
+                logins.get(lambda credential, host: login, credential(provider="aws"), elsewhere)
+            )
+        )
+        other.start()
+        other.join(30)
+        assert got == [login]
+    finally:
+        answer.set()
+        thread.join(30)
 
 
 @pytest.mark.parametrize(

@@ -27,7 +27,7 @@ class Login:
 
 
 LoginOf = Callable[[Credential, str], Login]
-"""``(credential, host) -> Login``; raises ``CredentialError``."""
+"""``(credential, host) -> Login``; raises ``CredentialError``, or ``FetchFailed`` when its cloud is away."""
 
 
 def static_login(credential: Credential, host: str) -> Login:
@@ -38,19 +38,21 @@ def static_login(credential: Credential, host: str) -> Login:
 
 
 class Logins:
-    """Logins that a cloud gives for some hours, kept until shortly before they end. For all threads."""
+    """Logins that a cloud gives for some hours, kept until shortly before they end. For all threads; one
+    that waits for its cloud keeps only those waiting that want the same login.
+    """
 
     def __init__(self, clock: Callable[[], float] = time) -> None:
         self._clock = clock
         self._kept: dict[tuple[str, str], Login] = {}
-        self._lock = threading.Lock()
+        self._asking: dict[tuple[str, str], threading.Lock] = {}
 
     def get(self, login_of: LoginOf, credential: Credential, host: str) -> Login:
-        """The login for a host. Raises ``CredentialError``."""
+        """The login for a host. Raises what ``login_of`` raises."""
         if credential.provider is None:
             return static_login(credential, host)
         key = (credential.name, host)
-        with self._lock:
+        with self._asking.setdefault(key, threading.Lock()):
             kept = self._kept.get(key)
             if kept is None or kept.expires is None or kept.expires - _MARGIN_S <= self._clock():
                 kept = self._kept[key] = login_of(credential, host)
