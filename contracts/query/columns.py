@@ -20,6 +20,7 @@ from contracts.query.stages import (
     UnwindStage,
     ValueField,
 )
+from contracts.query.sums import MAX_GROUP_CONDITIONS
 
 AnyStage = UnwindStage | GroupStage | CountStage | SortStage | ProjectStage | LimitStage | SkipStage
 Named = tuple[str, str]
@@ -68,6 +69,7 @@ def keys_in(stage: AnyStage) -> list[Named]:
 
 def check_columns(stages: Sequence[AnyStage]) -> None:
     """Refuse a key whose column is not there, a name given twice, and times compared with what is no time."""
+    conditions = 0
     for index, (stage, columns) in enumerate(walk(stages)):
         here = f"aggregate[{index}]"
         for path, key in keys_in(stage):
@@ -76,6 +78,9 @@ def check_columns(stages: Sequence[AnyStage]) -> None:
                 raise expected(f"a column at this stage: {known}", f"{here}.{path}")
         if isinstance(stage, GroupStage):
             _check_group(stage.group, columns, f"{here}.group")
+            conditions += sum(len(getattr(field, "conditions", [])) for field in stage.group.fields)
+            if conditions > MAX_GROUP_CONDITIONS:
+                raise expected(f"at most {MAX_GROUP_CONDITIONS} conditions in all groups", f"{here}.group")
         if isinstance(stage, ProjectStage):
             _check_names([field.name for field in stage.project.fields], f"{here}.project")
 

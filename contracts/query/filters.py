@@ -2,7 +2,7 @@
 
 from typing import Annotated, ClassVar, Literal, Self
 
-from pydantic import BeforeValidator, Field, StringConstraints, model_validator
+from pydantic import AfterValidator, BeforeValidator, Field, StringConstraints, model_validator
 
 from contracts.query.faults import expected
 from contracts.query.keys import TIMES, AnyKey, Key
@@ -23,16 +23,11 @@ from contracts.query.shape import NamedPart, lengthened
 MAX_CONDITIONS = 100
 """Conditions in one list."""
 
-MAX_TEXTS = 2_000
-"""Literal texts and regular expressions in all conditions of a query together: MongoDB prepares each one
-before it looks at the time limit.
-"""
-
-MAX_VALUES = 20_000
-"""Values of ``in`` and ``not_in`` in all conditions of a query together."""
-
 MAX_PAIRS = 50
 """Pairs of one ``match``."""
+
+MAX_KEYWORDS = 100
+"""Words of a ``keyword``."""
 
 
 class _Condition(NamedPart):
@@ -107,7 +102,11 @@ class ElementMatch(_Condition):
 
 
 class Pattern(_Condition):
-    """Whether a regular expression matches anywhere, whatever the case."""
+    """Whether a regular expression matches anywhere, whatever the case.
+
+    In ``capability``, ``labels``, ``registry_config``, ``tags`` and ``template`` it looks at texts of up to
+    1,024 characters; for longer ones there is ``contain``.
+    """
 
     operator: Literal["regex"]
     value: Regex
@@ -151,22 +150,14 @@ Condition = Annotated[
 ]
 
 Conditions = Annotated[list[Condition], Field(max_length=MAX_CONDITIONS)]
-Keyword = Annotated[str, StringConstraints(max_length=1024, pattern=r"^[^\x00]*$")]
 
 
-def check_sums(**lists: list[Condition]) -> None:
-    """Refuse conditions that are few enough each and too many together; ``lists`` by name in the query."""
-    texts, values = 0, 0
-    for name, conditions in lists.items():
-        for index, condition in enumerate(conditions):
-            match condition:
-                case Substrings() | Patterns():
-                    texts += len(condition.value)
-                case Substring() | Pattern():
-                    texts += 1
-                case Membership():
-                    values += len(condition.value)
-            if texts > MAX_TEXTS:
-                raise expected(f"at most {MAX_TEXTS} texts and regexes in all", f"{name}[{index}].value")
-            if values > MAX_VALUES:
-                raise expected(f"at most {MAX_VALUES} values in all conditions", f"{name}[{index}].value")
+def _few_words(keyword: str) -> str:
+    if len(keyword.split()) > MAX_KEYWORDS:
+        raise expected(f"at most {MAX_KEYWORDS} words")
+    return keyword
+
+
+Keyword = Annotated[
+    str, StringConstraints(max_length=1024, pattern=r"^[^\x00]*$"), AfterValidator(_few_words)
+]

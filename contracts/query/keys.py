@@ -21,6 +21,12 @@ TIMES = frozenset({"created_at", "updated_at"})
 OBJECTS = frozenset({"capability", "registry_config", "repository_info", "tags", "template"})
 """The fields that are objects; any other holds nothing that could be named."""
 
+LARGE = frozenset({"capability", "labels", "registry_config", "tags", "template"})
+"""The fields that may hold as many and as long texts as a plugin has room for; any other holds little."""
+
+MAX_REGEX_TEXT = 1_024
+"""Characters of the longest text in a large field that a regular expression looks at."""
+
 MAX_KEY = 512
 """Characters in a key."""
 

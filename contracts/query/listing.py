@@ -4,10 +4,11 @@ from typing import Annotated, Any, Self
 
 from pydantic import Field, field_validator, model_validator
 
-from contracts.query.filters import Conditions, Keyword, check_sums
+from contracts.query.filters import Conditions, Keyword
 from contracts.query.keys import FieldKey
 from contracts.query.paging import Page, Sort, SortKey, keys_of_sort
 from contracts.query.shape import Part
+from contracts.query.sums import check_sums
 
 _BY_NAME = SortKey(key="name")
 

@@ -6,11 +6,12 @@ from pydantic import Field, field_validator, model_validator
 
 from contracts.query.columns import check_columns
 from contracts.query.faults import expected
-from contracts.query.filters import Conditions, Keyword, check_sums
+from contracts.query.filters import Conditions, Keyword
 from contracts.query.keys import Key
 from contracts.query.paging import Page
 from contracts.query.shape import Part
 from contracts.query.stages import Stage
+from contracts.query.sums import check_sums
 
 MAX_STAGES = 20
 """Stages of one aggregation."""

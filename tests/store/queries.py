@@ -5,6 +5,8 @@ from typing import Any
 
 from hypothesis import strategies as st
 
+from contracts.query.sums import MAX_SUMS
+
 NOW = datetime(2026, 5, 20, 12, 30, 15, 250_000, tzinfo=UTC)
 NAMES = ["a", "b", "A", "0", "1", "$ref", "$where", "a.b", ".", "", "~", "~1", "x\\y", "é"]
 TEXTS = [
@@ -194,6 +196,18 @@ _sorts = st.one_of(
     st.builds(lambda item: [{"key": "registry_type"}, item], _sorted_by),
 )
 
+
+def _few_regexes(query: dict[str, Any]) -> bool:
+    """Whether a query has no more regexes than it may have in the largest fields."""
+    conditions = [
+        (item.get("o") or item["operator"], item["v"] if "v" in item else item["value"])
+        for item in (*query["filter"], *query["filter_or"])
+    ]
+    regexes = [value for operator, value in conditions if operator.startswith("regex")]
+    count = sum(1 if isinstance(value, str) else len(value) for value in regexes)
+    return count <= MAX_SUMS["regular expressions on large fields"]
+
+
 lists = st.fixed_dictionaries(
     {
         **_selection,
@@ -202,7 +216,7 @@ lists = st.fixed_dictionaries(
         "only": st.one_of(st.just([]), st.just([]), st.lists(st.one_of(flat_keys, deep_keys), max_size=3)),
         "minimal": st.sampled_from([False, False, False, True]),
     }
-)
+).filter(_few_regexes)
 
 # --- statistics -----
 
@@ -280,11 +294,11 @@ def _aggregations(draw: st.DrawFn) -> list[dict[str, Any]]:
     return stages
 
 
-aggregations = st.fixed_dictionaries({**_selection, "aggregate": _aggregations()})
+aggregations = st.fixed_dictionaries({**_selection, "aggregate": _aggregations()}).filter(_few_regexes)
 distincts = st.fixed_dictionaries(
     {
         **_selection,
         "distinct": st.one_of(flat_keys, deep_keys, st.sampled_from(["tags", "labels"])),
         "page": _pages,
     }
-)
+).filter(_few_regexes)

@@ -3,33 +3,18 @@
 A caller's value only ever stands where MongoDB takes a value, under an operator written here.
 """
 
-import re
 from collections.abc import Callable, Mapping
 from datetime import datetime
 from typing import Any
 
-from bson import Regex
-
-from contracts.query.filters import Condition
-from contracts.query.keys import TIMES
+from contracts.query.filters import Condition, Pattern, Patterns
+from contracts.query.keys import LARGE, TIMES, root_of
 from contracts.query.scalars import parse_time, resolve_timediff
 from worker.store.query.paths import escaped, stored
+from worker.store.query.patterns import literal, pattern
 
 Compile = Callable[[Any, datetime], dict[str, Any]]
 """From a value, and the present time, to the condition on a path."""
-
-# PCRE's own limit, on every server version, of what one value may cost; it can only lower the server's.
-_REGEX_COST = "(*LIMIT_MATCH=1000000)"
-
-
-def literal(word: str) -> Regex[str]:
-    """The pattern of a literal, case-insensitive substring."""
-    return Regex(re.escape(word), "i")
-
-
-def pattern(regex: str) -> Regex[str]:
-    """The pattern of a caller's regular expression, case-insensitive."""
-    return Regex(_REGEX_COST + regex, "i")
 
 
 def _plain(operator: str) -> Compile:
@@ -61,8 +46,6 @@ OPERATORS: Mapping[str, Compile] = {
     "match": lambda pairs, now: {
         "$elemMatch": {"$and": [{escaped(key): {"$eq": value}} for key, value in pairs.items()]}
     },
-    "regex": lambda regex, now: {"$regex": pattern(regex)},
-    "regex_in": lambda regexes, now: {"$in": [pattern(regex) for regex in regexes]},
     "datetime_lt": _time("$lt"),
     "datetime_lte": _time("$lte"),
     "datetime_gt": _time("$gt"),
@@ -81,6 +64,10 @@ def compile_condition(condition: Condition, now: datetime) -> dict[str, Any]:
     value = condition.value
     if condition.key in TIMES and condition.operator in _OF_SCALARS:
         value = [as_time(item) for item in value] if isinstance(value, list) else as_time(value)
+    if isinstance(condition, Pattern | Patterns):
+        is_large = root_of(condition.key) in LARGE
+        regexes = condition.value if isinstance(condition, Patterns) else [condition.value]
+        return {stored(condition.key): {"$in": [pattern(regex, is_large=is_large) for regex in regexes]}}
     return {stored(condition.key): OPERATORS[condition.operator](value, now)}
 
 

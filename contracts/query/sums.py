@@ -1,0 +1,66 @@
+"""What the conditions of a query may amount to together.
+
+MongoDB prepares every text and value before it looks at its time limit, and afterwards looks at it between
+plugins only: each of these sums bounds the work on one plugin of the largest size to a few seconds.
+"""
+
+from collections import Counter
+from collections.abc import Sequence
+from typing import Any
+
+from contracts.query.faults import expected
+from contracts.query.keys import LARGE, root_of
+
+MAX_SUMS = {
+    "texts": 2_000,
+    "values of in and not_in": 20_000,
+    "regular expressions": 100,
+    "pairs of match": 500,
+    "regular expressions on large fields": 2,
+    "texts on large fields": 100,
+    "characters of texts on large fields": 1_000,
+}
+"""What is summed up over all conditions of a query, and the most there may be of it. The large fields are
+``capability``, ``labels``, ``registry_config``, ``tags`` and ``template``.
+"""
+
+MAX_GROUP_CONDITIONS = 200
+"""Conditions of all fields of all groups of an aggregation together."""
+
+
+def check_sums(**lists: Sequence[Any]) -> None:
+    """Refuse conditions that are few enough each and too much together; ``lists`` by name in the query."""
+    sums: Counter[str] = Counter()
+    for name, conditions in lists.items():
+        for index, condition in enumerate(conditions):
+            sums.update(_amounts(condition))
+            for what, most in MAX_SUMS.items():
+                if sums[what] > most:
+                    raise expected(f"at most {most} {what} in all conditions", f"{name}[{index}].value")
+
+
+def _amounts(condition: Any) -> dict[str, int]:
+    value = condition.value
+    match condition.operator:
+        case "in" | "not_in":
+            return {"values of in and not_in": len(value)}
+        case "match":
+            return {"pairs of match": len(value)}
+        case "regex" | "regex_in":
+            return _with_large(condition, "regular expressions", len(_listed(value)))
+        case "contain" | "not_contain" | "contain_in" | "not_contain_in":
+            characters = sum(map(len, _listed(value)))
+            return _with_large(condition, "texts", len(_listed(value)), characters)
+        case _:
+            return {}
+
+
+def _with_large(condition: Any, what: str, count: int, characters: int = 0) -> dict[str, int]:
+    if root_of(condition.key) not in LARGE:
+        return {what: count}
+    large = {f"{what} on large fields": count, "characters of texts on large fields": characters}
+    return {what: count, **large}
+
+
+def _listed(value: Any) -> Sequence[str]:
+    return [value] if isinstance(value, str) else value
