@@ -105,9 +105,12 @@ def test_a_folder_that_others_may_write_or_own_is_refused(tmp_path: Path) -> Non
     everybodys = tmp_path / "everybodys"
     everybodys.mkdir()
     everybodys.chmod(0o777)
+    groups = tmp_path / "groups"
+    groups.mkdir()
+    groups.chmod(0o770)
     link = tmp_path / "link"
     link.symlink_to(tmp_path)
-    for path in (everybodys, link):
+    for path in (everybodys, groups, link):
         with pytest.raises(HeartbeatError):
             Heartbeat("here", path).begin()
         assert check(path).exit_code == 1

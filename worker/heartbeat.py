@@ -123,7 +123,8 @@ def _make(directory: Path) -> None:
 def _check(directory: Path) -> None:
     """The temporary folder is everybody's: what another user has put there is not ours to believe."""
     status = directory.lstat()
-    if not stat.S_ISDIR(status.st_mode) or status.st_uid != os.getuid() or status.st_mode & stat.S_IWOTH:
+    is_ours = stat.S_ISDIR(status.st_mode) and status.st_uid == os.getuid()
+    if not is_ours or status.st_mode & (stat.S_IWGRP | stat.S_IWOTH):
         raise HeartbeatError(f"{directory} is not a folder of this user alone")
 
 

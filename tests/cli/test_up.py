@@ -204,7 +204,10 @@ def test_servers_that_are_named_are_used_and_none_is_started(
             up.wait_for_output("two | stand-in runs")
             assert trial.is_over()
             assert f"redis://127.0.0.1:{redis_server.port}/0  (given)" in up.output()
+            up.wait_for_output("Ready: one, two.")
             assert up.stop() == 0
+            assert "# PLUGINS_REDIS_URL, PLUGINS_MONGODB_URL: as in this one" in up.output()
+            assert "secret" not in up.output()
         finally:
             client.acl_setuser("default", enabled=True, nopass=True, reset_passwords=True)
         assert client.get("ended") == b"2"

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +13,7 @@ from hypothesis import strategies as st
 from servers import start_redis
 from stream import Stream
 
-from contracts.events import PLUGIN_CHANGED
+from contracts.events import IMAGE_VERSIONS_CHANGED, PLUGIN_CHANGED
 from worker.domain.event import Pending, Subject
 from worker.embedded.binaries import Binary, redis_binaries
 from worker.events.publish import EventsUnavailable, Published, Publisher
@@ -79,11 +80,19 @@ def test_what_waits_in_the_outbox_behind_a_repair_is_known_to_be_out(
     publisher.publish(subject(2, 1, 2))
     stream.client.flushall()
     assert publisher.publish(subject(4, 3, 4)) == Published("ok", 4)
-    assert publisher.last_known(NAME, 4, (event(3), event(4))) == 4
+    assert publisher.last_known(PLUGIN_CHANGED, NAME, 4, (event(3), event(4))) == 4
     assert publisher.marks(PLUGIN_CHANGED, [NAME]) == [(4, event(4).digest)]
     assert another.publish(subject(4, 3, 4)) == Published("ok", 4)
     assert another.publish(subject(5, 3, 4, 5)) == Published("ok", 5)
     assert stream.changes() == [(4, "resynced"), (5, "updated")]
+
+
+def test_subjects_of_two_types_may_have_one_name(publisher: Publisher, stream: Stream) -> None:
+    """A domain may be called ``images/registry.hub.docker.com``."""
+    publisher.publish(replace(subject(3, 1, 2, 3), type=IMAGE_VERSIONS_CHANGED))
+    assert publisher.last_known(PLUGIN_CHANGED, NAME, 3, (event(1), event(2), event(3))) == 0
+    assert publisher.publish(subject(1, 1)) == Published("ok", 1)
+    assert publisher.last_known(IMAGE_VERSIONS_CHANGED, NAME, 3, ()) == 3
 
 
 def test_a_writer_that_read_before_a_repair_is_not_taken_for_another_history(
@@ -92,7 +101,7 @@ def test_a_writer_that_read_before_a_repair_is_not_taken_for_another_history(
     publisher.publish(subject(1, 1))
     stream.client.flushall()
     assert publisher.publish(subject(1)) == Published("ok", 1)
-    assert publisher.last_known(NAME, 1, (event(1),)) == 1
+    assert publisher.last_known(PLUGIN_CHANGED, NAME, 1, (event(1),)) == 1
     assert publisher.publish(subject(2, 1, 2)) == Published("ok", 2)
     assert stream.changes() == [(1, "resynced"), (2, "updated")]
 

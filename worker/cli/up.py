@@ -14,12 +14,13 @@ from worker.cli.console import Console
 from worker.cli.operate import checked
 from worker.cli.procfile import Process, read_procfile
 from worker.cli.rundir import RunDirectory
-from worker.cli.servers import ensure_mongodb, ensure_redis
+from worker.cli.servers import REDIS_OVERRIDES, ensure_mongodb, ensure_redis
 from worker.cli.supervisor import Supervisor
 from worker.embedded import ChildProcess, EmbeddedError
 
 DEFAULT_REDIS_PORT = 6379
 DEFAULT_MONGODB_PORT = 27017
+URL_SETTINGS = ("PLUGINS_REDIS_URL", "PLUGINS_MONGODB_URL", *REDIS_OVERRIDES)
 
 
 @click.command()
@@ -130,9 +131,13 @@ def run(process: Process, cwd: Path, folder: RunDirectory, env: dict[str, str | 
 def next_steps(redis_url: str, mongodb_url: str, folder: RunDirectory, names: list[str]) -> str:
     """The words that are shown once everything runs."""
     lines = ["", f"Ready: {', '.join(names)}. Logs and data are in {folder.path}.", "In another terminal:"]
-    if redis_url != f"redis://127.0.0.1:{DEFAULT_REDIS_PORT}/0":
+    # What was given is not repeated: it may hold a password.
+    given = {name: os.environ[name] for name in URL_SETTINGS if os.environ.get(name)}
+    if given:
+        lines.append(f"  # {', '.join(given)}: as in this one")
+    if redis_url not in given.values() and redis_url != f"redis://127.0.0.1:{DEFAULT_REDIS_PORT}/0":
         lines.append(f"  export PLUGINS_REDIS_URL={shlex.quote(redis_url)}")
-    if f"127.0.0.1:{DEFAULT_MONGODB_PORT}/" not in mongodb_url:
+    if mongodb_url not in given.values() and f"127.0.0.1:{DEFAULT_MONGODB_PORT}/" not in mongodb_url:
         lines.append(f"  export PLUGINS_MONGODB_URL={shlex.quote(mongodb_url)}")
     program = Path(sys.argv[0])
     plugins = program if program.name == "plugins" else Path("plugins")

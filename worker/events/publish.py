@@ -69,19 +69,20 @@ class Publisher:
                 results[index] = self._run([(subject, (_in_place(subject),))])[0]
         return results
 
-    def last_known(self, subject: str, revision: int, pending: Sequence[Pending]) -> int:
-        """The last revision that this process knows to be on the stream, 0 if it knows none.
+    def last_known(self, event_type: str, subject: str, revision: int, pending: Sequence[Pending]) -> int:
+        """The last revision of a subject that this process knows to be on the stream, 0 if it knows none.
 
         ``revision`` and ``pending`` are the subject's as the store has them now. Where they contradict what
         was published, the store has been restored from a backup since, and the stream is asked anew: what
         waits in the outbox is then something else than what is out under the same revision.
         """
-        last, digest = self._last.get(subject, (0, ""))
+        field = _field(event_type, subject)
+        last, digest = self._last.get(field, (0, ""))
         if last <= revision and all(
             e.digest == digest for e in pending if e.revision == last and digest not in ("", ANY)
         ):
             return last
-        self._last.pop(subject, None)
+        self._last.pop(field, None)
         return 0
 
     def marks(self, event_type: str, subjects: Sequence[str]) -> list[tuple[int, str]]:
@@ -126,16 +127,16 @@ class Publisher:
                 replies = pipeline.execute()
         results = [Published(outcome.decode(), int(last)) for outcome, last in replies]
         for (subject, pending), result in zip(work, results, strict=True):
-            self._remember(subject.name, result, pending)
+            self._remember(_field(subject.type, subject.name), result, pending)
         return results
 
-    def _remember(self, name: str, result: Published, pending: Sequence[Pending]) -> None:
+    def _remember(self, field: str, result: Published, pending: Sequence[Pending]) -> None:
         if result.outcome == "ahead":
-            self._last.pop(name, None)
+            self._last.pop(field, None)
             return
         digest = next((e.digest for e in pending if e.revision == result.last), "")
-        self._last[name] = (result.last, digest)
-        self._last.move_to_end(name)
+        self._last[field] = (result.last, digest)
+        self._last.move_to_end(field)
         while len(self._last) > _REMEMBERED:
             self._last.popitem(last=False)
 

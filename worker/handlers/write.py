@@ -12,6 +12,7 @@ from contracts.errors import (
     RepositoryNotLocal,
     Unavailable,
 )
+from contracts.events import PLUGIN_CHANGED
 from contracts.plugin import PluginInfo
 from contracts.values import to_milliseconds
 from worker.domain.delivery import Delivery
@@ -118,7 +119,7 @@ class Writer:
             self.publisher.publish(record.subject(self.clock()))
 
     def _last_known(self, record: Record) -> int:
-        return self.publisher.last_known(record.key, record.revision, record.outbox)
+        return self.publisher.last_known(PLUGIN_CHANGED, record.key, record.revision, record.outbox)
 
     def explain(self, outcomes: Sequence[T]) -> list[T | RepositoryNotLocal]:
         """The outcomes as they are to be answered: a plugin that only a managed repository has was found, but
