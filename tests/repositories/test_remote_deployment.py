@@ -1,7 +1,6 @@
 """Two real deployments that name each other as remote repositories: two Redis servers, two databases, workers."""
 
 import json
-import threading
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -9,6 +8,7 @@ from typing import Any
 
 import pytest
 import redis
+from impostor import Impostor, meta, raises
 from servers import ChildProcess, MongoReplicaSet, RedisServer, start_redis, start_worker, wait_until
 
 from contracts.client import PluginClient
@@ -206,39 +206,6 @@ def test_no_log_holds_the_password(pair: Pair) -> None:
 
 
 # --- a remote that is not what it says ------------------------------------------------------------------------
-
-
-class Impostor(threading.Thread):
-    """Takes what is asked of a deployment, and answers with whatever a test wants."""
-
-    def __init__(self, url: str) -> None:
-        super().__init__(daemon=True)
-        self.client = redis.Redis.from_url(url)
-        self.answer: Callable[[dict[str, Any]], bytes] = lambda headers: b""
-        self.headers: list[dict[str, Any]] = []
-        self.ending = threading.Event()
-
-    def run(self) -> None:
-        while not self.ending.is_set():
-            popped = self.client.brpop("plugin.queries", timeout=0.2)
-            if popped is None:
-                continue
-            headers = json.loads(popped[1])["headers"]
-            self.headers.append(headers)
-            payload, key = self.answer(headers), f"celery-task-meta-{headers['id']}"
-            self.client.set(key, payload, ex=60)
-            self.client.publish(key, payload)
-
-
-def meta(**fields: Any) -> Callable[[dict[str, Any]], bytes]:
-    return lambda headers: json.dumps(
-        {"task_id": headers["id"], "status": "SUCCESS", "traceback": None, "children": []} | fields
-    ).encode()
-
-
-def raises(module: str, name: str, *message: Any) -> Callable[[dict[str, Any]], bytes]:
-    fault = {"exc_type": name, "exc_module": module, "exc_message": list(message)}
-    return meta(status="FAILURE", result=fault)
 
 
 HOSTILE: dict[str, Callable[[dict[str, Any]], bytes]] = {

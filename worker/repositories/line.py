@@ -4,12 +4,38 @@ import time
 from typing import Any
 
 import redis
+from celery.backends.redis import RedisBackend
 from redis.backoff import NoBackoff
 from redis.retry import Retry
 
 from contracts.client import AskTimeout, PluginClient
+from contracts.values import MAX_ANSWER_BYTES
+
+MAX_MESSAGE_BYTES = MAX_ANSWER_BYTES + 1024 * 1024
+"""How large the message may be that an answer comes in."""
 
 _CONNECT_S = 3.0
+
+
+class RefusedMessage(ValueError):
+    """Raised for an answer that is not read at all."""
+
+
+class Results(RedisBackend):  # type: ignore[misc]  # celery is untyped
+    """Where answers come from. What is too large is not decoded, nor is what is compressed: a few bytes of it
+    can stand for gigabytes, and decoding holds up every thread.
+    """
+
+    def decode(self, payload: Any) -> Any:
+        if payload is not None and (len(payload) > MAX_MESSAGE_BYTES or payload[:1] not in (b"{", "{")):
+            raise RefusedMessage(f"an answer of {len(payload)} bytes, which is too large or no JSON object")
+        return super().decode(payload)
+
+
+class _Client(PluginClient):
+    def __init__(self, redis_url: str, token: str | None) -> None:
+        super().__init__(redis_url, token=token, own_only=True)
+        self._app.loader.override_backends = dict.fromkeys(("redis", "rediss"), f"{__name__}:Results")
 
 
 class Line:
@@ -20,7 +46,7 @@ class Line:
     """
 
     def __init__(self, redis_url: str, token: str | None, timeout_s: float) -> None:
-        self._client = PluginClient(redis_url, token=token, own_only=True)
+        self._client = _Client(redis_url, token)
         self._redis = redis.Redis.from_url(
             redis_url,
             socket_timeout=timeout_s,
@@ -29,7 +55,7 @@ class Line:
         )
 
     def ask(self, operation: str, *, timeout_s: float, expires_s: float, **params: Any) -> Any:
-        """What ``PluginClient.ask`` does. Raises ``redis.RedisError`` too."""
+        """What ``PluginClient.ask`` does. Raises ``redis.RedisError`` and ``RefusedMessage`` too."""
         begun = time.monotonic()
         self._redis.ping()
         left = timeout_s - (time.monotonic() - begun)
