@@ -87,8 +87,7 @@ class Services:
             try:
                 read()
             except ValueError as fault:
-                text = str(fault).removeprefix(f"PLUGINS_{name}").removeprefix(":").strip()
-                raise SettingsError(f"wrong settings: PLUGINS_{name}: {text}") from None
+                raise SettingsError(f"wrong settings: PLUGINS_{name}: {fault}") from None
 
     @once
     def database(self) -> Any:

@@ -201,7 +201,7 @@ def test_the_event_holds_at_most_a_hundred_names_each() -> None:
     decision = read(Image(REF), *(f"1.{n}" for n in range(250)))
     assert decision.change is not None
     users = Users(tuple((f"domain-{n}", "plugin") for n in range(100)), 4_000)
-    event = versions_changed(decision.image, decision.change, shown_of(decision.image, POLICY), users, NOW)
+    event = versions_changed(decision.image, decision.change, shown_of(decision.image), users, NOW)
     data = json.loads(event.data)
     assert (len(data["added"]), len(data["plugins"]), data["plugin_count"]) == (100, 100, 4_000)
     assert (data["total_count"], data["latest"], data["added"][0]) == (250, "1.249", "1.249")

@@ -113,7 +113,6 @@ class World:
         self.look = Look(
             self.images,
             self.dispatch,
-            self.policy,
             self.clock,
             domains=self.domains,
             wait_s=0.3,

@@ -72,9 +72,14 @@ def test_without_a_list_the_failure_is_told(world: World, reason: str, error: ty
 
 def test_a_first_look_has_the_image_followed_and_waits_for_its_list(world: World) -> None:
     ref = world.plugin("team/plugin")
-    look = Look(
-        world.images, world.dispatch, world.policy, world.clock, wait_s=10, sleep=lambda s: world.work()
-    )
+    look = Look(world.images, world.dispatch, world.clock, wait_s=10, sleep=lambda s: world.work())
+    assert look.versions(ref).results == ["1.0"]
+
+
+def test_a_first_look_right_after_the_image_was_adopted_has_it_read(world: World) -> None:
+    ref = world.plugin("team/plugin")
+    assert world.adopt.step() == 1
+    look = Look(world.images, world.dispatch, world.clock, wait_s=10, sleep=lambda s: world.work())
     assert look.versions(ref).results == ["1.0"]
 
 
@@ -94,7 +99,7 @@ def test_a_first_look_does_not_wait_for_a_registry_that_is_left_alone(world: Wor
     world.registry.tags["team/other"] = FetchFailed("throttled", retry_after=3_600)
     world.round()
     waits: list[float] = []
-    look = Look(world.images, world.dispatch, world.policy, world.clock, wait_s=10, sleep=waits.append)
+    look = Look(world.images, world.dispatch, world.clock, wait_s=10, sleep=waits.append)
     with pytest.raises(RegistryUnavailable):
         look.versions(world.plugin("team/plugin"))
     assert waits == []
@@ -119,7 +124,7 @@ def test_at_most_four_first_looks_wait_at_a_time(world: World) -> None:
         waiting.release()
         release.wait(30)
 
-    look = Look(world.images, world.dispatch, world.policy, world.clock, wait_s=60, sleep=wait)
+    look = Look(world.images, world.dispatch, world.clock, wait_s=60, sleep=wait)
     refs = [world.plugin(f"team/plugin-{number}") for number in range(5)]
     answers: list[list[str]] = []
     threads = [

@@ -359,6 +359,21 @@ def test_images_of_plugins_nobody_told_about_are_adopted(world: World) -> None:
     assert START < min(due) < max(due) < START + timedelta(hours=1)
 
 
+def test_an_image_that_is_due_later_than_any_may_be_is_read_within_the_starting_interval(
+    world: World,
+) -> None:
+    """The clock of the worker that wrote it was two days ahead."""
+    ref = world.follow("team/plugin")
+    world.later(days=2)
+    assert world.round() == {"unchanged": 1}
+    world.later(days=-2)
+    assert world.adopt.step() == 1
+    assert world.adopt.step() == 0
+    due = world.image(ref).next_refresh_at
+    assert due is not None
+    assert world.clock() < due < world.clock() + timedelta(hours=1)
+
+
 def test_the_state_of_each_group_for_people(world: World) -> None:
     world.follow("team/plugin-1")
     world.images.ensure(world.plugin("team/plugin-2"), world.clock())

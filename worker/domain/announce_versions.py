@@ -9,7 +9,8 @@ from contracts.events import IMAGE_VERSIONS_CHANGED, ImageVersionsChanged, Plugi
 from contracts.values import format_time
 from worker.domain.event import Pending, Subject
 from worker.domain.images import Image
-from worker.domain.refresh import Change, Policy
+from worker.domain.refresh import Change
+from worker.domain.versions import without_attachments
 
 NAMES_TOLD = 100
 """How many names each list of an event holds at most."""
@@ -17,7 +18,7 @@ NAMES_TOLD = 100
 
 @dataclass(frozen=True, slots=True)
 class Users:
-    """Who uses an image: at most 100 ``(domain_id, plugin_id)``, and how many there are."""
+    """Who uses an image: some ``(domain_id, plugin_id)``, and how many there are."""
 
     plugins: tuple[tuple[str, str], ...] = ()
     count: int = 0
@@ -31,9 +32,9 @@ class Shown:
     latest: str | None = None
 
 
-def shown_of(image: Image, policy: Policy) -> Shown:
+def shown_of(image: Image) -> Shown:
     """What an event tells of the image's list."""
-    shown = policy.shown(image.versions)
+    shown = without_attachments(image.versions)
     return Shown(len(shown), shown[0] if shown else None)
 
 
@@ -59,10 +60,14 @@ def versions_changed(
     return Pending(revision=image.revision, time=format_time(now), data=text, gap=gap)
 
 
-def image_subject(image: Image, shown: Shown, users: Callable[[], Users], now: datetime) -> Subject:
-    """The image as a subject of events; ``users`` is asked only when its lost events must be repaired."""
+def image_subject(
+    image: Image, shown: Callable[[], Shown], users: Callable[[], Users], now: datetime
+) -> Subject:
+    """The image as a subject of events; ``shown`` and ``users`` are asked only when its lost events must be
+    repaired.
+    """
 
     def present() -> Pending:
-        return versions_changed(image, Change(), shown, users(), now, gap=True)
+        return versions_changed(image, Change(), shown(), users(), now, gap=True)
 
     return Subject(IMAGE_VERSIONS_CHANGED, image.ref.subject, image.revision, image.outbox, present)

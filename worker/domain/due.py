@@ -28,10 +28,17 @@ class Intervals:
 
     def __post_init__(self) -> None:
         if self.min_s <= 0:
-            raise ValueError("PLUGINS_SYNC_MIN_INTERVAL_S must be more than 0")
+            raise ValueError("must be more than 0")
         if self.min_s > self.max_s:
-            raise ValueError("PLUGINS_SYNC_MIN_INTERVAL_S must not be more than PLUGINS_SYNC_MAX_INTERVAL_S")
+            raise ValueError("must not be more than the longest interval")
         object.__setattr__(self, "start_s", self.bounded(self.start_s))
+
+    @property
+    def longest_s(self) -> float:
+        """How far ahead an image may be due: what is due later was written by a clock ahead of ours, or
+        before ``max_s`` was lowered.
+        """
+        return self.max_s * (1 + JITTER)
 
     def bounded(self, interval_s: float) -> float:
         return min(self.max_s, max(self.min_s, interval_s))

@@ -127,7 +127,7 @@ class Listing:
 
     ``tags``       valid tag names, each once, in no order.
     ``complete``   the tags are all there are; False: they are only the newest, to be joined to what is known.
-    ``truncated``  there are more, but a cap (50,000 tags, 200 pages) was met.
+    ``truncated``  there are more, but a cap on tags or pages was met.
     ``shifted``    it changed while its pages were read: names that exist may be missing.
     """
 
@@ -166,7 +166,7 @@ Take = Callable[[], None]
 """Called before every HTTP request of a fetch, token requests included.
 
 It returns when that request may go out, after a wait of some seconds at most for the host's pace; that wait
-does not count towards the 60 s of an image. It raises ``FetchFailed("throttled")`` when the host must be left
+does not count towards the time of an image. It raises ``FetchFailed("throttled")`` when the host must be left
 alone. Whatever it raises is to be let through.
 """
 

@@ -1,7 +1,5 @@
 """What a registry's answer means for an image: a pure decision."""
 
-import re
-from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Literal, Self
@@ -9,7 +7,7 @@ from typing import Literal, Self
 from contracts.results import SyncState
 from worker.domain.due import CONFIRM_S, DENIED_FIRST_S, Intervals, backoff, jittered, share
 from worker.domain.images import FailureReason, FetchFailed, Image, Listing, digest_of
-from worker.domain.versions import DEFAULT_EXCLUDED, newest_first
+from worker.domain.versions import newest_first, without_attachments
 
 NOT_FOUND_AFTER = 3
 
@@ -31,14 +29,9 @@ Reason = Literal[
 
 @dataclass(frozen=True, slots=True)
 class Policy:
-    """``intervals`` bound how often an image is read; ``excluded`` are the tags that are no versions."""
+    """``intervals`` bound how often an image is read."""
 
     intervals: Intervals = field(default_factory=Intervals)
-    excluded: tuple[re.Pattern[str], ...] = DEFAULT_EXCLUDED
-
-    def shown(self, tags: Iterable[str]) -> tuple[str, ...]:
-        """The tags that are versions, in the order given."""
-        return tuple(tag for tag in tags if not any(pattern.fullmatch(tag) for pattern in self.excluded))
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,9 +117,9 @@ def _listed(image: Image, listing: Listing, now: datetime, policy: Policy) -> De
     read = replace(read, state="ok", digest=digest, truncated=truncated, synced_at=now)
     if image.listed and after == before:
         return Decision(_scheduled(read, now, policy.intervals, changed=False), None, "unchanged")
-    versions = tuple(newest_first(after, ()))
+    versions = tuple(newest_first(after))
     read = replace(_scheduled(read, now, policy.intervals, changed=True), versions=versions)
-    change = _change(image, before, versions, policy)
+    change = _change(image, before, versions)
     if truncated:  # each new tag pushes an old one out, which is still there
         change = replace(change, removed=())
     if image.listed and not change.added and not change.removed:
@@ -160,11 +153,10 @@ def _unconfirmed(read: Image, digest: str, now: datetime, intervals: Intervals) 
     return Decision(held, None, "loss_unconfirmed", again=again)
 
 
-def _change(image: Image, before: frozenset[str], versions: tuple[str, ...], policy: Policy) -> Change:
+def _change(image: Image, before: frozenset[str], versions: tuple[str, ...]) -> Change:
     after = frozenset(versions)
-    shown = policy.shown(versions)
-    added = tuple(tag for tag in shown if tag not in before)
-    removed = policy.shown(tag for tag in image.versions if tag not in after)
+    added = without_attachments(tag for tag in versions if tag not in before)
+    removed = without_attachments(tag for tag in image.versions if tag not in after)
     return Change(added, removed, initial=not image.listed)
 
 

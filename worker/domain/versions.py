@@ -8,17 +8,16 @@ pre-releases; then other names; then names that move from one image to another, 
 import re
 from collections.abc import Iterable
 
-DEFAULT_EXCLUDED = (re.compile(r".*\.(?:sig|att|sbom)", re.DOTALL), re.compile(r"sha256-[0-9a-f]{64}"))
-"""Signatures, attestations and bills of materials, which are stored under tags beside their images."""
-
+_ATTACHED = (".sig", ".att", ".sbom")
+_ATTACHED_TO = re.compile(r"sha256-[0-9a-f]{64}")
 _VERSION = re.compile(
     r"[vV]?(?P<numbers>[0-9]+(?:\.[0-9]+)*)"
     r"(?:(?P<post>[._-]?post[._-]?[0-9]*)|[-_+.](?P<pre>[0-9A-Za-z].*)|(?P<short>(?:a|b|c|rc|alpha|beta|pre|dev)[._-]?[0-9]*))?",
     re.DOTALL,
 )
-# A commit's hash at git's usual length, one in fifteen of which looks like a pre-release (4129c07): none is
-# ever the latest version.
-_HASH = re.compile(r"(?=.{7}\Z)[0-9]+[abc][0-9]*")
+# A commit's hash at a length that git, GitLab and others use, some of which look like pre-releases (4129c07):
+# none is ever the latest version.
+_HASH = re.compile(r"(?=.{7,12}\Z)[0-9]+[abc][0-9]*")
 _DIGITS = frozenset("0123456789")
 _CHUNK = re.compile(r"[0-9]+|[^0-9]+")
 _MOVING = re.compile(
@@ -33,13 +32,19 @@ _Chunks = tuple[tuple[int, int, str], ...]
 _Key = tuple[int, tuple[_Number, ...], int, tuple[_Chunks, ...], str]
 
 
-def newest_first(names: Iterable[str], excluded: Iterable[re.Pattern[str]] = DEFAULT_EXCLUDED) -> list[str]:
-    """The names in order, without those that a pattern of ``excluded`` matches whole."""
-    patterns = tuple(excluded)
-    return sorted(
-        (name for name in names if not any(pattern.fullmatch(name) for pattern in patterns)),
-        key=version_key,
-        reverse=True,
+def newest_first(names: Iterable[str]) -> list[str]:
+    """The names in order."""
+    return sorted(names, key=version_key, reverse=True)
+
+
+def without_attachments(names: Iterable[str]) -> tuple[str, ...]:
+    """The names that are versions, in the order given: without signatures, attestations and bills of
+    materials, which are stored under tags beside their images.
+    """
+    return tuple(
+        name
+        for name in names
+        if not name.endswith(_ATTACHED) and not (name.startswith("sha256-") and _ATTACHED_TO.fullmatch(name))
     )
 
 

@@ -9,8 +9,6 @@ from worker.domain.registry_hosts import one_name, type_of
 from worker.registries.kinds import KINDS
 from worker.registries.limit import Limit
 
-SETTING = "PLUGINS_REGISTRY_BUDGETS"
-
 _ENTRY = re.compile(r"(?P<host>[^\s=,/]+)=(?P<rate>[0-9]*\.?[0-9]+)/(?P<at_once>[0-9]+)")
 
 
@@ -41,17 +39,15 @@ def parse_limits(text: str) -> dict[str, Limit]:
     for entry in filter(None, (part.strip() for part in text.split(","))):
         match = _ENTRY.fullmatch(entry)
         if match is None:
-            raise ValueError(
-                f"{SETTING}: {entry!r} is not host=REQUESTS_PER_SECOND/AT_ONCE, as in ghcr.io=5/4"
-            )
+            raise ValueError(f"entry {entry!r}: must be host=REQUESTS_PER_SECOND/AT_ONCE, as in ghcr.io=5/4")
         limit = Limit(float(match["rate"]), int(match["at_once"]))
         if not 0.1 <= limit.rate <= 100_000 or not math.isfinite(limit.rate):
-            raise ValueError(f"{SETTING}: {entry!r}: the rate must be 0.1 to 100000 requests a second")
+            raise ValueError(f"entry {entry!r}: the rate must be 0.1 to 100000 requests a second")
         if not 1 <= limit.at_once <= 1_000:
-            raise ValueError(f"{SETTING}: {entry!r}: at once must be 1 to 1000")
+            raise ValueError(f"entry {entry!r}: at once must be 1 to 1000")
         group = _group(match["host"])
         if group in limits:
-            raise ValueError(f"{SETTING}: {group} is given twice")
+            raise ValueError(f"entry {entry!r}: there are two")
         limits[group] = limit
     return limits
 
@@ -61,6 +57,6 @@ def _group(host: str) -> str:
     name = one_name(name)
     if separator and (name != PUBLIC_ECR_HOST or not credential):
         raise ValueError(
-            f"{SETTING}: {host!r}: a credential has a budget of its own at {PUBLIC_ECR_HOST} only"
+            f"entry for {host!r}: a credential has a budget of its own at {PUBLIC_ECR_HOST} only"
         )
     return name + separator + credential

@@ -41,7 +41,9 @@ def image_of(document: Mapping[str, Any]) -> Image:
 
 
 def new_document(ref: ImageRef, now: datetime, due: datetime, *, priority: bool) -> Document:
-    """The document of an image that nothing is known of, without its ``_id``."""
+    """The document of an image that nothing is known of, without its ``_id``; ``priority``: somebody looks at
+    it ``now``.
+    """
     document: Document = {
         "host": ref.group,
         "registry_type": ref.registry_type,
@@ -51,9 +53,10 @@ def new_document(ref: ImageRef, now: datetime, due: datetime, *, priority: bool)
         "revision": 0,
         "total_count": 0,
         "priority": int(priority),
-        "priority_at": now,
         "next_refresh_at": due,
     }
+    if priority:
+        document["priority_at"] = now
     if ref.credential:
         document["credential"] = ref.credential
     return document

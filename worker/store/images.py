@@ -9,6 +9,7 @@ from pymongo.errors import DuplicateKeyError
 
 from contracts.events import IMAGE_VERSIONS_CHANGED
 from worker.domain.announce_versions import (
+    NAMES_TOLD,
     Users,
     image_subject,
     shown_of,
@@ -23,6 +24,7 @@ from worker.store.client import Document
 from worker.store.image_documents import image_of, image_update, new_document
 from worker.store.outage import outage
 from worker.store.outboxes import Outboxes
+from worker.store.query import MANAGED
 
 LOOK_S = 60.0
 """How often, at most, looking at an image makes it due before its time."""
@@ -43,8 +45,8 @@ class Images(Outboxes):
         """Have ``ref`` followed; True if it was not known before.
 
         ``at_once``: somebody waits for it, so it is due now and before others. Otherwise, as for many at a
-        time, a new image is due within the starting interval, and a known one when it was due anyway; a
-        parked one is followed again.
+        time, a new image is due within the starting interval, and a known one when it was due anyway; one
+        that is parked, or due later than any may be, is followed again.
         """
         wait_s = 0.0 if at_once else first_due(ref.subject, self._policy.intervals)
         document = new_document(ref, now, now + timedelta(seconds=wait_s), priority=at_once)
@@ -58,9 +60,8 @@ class Images(Outboxes):
             if at_once:
                 self.look(ref, now)
             else:
-                parked = {"_id": ref.key, "next_refresh_at": {"$exists": False}}
-                due = {"next_refresh_at": document["next_refresh_at"], "priority_at": now}
-                self._images.update_one(parked, {"$set": due})
+                lost = {"_id": ref.key, "next_refresh_at": {"$not": self._in_time(now)}}
+                self._images.update_one(lost, {"$set": {"next_refresh_at": document["next_refresh_at"]}})
         return False
 
     def look(self, ref: ImageRef, now: datetime) -> bool:
@@ -110,9 +111,7 @@ class Images(Outboxes):
         """
         after = decision.image
         if decision.change is not None:
-            event = versions_changed(
-                after, decision.change, shown_of(after, self._policy), self.users(after.ref), now
-            )
+            event = versions_changed(after, decision.change, shown_of(after), self.users(after.ref), now)
             after = replace(after, outbox=(*after.outbox, event))
         query = {"_id": after.ref.key, "lease.token": leased.token, "revision": leased.image.revision}
         update = image_update(leased.image, after, now, priority=decision.again)
@@ -136,7 +135,7 @@ class Images(Outboxes):
         """
         scope: Document = {"$exists": True}
         if domains is not None:
-            scope = {"$in": sorted({*domains, ""} if NOBODY in domains else domains)}
+            scope = {"$in": sorted({*domains, MANAGED} if NOBODY in domains else domains)}
         with outage():
             return self._plugins.find_one(_used_by(ref, scope), {"_id": 1}) is not None
 
@@ -153,12 +152,12 @@ class Images(Outboxes):
             return self._plugins.find_one(query, {"_id": 1}) is not None
 
     def users(self, ref: ImageRef) -> Users:
-        """The local plugins that use the image: 100 of them, and their count."""
-        query = _used_by(ref, {"$gt": ""})
+        """The local plugins that use the image: as many as are told of, and their count."""
+        query = _used_by(ref, {"$gt": MANAGED})
         with outage():
-            found = self._plugins.find(query, {"scope": 1, "plugin.plugin_id": 1}).limit(100)
+            found = self._plugins.find(query, {"scope": 1, "plugin.plugin_id": 1}).limit(NAMES_TOLD)
             plugins = tuple(sorted((d["scope"], d["plugin"]["plugin_id"]) for d in found))
-            count = len(plugins) if len(plugins) < 100 else self._plugins.count_documents(query)
+            count = len(plugins) if len(plugins) < NAMES_TOLD else self._plugins.count_documents(query)
         return Users(plugins, count)
 
     def used_after(self, after: str, limit: int) -> tuple[list[ImageRef], str | None]:
@@ -177,7 +176,7 @@ class Images(Outboxes):
         wanted = {ref.key: ref for ref in refs}
         with outage():
             followed = self._images.find(
-                {"_id": {"$in": list(wanted)}, "next_refresh_at": {"$exists": True}}, {"_id": 1}
+                {"_id": {"$in": list(wanted)}, "next_refresh_at": self._in_time(now)}, {"_id": 1}
             )
             for document in followed:
                 del wanted[document["_id"]]
@@ -185,9 +184,13 @@ class Images(Outboxes):
             self.ensure(ref, now, at_once=False)
         return len(wanted)
 
+    def _in_time(self, now: datetime) -> Document:
+        """Of due times: those that an image that is followed may have."""
+        return {"$lte": now + timedelta(seconds=self._policy.intervals.longest_s)}
+
     def subject(self, image: Image, now: datetime) -> Subject:
         """The image as a subject of events."""
-        return image_subject(image, shown_of(image, self._policy), lambda: self.users(image.ref), now)
+        return image_subject(image, lambda: shown_of(image), lambda: self.users(image.ref), now)
 
     def load(self, names: Iterable[str], now: datetime) -> list[Subject]:
         """The subjects of these names, as they are now."""
@@ -197,8 +200,8 @@ class Images(Outboxes):
 
     def _summary(self, image: Image, now: datetime) -> Subject:
         """The subject of an image whose list may go: hundreds of the largest would not fit into memory."""
-        ref, shown = image.ref, shown_of(image, self._policy)
-        return image_subject(replace(image, versions=()), shown, lambda: self.users(ref), now)
+        ref, shown = image.ref, shown_of(image)
+        return image_subject(replace(image, versions=()), lambda: shown, lambda: self.users(ref), now)
 
 
 @dataclass(frozen=True, slots=True)

@@ -88,8 +88,7 @@ class ImageLift:
 
     def __init__(self, database: Database[Document], policy: Policy | None = None) -> None:
         self._collection = database["images"]
-        self._policy = policy or Policy()
-        self._images = Images(database, self._policy)
+        self._images = Images(database, policy)
 
     def histories(self, names: Iterable[str]) -> dict[str, History]:
         """The histories of those of ``names`` that the store knows."""
@@ -104,7 +103,7 @@ class ImageLift:
         before = image_of(document)
         after = replace(before, revision=max(above, before.revision) + 1)
         users = self._images.users(before.ref)
-        event = versions_changed(after, Change(), shown_of(after, self._policy), users, now, gap=True)
+        event = versions_changed(after, Change(), shown_of(after), users, now, gap=True)
         changes = {"revision": after.revision, "outbox": outbox_document((event,))}
         update = {"$set": changes, "$min": {"pending_at": now}}
         with outage():

@@ -79,5 +79,5 @@ class Sync:
             dispatch=dispatch,
             refresh=refresh,
             adopt=Adopt(images, clock),
-            look=Look(images, dispatch, policy, clock, domains=domains),
+            look=Look(images, dispatch, clock, domains=domains),
         )

@@ -10,7 +10,7 @@ from contracts.results import VersionsInfo
 from contracts.values import format_time
 from worker.domain.images import DomainsOf, Image, ImageRef, without_credential
 from worker.domain.managed import NOBODY
-from worker.domain.refresh import Policy
+from worker.domain.versions import without_attachments
 from worker.registries.budget import BudgetUnavailable
 from worker.store.images import Images
 from worker.sync.dispatch import Dispatch
@@ -32,7 +32,6 @@ class Look:
         self,
         images: Images,
         dispatch: Dispatch,
-        policy: Policy,
         clock: Callable[[], datetime],
         *,
         domains: DomainsOf = without_credential,
@@ -43,7 +42,6 @@ class Look:
     ) -> None:
         self._images = images
         self._dispatch = dispatch
-        self._policy = policy
         self._clock = clock
         self._domains = domains
         self._wait_s = wait_s
@@ -63,15 +61,17 @@ class Look:
             raise RegistryUnavailable("the registry cannot be asked: the plugin may not use its credential")
         image = self._images.read(ref)
         now = self._clock()
-        if image is None or image.stale(now):
+        if image is None:
             self._images.ensure(ref, now)
+        elif image.stale(now):
+            self._images.look(ref, now)
         if image is None or (image.state == "pending" and not image.listed):
             if self._is_left_alone(ref):
                 raise RegistryUnavailable("the registry is left alone for now; it is asked again later")
             image = self._first(ref)
         if image is None or not image.listed:
             raise _without_list(ref, image)
-        shown = list(self._policy.shown(image.versions))
+        shown = list(without_attachments(image.versions))
         return VersionsInfo(
             results=shown,
             total_count=len(shown),
