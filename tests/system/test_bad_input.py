@@ -146,7 +146,7 @@ def test_a_body_of_1_mib_is_refused_by_its_size(
     client: PluginClient, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     # Not every caller has a client that looks at the size before it sends.
-    monkeypatch.setattr("contracts.client.MAX_COMMAND_BYTES", 2**30)
+    monkeypatch.setattr("contracts.client.check_size", lambda task, params: None)
     with pytest.raises(errors.InvalidParameter) as refusal:
         client.ask("register", **GOOD | {"tags": {"a": "x" * 2**20}})
     assert refusal.value.details["reason"] == "oversize"
