@@ -8,7 +8,7 @@ from datetime import datetime
 from typing import Any
 
 from contracts.catalog import BY_TASK
-from contracts.errors import ContractError
+from contracts.errors import PluginNotFound
 from contracts.parse import parse
 from contracts.plugin import RepositoryInfo
 from worker.domain.repositories import RemoteOptions, Repositories
@@ -130,6 +130,21 @@ def desk_of(reader: Reader) -> Desk:
     return Desk(answer)
 
 
+NOBODY = Desk(lambda operation, params: {"results": [], "total_count": 0})
+"""A remote that offers no plugin."""
+
+OFFERED = plugin_row("jira", domain_id="market", revision=3)
+SHOWN = OFFERED | {
+    "repository_info": {"repository_id": "market", "name": "Market", "repository_type": "remote"}
+}
+"""A plugin as a remote answers it, and as it is shown then."""
+
+
+def answers(answer: Any) -> Desk:
+    """A remote that answers this to everything."""
+    return Desk(lambda operation, params: answer)
+
+
 def desk_that_raises(fault: BaseException) -> Desk:
     def answer(operation: str, params: dict[str, Any]) -> Any:
         raise fault
@@ -150,5 +165,14 @@ def open_remote(
     return Remote(info, RemoteOptions(**given), token, connect=lambda url, secret, timeout_s: make())
 
 
-def code_of(fault: ContractError) -> tuple[str, Any]:
-    return fault.code, fault.details.get("repository_id")
+def ask(store: Store, command: Any, market: Desk, partner: Desk | None = None, **arguments: Any) -> Any:
+    """What domain d-1 is answered by a store with the remotes market and partner."""
+    remotes = {
+        "market": open_remote(market, timeout_s=30.0),
+        "partner": open_remote(partner or desk_that_raises(PluginNotFound("no")), "partner", timeout_s=30.0),
+    }
+    try:
+        return store.reader(remotes).answer(parse(command, {"domain_id": "d-1"} | arguments))
+    finally:
+        for remote in remotes.values():
+            remote.close()

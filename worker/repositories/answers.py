@@ -135,8 +135,10 @@ def _total(said: int | None, query: Query, found: int, most: int) -> int:
     if said is None:
         raise BadAnswer("has no total_count")
     seen = query.page.skip + found
-    if query.count_only or (not found and query.page.skip):
+    if query.count_only:
         return said
+    if not found and query.page.skip:
+        return min(said, query.page.skip)
     if found < most and said != seen:
         raise BadAnswer("counts other rows than it has")
     # It was counted a moment after the page was read.
