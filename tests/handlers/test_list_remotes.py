@@ -192,8 +192,8 @@ def test_more_rows_than_an_answer_may_hold(store: Store) -> None:
 
 def test_a_merged_answer_has_a_size_too(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("worker.handlers.listing.MAX_ANSWER_BYTES", 2000)
-    with pytest.raises(ResultTooLarge):
-        ask(store, ListPlugins, page_of(10), NOBODY)
+    with pytest.raises(ResultTooLarge, match="fewer rows or fields"):
+        ask(store, ListPlugins, page_of(10), NOBODY, query={"page": {"limit": 5}})
 
 
 def test_a_condition_on_who_a_remote_is_is_decided_here(store: Store) -> None:

@@ -39,7 +39,7 @@ def too_many_rows(max_results: int) -> ResultTooLarge:
 def too_many_bytes() -> ResultTooLarge:
     """The refusal of an answer of more bytes than one may have."""
     return ResultTooLarge(
-        f"the answer is larger than {MAX_ANSWER_BYTES // 2**20} MiB: page it",
+        f"the answer is larger than {MAX_ANSWER_BYTES // 2**20} MiB: ask for fewer rows or fields",
         details={"max_bytes": MAX_ANSWER_BYTES},
     )
 
