@@ -32,7 +32,7 @@ class AskTimeout(TimeoutError):
 
     def __init__(self, command_id: str, timeout_s: float) -> None:
         self.command_id = command_id
-        super().__init__(f"no answer to {command_id} within {timeout_s:.3g} s")
+        super().__init__(f"no answer to {command_id} within {timeout_s:g} s")
 
 
 class RedisUnavailable(ConnectionError):
@@ -142,7 +142,7 @@ class PluginClient:
         sent = self._send(operation, params, command_id, expires_s, traceparent, ignore_result=False)
         while True:
             try:
-                return self._answer(sent, begun + timeout_s)
+                return self._answer(sent, timeout_s, begun)
             except errors.DeadlineExceeded:
                 if command_id is None or (expires_s is not None and time.monotonic() > begun + expires_s):
                     raise
@@ -170,10 +170,10 @@ class PluginClient:
         with _redis():
             sent = [self._send_frame(frame, expires_s) for frame in frames]
         outcomes: dict[str, BatchOutcome] = {}
-        deadline = time.monotonic() + timeout_s
+        begun = time.monotonic()
         for frame, result in zip(frames, sent, strict=True):
             try:
-                rows = self._answer(result, deadline) if result is not None else too_large(frame)
+                rows = self._answer(result, timeout_s, begun) if result is not None else too_large(frame)
             except errors.ContractError as refusal:
                 rows = [{"id": item["id"], "error": refusal.as_dict()} for item in frame.items]
             for row in rows:
@@ -226,12 +226,12 @@ class PluginClient:
                 ignore_result=ignore_result,
             )
 
-    def _answer(self, result: Any, deadline: float) -> Any:
-        timeout_s = max(0.001, deadline - time.monotonic())
+    def _answer(self, result: Any, timeout_s: float, begun: float) -> Any:
+        left_s = max(0.001, begun + timeout_s - time.monotonic())
         with _redis():
             try:
                 # Inside a Celery task too: whoever answers is another deployment's worker, not this one.
-                return result.get(timeout=timeout_s, disable_sync_subtasks=False)
+                return result.get(timeout=left_s, disable_sync_subtasks=False)
             except CeleryTimeout:
                 raise AskTimeout(result.id, timeout_s) from None
             finally:

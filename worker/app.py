@@ -14,7 +14,7 @@ from contracts.partition import COMMANDS, QUERIES, VERSIONS, command_queues
 from contracts.plugin import PluginInfo
 from contracts.redis_url import tls_of
 from contracts.values import MAX_BATCH_BYTES, MAX_COMMAND_BYTES
-from worker import liveness, startup
+from worker import liveness, results, startup
 from worker import settings as settings_module
 from worker.bridge import LosslessBridge
 from worker.follow import Follow
@@ -40,6 +40,7 @@ def create_app(settings: Settings | None = None) -> Celery:
     """The app of this deployment. Nothing is dialled; a wrong setting raises ``SettingsError``."""
     given = settings or settings_module.load()
     app = Celery("plugin-repository", broker=given.broker, backend=given.results, set_as_current=False)
+    app.loader.override_backends = dict.fromkeys(("redis", "rediss"), "worker.results:Results")
     app.conf.update(_configuration(given))
     if not given.stock_transport:
         install(
@@ -91,18 +92,10 @@ def _configuration(settings: Settings) -> dict[str, Any]:
         "worker_concurrency": 1,
         "worker_prefetch_multiplier": 1,
         "task_acks_late": True,
-        "result_expires": 3600,
-        "result_backend_transport_options": {
-            "retry_policy": {
-                "max_retries": 60,
-                "interval_start": 0.2,
-                "interval_step": 0.2,
-                "interval_max": 1.0,
-            }
-        },
         "redis_socket_timeout": 10,
         "redis_socket_connect_timeout": 3,
         "redis_backend_health_check_interval": 5,
+        **results.CONFIGURATION,
         "broker_use_ssl": tls_of(settings.broker) or False,
         "redis_backend_use_ssl": tls_of(settings.results) or False,
         "broker_connection_retry_on_startup": True,
@@ -141,4 +134,4 @@ def _answer_unknown(app: Celery, parcel: Parcel) -> None:
     """Answer a message that names no known task; it is parked as well."""
     fault = InvalidParameter("there is no such task", details={"path": "task"})
     if parcel.envelope and not parcel.envelope.headers.get("ignore_result"):
-        app.backend.mark_as_failure(parcel.envelope.id, fault)
+        app.backend.refuse(parcel.envelope.id, fault)

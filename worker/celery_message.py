@@ -99,11 +99,28 @@ def with_headers(raw: bytes, *, token: str | None, drop_expires: bool) -> bytes:
     return raw if headers == message["headers"] else json.dumps({**message, "headers": headers}).encode()
 
 
+def with_arguments(raw: bytes, command_id: str, kwargs: Mapping[str, Any]) -> bytes:
+    """A message that can be read, under another id and with other keyword arguments."""
+    message = json.loads(raw)
+    return json.dumps(
+        {
+            **message,
+            "body": _body(kwargs),
+            "headers": {**message["headers"], "id": command_id, "root_id": command_id},
+            "properties": {
+                **message["properties"],
+                "correlation_id": command_id,
+                "body_encoding": "base64",
+                "delivery_tag": str(uuid4()),
+            },
+        }
+    ).encode()
+
+
 def task_message(task: str, command_id: str, kwargs: Mapping[str, Any], queue: str) -> bytes:
     """A message as a Celery client puts it on ``queue`` (message protocol 2); nobody waits for its answer."""
-    body = json.dumps([[], kwargs, {"callbacks": None, "errbacks": None, "chain": None, "chord": None}])
     message = {
-        "body": base64.b64encode(body.encode()).decode(),
+        "body": _body(kwargs),
         "content-encoding": "utf-8",
         "content-type": "application/json",
         "headers": {
@@ -125,6 +142,11 @@ def task_message(task: str, command_id: str, kwargs: Mapping[str, Any], queue: s
         },
     }
     return json.dumps(message).encode()
+
+
+def _body(kwargs: Mapping[str, Any]) -> str:
+    body = json.dumps([[], kwargs, {"callbacks": None, "errbacks": None, "chain": None, "chord": None}])
+    return base64.b64encode(body.encode()).decode()
 
 
 def _unreadable(raw: bytes) -> Reading:

@@ -23,4 +23,4 @@ def answer_oversize(app: Celery, parked: Parked) -> None:
         f"the message has {len(parked.raw)} bytes, at most {limit} are allowed",
         details={"path": "", "reason": parked.reason},
     )
-    app.backend.mark_as_failure(command_id, fault)
+    app.backend.refuse(command_id, fault)

@@ -35,9 +35,10 @@ def connect(app: Celery, settings: Settings, services: Callable[[], Services]) -
         most = max(instance.concurrency, instance.max_concurrency or 0)
         check_profile(most, _module(instance.pool_cls), instance.prefetch_multiplier)
         check_partitions(services().broker, settings.command_partitions)
-        if settings.command_partitions > 1 and COMMANDS in queues:
-            wanted = dict.fromkeys([*queues, *command_queues(settings.command_partitions)])
-            app.amqp.queues.select(list(wanted))
+        if settings.command_partitions > 1:
+            # One of them reads what a publisher that knows no partitions sends, whichever it was told.
+            more = command_queues(settings.command_partitions) if COMMANDS in queues else [COMMANDS]
+            app.amqp.queues.select(list(dict.fromkeys([*queues, *more])))
 
     def begin(sender: Any, **_: Any) -> None:
         if sender.app is app and is_commands(app.amqp.queues.consume_from):
@@ -46,7 +47,11 @@ def connect(app: Celery, settings: Settings, services: Callable[[], Services]) -
 
             def keep(parked: Parked) -> None:
                 own.parking.take(parked)
-                answer_oversize(app, parked)
+                try:
+                    answer_oversize(app, parked)
+                except Exception:  # noqa: BLE001
+                    # It is kept, and its caller meets its own timeout; what is parked behind it goes on.
+                    _log.exception("a message parked for its size could not be answered")
 
             drain = Drain(lambda: Broker(own.broker), app.amqp.queues.consume_from, keep)
             indexes = _Once(lambda: ensure_indexes(own.database))

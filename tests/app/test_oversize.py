@@ -30,7 +30,7 @@ class Parcel:
 class Backend:
     answers: dict[str, Any] = field(default_factory=dict)
 
-    def mark_as_failure(self, command_id: str, fault: Exception) -> None:
+    def refuse(self, command_id: str, fault: Exception) -> None:
         self.answers[command_id] = fault
 
 

@@ -9,8 +9,12 @@ import pytest
 import redis
 from writes import DISABLE, ENABLE, by, register
 
+from contracts.commands import PluginBatch
+from contracts.parse import parse
+from contracts.partition import queue_of
 from worker.broker import Broker, Drain
-from worker.celery_message import task_message
+from worker.celery_message import read_message, task_message
+from worker.handlers.batch import check_frame
 from worker.handlers.dead_letters import Replay
 from worker.services import Services
 from worker.store.dead_letters import DeadLetter, DeadLetters, Filter
@@ -247,3 +251,31 @@ def test_filters(services: Services) -> None:
     assert found(task="plugin.enable") == found(plugin="jira") == found(plugin="d-1/jira") == "a"
     assert found(since=AT + timedelta(seconds=1)) == "b"
     assert services.dead_letters.counts() == {"fault": 2, "not_json": 1}
+
+
+def test_a_batch_parked_before_there_were_partitions_is_replayed_in_parts(services: Services) -> None:
+    items = [
+        {
+            "id": f"i-{number}",
+            "operation": "plugin.register",
+            "params": {"domain_id": "d-1", "name": "x", "service_type": "x.Y", "image": f"acme/p{number}"},
+        }
+        for number in range(8)
+    ]
+    raw = task_message("plugin.batch", "b-1", {"commands": items}, "plugin.commands")
+    services.parking.take(Parcel("p-1", raw))
+
+    replayed = replayer(services, partitions=4).replay("p-1", token="t")
+    assert replayed.objection is None and replayed.queue is not None
+    assert letters(services) == []
+    sent = []
+    for queue in replayed.queue.split(", "):
+        (element,) = services.broker.lrange(queue, 0, -1)
+        part = read_message(element)
+        assert (part.task, part.headers["ignore_result"]) == ("plugin.batch", True)
+        assert part.stripped, "the token goes along"
+        assert part.kwargs is not None and part.command_id != "b-1"
+        check_frame(parse(PluginBatch, part.kwargs), partitions=4)
+        assert queue_of("plugin.batch", part.kwargs, 4) == queue
+        sent += part.kwargs["commands"]
+    assert sorted(sent, key=lambda item: item["id"]) == items

@@ -387,6 +387,53 @@ def test_what_a_dead_consumer_of_a_shared_queue_held_comes_back(make_inbox, clie
     assert client.hvals(f"{SHARED}:unacked") == [b"one"]
 
 
+def test_what_a_redis_that_lost_writes_still_has_as_unacked_goes_back_at_once(make_inbox, client):
+    client.lpush(QUEUE, b"old", b"new")
+    inbox = make_inbox()
+    old = must_pop(inbox)
+    kept = client.hgetall(f"{QUEUE}:unacked")
+    old.ack()
+    inbox.flush()
+    client.hset(f"{QUEUE}:unacked", mapping=kept)
+
+    again = must_pop(inbox)
+    assert (again.raw, again.redelivered, again.deaths) == (b"old", True, 0)
+    assert client.hvals(f"{QUEUE}:unacked") == [b"old"]
+    again.ack()
+    assert must_pop(inbox).raw == b"new"
+
+
+def test_what_is_in_hand_stays_there_however_often_is_asked(make_inbox, client):
+    client.lpush(QUEUE, b"one", b"two", b"three")
+    inbox = make_inbox()
+    deliveries = [must_pop(inbox) for _ in range(3)]
+    deliveries[1].ack()
+    assert pop(inbox) is None
+    assert sorted(client.hvals(f"{QUEUE}:unacked")) == [b"one", b"three"]
+    assert not client.exists(QUEUE)
+
+
+def test_a_clock_that_was_put_back_does_not_prolong_a_lease(make_inbox, client):
+    client.lpush(QUEUE, b"one")
+    hour_ms = 3_600_000
+    until_ms = int(client.time()[0]) * 1000 + hour_ms
+    client.hset(f"{QUEUE}:lease", mapping={"owner": "dead:1:x", "until": until_ms, "epoch": until_ms})
+
+    delivery = must_pop(make_inbox())
+    assert delivery.epoch > until_ms
+
+
+def test_equal_messages_are_parked_each_for_itself(make_inbox, client):
+    inbox = make_inbox(limits=Limits(max_bytes=3))
+    client.lpush(QUEUE, *[b"garbage"] * 40)
+    while client.exists(QUEUE):
+        assert pop(inbox) is None
+    parked = []
+    drain(client, QUEUE, parked.append)
+    assert [one.raw for one in parked] == [b"garbage"] * 40
+    assert len({one.id for one in parked}) == 40
+
+
 def test_draining_keeps_the_queue_of_what_is_still_in_work(make_inbox, client):
     client.lpush(QUEUE, b"one")
     inbox = make_inbox()

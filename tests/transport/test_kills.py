@@ -71,7 +71,7 @@ def test_without_the_atomic_pop_kills_lose_messages(client, server, start_worker
     assert set(entries) < set(range(kills * per_kill)), "the harness sees a loss when there is one"
 
 
-@pytest.mark.parametrize("substitution", ["restore_to_the_tail", "no_lease"])
+@pytest.mark.parametrize("substitution", ["restore_to_the_tail", "no_lease+keep_strays"])
 def test_without_the_protection_newer_messages_go_first(client, server, start_worker, substitution):
     """The counterpart of the takeover that test_worker proves."""
     client.lpush("test.commands", json.dumps(task_message("test.slow", kwargs={"number": 0, "seconds": 20})))

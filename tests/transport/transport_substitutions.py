@@ -19,7 +19,10 @@ _TEXTS = {
     "restore_in_reverse": ("POP", "count(a) > count(b)", "count(a) < count(b)"),
     "restore_to_the_tail": ("POP", "redis.call('RPUSH', list, raw)", "redis.call('LPUSH', list, raw)"),
     "no_lease": ("POP", "if lease[1] ~= ARGV[1] then", "if not lease[1] then"),
-    "never_push_back": ("POP", "push_back(KEYS[2], KEYS[3], KEYS[4], KEYS[6], '', true)", ""),
+    "never_push_back": ("POP", "push_back(KEYS[2], KEYS[3], KEYS[4], KEYS[6], every_tag, true)", ""),
+    "keep_strays": ("POP", "elseif redis.call('HLEN', KEYS[2]) > #ARGV - 5 then", "elseif false then"),
+    "believe_any_clock": ("POP", "until_ms - now <= 300000", "true"),
+    "no_mark": ("POP", "text(now_ms()) .. ' ' .. mark", "text(1)"),
     "epoch_stands_still": ("POP", "epoch = math.max(epoch + 1, now)", ""),
     "no_death_count": ("POP", "'HINCRBY', returned, digest, 1", "'HSET', returned, digest, 0"),
     "waiting_counts": ("POP", "redis.call('SISMEMBER', waiting, tag) == 0", "true"),
@@ -31,8 +34,13 @@ _TEXTS = {
 
 
 def take_out(name: str, set_attribute: Setter) -> None:
-    """Takes the protection ``name`` out; ``set_attribute`` is ``setattr``, or pytest's which puts it back."""
-    if name in _TEXTS:
+    """Takes the protection ``name`` out, or several, joined by +; ``set_attribute`` is ``setattr``, or pytest's
+    which puts it back.
+    """
+    if "+" in name:
+        for each in name.split("+"):
+            take_out(each, set_attribute)
+    elif name in _TEXTS:
         script, old, new = _TEXTS[name]
         text = getattr(scripts, script).text
         assert old in text

@@ -4,10 +4,15 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Literal, Protocol
+from uuid import uuid4
 
 from contracts.catalog import BY_TASK
+from contracts.commands import PluginBatch
+from contracts.errors import Refused
+from contracts.frames import Frame, frames_of
+from contracts.parse import parse
 from contracts.partition import COMMANDS, queue_of
-from worker.celery_message import Reading, read_message, with_headers
+from worker.celery_message import Reading, read_message, with_arguments, with_headers
 from worker.domain.dead_letter import FAULT, DeadLetter
 from worker.domain.record import MAX_APPLIED
 from worker.store.dead_letters import DeadLetters
@@ -81,7 +86,9 @@ class Parking:
 
 @dataclass(frozen=True, slots=True)
 class Replayed:
-    """How a replay went: the queue that the message was sent to, or why it was not sent."""
+    """How a replay went: the queue that the message was sent to (several for the parts of a batch, with
+    commas), or why it was not sent.
+    """
 
     id: str
     queue: str | None = None
@@ -121,11 +128,12 @@ class Replay:
             return Replayed(letter_id, objection=objection)
         if not self._letters.mark_replayed(letter, self._clock()):
             return Replayed(letter_id, objection="changed")
-        queue = self._queue(letter, reading)
-        self._push(queue, with_headers(letter.raw, token=token, drop_expires=self._expired(reading)))
+        messages = self._messages(letter, reading)
+        for queue, raw in messages:
+            self._push(queue, with_headers(raw, token=token, drop_expires=self._expired(reading)))
         # Where it was parked anew in the meantime, that newer letter stays.
         self._letters.remove(letter)
-        return Replayed(letter_id, queue=queue)
+        return Replayed(letter_id, queue=", ".join(dict.fromkeys(queue for queue, _ in messages)))
 
     def _objection(self, letter: DeadLetter, reading: Reading, token: str | None) -> Objection | None:
         if not reading.task or not reading.command_id or reading.kwargs is None:
@@ -140,9 +148,31 @@ class Replay:
     def _expired(self, reading: Reading) -> bool:
         return reading.expires is not None and reading.expires <= self._clock()
 
+    def _messages(self, letter: DeadLetter, reading: Reading) -> list[tuple[str, bytes]]:
+        """What to send, and where to: a batch for several of today's partitions goes in parts, whose items
+        keep their ids.
+        """
+        parts = _frames(reading, self._partitions)
+        if len({part.queue for part in parts}) < 2:
+            return [(self._queue(letter, reading), letter.raw)]
+        return [
+            (part.queue, with_arguments(letter.raw, str(uuid4()), {"commands": part.items})) for part in parts
+        ]
+
     def _queue(self, letter: DeadLetter, reading: Reading) -> str:
         operation = BY_TASK.get(reading.task or "")
         if operation and operation.is_write and reading.kwargs is not None:
             return queue_of(operation.task, reading.kwargs, self._partitions)
         # The partition that it was on may be no more; the bare queue is always read.
         return COMMANDS if letter.queue.startswith(f"{COMMANDS}.") else letter.queue
+
+
+def _frames(reading: Reading, partitions: int) -> list[Frame]:
+    """The items of a batch by partition; none for any other message, or a batch that is refused anyway."""
+    if reading.task != "plugin.batch" or reading.kwargs is None:
+        return []
+    try:
+        parse(PluginBatch, reading.kwargs)
+    except Refused:
+        return []
+    return frames_of(reading.kwargs["commands"], partitions)

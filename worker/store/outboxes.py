@@ -1,7 +1,7 @@
 """The outboxes of a collection: what plugins and images have in common as subjects of events."""
 
 from collections.abc import Iterator
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from pymongo import UpdateOne
 from pymongo.collection import Collection
@@ -11,6 +11,8 @@ from worker.store.client import Document
 from worker.store.documents import pending_of
 from worker.store.outage import outage
 
+_AHEAD = timedelta(minutes=1)
+
 
 class Outboxes:
     """Reads and clears the outboxes of ``collection``. Raises ``StoreUnavailable`` when the store is away."""
@@ -19,10 +21,13 @@ class Outboxes:
         self._collection = collection
 
     def pending(self, before: datetime) -> Iterator[Mark]:
-        """Subjects whose oldest event waits since before ``before``, oldest first."""
+        """Subjects whose oldest event waits since before ``before``, oldest first. So does what is marked a
+        minute after it: the clock of whoever wrote it was ahead.
+        """
+        due = {"$or": [{"pending_at": {"$lt": before}}, {"pending_at": {"$gt": before + _AHEAD}}]}
         wanted = {"revision": 1, "outbox": {"$slice": -1}}
         with outage():
-            for d in self._collection.find({"pending_at": {"$lt": before}}, wanted).sort("pending_at", 1):
+            for d in self._collection.find(due, wanted).sort("pending_at", 1):
                 yield Mark(d["_id"], d["revision"], pending_of(d)[-1].digest if d.get("outbox") else None)
 
     def revisions(self) -> Iterator[Mark]:

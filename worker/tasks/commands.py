@@ -39,7 +39,9 @@ class CommandTask(OperationTask):
             services.rejections.tell(request.id, self.operation.task, kwargs, refusal)
             raise
         except Fenced:
-            raise Ignore from None
+            # Not acknowledged: while the lease is ours after all, it is delivered again under its new epoch.
+            # In other hands it is not ours to settle, and nothing happens.
+            raise Reject("fenced", requeue=True) from None
         except GiveBack:
             raise Reject("the process is stopping", requeue=True) from None
 

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from concurrent.futures import Future
 from typing import Any, Final
 
+from celery.exceptions import Reject
 from celery.worker.consumer import Consumer as CeleryConsumer
 from celery.worker.state import maybe_shutdown
 from redis.exceptions import RedisError
@@ -13,6 +14,7 @@ from redis.exceptions import RedisError
 from worker.transport.delivery import Delivery
 from worker.transport.message import Message
 from worker.transport.process import close_inboxes, open_inboxes
+from worker.transport.state import stop_requested
 
 logger = logging.getLogger(__name__)
 
@@ -84,12 +86,18 @@ class Consumer(CeleryConsumer):  # type: ignore[misc]  # celery is untyped
 
     def stop(self) -> None:
         """Takes no more messages, and releases the queues of which nothing is in work."""
+        # Not every end begins with a signal: a command that waits is told in any case.
+        stop_requested.set()
         super().stop()
         for inbox in open_inboxes():
             try:
                 inbox.drain()
             except RedisError as error:
                 logger.warning("could not release idle queues: %r", error)
+
+    def cancel_active_requests(self) -> None:
+        """Has waiting commands end; a thread cannot be ended, and what it does not finish is given back."""
+        stop_requested.set()
 
     def shutdown(self) -> None:
         """After the pool has ended: settles, gives the rest back to the head, releases the leases."""
@@ -132,7 +140,7 @@ def _after(future: "Future[Any]", delivery: Delivery) -> None:
     if error is None:
         return
     logger.error("a message of %s could not be finished: %r", delivery.queue, error, exc_info=error)
-    if isinstance(error, RedisError | OSError):
+    if isinstance(error, RedisError | OSError | Reject):
         delivery.give_back()
     else:
         delivery.give_back_failed()

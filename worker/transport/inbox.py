@@ -89,12 +89,14 @@ class Inbox:
             self._number += 1
             state.asked = self._number
         tag = f"{self.owner}:{state.asked}"
+        # Before what is pending is sent: what is settled meanwhile is still among them.
+        in_hand = self._in_hand(state) if state.exclusive else []
         keys, options = state.keys, self.options
         reply = self._send(
             Call(
                 scripts.POP if state.exclusive else scripts.POP_SHARED,
                 [state.membership, keys.unacked, keys.returned, keys.waiting, keys.poison, *keys.lists],
-                [self.owner, options.lease_ms, tag, options.limits.largest, options.max_deaths],
+                [self.owner, options.lease_ms, tag, options.limits.largest, options.max_deaths, *in_hand],
             )
         )
         kind = reply[0]
@@ -244,6 +246,12 @@ class Inbox:
             self.client.close()
 
     # Inside
+
+    def _in_hand(self, state: QueueState) -> list[str]:
+        """The tags of a queue whose records are to be there: not settled, or not told to Redis yet."""
+        with self._lock:
+            known = [*self._held.values(), *(delivery for delivery, _ in self._pending)]
+        return [delivery.tag for delivery in known if delivery.queue == state.keys.queue]
 
     def _let_go(self, delivery: Delivery) -> bool:
         if delivery.settled:

@@ -57,10 +57,11 @@ def _read(queue: str, element: bytes) -> Parked:
             queue=queue,
             reason=reason.decode("utf-8", "replace"),
             detail=detail.decode("utf-8", "replace"),
-            parked_at=datetime.fromtimestamp(int(at) / 1000, UTC),
+            # Behind the time is the parking's own mark.
+            parked_at=datetime.fromtimestamp(int(at.split()[0]) / 1000, UTC),
             deaths=int(deaths),
             raw=raw,
         )
-    except (ValueError, OverflowError, OSError):
+    except (ValueError, IndexError, OverflowError, OSError):
         # Not written by the scripts. It must not stand in the way of what is.
         return Parked(identity, queue, "foreign_element", "", datetime.now(UTC), 0, element)

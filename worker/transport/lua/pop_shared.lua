@@ -5,7 +5,7 @@
 local now = now_ms()
 for _, consumer in ipairs(redis.call('ZRANGEBYSCORE', KEYS[1], '-inf', now)) do
   if consumer ~= ARGV[1] then
-    push_back(KEYS[2], KEYS[3], KEYS[4], KEYS[6], consumer .. ':', true)
+    push_back(KEYS[2], KEYS[3], KEYS[4], KEYS[6], tags_of(consumer), true)
     redis.call('ZREM', KEYS[1], consumer)
   end
 end

@@ -9,17 +9,34 @@ local function text(number)
   return string.format('%.0f', number)
 end
 
--- One element of the poison list: four lines of header, then the message as it came.
-local function park(poison, reason, deaths, detail, raw)
-  redis.call('LPUSH', poison, table.concat({reason, text(now_ms()), deaths, detail, raw}, '\n'))
+-- Whether a lease still runs. No lease is longer than 300 s: a clock that was put back must not make it so.
+local function runs(until_ms, now)
+  return until_ms > now and until_ms - now <= 300000
 end
 
--- Pushes the unacked records whose tag begins with `prefix` back to the head of `list`, the oldest at the very head.
+-- One element of the poison list: four lines of header, then the message as it came.
+-- `mark` is the parking's own, so that messages that are alike are kept each for itself.
+local function park(poison, reason, mark, deaths, detail, raw)
+  redis.call('LPUSH', poison, table.concat({reason, text(now_ms()) .. ' ' .. mark, deaths, detail, raw}, '\n'))
+end
+
+local function every_tag()
+  return true
+end
+
+local function tags_of(consumer)
+  local prefix = consumer .. ':'
+  return function(tag)
+    return string.sub(tag, 1, #prefix) == prefix
+  end
+end
+
+-- Pushes the unacked records whose tag is `chosen` back to the head of `list`, the oldest at the very head.
 -- A record that was being applied when its process died counts one death more; any other begins again at none.
-local function push_back(unacked, returned, waiting, list, prefix, died)
+local function push_back(unacked, returned, waiting, list, chosen, died)
   local tags = {}
   for _, tag in ipairs(redis.call('HKEYS', unacked)) do
-    if string.sub(tag, 1, #prefix) == prefix then
+    if chosen(tag) then
       table.insert(tags, tag)
     end
   end
@@ -78,7 +95,7 @@ local function take(unacked, returned, poison, from, tag, max_bytes, max_deaths)
     if deaths then
       redis.call('HDEL', returned, redis.sha1hex(raw))
     end
-    park(poison, reason, deaths or '0', '', raw)
+    park(poison, reason, tag .. ':' .. parked, deaths or '0', '', raw)
     parked = parked + 1
   end
   return false, false, parked

@@ -5,7 +5,7 @@
 -- action: ack, back (to the head, count begins again), failed (to the head, one death more), park, forward
 -- Returns 1, or 0 when it was not ours to settle.
 local lease = redis.call('HMGET', KEYS[1], 'owner', 'until')
-if lease[1] and lease[1] ~= ARGV[1] and tonumber(lease[2] or 0) > now_ms() then
+if lease[1] and lease[1] ~= ARGV[1] and runs(tonumber(lease[2] or 0), now_ms()) then
   return 0
 end
 local action, returned_before = ARGV[3], ARGV[4] == '1'
@@ -33,7 +33,7 @@ if returned_before then
   redis.call('HDEL', KEYS[3], digest)
 end
 if action == 'park' then
-  park(KEYS[5], ARGV[5], ARGV[6], ARGV[7], raw)
+  park(KEYS[5], ARGV[5], ARGV[2], ARGV[6], ARGV[7], raw)
 elseif action == 'forward' then
   if returned_before then
     redis.call('HSET', KEYS[6], digest, 0)
