@@ -255,9 +255,7 @@ def test_an_answer_of_too_many_rows_is_refused(collection: Any) -> None:
     assert search.list("d", parse_query({"page": {"start": 2**63 - 1, "limit": 5}})).rows == []
 
 
-def test_an_answer_of_more_than_16_mib_is_refused(
-    collection: Any, search: Search, commands: Commands
-) -> None:
+def test_an_answer_of_more_than_16_mib_is_refused(collection: Any, search: Search) -> None:
     for i in range(20):
         collection.insert_one(document(i, tags={"text": "x" * 1_000_000}))
     with pytest.raises(ResultTooLarge):
@@ -269,7 +267,6 @@ def test_an_answer_of_more_than_16_mib_is_refused(
     for query in (everything, {**everything, "page": {"limit": 20}}, {"aggregate": [pushed]}):
         with pytest.raises(ResultTooLarge):
             search.stat("d", parse_statistics(query))
-    assert "getMore" not in commands.taken()
     assert len(search.list("d", parse_query({"page": {"limit": 10}})).rows) == 10
 
 
@@ -347,12 +344,13 @@ def test_stat_pages_do_not_overlap_and_count_all_rows(
     }
     for stages in ([group], [group, {"sort": {"key": "n"}}]):
         seen = []
+        commands.taken()
         for start in (1, 8, 15):
             answer = stat(search, *stages, page={"start": start, "limit": 7})
             assert answer["total_count"] == 20
             seen += [row["p"] for row in answer["results"]]
         assert len(seen) == len(set(seen)) == 20
-    assert commands.taken() == ["aggregate"] * 6
+        assert commands.taken() == ["aggregate"] * 5, "the last page tells the count"
     assert stat(search, group, page={"start": 99, "limit": 7}) == {"results": [], "total_count": 20}
     assert "total_count" not in stat(search, group)
     assert stat(search, group, filter=[{"k": "name", "v": "no", "o": "eq"}], page={"limit": 1}) == {

@@ -1,6 +1,5 @@
 """List: one page out of the store and the remote repositories together."""
 
-import json
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -8,7 +7,7 @@ from typing import Any
 from contracts.commands import ListPlugins
 from contracts.errors import QueryTimeout, RepositoryUnavailable, ResultTooLarge
 from contracts.query import Page, Query
-from contracts.values import MAX_ANSWER_BYTES
+from worker.domain.answer import Room
 from worker.domain.ordering import keys_needed, sort_key
 from worker.domain.projection import project
 from worker.domain.repositories import Repositories
@@ -83,11 +82,9 @@ class Listing:
     def _check_size(self, page: Sequence[Row], query: Query) -> None:
         if len(page) > self._max_results:
             raise self._too_large(query)
-        size = 0
-        for row in page:
-            size += len(json.dumps(row, ensure_ascii=False).encode())
-            if size > MAX_ANSWER_BYTES:
-                raise too_many_bytes()
+        room = Room()
+        if not all(room.take(row) for row in page):
+            raise too_many_bytes()
 
     def _too_large(self, query: Query) -> ResultTooLarge:
         if query.page.limit > 0 and query.page.skip + query.page.limit > self._max_results:

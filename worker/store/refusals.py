@@ -3,17 +3,24 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from pymongo.errors import DocumentTooLarge, ExecutionTimeout, OperationFailure
+import pymongo
+from pymongo.database import Database
+from pymongo.errors import DocumentTooLarge, ExecutionTimeout, NetworkTimeout, OperationFailure, PyMongoError
 
 from contracts.errors import InvalidQuery, QueryTimeout, ResultTooLarge
 from contracts.query.faults import invalid_query
 from contracts.values import MAX_ANSWER_BYTES
+from worker.store.client import Document
+
+PATIENCE_S = 1.0
+"""How long a store may take to answer a ping, in seconds."""
 
 _NO_ROOM = frozenset(
     {
         146,  # ExceededMemoryLimit: a $push or $addToSet of too much
         292,  # QueryExceededMemoryLimitNoDiskUseAllowed
         10334,  # BSONObjectTooLarge
+        13548,  # a document that a stage builds outgrew its buffer of 64 MB
         16389,  # a document of a pipeline is too large
         17260,  # BSONObjectTooLarge, of a reply
         17419,  # the result of an update or a stage is too large
@@ -45,15 +52,22 @@ def too_many_bytes() -> ResultTooLarge:
 
 
 @contextmanager
-def refusals(time_limit_s: float) -> Iterator[None]:
-    """Raise ``QueryTimeout``, ``ResultTooLarge`` or ``InvalidQuery`` in place of MongoDB's error.
-
-    ``time_limit_s`` is what MongoDB was given, in seconds. Any other error passes.
+def refusals(database: Database[Document], time_limit_s: float) -> Iterator[None]:
+    """Give MongoDB ``time_limit_s`` seconds for all that is asked of it inside, and raise ``QueryTimeout``,
+    ``ResultTooLarge`` or ``InvalidQuery`` in place of its error. Any other error passes.
     """
+    late = QueryTimeout(f"the query took longer than {time_limit_s:g} s")
     try:
-        yield
+        with pymongo.timeout(time_limit_s):
+            yield
     except ExecutionTimeout as fault:
-        raise QueryTimeout(f"the query took longer than {time_limit_s:g} s") from fault
+        raise late from fault
+    except NetworkTimeout as fault:
+        # MongoDB looks at its time limit now and then only: what tells a long query from a store that is away
+        # is whether anything else is answered.
+        if _answers(database):
+            raise late from fault
+        raise
     except DocumentTooLarge as fault:
         raise invalid_query("query", "a smaller query") from fault
     except OperationFailure as fault:
@@ -64,6 +78,15 @@ def refusals(time_limit_s: float) -> Iterator[None]:
             message = f"query: expected {expected}: {_reason(fault)}"
             raise InvalidQuery(message, details={"path": "query", "expected": expected}) from fault
         raise
+
+
+def _answers(database: Database[Document]) -> bool:
+    try:
+        with pymongo.timeout(PATIENCE_S):
+            database.command("ping")
+    except PyMongoError:
+        return False
+    return True
 
 
 def _reason(fault: OperationFailure) -> str:

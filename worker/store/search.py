@@ -1,7 +1,6 @@
 """List and stat, answered by MongoDB in one or two commands."""
 
-import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -10,13 +9,17 @@ from typing import Any
 from bson import CodecOptions, decode
 from bson.raw_bson import RawBSONDocument
 from pymongo.collection import Collection
+from pymongo.command_cursor import CommandCursor
+from pymongo.cursor import Cursor
 
-from contracts.query import Query, StatisticsQuery
+from contracts.query import Page, Query, StatisticsQuery
+from worker.domain.answer import Room
 from worker.store.outage import outage
 from worker.store.query import (
     Reach,
     Shortcuts,
     compile_head,
+    compile_page,
     compile_projection,
     compile_sort,
     compile_statistics,
@@ -27,7 +30,8 @@ from worker.store.render import render_plugin, render_value
 
 Document = dict[str, Any]
 Rows = list[dict[str, Any]]
-RawRows = list[RawBSONDocument]
+Ranks = list[int]
+Found = Cursor[RawBSONDocument] | CommandCursor[RawBSONDocument]
 
 _ESCAPE = b"~"
 
@@ -42,7 +46,7 @@ class PageOfPlugins:
 
     rows: Rows
     total_count: int | None
-    ranks: list[int]
+    ranks: Ranks
 
 
 class Search:
@@ -66,7 +70,9 @@ class Search:
         now: Callable[[], datetime] = lambda: datetime.now(UTC),
     ) -> None:
         # A page is decoded row by row: the bytes tell at once whether a row has an escaped key.
-        self._plugins = plugins.with_options(CodecOptions(RawBSONDocument))
+        raw: CodecOptions[RawBSONDocument] = CodecOptions(RawBSONDocument)
+        self._plugins = plugins.with_options(raw)
+        self._database = plugins.database
         self._max_results = max_results
         self._time_limit_s = time_limit_s
         self._has_managed = has_managed
@@ -90,14 +96,15 @@ class Search:
         reach = self._reach(domain_id, local, managed)
         if not reach.scopes:
             return PageOfPlugins([], None if query.no_count and not query.count_only else 0, [])
-        with self._limits() as limit_ms:
+        with self._limits():
             head = compile_head(reach, shortcuts, query, self._now())
             sort = compile_sort(query.order, fixed_keys(shortcuts, query))
             if query.count_only:
-                return PageOfPlugins([], self._count(head, limit_ms()), [])
-            documents = self._find(head, query, sort, limit_ms())
-            total = None if query.no_count else self._total(head, query, len(documents), limit_ms)
-        return _page(documents, domain_id, query, total)
+                return PageOfPlugins([], self._count(head), [])
+            with self._find(head, query, sort) as cursor:
+                rows, ranks = self._rows(cursor, domain_id, query)
+            total = None if query.no_count else self._total(head, query.page, len(rows))
+        return PageOfPlugins(rows, total, ranks)
 
     def stat(
         self,
@@ -113,93 +120,77 @@ class Search:
         is_paged = query.page.limit > 0
         if not reach.scopes:
             return {"results": [], "total_count": 0} if is_paged else {"results": []}
-        with self._limits() as limit_ms:
-            pipeline = compile_head(reach, shortcuts or {}, query, self._now())
-            pipeline += compile_statistics(query, domain_id, self._max_results)
-            documents = [decode(row.raw) for row in self._aggregate(pipeline, limit_ms())]
-        rows = documents[0]["results"] if is_paged else documents
-        self._check_size(rows)
-        values = render_value([row["value"] for row in rows] if query.distinct else list(rows))
-        if not is_paged:
-            return {"results": values}
-        total = documents[0]["total"]
-        return {"results": values, "total_count": total[0]["count"] if total else 0}
+        with self._limits():
+            head = compile_head(reach, shortcuts or {}, query, self._now())
+            stages = [*head, *compile_statistics(query, domain_id)]
+            with self._aggregate([*stages, *compile_page(query.page, self._max_results)]) as cursor:
+                rows = self._fitting(render_value(decode(row.raw)) for row in cursor)
+            values = [row["value"] for row in rows] if query.distinct else rows
+            if not is_paged:
+                return {"results": values}
+            return {"results": values, "total_count": self._total(stages, query.page, len(rows))}
 
     def _reach(self, domain_id: str, local: bool, managed: bool | None) -> Reach:
         return Reach(domain_id, local, self._has_managed if managed is None else managed)
 
-    def _find(self, head: Sequence[Document], query: Query, sort: dict[str, int], limit_ms: int) -> RawRows:
+    def _find(self, head: Sequence[Document], query: Query, sort: dict[str, int]) -> Found:
         """The documents of a page, in one command: a plain find wherever that will do."""
         fields = compile_projection(query.fields)
+        if len(head) > 1:
+            page = compile_page(query.page, self._max_results)
+            return self._aggregate([*head, {"$sort": sort}, *page, {"$project": fields}])
         most = self._max_results + 1
         limit = min(query.page.limit, most) if query.page.limit > 0 else most
-        if len(head) > 1:
-            page: Rows = [
-                {"$sort": sort},
-                {"$skip": query.page.skip},
-                {"$limit": limit},
-                {"$project": fields},
-            ]
-            found = self._aggregate([*head, *page], limit_ms)
-        else:
+        return self._plugins.find(
+            head[0]["$match"],
+            fields,
+            sort=list(sort.items()),
+            skip=query.page.skip,
+            limit=limit,
             # One row more than the limit lets the server close the cursor with the first batch.
-            with self._plugins.find(
-                head[0]["$match"],
-                fields,
-                sort=list(sort.items()),
-                skip=query.page.skip,
-                limit=limit,
-                batch_size=limit + 1,
-                max_time_ms=limit_ms,
-                allow_disk_use=True,
-            ) as cursor:
-                first = next(cursor, None)
-                self._check_whole(cursor.cursor_id)
-                found = [] if first is None else [first, *cursor]
-        self._check_size(found)
-        return found
+            batch_size=limit + 1,
+            allow_disk_use=True,
+        )
 
-    def _aggregate(self, pipeline: Sequence[Document], limit_ms: int) -> RawRows:
-        with self._plugins.aggregate(
-            list(pipeline), batchSize=self._max_results + 2, maxTimeMS=limit_ms, allowDiskUse=True
-        ) as cursor:
-            self._check_whole(cursor.cursor_id)
-            return [*cursor]
+    def _aggregate(self, pipeline: Sequence[Document]) -> CommandCursor[RawBSONDocument]:
+        return self._plugins.aggregate(list(pipeline), batchSize=self._max_results + 2, allowDiskUse=True)
 
-    def _total(self, head: Sequence[Document], query: Query, found: int, limit_ms: Callable[[], int]) -> int:
+    def _rows(self, cursor: Found, domain_id: str, query: Query) -> tuple[Rows, Ranks]:
+        ranks: Ranks = []
+
+        def row_of(raw: RawBSONDocument) -> dict[str, Any]:
+            document = decode(raw.raw)
+            ranks.append(document["rank"])
+            is_escaped = _ESCAPE in raw.raw  # few plugins have a key that is
+            return render_plugin(document, domain_id, query.fields, is_escaped=is_escaped)
+
+        return self._fitting(map(row_of, cursor)), ranks
+
+    def _fitting(self, rows: Iterable[dict[str, Any]]) -> Rows:
+        """All of ``rows``; they are read no further than they have room in one answer."""
+        room = Room()
+        kept: Rows = []
+        for row in rows:
+            if len(kept) == self._max_results:
+                raise too_many_rows(self._max_results)
+            if not room.take(row):
+                raise too_many_bytes()
+            kept.append(row)
+        return kept
+
+    def _total(self, stages: Sequence[Document], page: Page, found: int) -> int:
         """``total_count``: the page tells when it is the last one, else MongoDB counts."""
-        is_last = query.page.limit <= 0 or found < query.page.limit
-        if is_last and (found > 0 or query.page.skip == 0):
-            return query.page.skip + found
-        return self._count(head, limit_ms())
+        is_last = page.limit <= 0 or found < page.limit
+        if is_last and (found > 0 or page.skip == 0):
+            return page.skip + found
+        return self._count(stages)
 
-    def _count(self, head: Sequence[Document], limit_ms: int) -> int:
-        counted = self._aggregate([*head, {"$count": "count"}], limit_ms)
-        return int(counted[0]["count"]) if counted else 0
-
-    def _check_whole(self, cursor_id: int | None) -> None:
-        """A first batch that holds not all rows is one that reached 16 MiB: more than a reply may hold."""
-        if cursor_id:
-            raise too_many_bytes()
-
-    def _check_size(self, rows: Sequence[Any]) -> None:
-        if len(rows) > self._max_results:
-            raise too_many_rows(self._max_results)
+    def _count(self, stages: Sequence[Document]) -> int:
+        with self._aggregate([*stages, {"$count": "count"}]) as cursor:
+            counted = next(cursor, None)
+        return int(counted["count"]) if counted else 0
 
     @contextmanager
-    def _limits(self) -> Iterator[Callable[[], int]]:
-        """Yields what tells the milliseconds that are left for the next command."""
-        deadline = time.monotonic() + self._time_limit_s
-        with outage(), refusals(self._time_limit_s):
-            yield lambda: max(1, int((deadline - time.monotonic()) * 1000))
-
-
-def _page(documents: RawRows, domain_id: str, query: Query, total: int | None) -> PageOfPlugins:
-    rows: Rows = []
-    ranks: list[int] = []
-    for raw in documents:
-        document = decode(raw.raw)
-        is_escaped = _ESCAPE in raw.raw  # few plugins have a key that is
-        rows.append(render_plugin(document, domain_id, query.fields, is_escaped=is_escaped))
-        ranks.append(document["rank"])
-    return PageOfPlugins(rows, total, ranks)
+    def _limits(self) -> Iterator[None]:
+        with outage(), refusals(self._database, self._time_limit_s):
+            yield

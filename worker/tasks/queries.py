@@ -6,22 +6,21 @@ from datetime import UTC, datetime
 from typing import Any
 
 from celery import Celery
-from celery.exceptions import Ignore
 
 from contracts.catalog import OPERATIONS
-from contracts.errors import ContractError
+from contracts.errors import ContractError, DeadlineExceeded
 from contracts.headers import OWN, REPOSITORIES
 from contracts.parse import parse
 from worker.services import Services
 from worker.store.outage import within
+from worker.store.refusals import PATIENCE_S
 from worker.tasks.operation import OperationTask, register_operations
 from worker.tasks.ports import Bridge
 
 _log = logging.getLogger(__name__)
 
-_MARGIN_S = 0.25
-"""How much longer than the server's own limit (5 s by default) a read waits: the server's answer says more.
-"""
+_MARGIN_S = PATIENCE_S
+"""How much longer than a query may take (5 s by default) a read waits: to learn whether the store is away."""
 
 
 class QueryTask(OperationTask):
@@ -34,7 +33,7 @@ class QueryTask(OperationTask):
     def run(self, /, *args: Any, **kwargs: Any) -> Any:
         try:
             return self.answer(args, kwargs)
-        except (ContractError, Ignore):
+        except ContractError:
             raise
         except Exception as bug:
             _log.exception("%s failed", self.request.id)
@@ -45,8 +44,7 @@ class QueryTask(OperationTask):
         self.check(args)
         expires = self.bridge.delivery(self.request).expires
         if expires and datetime.now(UTC) >= expires:
-            # Whoever asked has stopped waiting; an answer would be work for nobody.
-            raise Ignore
+            raise DeadlineExceeded("the deadline of the question has passed; it was not looked into")
         command: Any = parse(self.operation.command, kwargs)
         own_only = self.bridge.headers(self.request).get(REPOSITORIES) == OWN
         services = self.services()

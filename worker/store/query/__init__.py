@@ -2,7 +2,7 @@
 pipelines."""
 
 from worker.store.query.match import MANAGED, Reach, Shortcuts, compile_head, fixed_keys
-from worker.store.query.rows import compile_projection, compile_sort
+from worker.store.query.rows import compile_page, compile_projection, compile_sort
 from worker.store.query.statistics import compile_statistics
 
 __all__ = [
@@ -10,6 +10,7 @@ __all__ = [
     "Reach",
     "Shortcuts",
     "compile_head",
+    "compile_page",
     "compile_projection",
     "compile_sort",
     "compile_statistics",

@@ -3,7 +3,7 @@
 from collections.abc import Collection, Iterable, Sequence
 from typing import Any
 
-from contracts.query import SortKey
+from contracts.query import Page, SortKey
 from contracts.query.keys import root_of, split_key
 from worker.store.query.paths import DOMAIN, PLUGIN, REVISION, stored
 
@@ -39,3 +39,10 @@ def compile_projection(fields: Iterable[str]) -> dict[str, Any]:
     ]
     # With _id no index has all of the fields: from an index, a missing field would come as null.
     return {"_id": 1, RANK: 1, **dict.fromkeys(paths, 1)}
+
+
+def compile_page(page: Page, max_rows: int) -> list[dict[str, Any]]:
+    """The stages that cut the page out of sorted rows: at most ``max_rows`` + 1 of them."""
+    most = max_rows + 1
+    limit = {"$limit": min(page.limit, most) if page.limit > 0 else most}
+    return [{"$skip": page.skip}, limit] if page.skip else [limit]

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import Any
 
-from contracts.query import Page, StatisticsQuery
+from contracts.query import StatisticsQuery
 from contracts.query.columns import PLUGIN, AnyStage, keys_in, walk
 from contracts.query.keys import root_of, split_key
 from contracts.query.stages import CountStage, GroupStage, ProjectStage, SortStage
@@ -15,14 +15,11 @@ Document = dict[str, Any]
 _VALUE = "value"
 
 
-def compile_statistics(query: StatisticsQuery, domain_id: str, max_rows: int) -> list[Document]:
-    """The stages that make the rows of an answer, at most ``max_rows`` + 1 of them.
-
-    Paged, they make one document ``{"results": [...], "total": [{"count": n}]}``, with an empty second list
-    where there is nothing. A row of ``distinct`` is ``{"value": ...}``.
+def compile_statistics(query: StatisticsQuery, domain_id: str) -> list[Document]:
+    """The stages that make all rows of an answer, before paging. A row of ``distinct`` is
+    ``{"value": ...}``.
     """
-    stages = _distinct(query.distinct, domain_id) if query.distinct else _aggregate(query, domain_id)
-    return [*stages, *_paged(query.page, max_rows)]
+    return _distinct(query.distinct, domain_id) if query.distinct else _aggregate(query, domain_id)
 
 
 def _aggregate(query: StatisticsQuery, domain_id: str) -> list[Document]:
@@ -66,10 +63,3 @@ def _distinct(key: str, domain_id: str) -> list[Document]:
         {"$sort": {"_id": 1}},
         {"$project": {"_id": 0, _VALUE: "$_id"}},
     ]
-
-
-def _paged(page: Page, max_rows: int) -> list[Document]:
-    if page.limit <= 0:
-        return [{"$limit": max_rows + 1}]
-    rows = [{"$skip": page.skip}, {"$limit": min(page.limit, max_rows + 1)}]
-    return [{"$facet": {"results": rows, "total": [{"$count": "count"}]}}]

@@ -1,0 +1,76 @@
+"""The tasks of the reads, in a Celery application of their own."""
+
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from typing import Any, cast
+
+import pytest
+from celery import Celery
+
+from contracts.errors import DeadlineExceeded, QueryTimeout, StoreUnavailable
+from worker.domain.delivery import Delivery
+from worker.services import Services
+from worker.settings import Settings
+from worker.tasks.queries import register_queries
+
+SLOW = {"filter": [{"k": "tags.slow", "o": "regex_in", "v": ["(a?){12}[de]", "(a?){12}[fg]"]}]}
+"""Takes over a second in one plugin, in which MongoDB does not look at its time limit."""
+
+
+class Bridge:
+    """From a request to what is known of its message; ``expires`` is that of the next ones."""
+
+    expires: datetime | None = None
+
+    def check(self, request: Any) -> None: ...
+
+    def delivery(self, request: Any) -> Delivery:
+        return Delivery(str(request.id), expires=self.expires)
+
+    def headers(self, request: Any) -> dict[str, Any]:
+        return {}
+
+
+class Deployment:
+    """The reads of services whose queries may take 0.2 s."""
+
+    def __init__(self, mongodb_url: str) -> None:
+        self.app = Celery("test", set_as_current=False)
+        self.services = Services(Settings(mongodb_url=mongodb_url, query_time_limit_s=0.2))
+        self.bridge = Bridge()
+        register_queries(self.app, lambda: self.services, cast(Any, self.bridge))
+
+    def ask(self, task: str, **arguments: Any) -> Any:
+        return self.app.tasks[task].apply(kwargs={"domain_id": "d", **arguments}, throw=True).get()
+
+
+@pytest.fixture
+def deployment(mongodb_url: str) -> Iterator[Deployment]:
+    made = Deployment(mongodb_url)
+    yield made
+    made.services.close()
+
+
+def test_a_query_that_takes_too_long_is_answered_so(deployment: Deployment) -> None:
+    slow = {"scope": "d", "rank": 0, "plugin": {"tags": {"slow": ["a" * 11 + "!"] * 15_000}}}
+    deployment.services.database["plugins"].insert_one(slow)
+    with pytest.raises(QueryTimeout):
+        deployment.ask("plugin.list", query=SLOW)
+    with pytest.raises(QueryTimeout):
+        deployment.ask("plugin.stat", query={**SLOW, "distinct": "name"})
+
+
+def test_a_store_that_is_away_is_answered_so() -> None:
+    deployment = Deployment("mongodb://127.0.0.1:1/plugins?serverSelectionTimeoutMS=200")
+    with pytest.raises(StoreUnavailable):
+        deployment.ask("plugin.list")
+    deployment.services.close()
+
+
+@pytest.mark.parametrize("task", ["plugin.list", "plugin.get"])
+def test_a_question_past_its_deadline_is_answered_so(deployment: Deployment, task: str) -> None:
+    deployment.bridge.expires = datetime(2026, 1, 1, tzinfo=UTC)
+    with pytest.raises(DeadlineExceeded):
+        deployment.ask(task, plugin_id="jira")
+    deployment.bridge.expires = datetime(2126, 1, 1, tzinfo=UTC)
+    assert deployment.ask("plugin.list")["results"] == []
