@@ -48,6 +48,26 @@ def test_status_tells_of_each_registry(images: Images, redis_url: str) -> None:
     assert "cooling down" in text
 
 
+def test_status_tells_that_a_registry_is_not_reached_until_it_is(images: Images, redis_url: str) -> None:
+    images.ensure(REF, datetime.now(UTC))
+    an_hour_ago = datetime.now(UTC) - timedelta(hours=1)
+    with Redis.from_url(redis_url) as client:
+        slot = Budget(client, Limits(), clock=an_hour_ago.timestamp).slot("ghcr.io", "GITHUB", "token")
+        for _ in range(5):
+            slot.failed(FetchFailed("unavailable", unreachable=True))
+    assert "not reached, tried again in 0 s" in run("status").output
+
+
+def test_status_lets_no_name_move_the_cursor(images: Images) -> None:
+    images.ensure(ImageRef("OCI", "evil\x1b[2J.example", "team/plugin"), datetime.now(UTC))
+    assert "\x1b" not in run("status").output
+
+
+def test_an_image_that_is_no_text_is_a_usage_error(images: Images) -> None:
+    result = run("now", "\udcff\udcfe")
+    assert (result.exit_code, "is not UTF-8" in result.output) == (2, True)
+
+
 def test_status_of_nothing_is_the_headings(images: Images) -> None:
     result = run("status")
     assert result.exit_code == 0

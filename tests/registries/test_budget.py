@@ -257,3 +257,62 @@ def test_defaults_are_of_the_registry_type_and_well_known_hosts() -> None:
     assert limits.of("harbor.example.com", "OCI") == Limit(2, 2)
     assert limits.of("123456789012.dkr.ecr.eu-west-1.amazonaws.com", "OCI") == Limit(10, 4)
     assert limits.of("europe-docker.pkg.dev", "HARBOR") == Limit(50, 8)
+
+
+def test_a_slow_rate_serves_as_few_images_at_once_as_keep_it_going(redis_url: str, clock: Clock) -> None:
+    """Else each second request would wait too long, and its image be begun again for ever."""
+    with Redis.from_url(redis_url) as client:
+        budget = Budget(client, Limits({HOST: Limit(0.1, 2)}), clock=clock)
+        one = granted(budget, "one")
+        assert slot(budget, "two").reserve() == "busy"
+        assert budget.status(HOST, "OCI").at_once == 1
+        for _ in range(5):
+            wait = one.take()
+            assert wait <= 10
+            clock.now += wait + 0.3
+
+
+def test_a_rate_that_was_cut_again_and_again_still_lets_an_image_be_read_to_its_end(
+    budget: Budget, clock: Clock
+) -> None:
+    one = granted(budget, "one")
+    for _ in range(10):
+        one.failed(FetchFailed("throttled", retry_after=1))
+        clock.now += 2
+    status = budget.status(HOST, "OCI")
+    assert (status.rate, status.at_once) == (pytest.approx(0.1, rel=0.02), 1)
+    for _ in range(5):
+        wait = one.take()
+        assert wait <= 10
+        clock.now += wait + 0.3
+
+
+def test_a_clock_that_is_set_back_prolongs_nothing(budget: Budget, clock: Clock) -> None:
+    one, _ = granted(budget, "one"), granted(budget, "dead")
+    for _ in range(3):
+        one.take()
+    clock.now -= 5 * 3_600
+    assert one.take() == 1.5
+    clock.now += 121
+    assert slot(budget, "three").reserve() == "granted"
+    one.failed(FetchFailed("throttled"))
+    clock.now -= 48 * 3_600
+    status = budget.status(HOST, "OCI")
+    assert (status.cooldown_s, status.rate) == (60, 1.0)
+    clock.now += 61
+    unreached(one, 5)
+    clock.now -= 3_600
+    assert budget.status(HOST, "OCI").circuit_open_s == 30
+
+
+def test_a_circuit_is_told_open_until_a_probe_has_closed_it(budget: Budget, clock: Clock) -> None:
+    one = granted(budget, "one")
+    assert not budget.status(HOST, "OCI").unreached
+    unreached(one, 5)
+    clock.now += 31
+    status = budget.status(HOST, "OCI")
+    assert (status.unreached, status.circuit_open_s) == (True, 0)
+    probe = slot(budget, "probe")
+    assert probe.reserve() == "probe"
+    probe.listed()
+    assert not budget.status(HOST, "OCI").unreached

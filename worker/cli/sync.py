@@ -1,7 +1,6 @@
 """`plugins sync`: the schedule of image versions, and reading images now."""
 
 import json
-from collections.abc import Iterator
 from dataclasses import asdict
 from datetime import UTC, datetime
 from typing import Any
@@ -10,10 +9,9 @@ import click
 
 from contracts.values import format_time
 from worker.cli.operate import connected
+from worker.cli.render import table
 from worker.registries.budget import Budget
-from worker.registries.limits import Limits, parse_limits
-from worker.store.image_queue import GroupCount, ImageQueue
-from worker.store.images import Images
+from worker.store.image_queue import GroupCount
 
 _COLUMNS = (
     "host",
@@ -40,19 +38,24 @@ def status(as_json: bool) -> None:
     """How each registry stands: images, what is due, its budget, cooldown and failures."""
     now = datetime.now(UTC)
     with connected(as_json) as services:
-        budget = Budget(services.redis, Limits(parse_limits(services.settings.registry_budgets)))
-        groups = ImageQueue(services.database).counts(now)
-        rows = [_row(group, budget, now) for group in groups]
+        rows = [_row(group, services.sync.budget, now) for group in services.sync.queue.counts(now)]
     if as_json:
         for row in rows:
             click.echo(json.dumps(row))
         return
-    for line in _table([_COLUMNS, *(_cells(row) for row in rows)]):
-        click.echo(line)
+    click.echo(table(_COLUMNS, [_cells(row) for row in rows]))
+
+
+def _utf8(context: click.Context, parameter: click.Parameter, value: str | None) -> str | None:
+    try:
+        (value or "").encode()
+    except UnicodeEncodeError:
+        raise click.BadParameter("is not UTF-8") from None
+    return value
 
 
 @sync.command()
-@click.argument("image", required=False)
+@click.argument("image", required=False, callback=_utf8)
 @click.option("--json", "as_json", is_flag=True, help="The answer as one JSON object.")
 def now(image: str | None, as_json: bool) -> None:
     """Have images read as soon as their registries' budgets allow, at the next tick at the latest.
@@ -61,7 +64,7 @@ def now(image: str | None, as_json: bool) -> None:
     (images/registry.hub.docker.com/team/plugin); without it, all images that are followed.
     """
     with connected(as_json) as services:
-        count = Images(services.database).make_due(image, datetime.now(UTC))
+        count = services.sync.images.make_due(image, datetime.now(UTC))
     if as_json:
         click.echo(json.dumps({"images": count}))
     elif count:
@@ -78,26 +81,20 @@ def _row(group: GroupCount, budget: Budget, now: datetime) -> dict[str, Any]:
     return row
 
 
-def _cells(row: dict[str, Any]) -> tuple[str, ...]:
-    if row["circuit_open_s"]:
+def _cells(row: dict[str, Any]) -> dict[str, str]:
+    if row["unreached"]:
         state = f"not reached, tried again in {row['circuit_open_s']:.0f} s"
     elif row["cooldown_s"]:
         state = f"cooling down for {row['cooldown_s']:.0f} s"
     else:
         state = "ok"
-    return (
-        row["host"],
-        *(str(row[name]) for name in ("images", "parked", "due")),
-        f"{row['overdue_s']:.0f} s",
-        str(row["claimed"]),
-        str(row["failing"]),
-        f"{row['rate']:.3g} of {row['full_rate']:.3g}",
-        f"{row['in_use']} of {row['at_once']}",
-        state,
-    )
-
-
-def _table(rows: list[tuple[str, ...]]) -> Iterator[str]:
-    widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
-    for row in rows:
-        yield "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip()
+    return {
+        "host": row["host"],
+        **{name: str(row[name]) for name in ("images", "parked", "due")},
+        "overdue": f"{row['overdue_s']:.0f} s",
+        "reading": str(row["claimed"]),
+        "failing": str(row["failing"]),
+        "requests/s": f"{row['rate']:.3g} of {row['full_rate']:.3g}",
+        "slots": f"{row['in_use']} of {row['at_once']}",
+        "state": state,
+    }
