@@ -2,25 +2,26 @@
 --
 -- KEYS  1 hash of the group's state, 2 sorted set of its slots (token -> when it lapses)
 -- ARGV  1 operation, 2 now or "" for the server's clock, 3 token, 4 microseconds between requests at the full rate, 5 slots,
---       6 how long a slot lasts, 7 the operation's own argument
+--       6 how long a slot lasts, 7 how long a request may wait, 8 the operation's own argument
 -- All times are whole microseconds. Returns { outcome, wait }.
 --
 --   reserve           a slot, to read images one after the other:
 --                     "granted", "probe" (only one image), "cooldown", "circuit_open", "busy"
---   take  max_wait    one request: "go" after waiting `wait`, or "cooldown", "circuit_open", "busy", "pace"
+--   take              one request: "go" after waiting `wait`, or "cooldown", "circuit_open", "busy", "pace"
 --   ok                the registry gave a list
 --   answered          it answered with something else
 --   throttled  after  it asked to be left alone, for `after` if that is not ""
 --   unreachable       it did not answer at all
 --   release           give the slot back
+--   status            for people: { factor of the rate, slots, slots in use, cooldown, circuit open, unreached in a row, tripped }
 local SECOND = 1000000
 local COOLDOWN_FIRST, COOLDOWN_MAX, RETRY_AFTER_MAX = 60 * SECOND, 3600 * SECOND, 6 * 3600 * SECOND
 local FACTOR_MIN, RECOVERY = 1 / 32, 3600 * SECOND
 local FAILURES_MAX, OPEN_FIRST, OPEN_MAX = 5, 30 * SECOND, 900 * SECOND
 local KEPT_MS = 86400 * 1000
 
-local operation, token, argument = ARGV[1], ARGV[3], ARGV[7]
-local spacing, slots, ttl = tonumber(ARGV[4]), tonumber(ARGV[5]), tonumber(ARGV[6])
+local operation, token, argument = ARGV[1], ARGV[3], ARGV[8]
+local spacing, slots, ttl, max_wait = tonumber(ARGV[4]), tonumber(ARGV[5]), tonumber(ARGV[6]), tonumber(ARGV[7])
 local now = tonumber(ARGV[2])
 if not now then
   local time = redis.call('TIME')
@@ -43,8 +44,32 @@ local function whole(value)
   return string.format('%.0f', value)
 end
 
+-- A clock that was set back takes along every moment that was set by it: nothing lasts longer for it.
+local back = number('seen', now) - now
+if back > SECOND then
+  for _, name in ipairs({ 'next', 'cool', 'open', 'probe_until', 'factor_at' }) do
+    if state[name] then
+      state[name] = whole(number(name) - back)
+      save(name, state[name])
+    end
+  end
+  for _, holder in ipairs(redis.call('ZRANGE', KEYS[2], 0, -1)) do
+    redis.call('ZINCRBY', KEYS[2], -back, holder)
+  end
+end
+save('seen', whole(now))
+
+-- However often it was halved, the rate lets the next request of an image go out before it has waited too long: else
+-- the image would be given up and begun again for ever. For the same reason a slow rate serves fewer images at once.
 local function factor()
-  return math.min(1, number('factor', 1) + (now - number('factor_at', now)) / RECOVERY)
+  local recovered = number('factor', 1) + (now - number('factor_at', now)) / RECOVERY
+  return math.min(1, math.max(recovered, FACTOR_MIN, spacing / max_wait))
+end
+local function pace()
+  return spacing / factor()
+end
+local function places()
+  return math.max(1, math.min(slots, math.floor(max_wait / pace())))
 end
 local function tripped()
   return number('failures', 0) >= FAILURES_MAX
@@ -63,7 +88,8 @@ local function closed()
     return { 'cooldown', cool - now }
   end
   if tripped() and not (probing() and state.probe == token) then
-    return { 'circuit_open', math.max(number('open', 0) - now, probing() and number('probe_until', 0) - now or 0) }
+    local probe_left = probing() and number('probe_until', 0) - now or 0
+    return { 'circuit_open', math.max(number('open', 0) - now, probe_left) }
   end
   return nil
 end
@@ -119,8 +145,13 @@ if operation == 'unreachable' then
 end
 
 redis.call('ZREMRANGEBYSCORE', KEYS[2], '-inf', whole(now))
-local held = redis.call('ZSCORE', KEYS[2], token)
-local full = not held and redis.call('ZCARD', KEYS[2]) >= slots
+local held, in_use = redis.call('ZSCORE', KEYS[2], token), redis.call('ZCARD', KEYS[2])
+local full = not held and in_use >= places()
+
+if operation == 'status' then
+  local cool, open = math.max(0, number('cool', 0) - now), math.max(0, number('open', 0) - now)
+  return { tostring(factor()), places(), in_use, cool, open, number('failures', 0), tripped() and 1 or 0 }
+end
 
 if operation == 'reserve' then
   local refusal = closed()
@@ -149,10 +180,10 @@ if operation == 'take' then
   end
   local at = math.max(number('next', 0), now)
   local wait = at - now
-  if wait > tonumber(argument) then
+  if wait > max_wait then
     return { 'pace', wait }
   end
-  save('next', whole(at + spacing / factor()))
+  save('next', whole(at + pace()))
   hold(at + ttl)
   if state.probe == token then
     save('probe_until', whole(at + ttl))

@@ -50,8 +50,8 @@ class LeftAlone(FetchFailed):
 
 @dataclass(frozen=True, slots=True)
 class Status:
-    """A group's budget now. ``rate`` is the present one, in requests a second; times are seconds from now, 0:
-    not so.
+    """A group's budget now. ``rate`` and ``at_once`` are the present ones, in requests a second and images;
+    times are seconds from now, 0: not so. ``unreached``: it is left alone until a probe reaches it.
     """
 
     rate: float
@@ -61,13 +61,15 @@ class Status:
     cooldown_s: float
     circuit_open_s: float
     unreachable_in_row: int
+    unreached: bool
 
 
 class Budget:
     """The budgets of all groups.
 
     ``client`` is a redis-py client. ``clock`` gives seconds since the epoch; None: Redis's own clock, so that
-    workers need not agree on the time. ``slot_s`` is how long a slot lasts without a request.
+    workers need not agree on the time. ``slot_s`` is how long a slot lasts without a request, ``max_wait_s``
+    how long one may wait to go out; at a rate that is slow for that, fewer images are read at once.
     """
 
     def __init__(
@@ -95,9 +97,7 @@ class Budget:
         images.
         """
         limit = self._limits.of(group, registry_type)
-        return Slot(
-            lambda operation, argument: self._run(group, limit, operation, token, argument), self._max_wait_s
-        )
+        return Slot(lambda operation, argument: self._run(group, limit, operation, token, argument))
 
     def release(self, group: str, token: str) -> None:
         """Give the slot that ``token`` holds back."""
@@ -106,31 +106,27 @@ class Budget:
     def status(self, group: str, registry_type: str) -> Status:
         """How a group stands, for people."""
         limit = self._limits.of(group, registry_type)
-        with _away():
-            now = self._now()
-            state = {k.decode(): v.decode() for k, v in self._redis.hgetall(PREFIX + group).items()}
-            in_use = self._redis.zcount(f"{PREFIX}{group}:slots", now, "+inf")
-        factor_at = float(state.get("factor_at", now))
-        factor = min(1.0, float(state.get("factor", 1.0)) + (now - factor_at) / (3_600 * _MICRO))
-        return Status(
-            rate=limit.rate * factor,
-            full_rate=limit.rate,
-            at_once=limit.at_once,
-            in_use=in_use,
-            cooldown_s=max(0.0, float(state.get("cool", 0)) - now) / _MICRO,
-            circuit_open_s=max(0.0, float(state.get("open", 0)) - now) / _MICRO,
-            unreachable_in_row=int(state.get("failures", 0)),
+        factor, at_once, in_use, cooldown, circuit_open, failures, tripped = self._call(
+            group, limit, "status", "", None
         )
-
-    def _now(self) -> int:
-        if self._clock is not None:
-            return round(self._clock() * _MICRO)
-        seconds, micros = self._redis.time()
-        return int(seconds) * _MICRO + int(micros)
+        return Status(
+            rate=limit.rate * float(factor),
+            full_rate=limit.rate,
+            at_once=at_once,
+            in_use=in_use,
+            cooldown_s=cooldown / _MICRO,
+            circuit_open_s=circuit_open / _MICRO,
+            unreachable_in_row=failures,
+            unreached=bool(tripped),
+        )
 
     def _run(
         self, group: str, limit: Limit, operation: str, token: str, argument: float | None
     ) -> tuple[str, float]:
+        outcome, wait = self._call(group, limit, operation, token, argument)
+        return outcome.decode(), int(wait) / _MICRO
+
+    def _call(self, group: str, limit: Limit, operation: str, token: str, argument: float | None) -> Any:
         key = PREFIX + group
         arguments = [
             operation,
@@ -139,19 +135,18 @@ class Budget:
             _MICRO / limit.rate,
             limit.at_once,
             round(self._slot_s * _MICRO),
+            round(self._max_wait_s * _MICRO),
             "" if argument is None else round(argument * _MICRO),
         ]
         with _away():
-            outcome, wait = self._script(keys=[key, f"{key}:slots"], args=arguments)
-        return outcome.decode(), int(wait) / _MICRO
+            return self._script(keys=[key, f"{key}:slots"], args=arguments)
 
 
 class Slot:
     """The right to read images of one group, one after the other."""
 
-    def __init__(self, run: Callable[[str, float | None], tuple[str, float]], max_wait_s: float) -> None:
+    def __init__(self, run: Callable[[str, float | None], tuple[str, float]]) -> None:
         self._run = run
-        self._max_wait_s = max_wait_s
 
     def reserve(self) -> Admission:
         """``granted``; ``probe``: granted for one image only; or why not."""
@@ -159,11 +154,11 @@ class Slot:
         return cast(Admission, outcome)
 
     def take(self) -> float:
-        """Take the next request of the group: the seconds to wait before it goes out, 10 at most.
+        """Take the next request of the group: the seconds to wait before it goes out, ``max_wait_s`` at most.
 
         Keeps the slot for another while. Raises ``LeftAlone``.
         """
-        outcome, wait_s = self._run("take", self._max_wait_s)
+        outcome, wait_s = self._run("take", None)
         if outcome != "go":
             raise LeftAlone(cast(Refusal, outcome), wait_s)
         return wait_s
