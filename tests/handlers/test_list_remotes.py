@@ -191,7 +191,7 @@ def test_more_rows_than_an_answer_may_hold(store: Store) -> None:
 
 
 def test_a_merged_answer_has_a_size_too(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("worker.handlers.listing.MAX_ANSWER_BYTES", 2000)
+    monkeypatch.setattr("worker.domain.answer.MAX_ANSWER_BYTES", 2000)
     with pytest.raises(ResultTooLarge, match="fewer rows or fields"):
         ask(store, ListPlugins, page_of(10), NOBODY, query={"page": {"limit": 5}})
 

@@ -12,15 +12,14 @@ from contracts.errors import InvalidParameter, Refused, RequiredParameter, Resul
 from contracts.parse import parse
 from contracts.partition import queue_of
 from contracts.plugin import PluginInfo
+from contracts.values import MAX_ANSWER_BYTES
+from worker.domain.answer import Room
 from worker.domain.delivery import Delivery, Fenced, GiveBack
 from worker.handlers.batch import Outcome, check_frame
 from worker.services import Services
 from worker.tasks.operation import OperationTask, register_operations
 from worker.tasks.ports import Bridge
 from worker.tasks.supervise import supervise
-
-MAX_ANSWER_BYTES = 16 * 1024 * 1024
-"""How large the answer to a batch may be, as UTF-8 JSON, beside its errors."""
 
 
 class CommandTask(OperationTask):
@@ -41,7 +40,7 @@ class CommandTask(OperationTask):
         except Fenced:
             # Not acknowledged: while the lease is ours after all, it is delivered again under its new epoch.
             # In other hands it is not ours to settle, and nothing happens.
-            raise Reject("fenced", requeue=True) from None
+            raise Ignore from None
         except GiveBack:
             raise Reject("the process is stopping", requeue=True) from None
 
@@ -78,13 +77,13 @@ def rows_of(outcomes: Iterable[tuple[BatchItem, Outcome]]) -> list[dict[str, Any
     """The answer to a batch. Each item of one may answer with a whole plugin of 1 MiB: what has no room in
     the answer is said to have been applied, at which revision, and is left for ``plugin.get``.
     """
-    room = MAX_ANSWER_BYTES
+    room = Room()
     rows = []
     for item, outcome in outcomes:
         if isinstance(outcome, PluginInfo):
-            room -= len(outcome.model_dump_json(exclude_none=True))
-            if room >= 0:
-                rows.append({"id": item.id, "result": outcome.model_dump(mode="json", exclude_none=True)})
+            row = {"id": item.id, "result": outcome.model_dump(mode="json", exclude_none=True)}
+            if room.take(row):
+                rows.append(row)
                 continue
             outcome = ResultTooLarge(
                 f"the command was applied; the answer has no room for {outcome.plugin_id}: get it",
