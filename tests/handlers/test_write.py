@@ -91,6 +91,16 @@ def test_a_write_costs_two_mongodb_commands(services: Services, mongodb_url: str
             assert counter.names == ["find", "update"]
 
 
+def test_what_was_written_by_a_clock_ahead_is_swept_as_well(services: Services, stream: Stream) -> None:
+    services.writer.apply(register(), by("c-1"))
+    services.redis.flushdb()
+    ahead = datetime.now(UTC) + timedelta(hours=1)
+    services.database["plugins"].update_one({"_id": KEY}, {"$set": {"pending_at": ahead}})
+
+    services.sweep().pending()
+    assert stream.changes() == [(1, "registered")]
+
+
 class TestFence:
     """An owner that lost its lease cannot write over what came after."""
 

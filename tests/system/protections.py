@@ -7,6 +7,7 @@ from collections.abc import Callable
 from typing import Any
 
 import points
+import redis
 
 import worker.store.documents
 import worker.store.plugins
@@ -145,6 +146,23 @@ def _place_of_the_returned() -> None:
     scripts.POP = scripts.Script.of(text.replace(old, "redis.call('LPUSH', list, raw)"))
 
 
+def _reply_of_raise() -> None:
+    """No protection, but a fault: Redis raises the epoch of a lease, and the first time nobody learns of it."""
+    shipped, lost = Inbox.raise_epoch, []
+
+    def raise_epoch(self: Inbox, delivery: Delivery, to: int) -> int:
+        state = self._queues[delivery.queue]
+        before = state.epoch
+        epoch = shipped(self, delivery, to)
+        if not lost:
+            lost.append(epoch)
+            state.epoch = before
+            raise redis.ConnectionError("the reply was lost")
+        return epoch
+
+    Inbox.raise_epoch = raise_epoch  # type: ignore[method-assign]
+
+
 PROTECTIONS: dict[str, Callable[[], None]] = {
     "fence": _fence,
     "fence_of_refusals": _fence_of_refusals,
@@ -160,4 +178,5 @@ PROTECTIONS: dict[str, Callable[[], None]] = {
     "epoch_of_a_settlement": _epoch_of_a_settlement,
     "parking": _parking,
     "place_of_the_returned": _place_of_the_returned,
+    "reply_of_raise": _reply_of_raise,
 }

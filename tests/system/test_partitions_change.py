@@ -1,8 +1,9 @@
-"""A worker and a number of partitions that was changed behind its back."""
+"""Workers and the number of partitions: each told its own, and one that was changed behind their back."""
 
 from pathlib import Path
 
 import redis
+from celery import Celery
 from servers import run_worker, wait_until
 
 from worker.broker import PARTITIONS
@@ -24,3 +25,21 @@ def test_a_worker_ends_in_good_order_when_the_number_is_another_one(
         wait_until(lambda: not worker.running, 30)
         assert "there are 2 partition(s) now" in worker.output()
         assert client.hget("plugin.commands:lease", "owner") is None
+
+
+def test_workers_with_partitions_of_their_own_read_the_bare_queue_too(
+    plugins_env: dict[str, str], tmp_path: Path
+) -> None:
+    """A publisher that knows no partitions is served, however the partitions are given out."""
+    env = plugins_env | {"PLUGINS_COMMAND_PARTITIONS": "2", "PLUGINS_HEARTBEAT_DIR": str(tmp_path / "beats")}
+    url = plugins_env["PLUGINS_REDIS_URL"]
+    with (
+        run_worker("-Q", "plugin.commands.0", env=env, log=tmp_path / "0.log"),
+        run_worker("-Q", "plugin.commands.1", env=env, log=tmp_path / "1.log"),
+        Celery(broker=url, backend=url, set_as_current=False) as app,
+    ):
+        for number in range(6):
+            given = {"domain_id": "d", "name": "N", "service_type": "x.Y", "image": f"acme/p{number}"}
+            sent = app.send_task("plugin.register", kwargs=given, queue="plugin.commands")
+            assert sent.get(timeout=60)["revision"] == 1
+        app.backend.result_consumer.stop()
