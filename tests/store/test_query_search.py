@@ -15,6 +15,7 @@ from contracts.plugin import PluginInfo
 from contracts.query import Query, parse_query, parse_statistics
 from worker.store.client import connect
 from worker.store.indexes import ensure_indexes
+from worker.store.query import compile_statistics
 from worker.store.search import Search
 
 READS = ("find", "aggregate", "getMore", "count", "distinct")
@@ -357,6 +358,59 @@ def test_stat_pages_do_not_overlap_and_count_all_rows(
         "results": [],
         "total_count": 0,
     }
+
+
+def test_pages_of_unwound_lists_do_not_overlap(collection: Any, search: Search) -> None:
+    for i in range(5):
+        collection.insert_one(document(i, labels=[f"{j:02}" for j in range(30)], tags={"l": [1, 2]}))
+    unwound = [{"unwind": {"path": "labels"}}, {"unwind": {"path": "tags.l"}}]
+    same = {"sort": {"key": "registry_url"}}
+    for in_stages in (True, False):
+        seen = []
+        for start in range(0, 300, 10):
+            cut = [{"skip": start}, {"limit": 10}] if in_stages else []
+            page = {} if in_stages else {"start": start + 1, "limit": 10}
+            seen += stat(search, *unwound, same, *cut, page=page)["results"]
+        assert len({(row["plugin_id"], row["labels"], row["tags"]["l"]) for row in seen}) == len(seen) == 300
+
+
+def test_what_ends_every_sort_differs_in_all_rows(collection: Any) -> None:
+    for i in range(3):
+        collection.insert_one(document(i, labels=["a", "b"], tags={"l": [1, 1]}))
+    unwound = [{"unwind": {"path": "labels"}}, {"unwind": {"path": "tags.l"}}]
+    group = {
+        "group": {
+            "keys": [{"key": "provider", "name": "p"}],
+            "fields": [{"name": "all", "operator": "push", "fields": [{"key": "name", "name": "n"}]}],
+        }
+    }
+    for stages, count in ((unwound, 12), ([*unwound, group, {"unwind": {"path": "all"}}], 12)):
+        *shown, hides = compile_statistics(parse_statistics({"aggregate": stages}), "d")
+        assert hides == {"$project": {"_id": 0}}
+        rows = list(collection.aggregate(shown))
+        assert len({repr(row["_id"]) for row in rows}) == len(rows) == count
+
+
+def test_a_group_is_unwound_row_by_row(collection: Any, search: Search) -> None:
+    for i in range(4):
+        collection.insert_one(document(i, labels=["a", "b"]))
+    sets = {"name": "all", "operator": "add_to_set", "key": "plugin_id"}
+    group = {"group": {"keys": [{"key": "provider", "name": "row"}], "fields": [sets]}}
+    rows = stat(search, {"unwind": {"path": "labels"}}, group, {"unwind": {"path": "all"}}, page={"limit": 9})
+    assert rows["results"] == [{"row": f"provider-{i}", "all": f"plugin-{i:07d}"} for i in range(4)]
+
+
+def test_pages_of_a_group_after_a_sort_do_not_overlap(collection: Any, search: Search) -> None:
+    collection.insert_many([document(i) for i in range(0, 200, 2)])
+    stages = [
+        {"sort": {"key": "name"}},
+        {"group": {"keys": [{"key": "plugin_id", "name": "id"}]}},
+        {"project": {"fields": [{"key": "id", "name": "id"}]}},
+    ]
+    seen = []
+    for start in range(1, 101, 9):
+        seen += stat(search, *stages, page={"start": start, "limit": 9})["results"]
+    assert seen == [{"id": f"plugin-{i:07d}"} for i in range(0, 200, 2)]
 
 
 def test_distinct_flattens_and_sorts(collection: Any, search: Search) -> None:

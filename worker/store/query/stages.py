@@ -1,7 +1,8 @@
 """The stages of an aggregation, each one as stages of a MongoDB pipeline.
 
-A row carries a hidden ``_id`` next to its columns: the document's own, or the group's. It ends every sort,
-so that pages do not overlap, and goes at the end.
+A row carries a hidden ``_id`` next to its columns: the document's own, or the group's, with the place in the
+list for each list that was unwound. No two rows have the same: it ends every sort, so that pages do not
+overlap, and goes at the end.
 """
 
 from collections.abc import Callable, Mapping
@@ -66,6 +67,13 @@ PROJECTIONS: Mapping[str | None, Callable[[Expression], Expression]] = {
 }
 
 
+def _unwind(stage: UnwindStage, columns: Columns) -> list[Document]:
+    # An object written out would be merged into the group's.
+    placed = {"$mergeObjects": [{"row": "$_id"}]}
+    unwound = {"path": value_of(stage.unwind.path), "includeArrayIndex": "_id.place"}
+    return [{"$set": {"_id": placed}}, {"$unwind": unwound}]
+
+
 def _group_key(key: GroupKey) -> Expression:
     path = value_of(key.key)
     match key.date_format:
@@ -105,7 +113,7 @@ def _sort(stage: SortStage, columns: Columns) -> list[Document]:
 
 
 STAGES: Mapping[type, Callable[[Any, Columns], list[Document]]] = {
-    UnwindStage: lambda stage, columns: [{"$unwind": {"path": value_of(stage.unwind.path)}}],
+    UnwindStage: _unwind,
     GroupStage: _group,
     CountStage: lambda stage, columns: [{"$count": escape_key(stage.count.name)}],
     SortStage: _sort,

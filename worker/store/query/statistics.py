@@ -28,9 +28,17 @@ def _aggregate(query: StatisticsQuery, domain_id: str) -> list[Document]:
     ]
     for stage, columns in walk(query.aggregate):
         stages += compile_stage(stage, columns)
-    if query.page.limit > 0 and not any(isinstance(stage, SortStage) for stage in query.aggregate):
+    if query.page.limit > 0 and not _is_sorted(query.aggregate):
         stages.append({"$sort": {"_id": 1}})
     return [*stages, {"$project": {"_id": 0}}]
+
+
+def _is_sorted(stages: Sequence[AnyStage]) -> bool:
+    """Whether a sort decides the order of the rows: a group has them in any order again."""
+    is_sorted = False
+    for stage in stages:
+        is_sorted = isinstance(stage, SortStage) or (is_sorted and not isinstance(stage, GroupStage))
+    return is_sorted
 
 
 def _roots(stages: Sequence[AnyStage]) -> list[str]:
