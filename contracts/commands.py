@@ -10,7 +10,8 @@ from pydantic import Field, StringConstraints
 
 from contracts.plugin import RegistryType, State, plugin_id_of
 from contracts.query import Query, StatisticsQuery
-from contracts.query.keys import Key
+from contracts.query.keys import FieldKey
+from contracts.query.listing import MAX_ONLY
 from contracts.values import Contract, Image, JsonObject, Label, Name, RegistryConfig
 
 MAX_BATCH = 500
@@ -125,7 +126,7 @@ class GetPlugin(Command):
     plugin_id: PluginId
     repository_id: RepositoryId = None
     only: Annotated[
-        Annotated[list[Key], Field(max_length=100)] | None,
+        Annotated[list[FieldKey], Field(max_length=MAX_ONLY)] | None,
         Field(description="Answer these fields and plugin_id only."),
     ] = None
 

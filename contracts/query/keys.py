@@ -83,16 +83,13 @@ AnyKey = Annotated[
 """A key whose first part is a column of a statistics row, checked where the columns are known."""
 
 Key = Annotated[AnyKey, AfterValidator(_of_plugin)]
-"""A key into a plugin."""
+"""A key into a plugin, for conditions on it."""
 
-FieldKey = Annotated[Key, AfterValidator(_of_object)]
-"""A key to a field of a plugin, or to one inside an object."""
+FieldKey = Annotated[Key, AfterValidator(_of_object), AfterValidator(_no_element)]
+"""A key to a field of a plugin, or to one inside an object: to answer, to sort by, to list the values of."""
 
-OrderKey = Annotated[FieldKey, AfterValidator(_no_element)]
-"""A key to sort plugins by."""
-
-ColumnOrderKey = Annotated[AnyKey, AfterValidator(_no_element)]
-"""A key to sort statistics rows by."""
+ColumnKey = Annotated[AnyKey, AfterValidator(_no_element)]
+"""A key to a column of a statistics row, or to a value inside one."""
 
 ColumnName = Annotated[
     str, StringConstraints(min_length=1, max_length=128, pattern=r"^[^\x00]*$"), AfterValidator(_plain_name)

@@ -4,7 +4,7 @@ from typing import Annotated, Any
 
 from pydantic import Discriminator, Field, Tag
 
-from contracts.query.keys import ColumnOrderKey, OrderKey
+from contracts.query.keys import ColumnKey, FieldKey
 from contracts.query.shape import Part
 
 MAX_SKIP = 2**31
@@ -31,14 +31,14 @@ class Page(Part):
 class SortKey(Part):
     """One key of an order."""
 
-    key: OrderKey
+    key: FieldKey
     desc: bool = False
 
 
 class ColumnSortKey(Part):
     """One key of an order of statistics rows."""
 
-    key: ColumnOrderKey
+    key: ColumnKey
     desc: bool = False
 
 

@@ -4,7 +4,7 @@ from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import BeforeValidator, Discriminator, Field, StringConstraints, Tag
 
-from contracts.query.keys import AnyKey, ColumnName
+from contracts.query.keys import ColumnKey, ColumnName
 from contracts.query.paging import ColumnSort
 from contracts.query.scalars import ScalarOrNull
 from contracts.query.shape import NamedPart, Part, lengthened
@@ -18,7 +18,7 @@ _DATE_FORMAT = r"^(?:[^%\x00]|%[YmdHMSLjuUVGwzZ%])+$"
 class Unwind(Part):
     """One row for each element of a list; rows without a list element are left out."""
 
-    path: AnyKey
+    path: ColumnKey
 
 
 class GroupKey(NamedPart):
@@ -27,7 +27,7 @@ class GroupKey(NamedPart):
     ``date_format`` is ``year``, ``month``, ``day`` or a ``$dateToString`` format, for columns that are times.
     """
 
-    key: AnyKey
+    key: ColumnKey
     name: ColumnName
     date_format: Annotated[str, StringConstraints(max_length=64, pattern=_DATE_FORMAT)] | None = None
 
@@ -37,7 +37,7 @@ class GroupCondition(NamedPart):
 
     keeps_null: ClassVar[bool] = True
 
-    key: AnyKey
+    key: ColumnKey
     operator: Literal["eq", "not", "gt", "gte", "lt", "lte"]
     value: ScalarOrNull
 
@@ -50,7 +50,7 @@ class CountField(NamedPart):
 
     operator: Literal["count"]
     name: ColumnName
-    key: AnyKey | None = None
+    key: ColumnKey | None = None
     conditions: GroupConditions = []
 
 
@@ -59,7 +59,7 @@ class ArithmeticField(NamedPart):
 
     operator: Literal["sum", "average"]
     name: ColumnName
-    key: AnyKey
+    key: ColumnKey
     conditions: GroupConditions = []
 
 
@@ -68,13 +68,13 @@ class ValueField(NamedPart):
 
     operator: Literal["max", "min", "first", "last", "add_to_set", "merge_objects"]
     name: ColumnName
-    key: AnyKey
+    key: ColumnKey
 
 
 class PushedField(NamedPart):
     """One field of the objects that ``push`` makes."""
 
-    key: AnyKey
+    key: ColumnKey
     name: ColumnName
 
 
@@ -113,7 +113,7 @@ class ProjectField(NamedPart):
     Each is null for any other value.
     """
 
-    key: AnyKey
+    key: ColumnKey
     name: ColumnName
     operator: Literal["size", "array_to_object", "object_to_array"] | None = None
 

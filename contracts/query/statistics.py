@@ -7,7 +7,7 @@ from pydantic import Field, field_validator, model_validator
 from contracts.query.columns import check_columns
 from contracts.query.faults import expected
 from contracts.query.filters import Conditions, Keyword
-from contracts.query.keys import Key
+from contracts.query.keys import FieldKey
 from contracts.query.paging import Page
 from contracts.query.shape import Part
 from contracts.query.stages import Stage
@@ -29,7 +29,7 @@ class StatisticsQuery(Part):
     filter_or: Conditions = []
     keyword: Keyword = ""
     aggregate: Annotated[list[Stage], Field(max_length=MAX_STAGES)] = []
-    distinct: Key | None = None
+    distinct: FieldKey | None = None
     page: Page = Page()
 
     @field_validator("distinct", mode="before")

@@ -234,7 +234,8 @@ def test_only_what_is_in_a_query_is_a_fault_of_the_query(
 
 def test_only_names_fields_of_a_plugin() -> None:
     assert parse(GetPlugin, {**UPDATE, "only": ["name", "tags.a"]}).only == ["name", "tags.a"]
-    assert refusal(GetPlugin, {**UPDATE, "only": ["fence"]}).details["path"] == "only[0]"
+    for no_field in ("fence", "labels.0", "name.first", "tags.l.0"):
+        assert refusal(GetPlugin, {**UPDATE, "only": [no_field]}).details["path"] == "only[0]"
 
 
 @pytest.mark.parametrize("arguments", [None, [], "x", 7])

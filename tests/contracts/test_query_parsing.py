@@ -160,6 +160,7 @@ REFUSED = [
     ("query.only", {"only": "name"}),
     ("query.only[0]", {"only": ["labels.0"]}),
     ("query.only[0]", {"only": ["name.first"]}),
+    ("query.only[0]", {"only": ["tags.l.0"]}),
     ("query.sort.key", {"sort": {"key": "rank"}}),
     ("query.sort.keys[1].key", {"sort": {"keys": [{"key": "name"}, {"key": "scope"}]}}),
     ("query.sort[0].key", {"sort": [{"key": "plugin.name"}]}),
@@ -183,6 +184,9 @@ REFUSED_STATISTICS = [
     ("query", {"distinct": "", "aggregate": []}),
     ("query", {"distinct": "name", "aggregate": [{"limit": 1}]}),
     ("query.distinct", {"distinct": "_id"}),
+    ("query.distinct", {"distinct": "labels.0"}),
+    ("query.distinct", {"distinct": "name.first"}),
+    ("query.distinct", {"distinct": "tags.l.0"}),
     ("query.only", {"distinct": "name", "only": ["name"]}),
     ("query.aggregate[0]", {"aggregate": [{}]}),
     ("query.aggregate[0]", {"aggregate": [{"$out": "x"}]}),
@@ -193,7 +197,29 @@ REFUSED_STATISTICS = [
     ("query.aggregate", {"aggregate": [{"limit": 1}] * 21}),
     ("query.aggregate[0].unwind.path", {"aggregate": [{"unwind": {"path": "$labels"}}]}),
     ("query.aggregate[0].unwind.path", {"aggregate": [{"unwind": {"path": "outbox"}}]}),
+    ("query.aggregate[0].unwind.path", {"aggregate": [{"unwind": {"path": "tags.l.0"}}]}),
     ("query.aggregate[0].sort.key", {"aggregate": [{"sort": {"key": "labels.0"}}]}),
+    ("query.aggregate[0].group.keys[0].key", group(keys=[{"key": "labels.0", "name": "a"}])),
+    (
+        "query.aggregate[0].group.fields[0].key",
+        group(fields=[{"operator": "first", "name": "a", "key": "tags.l.0"}]),
+    ),
+    (
+        "query.aggregate[0].group.fields[0].conditions[0].key",
+        group(
+            fields=[
+                {
+                    "operator": "count",
+                    "name": "a",
+                    "conditions": [{"key": "labels.0", "operator": "eq", "value": "x"}],
+                }
+            ]
+        ),
+    ),
+    (
+        "query.aggregate[0].project.fields[0].key",
+        {"aggregate": [{"project": {"fields": [{"key": "labels.0", "name": "a"}]}}]},
+    ),
     ("query.aggregate[0].count.name", {"aggregate": [{"count": {"name": "$n"}}]}),
     ("query.aggregate[0].count.name", {"aggregate": [{"count": {"name": "_id"}}]}),
     ("query.aggregate[0].count.name", {"aggregate": [{"count": {"name": ""}}]}),

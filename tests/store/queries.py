@@ -120,7 +120,8 @@ deep_keys = st.builds(
 odd_keys = st.sampled_from(["labels.0", "labels.1", "tags", "name.x"])
 keys = st.one_of(flat_keys, deep_keys, deep_keys, deep_keys, odd_keys)
 text_keys = st.one_of(st.sampled_from(["name", "provider", "labels", "tags.a", "tags.b", "plugin_id"]), keys)
-sort_keys = st.one_of(flat_keys, deep_keys.filter(lambda key: ".0" not in key and ".1" not in key))
+deep_fields = deep_keys.filter(lambda key: ".0" not in key and ".1" not in key)
+fields = st.one_of(flat_keys, deep_fields)
 
 
 def _short_or_long(key: str, operator: str, value: Any, short: bool) -> dict[str, Any]:
@@ -188,7 +189,7 @@ _selection = {
 _pages = st.one_of(
     st.just({}), st.fixed_dictionaries({"start": st.integers(-1, 4), "limit": st.integers(-1, 4)})
 )
-_sorted_by = st.builds(lambda key, desc: {"key": key, "desc": desc}, sort_keys, st.booleans())
+_sorted_by = st.builds(lambda key, desc: {"key": key, "desc": desc}, fields, st.booleans())
 _sorts = st.one_of(
     st.just({}),
     _sorted_by,
@@ -213,14 +214,16 @@ lists = st.fixed_dictionaries(
         **_selection,
         "sort": _sorts,
         "page": _pages,
-        "only": st.one_of(st.just([]), st.just([]), st.lists(st.one_of(flat_keys, deep_keys), max_size=3)),
+        "only": st.one_of(st.just([]), st.just([]), st.lists(fields, max_size=3)),
         "minimal": st.sampled_from([False, False, False, True]),
     }
 ).filter(_few_regexes)
 
 # --- statistics -----
 
-_timeless_columns = st.one_of(st.sampled_from(["name", "provider", "labels", "revision", "tags"]), deep_keys)
+_timeless_columns = st.one_of(
+    st.sampled_from(["name", "provider", "labels", "revision", "tags"]), deep_fields
+)
 _group_conditions = st.lists(
     st.one_of(
         st.builds(
@@ -248,24 +251,27 @@ _group_fields = st.lists(
         st.fixed_dictionaries(
             {
                 "operator": st.sampled_from(["sum", "average"]),
-                "key": st.one_of(st.just("revision"), deep_keys),
+                "key": st.one_of(st.just("revision"), deep_fields),
                 "conditions": _group_conditions,
             }
         ),
         st.fixed_dictionaries(
             {
                 "operator": st.sampled_from(["max", "min", "first", "last", "add_to_set", "merge_objects"]),
-                "key": st.one_of(flat_keys, deep_keys, st.just("tags")),
+                "key": st.one_of(flat_keys, deep_fields, st.just("tags")),
             }
         ),
         st.fixed_dictionaries(
-            {"operator": st.just("push"), "fields": st.builds(lambda k: _named([{"key": k}], "p"), deep_keys)}
+            {
+                "operator": st.just("push"),
+                "fields": st.builds(lambda k: _named([{"key": k}], "p"), deep_fields),
+            }
         ),
     ),
     min_size=1,
     max_size=3,
 ).map(lambda fields: _named(fields, "f"))
-_group_keys = st.lists(st.fixed_dictionaries({"key": st.one_of(flat_keys, deep_keys)}), max_size=2).map(
+_group_keys = st.lists(st.fixed_dictionaries({"key": st.one_of(flat_keys, deep_fields)}), max_size=2).map(
     lambda made: _named(made, "k")
 )
 _unwinds = st.sampled_from([[], [], [{"unwind": {"path": "labels"}}], [{"unwind": {"path": "tags.a"}}]])
@@ -298,7 +304,7 @@ aggregations = st.fixed_dictionaries({**_selection, "aggregate": _aggregations()
 distincts = st.fixed_dictionaries(
     {
         **_selection,
-        "distinct": st.one_of(flat_keys, deep_keys, st.sampled_from(["tags", "labels"])),
+        "distinct": st.one_of(flat_keys, deep_fields, st.sampled_from(["tags", "labels"])),
         "page": _pages,
     }
 ).filter(_few_regexes)
