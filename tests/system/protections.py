@@ -125,7 +125,7 @@ def _epoch_of_a_settlement() -> None:
     """Whoever settles, settles what is in work in his queue."""
     text = scripts.SETTLE.text
     for old, new in (
-        ("tonumber(lease[2] or 0) > now_ms()", "false"),
+        ("runs(tonumber(lease[2] or 0), now_ms())", "false"),
         ("redis.call('HDEL', KEYS[2], ARGV[2])", "redis.call('DEL', KEYS[2])"),
     ):
         assert old in text
