@@ -40,7 +40,7 @@ class CommandTask(OperationTask):
         except Fenced:
             # Not acknowledged: while the lease is ours after all, it is delivered again under its new epoch.
             # In other hands it is not ours to settle, and nothing happens.
-            raise Ignore from None
+            raise Reject("fenced", requeue=True) from None
         except GiveBack:
             raise Reject("the process is stopping", requeue=True) from None
 
