@@ -8,9 +8,12 @@ from typing import Any
 
 import points
 import redis
+from celery.exceptions import Ignore
 
 import worker.store.documents
 import worker.store.plugins
+import worker.tasks.commands
+import worker.tasks.supervise
 from contracts.events import STREAM
 from worker.events.publish import Published, Publisher
 from worker.events.sweep import Sweep
@@ -146,6 +149,20 @@ def _place_of_the_returned() -> None:
     scripts.POP = scripts.Script.of(text.replace(old, "redis.call('LPUSH', list, raw)"))
 
 
+def _waiting() -> None:
+    """An outage is taken for a bug."""
+
+    class Never(Exception):
+        pass
+
+    worker.tasks.supervise.Unavailable = Never  # type: ignore[attr-defined,misc]
+
+
+def _giving_back() -> None:
+    """What is not this process's to finish, as it ends or has lost its lease, is acknowledged."""
+    worker.tasks.commands.Reject = lambda *args, **kwargs: Ignore()  # type: ignore[attr-defined,misc,assignment]
+
+
 def _reply_of_raise() -> None:
     """No protection, but a fault: Redis raises the epoch of a lease, and the first time nobody learns of it."""
     shipped, lost = Inbox.raise_epoch, []
@@ -178,5 +195,7 @@ PROTECTIONS: dict[str, Callable[[], None]] = {
     "epoch_of_a_settlement": _epoch_of_a_settlement,
     "parking": _parking,
     "place_of_the_returned": _place_of_the_returned,
+    "waiting": _waiting,
+    "giving_back": _giving_back,
     "reply_of_raise": _reply_of_raise,
 }

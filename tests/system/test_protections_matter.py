@@ -12,8 +12,8 @@ from pathlib import Path
 
 import pause_stories
 import pytest
-from servers import MongoReplicaSet, RedisServer, start_redis, wait_until
-from stand import Stand, registration, send_story, standing
+from servers import ChildProcess, MongoReplicaSet, RedisServer, free_port, start_redis, wait_until
+from stand import QUEUE, Stand, registration, send_story, standing
 
 MakeStand = Callable[[str], contextlib.AbstractContextManager[Stand]]
 
@@ -129,6 +129,41 @@ def test_without_the_places_of_the_returned_newer_commands_go_first(make_stand: 
         assert {"disorder", "state"} <= _found(stand)
 
 
+def test_without_waiting_an_outage_parks_the_command(make_stand: MakeStand) -> None:
+    with make_stand("waiting") as stand:
+        _send_while_events_are_away(stand)
+        wait_until(lambda: stand.database["dead_letters"].count_documents({}), 60, "the dead letter")
+
+
+def test_without_giving_back_the_end_of_a_worker_loses_the_command(make_stand: MakeStand) -> None:
+    with make_stand("giving_back") as stand:
+        _end_while_it_waits(stand)
+        assert not stand.redis.exists(QUEUE, f"{QUEUE}:unacked", "celery-task-meta-1")
+
+
+def test_a_worker_that_ends_while_it_waits_gives_back(make_stand: MakeStand) -> None:
+    """The counterpart."""
+    with make_stand("") as stand:
+        _end_while_it_waits(stand)
+        assert stand.redis.llen(QUEUE) == 1
+        stand.start()
+        stand.answered("1")
+        stand.inspect().assert_clean()
+
+
+def _send_while_events_are_away(stand: Stand) -> ChildProcess:
+    worker = stand.start(PLUGINS_EVENTS_URL=f"redis://127.0.0.1:{free_port()}/0")
+    stand.send("1", "register", **registration("d", "jira"))
+    return worker
+
+
+def _end_while_it_waits(stand: Stand) -> None:
+    worker = _send_while_events_are_away(stand)
+    worker.wait_for_output("waits: ", 60)
+    worker.terminate()
+    wait_until(lambda: not worker.running, 60, "its end")
+
+
 def test_without_parking_poison_is_lost(make_stand: MakeStand) -> None:
     with make_stand("parking") as stand:
         _send_poison(stand)
@@ -157,7 +192,11 @@ def _send_poison(stand: Stand) -> None:
         ("fence_of_refusals", lambda stand: pause_stories.refused_meanwhile(stand, "d"), "unexpected"),
         ("revision,fence", lambda stand: pause_stories.one_command_later(stand, "d"), "state"),
         ("decided_before", lambda stand: pause_stories.batch_decided_again(stand, "d"), "unexpected"),
-        ("epoch_of_a_settlement", lambda stand: pause_stories.former_owner_settles(stand, "d"), "answer"),
+        (
+            "epoch_of_a_settlement,giving_back",
+            lambda stand: pause_stories.former_owner_settles(stand, "d"),
+            "answer",
+        ),
     ],
     ids=["fence", "fence_of_refusals", "revision", "decided_before", "epoch_of_a_settlement"],
 )
