@@ -7,6 +7,8 @@ from typing import Any
 
 from celery import Celery, signals
 from kombu.entity import Exchange, Queue
+from kombu.exceptions import ChannelError, OperationalError
+from redis.exceptions import RedisError
 
 from contracts.catalog import OPERATIONS
 from contracts.errors import InvalidParameter
@@ -17,6 +19,7 @@ from contracts.values import MAX_BATCH_BYTES, MAX_COMMAND_BYTES
 from worker import liveness, results, startup
 from worker import settings as settings_module
 from worker.bridge import LosslessBridge
+from worker.broker import BrokerUnavailable
 from worker.follow import Follow
 from worker.services import Services
 from worker.settings import Settings
@@ -115,7 +118,10 @@ def _services(app: Celery, settings: Settings) -> Callable[[], Services]:
 
     def send_refresh(*, host: str, images: list[str], lease: str) -> None:
         kwargs = {"host": host, "images": images, "lease": lease}
-        app.send_task(REFRESH, kwargs=kwargs, queue=VERSIONS, ignore_result=True)
+        try:
+            app.send_task(REFRESH, kwargs=kwargs, queue=VERSIONS, ignore_result=True)
+        except (OperationalError, ChannelError, RedisError) as fault:
+            raise BrokerUnavailable("the Redis of the commands takes no task") from fault
 
     def send_follow(plugins: Sequence[PluginInfo]) -> None:
         kwargs = follow_arguments(plugin.model_dump(mode="json") for plugin in plugins)

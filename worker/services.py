@@ -25,7 +25,7 @@ from worker.handlers.dead_letters import Parking
 from worker.handlers.read import Reader
 from worker.handlers.write import Writer
 from worker.once import once
-from worker.redis_client import open_redis
+from worker.redis_client import open_hasty_redis, open_redis
 from worker.registries import (
     Credentials,
     Registries,
@@ -125,8 +125,13 @@ class Services:
         return Publisher(self.redis, source, self.settings.events_maxlen)
 
     @once
+    def rejections_redis(self) -> Any:
+        """The Redis of the events, for what no command waits for."""
+        return open_hasty_redis(self.settings.events)
+
+    @once
     def rejections(self) -> Rejections:
-        return Rejections(self.redis)
+        return Rejections(self.rejections_redis)
 
     @once
     def policy(self) -> Policy:
@@ -254,7 +259,7 @@ class Services:
 
     def close(self) -> None:
         """Close the connections that were opened."""
-        for name in ("database", "redis", "broker", "registries"):
+        for name in ("database", "redis", "rejections_redis", "broker", "registries"):
             if name in self.__dict__:
                 opened = self.__dict__[name]
                 (opened.client if name == "database" else opened).close()

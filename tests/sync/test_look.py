@@ -2,11 +2,13 @@
 
 import threading
 from datetime import timedelta
+from typing import Any
 
 import pytest
 from sync_world import START, World
 
 from contracts.errors import ImageNotFound, RegistryUnavailable, VersionsPending
+from worker.broker import BrokerUnavailable
 from worker.domain.images import FetchFailed
 from worker.sync.look import Look
 
@@ -115,6 +117,16 @@ def test_a_first_look_without_the_budgets_is_pending(world: World) -> None:
     finally:
         world.redis.replicaof("NO", "ONE")
     assert world.round() == {"first_list": 1}
+
+
+def test_a_first_look_without_the_queues_is_pending(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    def away(group: Any) -> Any:
+        raise BrokerUnavailable("away")
+
+    ref = world.plugin("team/plugin")
+    monkeypatch.setattr(world.dispatch, "host", away)
+    with pytest.raises(VersionsPending):
+        world.look.versions(ref)
 
 
 def test_at_most_four_first_looks_wait_at_a_time(world: World) -> None:

@@ -5,13 +5,19 @@ import time
 from collections.abc import Callable
 from datetime import datetime
 
-from contracts.errors import ContractError, ImageNotFound, RegistryUnavailable, VersionsPending
+from contracts.errors import (
+    ContractError,
+    ImageNotFound,
+    RegistryUnavailable,
+    StoreUnavailable,
+    Unavailable,
+    VersionsPending,
+)
 from contracts.results import VersionsInfo
 from contracts.values import format_time
 from worker.domain.images import DomainsOf, Image, ImageRef, without_credential
 from worker.domain.managed import NOBODY
 from worker.domain.versions import without_attachments
-from worker.registries.budget import BudgetUnavailable
 from worker.store.images import Images
 from worker.sync.dispatch import Dispatch
 
@@ -85,8 +91,10 @@ class Look:
         """Have the image read; whether its registry is not to be asked for some time."""
         try:
             return self._dispatch.host(ref.group).left_alone
-        except BudgetUnavailable:
-            return False  # a tick dispatches it when the budgets are back
+        except StoreUnavailable:
+            raise
+        except Unavailable:
+            return False  # a tick dispatches it when the Redis of the budgets, or of the queues, is back
 
     def _first(self, ref: ImageRef) -> Image | None:
         """The image after its first fetch, or as it is when the wait is over."""
