@@ -116,6 +116,9 @@ class Inbox:
         if kind == b"empty":
             # A pop parks so many at most: behind them may be more.
             state.idle = not reply[2]
+            if reply[2]:
+                # What it parked bears its tag: the next one's must differ.
+                state.asked = 0
             return None
         returned = reply[3] != b""
         delivery = Delivery(
