@@ -2,10 +2,11 @@
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import chain
 from typing import Any
 
 from contracts.query.faults import expected
-from contracts.query.keys import FIELDS, TIMES, root_of
+from contracts.query.keys import FIELDS, TIMES, root_of, split_key
 from contracts.query.paging import ColumnSortKey, ColumnSortKeys, keys_of_sort
 from contracts.query.scalars import parse_time
 from contracts.query.stages import (
@@ -20,7 +21,7 @@ from contracts.query.stages import (
     UnwindStage,
     ValueField,
 )
-from contracts.query.sums import MAX_GROUP_CONDITIONS
+from contracts.query.sums import MAX_GROUP_PARTS
 
 AnyStage = UnwindStage | GroupStage | CountStage | SortStage | ProjectStage | LimitStage | SkipStage
 Named = tuple[str, str]
@@ -69,7 +70,7 @@ def keys_in(stage: AnyStage) -> list[Named]:
 
 def check_columns(stages: Sequence[AnyStage]) -> None:
     """Refuse a key whose column is not there, a name given twice, and times compared with what is no time."""
-    conditions = 0
+    parts = 0
     for index, (stage, columns) in enumerate(walk(stages)):
         here = f"aggregate[{index}]"
         for path, key in keys_in(stage):
@@ -78,9 +79,11 @@ def check_columns(stages: Sequence[AnyStage]) -> None:
                 raise expected(f"a column at this stage: {known}", f"{here}.{path}")
         if isinstance(stage, GroupStage):
             _check_group(stage.group, columns, f"{here}.group")
-            conditions += sum(len(getattr(field, "conditions", [])) for field in stage.group.fields)
-            if conditions > MAX_GROUP_CONDITIONS:
-                raise expected(f"at most {MAX_GROUP_CONDITIONS} conditions in all groups", f"{here}.group")
+            conditions = chain.from_iterable(getattr(f, "conditions", []) for f in stage.group.fields)
+            parts += sum(len(split_key(condition.key)) for condition in conditions)
+            if parts > MAX_GROUP_PARTS:
+                what = f"keys of at most {MAX_GROUP_PARTS} parts in the conditions of all groups"
+                raise expected(what, f"{here}.group")
         if isinstance(stage, ProjectStage):
             _check_names([field.name for field in stage.project.fields], f"{here}.project")
 

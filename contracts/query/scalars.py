@@ -8,7 +8,6 @@ from typing import Annotated, Any
 from pydantic import AfterValidator, Field, PlainValidator, StringConstraints, WithJsonSchema
 
 from contracts.query.faults import expected
-from contracts.values import to_milliseconds
 
 MAX_IN = 10_000
 """Items of a list value."""
@@ -30,20 +29,19 @@ _TIMEDIFF = re.compile(
 )
 _STEPS = {"s": 1, "m": 60, "h": 3_600, "d": 86_400, "w": 604_800}
 _FURTHEST_S = 100 * 366 * 86_400
+_LAST = datetime(9999, 12, 31, 23, 59, 59, 999_000, tzinfo=UTC)
+"""The last time that can be stored."""
 _INT64 = range(-(2**63), 2**63)
 
 
 def parse_time(text: str) -> datetime | None:
-    """An ISO 8601 date or time as UTC, cut to milliseconds as times are stored; no zone means UTC.
-
-    None for any other text.
-    """
+    """An ISO 8601 date or time as UTC; no zone means UTC. None for any other text."""
     try:
         time = datetime.fromisoformat(text)
         time = time.replace(tzinfo=UTC) if time.tzinfo is None else time.astimezone(UTC)
     except (ValueError, OverflowError):
         return None
-    return to_milliseconds(time)
+    return time if time <= _LAST else None
 
 
 def resolve_timediff(text: str, now: datetime) -> datetime:
@@ -63,7 +61,7 @@ def resolve_timediff(text: str, now: datetime) -> datetime:
         if distance > _FURTHEST_S:
             raise ValueError("too far away")
         time += timedelta(seconds=distance if found["sign"] == "+" else -distance)
-    return to_milliseconds(time)
+    return time
 
 
 def _text(value: str) -> str:

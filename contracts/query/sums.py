@@ -24,8 +24,8 @@ MAX_SUMS = {
 ``capability``, ``labels``, ``registry_config``, ``tags`` and ``template``.
 """
 
-MAX_GROUP_CONDITIONS = 200
-"""Conditions of all fields of all groups of an aggregation together."""
+MAX_GROUP_PARTS = 100
+"""Parts of the keys of the conditions of all groups of an aggregation together: each may lead into a list."""
 
 
 def check_sums(**lists: Sequence[Any]) -> None:

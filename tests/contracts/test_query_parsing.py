@@ -72,15 +72,15 @@ def test_what_holds_fields_is_an_object() -> None:
 @pytest.mark.parametrize(
     ("text", "time"),
     [
-        ("now", "2026-05-20T12:30:15.250000+00:00"),
+        ("now", "2026-05-20T12:30:15.250900+00:00"),
         ("now/d", "2026-05-20T00:00:00+00:00"),
         ("now/w", "2026-05-18T00:00:00+00:00"),
         ("now/m", "2026-05-01T00:00:00+00:00"),
         ("now/d - 3d", "2026-05-17T00:00:00+00:00"),
-        ("now + 2h", "2026-05-20T14:30:15.250000+00:00"),
+        ("now + 2h", "2026-05-20T14:30:15.250900+00:00"),
         ("now/w-1w", "2026-05-11T00:00:00+00:00"),
-        ("now - 90m", "2026-05-20T11:00:15.250000+00:00"),
-        ("now + 45s", "2026-05-20T12:31:00.250000+00:00"),
+        ("now - 90m", "2026-05-20T11:00:15.250900+00:00"),
+        ("now + 45s", "2026-05-20T12:31:00.250900+00:00"),
     ],
 )
 def test_a_time_difference_counts_from_now(text: str, time: str) -> None:
@@ -92,10 +92,10 @@ def test_a_time_difference_counts_from_now(text: str, time: str) -> None:
     [
         ("2026-05-20", "2026-05-20T00:00:00+00:00"),
         ("2026-05-20T09:00:00+09:00", "2026-05-20T00:00:00+00:00"),
-        ("2026-05-20T01:02:03.123999Z", "2026-05-20T01:02:03.123000+00:00"),
+        ("2026-05-20T01:02:03.123999Z", "2026-05-20T01:02:03.123999+00:00"),
     ],
 )
-def test_a_time_without_a_zone_is_utc_and_cut_to_milliseconds(text: str, time: str) -> None:
+def test_a_time_without_a_zone_is_utc(text: str, time: str) -> None:
     assert parse_time(text) == datetime.fromisoformat(time)
 
 

@@ -83,6 +83,12 @@ def candidates(value: Any, key: str) -> list[Any]:
     return found
 
 
+def equals(holder: Any, key: str, value: Any) -> bool:
+    """Whether a value at the key is equal; null is as well what is not there."""
+    is_missing = all(item is MISSING for item in reached(holder, split_key(key)))
+    return any(equal(item, value) for item in candidates(holder, key)) or (value is None and is_missing)
+
+
 def numbered(element: Any) -> Any:
     """An element of a list, as match sees it: one that is a list has its numbers for fields."""
     return {str(i): v for i, v in enumerate(element)} if isinstance(element, list) else element
@@ -122,11 +128,11 @@ def meets(plugin: Plugin, key: str, operator: str, value: Any, now: datetime) ->
     found = candidates(plugin, key)
     match operator:
         case "eq":
-            return any(equal(item, value) for item in found)
+            return equals(plugin, key, value)
         case "not":
-            return not any(equal(item, value) for item in found)
+            return not equals(plugin, key, value)
         case "in":
-            return any(equal(item, choice) for item in found for choice in value)
+            return any(equals(plugin, key, choice) for choice in value)
         case "exists":
             return any(item is not MISSING for item in reached(plugin, split_key(key))) is value
         case "contain":
@@ -146,11 +152,7 @@ def meets(plugin: Plugin, key: str, operator: str, value: Any, now: datetime) ->
                 if isinstance(item, dict | list)
             ]
             return any(
-                all(
-                    any(equal(v, wanted) for v in candidates(numbered(item), k))
-                    for k, wanted in value.items()
-                )
-                for item in elements
+                all(equals(numbered(item), k, wanted) for k, wanted in value.items()) for item in elements
             )
     compare = COMPARISONS[operator]
     return any(same_type(item, value) and compare(order_of(item), order_of(value)) for item in found)
@@ -253,15 +255,6 @@ def or_null(value: Any) -> Any:
     return None if value is MISSING else value
 
 
-def condition_met(row: Plugin, condition: Any) -> bool:
-    value = value_at(row, condition.key)
-    items = value if isinstance(value, list) else [value]
-    if condition.operator in ("eq", "not"):
-        return any(equal(item, condition.value) for item in items) is (condition.operator == "eq")
-    compare, wanted = COMPARISONS[condition.operator], condition.value
-    return any(same_type(item, wanted) and compare(order_of(item), order_of(wanted)) for item in items)
-
-
 def unique(values: list[Any]) -> list[Any]:
     by_order: dict[tuple, Any] = {}
     for value in values:
@@ -273,10 +266,18 @@ def is_number(value: Any) -> bool:
     return isinstance(value, int | float) and not isinstance(value, bool)
 
 
+NO_TIME = datetime.min
+"""Conditions of a group do not count from now."""
+
+
 def group_value(rows: list[Plugin], field: Any) -> Any:
     """One field of a group."""
     if conditions := getattr(field, "conditions", []):
-        rows = [row for row in rows if all(condition_met(row, item) for item in conditions)]
+        rows = [
+            row
+            for row in rows
+            if all(meets(row, item.key, item.operator, item.value, NO_TIME) for item in conditions)
+        ]
     if field.operator == "count":
         return len(rows)
     if field.operator == "push":

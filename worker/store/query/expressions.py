@@ -1,15 +1,18 @@
 """Aggregation expressions that give null where MongoDB's own would fail on a value of another type."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
+from contracts.query.keys import split_key
 from contracts.query.stages import GroupCondition
+from worker.store.escape import escape_key
 from worker.store.query.operators import as_time
-from worker.store.query.paths import value_of
 
 Expression = Any
+Leaf = Callable[[Expression], Expression]
 Test = Callable[[Expression, Any], Expression]
+Compile = Callable[[str, Any], Expression]
 
 _TO_STORED = (("~", "~0"), ("$", "~1"), (".", "~2"))
 _FROM_STORED = (("~2", "."), ("~1", "$"), ("~0", "~"))
@@ -41,31 +44,55 @@ def _equal(item: Expression, value: Any) -> Expression:
     return {"$eq": [{"$ifNull": [item, None]}, {"$literal": value}]}
 
 
-def _any(path: Expression, test: Callable[[Expression], Expression]) -> Expression:
+def _any(value: Expression, test: Leaf) -> Expression:
     """Whether a value, or any element of a list, passes."""
-    items = {"$cond": [{"$isArray": [path]}, path, [path]]}
+    items = {"$cond": [{"$isArray": [value]}, value, [value]]}
     return {"$anyElementTrue": {"$map": {"input": items, "as": "item", "in": test("$$item")}}}
 
 
-def _is(test: Test) -> Test:
-    return lambda path, value: _any(path, lambda item: test(item, value))
+def _reached(key: str, test: Leaf) -> Expression:
+    """Whether any value passes that the key leads to in a filter: below objects, and objects in lists."""
+    first, *parts = (escape_key(part) for part in split_key(key))
+    return _below(f"${first}", parts, test)
 
 
-CONDITIONS: Mapping[str, Test] = {
-    "eq": _is(_equal),
-    "not": lambda path, value: {"$not": [_is(_equal)(path, value)]},
+def _below(value: Expression, parts: Sequence[str], test: Leaf) -> Expression:
+    if not parts:
+        return test(value)
+    objects = {"$filter": {"input": value, "as": "item", "cond": has_type("$$item", "object")}}
+    itself = {"$cond": [has_type(value, "object"), value, {"$literal": {}}]}
+    items = {"$cond": [{"$isArray": [value]}, objects, [itself]]}
+    inner = _below(f"$$item.{parts[0]}", parts[1:], test)
+    return {"$anyElementTrue": {"$map": {"input": items, "as": "item", "in": inner}}}
+
+
+def _is(test: Test) -> Compile:
+    return lambda key, value: _reached(key, lambda found: _any(found, lambda item: test(item, value)))
+
+
+def _is_equal(key: str, value: Any) -> Expression:
+    found = _is(_equal)(key, value)
+    if value is not None:
+        return found
+    exists = _reached(key, lambda item: {"$not": [has_type(item, "missing")]})
+    return {"$or": [found, {"$not": [exists]}]}
+
+
+CONDITIONS: Mapping[str, Compile] = {
+    "eq": _is_equal,
+    "not": lambda key, value: {"$not": [_is_equal(key, value)]},
     "gt": _is(_ordered("$gt")),
     "gte": _is(_ordered("$gte")),
     "lt": _is(_ordered("$lt")),
     "lte": _is(_ordered("$lte")),
 }
-"""The operators of a group field's conditions, from the value's expression and what it is compared with."""
+"""The operators of a group field's conditions, from a key and what its values are compared with."""
 
 
 def condition(item: GroupCondition, times: frozenset[str]) -> Expression:
     """Whether a row meets a condition; ``times`` are the columns that are times."""
-    value = as_time(item.value) if item.key in times else item.value
-    return CONDITIONS[item.operator](value_of(item.key), value)
+    value = as_time(item.value, item.operator) if item.key in times else item.value
+    return CONDITIONS[item.operator](item.key, value)
 
 
 def object_or_null(path: Expression) -> Expression:

@@ -1,9 +1,9 @@
-"""The filter operators: each one as the condition that MongoDB sets on a path.
+"""The filter operators: each one as a MongoDB filter on a path.
 
 A caller's value only ever stands where MongoDB takes a value, under an operator written here.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -12,65 +12,80 @@ from contracts.query.keys import LARGE, TIMES, root_of
 from contracts.query.scalars import parse_time, resolve_timediff
 from worker.store.query.paths import escaped, stored
 from worker.store.query.patterns import literal, pattern
+from worker.store.query.times import at_milliseconds
 
-Compile = Callable[[Any, datetime], dict[str, Any]]
-"""From a value, and the present time, to the condition on a path."""
+Filter = dict[str, Any]
+Compile = Callable[[str, Any], Filter]
+"""From a path and a value to the filter."""
 
 
 def _plain(operator: str) -> Compile:
-    return lambda value, now: {operator: value}
+    return lambda path, value: {path: {operator: value}}
 
 
-def _time(operator: str) -> Compile:
-    return lambda value, now: {operator: parse_time(value)}
+def _none(compile_any: Compile) -> Compile:
+    return lambda path, value: {"$nor": [compile_any(path, value)]}
 
 
-def _age(operator: str) -> Compile:
-    return lambda value, now: {operator: resolve_timediff(value, now)}
+def _among(path: str, values: Sequence[Any]) -> Filter:
+    found = {path: {"$in": values}}
+    # For MongoDB itself, what a list does not hold is neither null nor there.
+    return {"$or": [found, {path: {"$exists": False}}]} if None in values else found
+
+
+def _equal(path: str, value: Any) -> Filter:
+    return _among(path, [value])
+
+
+def _matched(path: str, pairs: Mapping[str, Any]) -> Filter:
+    return {path: {"$elemMatch": {"$and": [_equal(escaped(key), value) for key, value in pairs.items()]}}}
+
+
+def _contained(path: str, words: Sequence[str]) -> Filter:
+    return {path: {"$in": [literal(word) for word in words]}}
+
+
+def _one(compile_list: Compile) -> Compile:
+    return lambda path, value: compile_list(path, [value])
 
 
 OPERATORS: Mapping[str, Compile] = {
-    "eq": _plain("$eq"),
-    "not": _plain("$ne"),
+    "eq": _equal,
+    "not": _none(_equal),
     "lt": _plain("$lt"),
     "lte": _plain("$lte"),
     "gt": _plain("$gt"),
     "gte": _plain("$gte"),
     "exists": _plain("$exists"),
-    "in": _plain("$in"),
-    "not_in": _plain("$nin"),
-    "contain": lambda word, now: {"$regex": literal(word)},
-    "not_contain": lambda word, now: {"$not": {"$regex": literal(word)}},
-    "contain_in": lambda words, now: {"$in": [literal(word) for word in words]},
-    "not_contain_in": lambda words, now: {"$nin": [literal(word) for word in words]},
-    "match": lambda pairs, now: {
-        "$elemMatch": {"$and": [{escaped(key): {"$eq": value}} for key, value in pairs.items()]}
-    },
-    "datetime_lt": _time("$lt"),
-    "datetime_lte": _time("$lte"),
-    "datetime_gt": _time("$gt"),
-    "datetime_gte": _time("$gte"),
-    "timediff_lt": _age("$lt"),
-    "timediff_lte": _age("$lte"),
-    "timediff_gt": _age("$gt"),
-    "timediff_gte": _age("$gte"),
+    "in": _among,
+    "not_in": _none(_among),
+    "contain": _one(_contained),
+    "not_contain": _none(_one(_contained)),
+    "contain_in": _contained,
+    "not_contain_in": _none(_contained),
+    "match": _matched,
 }
+"""Operators on a value of their own; those on regular expressions and times are made of these."""
 
 _OF_SCALARS = frozenset({"eq", "not", "lt", "lte", "gt", "gte", "in", "not_in"})
 
 
-def compile_condition(condition: Condition, now: datetime) -> dict[str, Any]:
+def compile_condition(condition: Condition, now: datetime) -> Filter:
     """The MongoDB filter of one condition; ``now`` is what ``timediff`` counts from."""
-    value = condition.value
-    if condition.key in TIMES and condition.operator in _OF_SCALARS:
-        value = [as_time(item) for item in value] if isinstance(value, list) else as_time(value)
+    path, operator, value = stored(condition.key), condition.operator, condition.value
     if isinstance(condition, Pattern | Patterns):
         is_large = root_of(condition.key) in LARGE
         regexes = condition.value if isinstance(condition, Patterns) else [condition.value]
-        return {stored(condition.key): {"$in": [pattern(regex, is_large=is_large) for regex in regexes]}}
-    return {stored(condition.key): OPERATORS[condition.operator](value, now)}
+        return {path: {"$in": [pattern(regex, is_large=is_large) for regex in regexes]}}
+    kind, _, comparison = operator.rpartition("_")
+    if kind in ("datetime", "timediff"):
+        time = parse_time(str(value)) if kind == "datetime" else resolve_timediff(str(value), now)
+        return OPERATORS[comparison](path, at_milliseconds(time, comparison))
+    if condition.key in TIMES and operator in _OF_SCALARS:
+        value = [as_time(v, operator) for v in value] if isinstance(value, list) else as_time(value, operator)
+    return OPERATORS[operator](path, value)
 
 
-def as_time(value: Any) -> Any:
-    """A scalar compared with a time: text is ISO 8601, anything else stays what it is."""
-    return parse_time(value) if isinstance(value, str) else value
+def as_time(value: Any, operator: str) -> Any:
+    """A scalar compared with a stored time: text is ISO 8601, anything else stays what it is."""
+    return at_milliseconds(parse_time(value), operator) if isinstance(value, str) else value
