@@ -288,15 +288,27 @@ def test_a_regex_that_only_mongodb_refuses_is_an_invalid_query(
 ) -> None:
     collection.insert_one(document(1))
     value = regex if operator == "regex" else [regex]
-    with pytest.raises(InvalidQuery) as refusal:
-        search.list("d", parse_query({"filter": [{"k": "name", "v": value, "o": operator}]}))
-    assert refusal.value.details["path"] == "query"
+    bad = {"k": "name", "v": value, "o": operator}
+    good = {"k": "name", "v": "plugin", "o": "regex"}
+    for part, at in (({"filter": [good, bad]}, "filter[1]"), ({"filter_or": [bad, good]}, "filter_or[0]")):
+        with pytest.raises(InvalidQuery) as refusal:
+            search.list("d", parse_query(part))
+        assert refusal.value.details["path"] == f"query.{at}.value"
+        with pytest.raises(InvalidQuery) as refusal:
+            search.stat("d", parse_statistics({**part, "distinct": "name"}))
+        assert refusal.value.details["path"] == f"query.{at}.value"
 
 
 def test_sorting_by_two_lists_at_once_is_an_invalid_query(collection: Any, search: Search) -> None:
     collection.insert_one(document(1))
-    with pytest.raises(InvalidQuery):
-        search.list("d", parse_query({"sort": [{"key": "labels"}, {"key": "capability.supported_schema"}]}))
+    two_lists = [{"key": "labels"}, {"key": "capability.supported_schema"}]
+    with pytest.raises(InvalidQuery) as refusal:
+        search.list("d", parse_query({"sort": two_lists}))
+    assert refusal.value.details["path"] == "query.sort"
+    stages = [{"limit": 5}, {"sort": two_lists}]
+    with pytest.raises(InvalidQuery) as refusal:
+        search.stat("d", parse_statistics({"aggregate": stages}))
+    assert refusal.value.details["path"] == "query.aggregate[1].sort"
 
 
 def test_a_store_that_is_away_is_unavailable() -> None:

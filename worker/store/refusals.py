@@ -8,8 +8,10 @@ from pymongo.database import Database
 from pymongo.errors import DocumentTooLarge, ExecutionTimeout, NetworkTimeout, OperationFailure, PyMongoError
 
 from contracts.errors import InvalidQuery, QueryTimeout, ResultTooLarge
+from contracts.query import Query, StatisticsQuery
 from contracts.query.faults import invalid_query
 from contracts.values import MAX_ANSWER_BYTES
+from worker.store.blame import BAD_REGEX, BAD_VALUE, faulty_part
 from worker.store.client import Document
 
 PATIENCE_S = 1.0
@@ -28,12 +30,7 @@ _NO_ROOM = frozenset(
         4031700,  # $facet's own memory limit
     }
 )
-_REFUSED = frozenset(
-    {
-        2,  # BadValue: sorting by two lists at once
-        51091,  # a regular expression that PCRE does not take
-    }
-)
+_REFUSED = frozenset({BAD_VALUE, BAD_REGEX})
 
 
 def too_many_rows(max_results: int) -> ResultTooLarge:
@@ -52,9 +49,12 @@ def too_many_bytes() -> ResultTooLarge:
 
 
 @contextmanager
-def refusals(database: Database[Document], time_limit_s: float) -> Iterator[None]:
+def refusals(
+    database: Database[Document], time_limit_s: float, query: Query | StatisticsQuery | None = None
+) -> Iterator[None]:
     """Give MongoDB ``time_limit_s`` seconds for all that is asked of it inside, and raise ``QueryTimeout``,
-    ``ResultTooLarge`` or ``InvalidQuery`` in place of its error. Any other error passes.
+    ``ResultTooLarge`` or ``InvalidQuery``, with the part of ``query``, in place of its error. Any other error
+    passes.
     """
     late = QueryTimeout(f"the query took longer than {time_limit_s:g} s")
     try:
@@ -75,8 +75,9 @@ def refusals(database: Database[Document], time_limit_s: float) -> Iterator[None
             raise ResultTooLarge("the answer is larger than MongoDB can hold: narrow or page it") from fault
         if fault.code in _REFUSED:
             expected = "a query that MongoDB accepts"
-            message = f"query: expected {expected}: {_reason(fault)}"
-            raise InvalidQuery(message, details={"path": "query", "expected": expected}) from fault
+            path = faulty_part(database, query, fault.code) if query else "query"
+            message = f"{path}: expected {expected}: {_reason(fault)}"
+            raise InvalidQuery(message, details={"path": path, "expected": expected}) from fault
         raise
 
 

@@ -96,7 +96,7 @@ class Search:
         reach = self._reach(domain_id, local, managed)
         if not reach.scopes:
             return PageOfPlugins([], None if query.no_count and not query.count_only else 0, [])
-        with self._limits():
+        with self._limits(query):
             head = compile_head(reach, shortcuts, query, self._now())
             sort = compile_sort(query.order, fixed_keys(shortcuts, query))
             if query.count_only:
@@ -120,7 +120,7 @@ class Search:
         is_paged = query.page.limit > 0
         if not reach.scopes:
             return {"results": [], "total_count": 0} if is_paged else {"results": []}
-        with self._limits():
+        with self._limits(query):
             head = compile_head(reach, shortcuts or {}, query, self._now())
             stages = [*head, *compile_statistics(query, domain_id)]
             with self._aggregate([*stages, *compile_page(query.page, self._max_results)]) as cursor:
@@ -191,6 +191,6 @@ class Search:
         return int(counted["count"]) if counted else 0
 
     @contextmanager
-    def _limits(self) -> Iterator[None]:
-        with outage(), refusals(self._database, self._time_limit_s):
+    def _limits(self, query: Query | StatisticsQuery) -> Iterator[None]:
+        with outage(), refusals(self._database, self._time_limit_s, query):
             yield
