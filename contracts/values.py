@@ -32,7 +32,7 @@ MAX_PLUGIN_BYTES = 1024 * 1024
 """How large a ``PluginInfo`` may be, as UTF-8 JSON."""
 
 MAX_ANSWER_BYTES = 16 * 1024 * 1024
-"""How large an answer may be, as UTF-8 JSON."""
+"""How large an answer may be, as JSON in ASCII, which is how it is sent."""
 
 MAX_NAME_LENGTH = 255
 """How long a name or an id may be, in characters."""
