@@ -22,7 +22,7 @@ def condition(operator: str, count: int, key: str = "name", size: int = 1) -> di
         ([condition("in", 10_000)] * 2, condition("in", 1)),
         ([condition("regex_in", 20)] * 5, condition("regex_in", 1)),
         ([condition("match", 50, "labels")] * 10, condition("match", 1)),
-        ([condition("regex_in", 2, "tags.a")], condition("regex_in", 1, "labels")),
+        ([condition("regex_in", 4, "tags.a")] * 2, condition("regex_in", 1, "labels")),
         ([condition("contain_in", 50, r"template.a")] * 2, condition("not_contain_in", 1, "labels")),
         ([condition("contain_in", 3, "tags", 333)], condition("contain_in", 1, "tags", 2)),
     ],
