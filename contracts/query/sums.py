@@ -1,8 +1,8 @@
 """What the conditions of a query may amount to together.
 
 MongoDB prepares every text and value before it looks at its time limit, and afterwards looks at it between
-plugins only: each of these sums bounds the work on one plugin. For the worst plugin of the largest size it is
-some seconds, and half a minute with the worst regular expressions; whoever asked is told after the time limit.
+plugins only: each of these sums bounds the work on one plugin. For the worst plugin of the largest size it
+is some seconds, half a minute with the worst regular expressions; whoever asked is told after the time limit.
 """
 
 from collections import Counter
