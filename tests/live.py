@@ -66,8 +66,8 @@ def live(
             worker.wait_for_output(WORKER_READY)
         yield Live(own_redis.url, mongodb_url, commands, queries)
     finally:
-        commands.stop(timeout_s=10)
-        queries.stop(timeout_s=10)
+        commands.stop(timeout_s=60)
+        queries.stop(timeout_s=60)
 
 
 @pytest.fixture

@@ -76,7 +76,7 @@ def start_worker(
     log: Path,
     app: str = "worker",
     ready: str | None = WORKER_READY,
-    timeout_s: float = 30.0,
+    timeout_s: float = 120.0,
     python: Sequence[str] = (sys.executable,),
 ) -> ChildProcess:
     """Start `celery -A worker worker ARGUMENTS` and wait until it consumes.
@@ -106,11 +106,11 @@ def run_worker(
     log: Path,
     app: str = "worker",
     ready: str | None = WORKER_READY,
-    timeout_s: float = 30.0,
+    timeout_s: float = 120.0,
 ) -> Iterator[ChildProcess]:
-    """`start_worker` for a with statement: stopped at its end (SIGKILL after 10 s of SIGTERM)."""
+    """`start_worker` for a with statement: stopped at its end (SIGKILL after 60 s of SIGTERM)."""
     process = start_worker(*arguments, env=env, log=log, app=app, ready=ready, timeout_s=timeout_s)
     try:
         yield process
     finally:
-        process.stop(timeout_s=10)
+        process.stop(timeout_s=60)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import select
 import socket
 import ssl
 import subprocess
@@ -54,15 +55,15 @@ class TlsFront:
             secured = self._context.wrap_socket(caller, server_side=True)
             self.accepted += 1
             with secured, socket.create_connection(("127.0.0.1", self._target)) as server:
-                back = threading.Thread(target=_copy, args=(server, secured), daemon=True)
-                back.start()
-                _copy(secured, server)
-                back.join()
+                _relay(secured, server)
 
 
-def _copy(source: socket.socket, target: socket.socket) -> None:
-    with contextlib.suppress(OSError):
-        while data := source.recv(65536):
-            target.sendall(data)
-    with contextlib.suppress(OSError):
-        target.shutdown(socket.SHUT_RDWR)
+def _relay(secured: ssl.SSLSocket, server: socket.socket) -> None:
+    """Both ways by one thread: OpenSSL does not let two read and write one connection at once."""
+    while True:
+        ready = [secured] if secured.pending() else select.select([secured, server], [], [])[0]
+        for source in ready:
+            data = source.recv(65536)
+            if not data:
+                return
+            (server if source is secured else secured).sendall(data)

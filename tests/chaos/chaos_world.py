@@ -162,7 +162,7 @@ class World:
         victim = self._owner(unhurt) if self.rng.random() < 0.7 else self.rng.choice(unhurt)
         if name == "SIGTERM worker":
             victim.killed = True
-            victim.term_until = time.monotonic() + 30
+            victim.term_until = time.monotonic() + 60
             victim.child.terminate()
         elif name == "SIGSTOP worker":
             victim.resume_at = time.monotonic() + self.rng.uniform(0.3, 3) * LEASE_S

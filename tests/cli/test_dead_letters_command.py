@@ -148,11 +148,11 @@ def test_a_worker_stores_what_is_parked_and_applies_what_is_replayed(
         for queue in ("plugin.queries", "plugin.versions"):
             services.broker.lpush(f"{queue}:poison", b"not_json\n1\n0\n\n[")
         counts = services.dead_letters.counts
-        wait_until(lambda: counts() == {"fault": 1, "not_json": 2, "not_utf8": 3}, 20)
+        wait_until(lambda: counts() == {"fault": 1, "not_json": 2, "not_utf8": 3}, 60)
         assert services.broker.keys("*:poison") == []
         assert run("replay", "--all", "--reason", "fault", "--json")["replayed"] == 1
         with redis.Redis.from_url(plugins_env["PLUGINS_REDIS_URL"], decode_responses=True) as client:
             stream = Stream(client)
-            wait_until(lambda: stream.changes() == [(1, "registered"), (2, "disabled")], 20)
+            wait_until(lambda: stream.changes() == [(1, "registered"), (2, "disabled")], 60)
         assert counts() == {"not_json": 2, "not_utf8": 3}
         assert run("purge", "--all", "--yes", "--json")["removed"] == 5

@@ -46,7 +46,7 @@ def left_of(folder: Path) -> list[str]:
 
 def test_it_shows_every_operation_and_leaves_nothing(tmp_path: Path) -> None:
     with demo(tmp_path) as process:
-        status = process.wait(timeout_s=120)
+        status = process.wait(timeout_s=400)
     shown = process.output()
 
     assert status == 0, shown
@@ -74,7 +74,7 @@ def test_it_shows_every_operation_and_leaves_nothing(tmp_path: Path) -> None:
 def test_where_something_cannot_run_it_says_so_and_leaves_nothing(tmp_path: Path) -> None:
     (tmp_path / "Procfile").write_text("bad: sh -c 'echo the setting is wrong; exit 3'\n")
     with demo(tmp_path, cwd=tmp_path) as process:
-        status = process.wait(timeout_s=60)
+        status = process.wait(timeout_s=300)
 
     assert status == 1
     assert "bad ended at once (exit status 3)" in process.output()

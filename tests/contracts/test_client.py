@@ -229,12 +229,12 @@ def test_a_redis_that_is_not_there_is_told_soon(domain: str, how: str) -> None:
 def test_a_bare_client_registers_and_gets_the_very_class_of_a_refusal(
     bare: celery.Celery, domain: str
 ) -> None:
-    answer = bare.send_task("plugin.register", kwargs=registration(domain), queue="plugin.commands").get(10)
+    answer = bare.send_task("plugin.register", kwargs=registration(domain), queue="plugin.commands").get(60)
     assert answer["plugin_id"] == "jira"
 
     again = bare.send_task("plugin.register", kwargs=registration(domain), queue="plugin.commands")
     with pytest.raises(errors.PluginAlreadyExists) as raised:
-        again.get(10)
+        again.get(60)
     assert raised.value.code == "ALREADY_EXISTS"
     assert raised.value.details == {"plugin_id": "jira", "spaceone_code": "ERROR_NOT_UNIQUE"}
 
@@ -244,7 +244,7 @@ def test_any_caller_reads_the_code_from_the_reply(bare: celery.Celery, domain: s
         "plugin.get", kwargs={"domain_id": domain, "plugin_id": "x"}, queue="plugin.queries"
     )
     with pytest.raises(errors.PluginNotFound):
-        sent.get(10)
+        sent.get(60)
     with live.redis() as redis:
         reply = json.loads(redis.get(f"celery-task-meta-{sent.id}"))
         assert 0 < redis.ttl(f"celery-task-meta-{sent.id}") <= 3600
@@ -274,11 +274,11 @@ def test_what_a_message_must_not_say_is_answered(
     kwargs = {"domain_id": domain, "plugin_id": "x"}
     sent = bare.send_task("plugin.enable", kwargs=kwargs, queue="plugin.commands", **options)
     with pytest.raises(errors.InvalidParameter) as raised:
-        sent.get(10)
+        sent.get(60)
     assert raised.value.details["path"] == path
 
 
 def test_an_unknown_task_is_answered(bare: celery.Celery) -> None:
     with pytest.raises(errors.InvalidParameter) as raised:
-        bare.send_task("plugin.explode", queue="plugin.commands").get(10)
+        bare.send_task("plugin.explode", queue="plugin.commands").get(60)
     assert raised.value.details["path"] == "task"

@@ -20,7 +20,7 @@ def race(number: int, redis_url: str, mongodb_url: str, barrier: Barrier, won: A
     services = Services(Settings(redis_url=redis_url, mongodb_url=mongodb_url))
     mine = []
     for turn in range(ROUNDS):
-        barrier.wait(60)
+        barrier.wait(300)
         try:
             services.writer.apply(register(f"acme/p{turn}"), by(f"c-{number}-{turn}"))
         except errors.PluginAlreadyExists:
@@ -39,7 +39,7 @@ def test_a_race_to_register_has_one_winner(redis_url: str, mongodb_url: str, str
     ]
     for racer in racers:
         racer.start()
-    turns = [turn for _ in racers for turn in won.get(timeout=120)]
+    turns = [turn for _ in racers for turn in won.get(timeout=600)]
     for racer in racers:
         racer.join()
 

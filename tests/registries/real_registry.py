@@ -57,13 +57,15 @@ class RealRegistry:
         self._wait()
 
     def _wait(self) -> None:
-        deadline = time.monotonic() + 15
-        while time.monotonic() < deadline and self._process.poll() is None:
-            try:
-                with requests.get(f"http://{self.authority}/v2/", timeout=2):
-                    return
-            except requests.ConnectionError:
-                time.sleep(0.05)
+        deadline = time.monotonic() + 60
+        with requests.Session() as session:
+            session.trust_env = False
+            while time.monotonic() < deadline and self._process.poll() is None:
+                try:
+                    with session.get(f"http://{self.authority}/v2/", timeout=10):
+                        return
+                except requests.RequestException:
+                    time.sleep(0.05)
         self.close()
         pytest.fail("docker-registry does not answer")
 

@@ -560,10 +560,10 @@ def test_the_time_of_an_image_covers_all_its_pages(double: Double, registries: M
 
 def test_the_wait_for_the_budget_is_not_the_images(double: Double, registries: Make, oci: Oci) -> None:
     def take() -> None:
-        PAUSE.wait(0.4)
+        PAUSE.wait(2.5)
 
     double.tags["app"] = ["1.0"]
-    made = registries(f"http://{double.authority}", caps=Caps(image_s=0.2))
+    made = registries(f"http://{double.authority}", caps=Caps(image_s=2))
     assert made.fetch(oci(double.authority), take).tags == ("1.0",)
 
 

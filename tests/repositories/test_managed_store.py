@@ -265,6 +265,7 @@ def test_there_is_no_moment_with_half_of_a_load(world: World) -> None:
     try:
         for name in "1234":
             store.load(MANAGED_INFO, 1, generation(world, name), world.now)
+            wait_until(lambda name=name: (name,) in seen, 60, "a look at it")  # type: ignore[misc]
     finally:
         ended.set()
         thread.join()

@@ -33,7 +33,7 @@ class Deployment:
     log: Path
 
     def ask(self, operation: str, **params: Any) -> Any:
-        return self.client.ask(operation, timeout_s=20, **({"domain_id": "d-1"} | params))
+        return self.client.ask(operation, timeout_s=60, **({"domain_id": "d-1"} | params))
 
     def names(self, **params: Any) -> list[tuple[str, str]]:
         rows = self.ask("list", **params)["results"]
@@ -72,7 +72,7 @@ def pair(tmp_path_factory: pytest.TempPathFactory, mongodb_server: MongoReplicaS
                 "repository_type": "remote",
                 "redis_url": urls[other],
                 "domain_id": "d-1",
-                "timeout_s": 5,
+                "timeout_s": 8,
             },
         ]
         if name == "theirs":
@@ -90,11 +90,11 @@ def pair(tmp_path_factory: pytest.TempPathFactory, mongodb_server: MongoReplicaS
     result.ours.ask("register", image="acme/jira", name="our jira", **JIRA)
     result.theirs.ask("register", image="acme/jira", name="their jira", **JIRA)
     result.theirs.ask("register", image="acme/slack", name="their slack", **JIRA)
-    wait_until(lambda: ("managed jira", "folder") in result.theirs.names(), 20)
+    wait_until(lambda: ("managed jira", "folder") in result.theirs.names(), 60)
     yield result
     for deployment in made.values():
         deployment.client.close()
-        deployment.worker.stop(timeout_s=10)
+        deployment.worker.stop(timeout_s=60)
         deployment.redis.stop()
 
 
@@ -197,7 +197,7 @@ def test_a_remote_whose_redis_is_down_is_told_and_used_again(pair: Pair) -> None
         except RepositoryUnavailable:
             return False
 
-    wait_until(is_back, 40)
+    wait_until(is_back, 120)
 
 
 def test_no_log_holds_the_password(pair: Pair) -> None:
@@ -245,7 +245,7 @@ def impostor(
             "repository_type": "remote",
             "redis_url": servers[1].url,
             "domain_id": "d-market",
-            "timeout_s": 1,
+            "timeout_s": 5,
             "token": "market",
         },
     ]
@@ -265,7 +265,7 @@ def impostor(
     thread.join()
     thread.client.close()
     ours.client.close()
-    worker.stop(timeout_s=10)
+    worker.stop(timeout_s=60)
     for server in servers:
         server.stop()
 

@@ -176,7 +176,7 @@ def test_hostile_lists_are_refused_or_harmless(search: Search) -> None:
                 assert set(row) <= set(PluginInfo.model_fields)
                 assert row.get("domain_id", "d") == "d"
             assert SECRET not in values_in(page.rows)
-        assert time.monotonic() - started < 5, data
+        assert time.monotonic() - started < 30, data
     assert asked >= 200
     assert answered >= 50, "the harmless ones are to be answered"
 
@@ -194,7 +194,7 @@ def test_hostile_statistics_are_refused_or_harmless(search: Search) -> None:
             answered += 1
             assert SECRET not in values_in(answer)
             assert not HIDDEN & set(map(str, values_in(answer)))
-        assert time.monotonic() - started < 5, data
+        assert time.monotonic() - started < 30, data
     assert asked >= 200
     assert answered >= 30
 

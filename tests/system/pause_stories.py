@@ -64,7 +64,7 @@ def refused_meanwhile(stand: Stand, domain: str) -> None:
     # It is not let at the command before its deadline.
     standby = stand.standby()
     standby.pause()
-    expires = datetime.now(UTC) + timedelta(seconds=3)
+    expires = datetime.now(UTC) + timedelta(seconds=10)
     stand.arm("before_write", action="stop")
     stand.push("plugin.disable", of, f"{domain}-late", expires=expires.isoformat())
     stand.model.answers[f"{domain}-late"] = "DEADLINE_EXCEEDED"
@@ -82,14 +82,18 @@ def former_owner_settles(stand: Stand, domain: str) -> None:
     but not before the first owner has seen that it is none any more, and has acknowledged.
     """
     _registered(stand, domain)
+    # The standby is not let at the command before the second point is armed.
+    standby = stand.standby()
+    standby.pause()
     stand.arm("before_read", action="stop")
     stand.send(f"{domain}-late", "register", **registration(domain, "jira"))
     asleep = stand.fired()
     stand.arm("after_raise_fence", action="hang")
+    standby.resume()
     taker = stand.fired()
 
     asleep.resume()
-    wait_until(lambda: "came too late" in asleep.output() or not _unacked(stand), 20, "an acknowledgement")
+    wait_until(lambda: "came too late" in asleep.output() or not _unacked(stand), 60, "an acknowledgement")
     taker.kill()
     stand.ready(2)
     if _unacked(stand) or stand.redis.llen("plugin.commands"):
@@ -110,7 +114,7 @@ def _other_owner(stand: Stand, asleep: ChildProcess) -> ChildProcess:
         owner = stand.owner()
         return None if owner is asleep else owner
 
-    owner = wait_until(found, 20, "a takeover")
+    owner = wait_until(found, 60, "a takeover")
     assert owner is not None
     return owner
 
@@ -119,7 +123,7 @@ def _wake(stand: Stand, asleep: ChildProcess, domain: str) -> None:
     """The one that stood still goes on, and serves again once the other one has ended in good order."""
     asleep.resume()
     for other in [worker for worker in stand.running() if worker is not asleep]:
-        assert other.stop(timeout_s=20) == 0
+        assert other.stop(timeout_s=60) == 0
     # It takes no other message before it is done with the late one.
     stand.send(f"{domain}-woken", "register", **registration(domain, "woken"))
     stand.answered(f"{domain}-woken")

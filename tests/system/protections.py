@@ -19,7 +19,6 @@ from worker.events.publish import Published, Publisher
 from worker.events.sweep import Sweep
 from worker.handlers.batch import BatchWriter
 from worker.handlers.write import Writer
-from worker.tasks.commands import CommandTask
 from worker.transport import scripts
 from worker.transport.delivery import Delivery
 from worker.transport.inbox import Inbox
@@ -106,8 +105,16 @@ def _decided_before() -> None:
 
 
 def _late_ack() -> None:
-    """A command is acknowledged when it is handed to the pool."""
-    CommandTask.acks_late = False
+    """A command is acknowledged before it is handed to the pool."""
+    shipped = Inbox.exchange
+
+    def exchange(self: Inbox, state: Any) -> Any:
+        delivery = shipped(self, state)
+        if delivery is not None:
+            self.settle_now(delivery, "ack")
+        return delivery
+
+    Inbox.exchange = exchange  # type: ignore[method-assign]
 
 
 def _atomic_pop() -> None:

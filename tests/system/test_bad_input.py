@@ -160,7 +160,7 @@ def test_a_message_that_is_too_large_for_any_task_is_parked_and_answered(
         f"plugin.{task}", kwargs={"commands": "x" * 4 * 2**20}, queue=f"plugin.{queue}"
     )
     with pytest.raises(errors.InvalidParameter, match="bytes, at most") as refusal:
-        sent.get(timeout=30)
+        sent.get(timeout=60)
     assert refusal.value.details == {"path": "", "reason": "oversize"}
 
 
@@ -179,7 +179,7 @@ def test_what_this_service_does_not_do_is_refused(
         options = {"link": client._app.signature("plugin.get")}
     sent = client._app.send_task("plugin.register", kwargs=GOOD, queue="plugin.commands", **options)
     with pytest.raises(errors.InvalidParameter) as refusal:
-        sent.get(timeout=10)
+        sent.get(timeout=60)
     assert refusal.value.details["path"] == path
 
 
@@ -191,7 +191,7 @@ def test_an_unusable_id_is_answered_and_not_parked(
     kwargs = {"domain_id": "d-1", "plugin_id": "p"}
     sent = client._app.send_task(f"plugin.{task}", kwargs=kwargs, queue=f"plugin.{queue}", task_id=command_id)
     with pytest.raises(errors.InvalidParameter, match="128 printable ASCII") as refusal:
-        sent.get(timeout=30)
+        sent.get(timeout=60)
     assert refusal.value.details["path"] == "id"
     with redis.Redis.from_url(redis_server.url) as broker:
         assert not broker.exists(f"plugin.{queue}:poison")
@@ -205,7 +205,7 @@ def test_an_unknown_parameter_is_named_whatever_it_is_called(
     kwargs = {**(GOOD if task == "register" else {"domain_id": "d-1", "plugin_id": "p"}), name: 1}
     sent = client._app.send_task(f"plugin.{task}", kwargs=kwargs, queue=f"plugin.{queue}")
     with pytest.raises(errors.InvalidParameter) as refusal:
-        sent.get(timeout=10)
+        sent.get(timeout=60)
     assert refusal.value.details["path"] == name
 
 
@@ -218,7 +218,7 @@ def test_what_is_no_traceparent_is_left_out(client: PluginClient, redis_server: 
             queue="plugin.commands",
             headers={"traceparent": value},
         )
-        assert sent.get(timeout=10)["revision"] == 1
+        assert sent.get(timeout=60)["revision"] == 1
     with redis.Redis.from_url(redis_server.url, decode_responses=True) as client_of_redis:
         events = [fields for _, fields in client_of_redis.xrange("plugin.events")]
     mine = [e for e in events if e["subject"].startswith("d-1/t") and "PluginChanged" in e["type"]]

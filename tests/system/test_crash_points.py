@@ -70,10 +70,14 @@ def test_of_the_sweep(stand: Stand, domain: str, point: str) -> None:
 
 def test_of_a_takeover(stand: Stand, domain: str) -> None:
     """The one who takes over ends as soon as it has the lease, and what was unacked is back in the queue."""
+    # The standby is not let at the queue before the second point is armed.
+    standby = stand.standby()
+    standby.pause()
     stand.arm("after_decide", 2)
     sent = send_story(stand, domain)
     assert stand.fired().returncode == -9
     stand.arm("after_takeover")
+    standby.resume()
     stand.start()
 
     assert stand.fired().returncode == -9

@@ -16,7 +16,7 @@ from contracts.client import PluginClient
 _log = logging.getLogger(__name__)
 
 GOOD = {"domain_id": "d-1", "name": "N", "service_type": "s"}
-DEADLINE_S = 60
+DEADLINE_S = 180
 
 
 @pytest.fixture
@@ -54,7 +54,7 @@ def test_mongodb_goes_and_comes_back(
     broker: RedisServer,
     store: MongoReplicaSet,
 ) -> None:
-    client.ask("register", image="acme/p0", **GOOD)
+    client.ask("register", image="acme/p0", timeout_s=DEADLINE_S, **GOOD)
     store.kill()
     sent = [client.send("register", image=f"acme/p{n}", **GOOD) for n in range(1, 6)]
     with pytest.raises(errors.StoreUnavailable):

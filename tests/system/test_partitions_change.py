@@ -18,11 +18,11 @@ def test_a_worker_ends_in_good_order_when_the_number_is_another_one(
         redis.Redis.from_url(plugins_env["PLUGINS_REDIS_URL"]) as client,
         run_worker("-Q", "plugin.commands", env=env, log=tmp_path / "worker.log") as worker,
     ):
-        wait_until(lambda: client.hget("plugin.commands:lease", "owner"), 20)
+        wait_until(lambda: client.hget("plugin.commands:lease", "owner"), 60)
         client.delete(PARTITIONS)
-        wait_until(lambda: client.get(PARTITIONS) == b"1", 20)
+        wait_until(lambda: client.get(PARTITIONS) == b"1", 60)
         client.set(PARTITIONS, 2)
-        wait_until(lambda: not worker.running, 30)
+        wait_until(lambda: not worker.running, 60)
         assert "there are 2 partition(s) now" in worker.output()
         assert client.hget("plugin.commands:lease", "owner") is None
 

@@ -39,7 +39,7 @@ class Deployment:
         enter = self._processes.enter_context
         for name, concurrency in WORKERS.items():
             options = ("-Q", f"plugin.{name}", "--concurrency", concurrency)
-            enter(run_worker(*options, env=self.env, log=self._log(name), timeout_s=60))
+            enter(run_worker(*options, env=self.env, log=self._log(name), timeout_s=120))
         command = ["-m", "celery", "-A", "worker", "beat", "--scheduler", "celery.beat:Scheduler"]
         beat = ChildProcess(
             [sys.executable, *command], log=self._log("beat"), env=self.env, cwd=ROOT, name="beat"
@@ -56,11 +56,11 @@ class Deployment:
 
     def register(self, domain: str, image: str, **fields: Any) -> dict[str, Any]:
         given = {"name": image, "service_type": "notification.Protocol", "image": image}
-        return dict(self.client.ask("register", domain_id=domain, timeout_s=30, **given, **fields))
+        return dict(self.client.ask("register", domain_id=domain, timeout_s=60, **given, **fields))
 
     def versions(self, domain: str, image: str) -> dict[str, Any]:
         plugin_id = image.rpartition("/")[2]
-        return dict(self.client.ask("get_versions", domain_id=domain, plugin_id=plugin_id, timeout_s=30))
+        return dict(self.client.ask("get_versions", domain_id=domain, plugin_id=plugin_id, timeout_s=60))
 
     def refusal(self, domain: str, image: str) -> type[ContractError] | None:
         """Why there are no versions, None when there are."""
@@ -163,7 +163,7 @@ def test_from_a_registration_to_a_new_tag(
     registry.push(image, "1.9", "1.10", "latest", "1.10-rc1")
     plugin = deployment.register(domain, image, **fields)
     subject = f"images/{plugin['registry_url']}/{image}"
-    wait_until(lambda: deployment.events(subject), 30, "the first list")
+    wait_until(lambda: deployment.events(subject), 120, "the first list")
     (first,) = deployment.events(subject)
     newest = ["1.10", "1.10-rc1", "1.9", "latest"]
     assert (first["initial"], first["added"], first["latest"]) == (True, newest, "1.10")
@@ -177,7 +177,7 @@ def test_from_a_registration_to_a_new_tag(
 
     registry.push(image, "2.0")
     deployment.cli("sync", "now", subject)
-    wait_until(lambda: len(deployment.events(subject)) == 2, 30, "the new tag")
+    wait_until(lambda: len(deployment.events(subject)) == 2, 120, "the new tag")
     _, second = deployment.events(subject)
     assert (second["initial"], second["added"], second["removed"]) == (False, ["2.0"], [])
     assert (second["latest"], second["total_count"], second["revision"]) == ("2.0", 5, 2)
@@ -192,20 +192,20 @@ def test_from_a_registration_to_a_new_tag(
 
 def test_an_image_that_the_registry_does_not_have(deployment: Deployment, registry: RealRegistry) -> None:
     deployment.register("none", "team/none", registry_type="OCI", registry_url=registry.authority)
-    wait_until(lambda: deployment.refusal("none", "team/none") is ImageNotFound, 60, "that it is not found")
+    wait_until(lambda: deployment.refusal("none", "team/none") is ImageNotFound, 180, "that it is not found")
 
 
 def test_a_registry_that_wants_a_password_and_gets_none(deployment: Deployment, closed: RealRegistry) -> None:
     named = {"registry_type": "OCI", "registry_url": closed.authority}
     deployment.register("nobody", "team/closed", **named)
-    wait_until(lambda: deployment.refusal("nobody", "team/closed") is RegistryUnavailable, 60, "a refusal")
+    wait_until(lambda: deployment.refusal("nobody", "team/closed") is RegistryUnavailable, 180, "a refusal")
     with pytest.raises(InvalidParameter):
         deployment.register("stranger", "team/closed", registry_config={"credential": "robot"}, **named)
 
 
 def test_a_registry_that_is_away_is_not_an_image_that_is_not_there(deployment: Deployment) -> None:
     deployment.register("away", "team/away", registry_type="OCI", registry_url="127.0.0.1:1")
-    wait_until(lambda: deployment.refusal("away", "team/away") is RegistryUnavailable, 60, "a refusal")
+    wait_until(lambda: deployment.refusal("away", "team/away") is RegistryUnavailable, 180, "a refusal")
 
 
 def test_a_credential_is_used_only_for_those_who_may(
@@ -219,7 +219,7 @@ def test_a_credential_is_used_only_for_those_who_may(
     for domain in ("owner", "lodger"):
         deployment.register(domain, "team/closed", **named)
     subject = f"images/{closed.authority}/team/closed#robot"
-    wait_until(lambda: deployment.events(subject), 30, "the first list")
+    wait_until(lambda: deployment.events(subject), 120, "the first list")
     assert deployment.versions("lodger", "team/closed")["results"] == ["2.0", "1.0"]
 
     deployment.stop()
@@ -246,4 +246,4 @@ def test_the_list_is_answered_while_the_registry_is_down(
         assert info["results"] == before["results"]
         return info["sync_state"] == "unavailable" and bool(info["stale"])
 
-    wait_until(down, 60, "that the registry is down")
+    wait_until(down, 180, "that the registry is down")

@@ -41,7 +41,7 @@ def test_no_shape_of_message_ends_the_worker_and_none_is_dropped(client, server,
     for raw, _ in SHAPES.values():
         client.lpush(queue, raw)
     send("test.note", 12345, queue=queue)
-    until(lambda: "12345" in ledger(client), 40, "the message behind the poison ran")
+    until(lambda: "12345" in ledger(client), what="the message behind the poison ran")
     until(lambda: not leftovers(client, queue), what="nothing is left")
     assert worker.alive and not worker.said("Reconnecting") and not worker.said("Trying to reconnect")
     parked = []
@@ -72,7 +72,8 @@ def test_stock_publishers_remote_control_and_all_priorities_work(version, start_
         with redis.Redis.from_url(server.url) as client:
             until(lambda: len(ledger(client)) == 5, what="all have run")
             assert sorted(ledger(client), key=int) == ["0", "3", "6", "9", "100"]
-        assert list(publisher.control.inspect(timeout=1.5).ping().values()) == [{"ok": "pong"}]
+        answers = until(lambda: publisher.control.inspect(timeout=1.5).ping(), what="a pong")
+        assert list(answers.values()) == [{"ok": "pong"}]
         assert worker.alive
     finally:
         publisher.close()
@@ -95,7 +96,7 @@ def test_an_idle_worker_is_woken_by_a_message(client, server, start_worker, send
     until(lambda: client.hget("test.commands.1:lease", "owner"), what="it holds the leases")
     for number in range(4):
         send("test.note", number, queue=("test.commands", "test.commands.1")[number % 2] + priority)
-        until(lambda goal=number + 1: len(ledger(client)) == goal, 10, "it ran")
+        until(lambda goal=number + 1: len(ledger(client)) == goal, what="it ran")
 
 
 @pytest.mark.parametrize("shape", ["list", "bad base64"])
@@ -114,7 +115,7 @@ def test_a_killed_workers_message_is_taken_over_first_and_in_order(client, serve
     heir = start_worker(server.url, TEST_LEASE_S=str(LEASE_S)).ready()
     assert client.llen("test.commands") == 5
     victim.kill()
-    until(lambda: len(ledger(client, "test.started")) == 2, LEASE_S + 2, "the takeover")
+    until(lambda: len(ledger(client, "test.started")) == 2, 25, "the takeover")
     assert ledger(client, "test.started") == ["0:0:0", "0:1:1"]
     assert ledger(client) == [] and heir.alive
 
@@ -127,7 +128,7 @@ def test_on_sigterm_work_is_finished_and_a_standby_goes_on_at_once(client, serve
     until(lambda: ledger(client, "test.started"), what="the first is in work")
     start_worker(server.url, TEST_LEASE_S="30").ready()
     assert first.terminate() == 0
-    until(lambda: ledger(client) == numbers(6), 5, "long before the lease would run out")
+    until(lambda: ledger(client) == numbers(6), 20, "long before the lease would run out")
     assert ledger(client, "test.started") == ["0:0:0"]
 
 
@@ -136,23 +137,23 @@ def test_on_sigterm_what_waits_is_given_back_to_the_head_uncounted(client, serve
     send("test.note", 1)
     first = start_worker(server.url, TEST_LEASE_S="30").ready()
     until(lambda: ledger(client, "test.started"), what="the first waits")
-    assert first.terminate(10) == 0
+    assert first.terminate() == 0
     assert client.llen("test.commands") == 2 and not client.exists("test.commands:unacked")
     start_worker(server.url).ready()
-    until(lambda: len(ledger(client, "test.started")) == 2, 5, "the standby has it")
+    until(lambda: len(ledger(client, "test.started")) == 2, 20, "the standby has it")
     assert ledger(client, "test.started")[1] == "0:1:0"
     assert ledger(client) == []
 
 
 def test_a_frozen_owner_that_wakes_up_changes_nothing(client, server, start_worker, send):
-    send("test.slow", kwargs={"number": 0, "seconds": 1})
+    send("test.slow", kwargs={"number": 0, "seconds": 5})
     send("test.note", 1)
     zombie = start_worker(server.url, TEST_LEASE_S=str(LEASE_S)).ready()
     until(lambda: ledger(client, "test.started"), what="the first is in work")
     zombie.signal(signal.SIGSTOP)
     heir = start_worker(server.url, TEST_LEASE_S=str(LEASE_S)).ready()
-    until(lambda: len(ledger(client)) == 2, LEASE_S + 4, "the heir ran both")
-    send("test.slow", kwargs={"number": 2, "seconds": 2})
+    until(lambda: len(ledger(client)) == 2, what="the heir ran both")
+    send("test.slow", kwargs={"number": 2, "seconds": 8})
     until(lambda: len(ledger(client, "test.started")) == 3, what="the heir has the next in work")
     held = client.hgetall("test.commands:unacked")
     zombie.signal(signal.SIGCONT)
@@ -180,14 +181,14 @@ def test_redis_may_die_and_return_under_a_running_task(mortal_server, start_work
     with redis.Redis.from_url(mortal_server.url) as client:
         worker = start_worker(mortal_server.url).ready()
         client.lpush(
-            "test.commands", json.dumps(task_message("test.wait", kwargs={"number": 0, "seconds": 3}))
+            "test.commands", json.dumps(task_message("test.wait", kwargs={"number": 0, "seconds": 10}))
         )
         push(client, 3)
         until(lambda: ledger(client, "test.started"), what="it is in work")
         mortal_server.kill()
         until(lambda: worker.said("no connection to"), what="the worker noticed")
         mortal_server.start()
-        until(lambda: len(ledger(client)) == 4, 15, "all have run")
+        until(lambda: len(ledger(client)) == 4, what="all have run")
         until(lambda: not leftovers(client), what="settled")
         assert ledger(client, "test.started") == ["0:0:0"], "and the running one only once"
         for _ in range(3):
@@ -196,7 +197,7 @@ def test_redis_may_die_and_return_under_a_running_task(mortal_server, start_work
             mortal_server.start()
             had = len(ledger(client))
             client.lpush("test.commands", json.dumps(task_message("test.note", 9)))
-            until(lambda had=had: len(ledger(client)) > had, 5, "work goes on")
+            until(lambda had=had: len(ledger(client)) > had, what="work goes on")
         assert worker.alive
 
 
@@ -214,11 +215,11 @@ def test_a_task_can_forward_and_ignore(client, server, start_worker, send):
 
 
 def test_a_worker_that_gives_up_leaves_the_queue_to_the_standby(client, server, start_worker, send):
-    owner = start_worker(server.url, TEST_LEASE_S="4").ready()
+    owner = start_worker(server.url, TEST_LEASE_S="30").ready()
     until(lambda: client.hget("test.commands:lease", "owner"), what="it holds the lease")
-    standby = start_worker(server.url, TEST_LEASE_S="4").ready()
+    standby = start_worker(server.url, TEST_LEASE_S="30").ready()
     send("test.surrender", 7)
-    until(lambda: len(ledger(client)) == 2, 10, "both had it")
+    until(lambda: len(ledger(client)) == 2, 25, "both had it")
     assert ledger(client) == [f"7:{owner.pid}:0", f"7:{standby.pid}:1"]
     until(lambda: not leftovers(client), what="settled")
 
@@ -251,7 +252,7 @@ def test_a_worker_told_to_end_while_redis_is_away_ends(mortal_server, start_work
     worker = start_worker(mortal_server.url).ready()
     mortal_server.kill()
     until(lambda: worker.said("no connection to"), what="the worker noticed")
-    assert worker.terminate(20) == 0
+    assert worker.terminate() == 0
 
 
 def test_a_cancelled_queue_goes_to_the_standby(client, server, start_worker, send):
@@ -262,6 +263,6 @@ def test_a_cancelled_queue_goes_to_the_standby(client, server, start_worker, sen
     name = next(line.split()[3] for line in first.log.read_text().splitlines() if "ready." in line)
     publisher.control.cancel_consumer("test.commands", destination=[name])
     publisher.close()
-    until(lambda: f":{second.pid}:".encode() in (client.hget("test.commands:lease", "owner") or b""), 5)
+    until(lambda: f":{second.pid}:".encode() in (client.hget("test.commands:lease", "owner") or b""), 20)
     send("test.note", 1)
     until(lambda: ledger(client) == ["1"], what="the standby works")

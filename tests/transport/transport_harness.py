@@ -41,7 +41,7 @@ def oldest_binary() -> Path:
 T = TypeVar("T")
 
 
-def until(condition: Callable[[], T], seconds: float = 20.0, what: str = "") -> T:
+def until(condition: Callable[[], T], seconds: float = 60.0, what: str = "") -> T:
     """Waits until ``condition`` is true, and returns what it returned."""
     deadline = time.monotonic() + seconds
     while True:
@@ -124,7 +124,7 @@ class Worker:
     def signal(self, number: signal.Signals) -> None:
         self.process.send_signal(number)
 
-    def terminate(self, seconds: float = 20.0) -> int:
+    def terminate(self, seconds: float = 60.0) -> int:
         self.process.terminate()
         return self.process.wait(seconds)
 

@@ -1,5 +1,6 @@
 """Protections taken out, in this process (tests) or in a worker's (TEST_SUBSTITUTIONS)."""
 
+import os
 import time
 from collections.abc import Callable
 from typing import Any
@@ -56,7 +57,10 @@ def _pop_not_atomic(set_attribute: Setter) -> None:
     def exchange(self: Inbox, state: Any) -> Any:
         raw: Any = self.client.rpop(state.keys.queue)
         if raw is not None:
-            time.sleep(0.002)
+            # Told, and held for long enough to be killed just here.
+            self.client.set("test.between", os.getpid())
+            time.sleep(1)
+            self.client.delete("test.between")
             self.client.rpush(state.keys.queue, raw)
         return atomic(self, state)
 

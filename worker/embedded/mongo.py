@@ -185,7 +185,7 @@ class MongoReplicaSet:
 
     def _configure(self) -> None:
         hosts = [{"_id": index, "host": member.address} for index, member in enumerate(self.members)]
-        with self.members[0].client() as client:
+        with self.members[0].client(timeout_s=30) as client:
             try:
                 config = client.admin.command("replSetGetConfig")["config"]
             except OperationFailure as error:

@@ -51,7 +51,7 @@ def spawn(
 T = TypeVar("T")
 
 
-def wait_until(condition: Callable[[], T], timeout_s: float = 10.0, what: str = "the condition") -> T:
+def wait_until(condition: Callable[[], T], timeout_s: float = 60.0, what: str = "the condition") -> T:
     """Call `condition` every 50 ms until it answers something true, and return that.
 
     TimeoutError, naming `what`, after `timeout_s`.
@@ -83,7 +83,7 @@ class ChildProcess:
         cwd: Path | None = None,
         name: str = "",
         ready: str | None = None,
-        ready_timeout_s: float = 30.0,
+        ready_timeout_s: float = 120.0,
     ) -> None:
         self.arguments = list(arguments)
         self.log = log
@@ -140,7 +140,7 @@ class ChildProcess:
         """Send a signal; nothing happens when it has ended."""
         self._started().send_signal(number)
 
-    def wait(self, timeout_s: float = 30.0) -> int:
+    def wait(self, timeout_s: float = 120.0) -> int:
         """Wait for its end and return the exit status; subprocess.TimeoutExpired when it goes on."""
         return self._started().wait(timeout_s)
 
@@ -179,7 +179,7 @@ class ChildProcess:
         written = self.log.read_bytes() if self.log.exists() else b""
         return written[self._log_start if since_start else 0 :].decode(errors="replace")
 
-    def wait_for_output(self, text: str, timeout_s: float = 30.0) -> None:
+    def wait_for_output(self, text: str, timeout_s: float = 120.0) -> None:
         """Wait until it has written `text` since its last start; ServerFailed quotes the log."""
         deadline = time.monotonic() + timeout_s
         while text not in self.output(since_start=True):
