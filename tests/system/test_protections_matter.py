@@ -7,6 +7,7 @@ stops at the point where the protection is what counts.
 from __future__ import annotations
 
 import contextlib
+import itertools
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -15,6 +16,7 @@ import pytest
 from servers import ChildProcess, MongoReplicaSet, RedisServer, free_port, start_redis, wait_until
 from stand import QUEUE, Stand, registration, send_story, standing
 
+_stands = itertools.count(1)
 MakeStand = Callable[[str], contextlib.AbstractContextManager[Stand]]
 
 
@@ -34,7 +36,9 @@ def make_stand(
     def make(without: str) -> contextlib.AbstractContextManager[Stand]:
         with contextlib.closing(Stand(redis.url, mongodb_server.url(), tmp_path)) as emptied:
             emptied.redis.flushall()
-        return standing(redis.url, mongodb_server.url(f"without_{redis.port}_{without}"), tmp_path, without)
+        return standing(
+            redis.url, mongodb_server.url(f"without_{redis.port}_{next(_stands)}"), tmp_path, without
+        )
 
     return make
 
