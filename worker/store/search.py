@@ -35,6 +35,12 @@ Found = Cursor[RawBSONDocument] | CommandCursor[RawBSONDocument]
 
 _ESCAPE = b"~"
 
+_ASCII_TO_BSON = 6
+"""A byte of BSON becomes at most so many of JSON in ASCII: a control character does."""
+
+_RENDERED = 4_096
+"""What the answer may say of a plugin that its document does not: names of fields, and whose plugin it is."""
+
 
 @dataclass(frozen=True, slots=True)
 class PageOfPlugins:
@@ -124,7 +130,7 @@ class Search:
             head = compile_head(reach, shortcuts or {}, query, self._now())
             stages = [*head, *compile_statistics(query, domain_id)]
             with self._aggregate([*stages, *compile_page(query.page, self._max_results)]) as cursor:
-                rows = self._fitting(render_value(decode(row.raw)) for row in cursor)
+                rows = self._fitting((render_value(decode(row.raw)), len(row.raw)) for row in cursor)
             values = [row["value"] for row in rows] if query.distinct else rows
             if not is_paged:
                 return {"results": values}
@@ -158,22 +164,24 @@ class Search:
     def _rows(self, cursor: Found, domain_id: str, query: Query) -> tuple[Rows, Ranks]:
         ranks: Ranks = []
 
-        def row_of(raw: RawBSONDocument) -> dict[str, Any]:
+        def row_of(raw: RawBSONDocument) -> tuple[dict[str, Any], int]:
             document = decode(raw.raw)
             ranks.append(document["rank"])
             is_escaped = _ESCAPE in raw.raw  # few plugins have a key that is
-            return render_plugin(document, domain_id, query.fields, is_escaped=is_escaped)
+            return render_plugin(document, domain_id, query.fields, is_escaped=is_escaped), len(raw.raw)
 
         return self._fitting(map(row_of, cursor)), ranks
 
-    def _fitting(self, rows: Iterable[dict[str, Any]]) -> Rows:
-        """All of ``rows``; they are read no further than they have room in one answer."""
+    def _fitting(self, rows: Iterable[tuple[dict[str, Any], int]]) -> Rows:
+        """All of ``rows``, each with its size as BSON; they are read no further than they have room in one
+        answer.
+        """
         room = Room()
         kept: Rows = []
-        for row in rows:
+        for row, size in rows:
             if len(kept) == self._max_results:
                 raise too_many_rows(self._max_results)
-            if not room.take(row):
+            if not room.take(row, at_most=_ASCII_TO_BSON * size + _RENDERED):
                 raise too_many_bytes()
             kept.append(row)
         return kept

@@ -1,0 +1,29 @@
+"""The room of an answer is counted in what is sent, whether it had to be measured or not."""
+
+import json
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from worker.domain import answer
+from worker.domain.answer import Room
+
+MOST = 100
+
+
+@pytest.fixture(autouse=True, scope="module")
+def small_answers() -> object:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(answer, "MAX_ANSWER_BYTES", MOST)
+        yield
+
+
+@given(st.lists(st.tuples(st.text(max_size=30), st.one_of(st.none(), st.integers(0, 40)))))
+def test_what_fits_is_taken_and_nothing_else(parts: list[tuple[str, int | None]]) -> None:
+    room, taken = Room(), 0
+    for part, more in parts:
+        size = len(json.dumps(part)) + len(", ")
+        fits = taken + size <= MOST
+        assert room.take(part, None if more is None else size + more) is fits
+        taken += size * fits
