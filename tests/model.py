@@ -33,13 +33,15 @@ class Model:
     """The expected state of a whole deployment.
 
     `answers`: command id -> `SUCCESS` or the code of the refusal. `unsure`: ids that were sent more than once,
-    whose answers may be of either time. `poison`: raw message -> how often it was sent. `ids`: every command.
+    whose answers may be of either time. `poison`: raw message -> how often it was sent for certain; `doubtful`:
+    how often more it may have been, by sendings that Redis did not answer. `ids`: every command.
     """
 
     plugins: dict[str, Plugin] = field(default_factory=lambda: defaultdict(Plugin))
     answers: dict[str, Any] = field(default_factory=dict)
     unsure: set[str] = field(default_factory=set)
     poison: Counter[bytes] = field(default_factory=Counter)
+    doubtful: Counter[bytes] = field(default_factory=Counter)
     ids: set[str] = field(default_factory=set)
 
     def command(self, command_id: str, operation: str, params: dict[str, Any]) -> str:

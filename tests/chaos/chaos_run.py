@@ -92,7 +92,7 @@ def run(
             element = traffic.next()
             tries = world.push(element.queue, element.raw)
             if element.poison and tries > 1:
-                traffic.model.poison[element.raw] += tries - 1
+                traffic.model.doubtful[element.raw] += tries - 1
             sent += element.commands
             elements += 1
             poison += element.poison
