@@ -30,6 +30,7 @@ __all__ = [
     "MongoServer",
     "RedisServer",
     "free_port",
+    "is_running",
     "run_worker",
     "start_mongod",
     "start_redis",
@@ -114,3 +115,12 @@ def run_worker(
         yield process
     finally:
         process.stop(timeout_s=60)
+
+
+def is_running(pid: int) -> bool:
+    """Whether there is a process `pid` that has not ended; one that nobody has waited for yet has."""
+    try:
+        stat = Path(f"/proc/{pid}/stat").read_text()
+    except (FileNotFoundError, ProcessLookupError):
+        return False
+    return stat.rpartition(")")[2].split()[0] != "Z"

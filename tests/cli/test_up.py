@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 from redis import Redis
 from redis.exceptions import RedisError
-from servers import ChildProcess, MongoReplicaSet, RedisServer, free_port, wait_until
+from servers import ChildProcess, MongoReplicaSet, RedisServer, free_port, is_running, wait_until
 
 from worker.embedded import port_is_free
 
@@ -96,11 +96,6 @@ def trial(tmp_path: Path) -> Iterator[Trial]:
             child.stop()
 
 
-def runs(pid: int) -> bool:
-    status = Path(f"/proc/{pid}/stat")
-    return status.exists() and status.read_text().rsplit(")", 1)[1].split()[0] != "Z"
-
-
 def test_it_runs_everything_and_ends_in_order(trial: Trial) -> None:
     up = trial.up()
     up.wait_for_output("Ready: one, two.")
@@ -119,7 +114,7 @@ def test_it_runs_everything_and_ends_in_order(trial: Trial) -> None:
     up.signal(signal.SIGINT)
     assert up.wait() == 0
     assert "two | stand-in ends" in up.output()
-    assert not any(runs(pid) for pid in pids)
+    assert not any(is_running(pid) for pid in pids)
     assert trial.is_over()
 
     again = trial.up()
@@ -159,7 +154,7 @@ def test_killed_itself_it_leaves_nothing_and_the_next_one_works(trial: Trial) ->
     up = trial.up()
     pids = trial.pids(2)
     up.kill()
-    wait_until(lambda: not any(runs(pid) for pid in pids), what="the end of the stand-ins")
+    wait_until(lambda: not any(is_running(pid) for pid in pids), what="the end of the stand-ins")
 
     again = trial.up()
     again.wait_for_output("Ready: one, two.")

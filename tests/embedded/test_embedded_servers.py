@@ -12,14 +12,9 @@ from pathlib import Path
 import pytest
 from pymongo import MongoClient
 from redis import Redis
-from servers import ROOT, MongoReplicaSet, RedisServer, start_mongod, start_redis, wait_until
+from servers import ROOT, MongoReplicaSet, RedisServer, is_running, start_mongod, start_redis, wait_until
 
 from worker.embedded import Binary, ChildProcess, ServerFailed, free_port, port_is_free, redis_binaries
-
-
-def is_gone(pid: int) -> bool:
-    status = Path(f"/proc/{pid}/stat")
-    return not status.exists() or status.read_text().rsplit(")", 1)[1].split()[0] == "Z"
 
 
 @pytest.mark.parametrize("binary", redis_binaries(), ids=lambda binary: binary.version_text)
@@ -82,9 +77,9 @@ time.sleep(600)
     with subprocess.Popen([sys.executable, "-c", code], cwd=ROOT, stdout=subprocess.PIPE) as parent:
         assert parent.stdout is not None
         pid = int(parent.stdout.readline())
-        assert not is_gone(pid)
+        assert is_running(pid)
         parent.kill()
-        wait_until(lambda: is_gone(pid), what="the end of redis")
+        wait_until(lambda: not is_running(pid), what="the end of redis")
 
 
 def test_a_child_outlives_the_thread_that_started_it(tmp_path: Path) -> None:
