@@ -92,8 +92,10 @@ def former_owner_settles(stand: Stand, domain: str) -> None:
     standby.resume()
     taker = stand.fired()
 
+    before = len(asleep.output())
     asleep.resume()
-    wait_until(lambda: "came too late" in asleep.output() or not _unacked(stand), 60, "an acknowledgement")
+    told = "came too late"
+    wait_until(lambda: told in asleep.output()[before:] or not _unacked(stand), 60, "an acknowledgement")
     taker.kill()
     stand.ready(2)
     if _unacked(stand) or stand.redis.llen("plugin.commands"):
