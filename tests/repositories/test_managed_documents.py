@@ -8,8 +8,10 @@ from typing import Any
 
 import pytest
 
+from contracts.errors import InvalidParameter
 from contracts.plugin import RepositoryInfo
 from worker.domain.allowed_registries import AllowedRegistries
+from worker.domain.managed import managed_plugin
 from worker.domain.policy import Policy
 from worker.domain.registry_hosts import check_registry
 from worker.repositories import documents
@@ -135,7 +137,7 @@ def test_what_a_document_may_say_beside(tmp_path: Path) -> None:
         ({"state": "GONE"}, "INVALID_PARAMETER: state"),
         ({"created_at": "yesterday"}, "created_at must be an ISO 8601 time"),
         ({"created_at": 5}, "created_at must be an ISO 8601 time"),
-        ({"created_at": "0001-01-01T00:00:00+14:00"}, "out of range"),
+        ({"created_at": "0001-01-01T00:00:00+14:00"}, "INVALID_PARAMETER: created_at is out of range"),
         ({"domain_id": "d-1"}, "domain_id is no field of a managed plugin"),
         ({"colour": "red"}, "colour is no parameter"),
         ({"tags": {"a": "\x00"}}, "NUL"),
@@ -154,6 +156,13 @@ def test_the_rules_of_a_registration_hold(tmp_path: Path, change: dict[str, Any]
     assert words in str(fault)
     assert str(tmp_path / "a.json") in str(fault)
     assert check(tmp_path, POLICY) == [fault]
+
+
+@pytest.mark.parametrize("name", ["created_at", "updated_at"])
+def test_a_time_out_of_range_is_refused_by_its_name(name: str) -> None:
+    with pytest.raises(InvalidParameter, match=f"{name} is out of range") as refusal:
+        managed_plugin(JIRA | {name: "9999-12-31T23:59:59-14:00"}, INFO, NOW, POLICY)
+    assert refusal.value.details == {"path": name}
 
 
 BOMB = "a: &a [x,x,x,x,x,x,x,x,x]\n" + "".join(

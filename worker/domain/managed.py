@@ -61,7 +61,7 @@ def managed_plugin(
     if not isinstance(decision, Changed):
         raise TypeError("a registration of a new plugin changes something")
     times = {
-        name: _in_utc(value)
+        name: _in_utc(name, value)
         for name in ("created_at", "updated_at")
         if (value := getattr(beside, name)) is not None
     }
@@ -91,9 +91,9 @@ def _beside(fields: dict[str, Any]) -> _Beside:
         raise InvalidParameter(message, details={"path": path}) from None
 
 
-def _in_utc(moment: datetime) -> datetime:
+def _in_utc(name: str, moment: datetime) -> datetime:
     try:
         utc = moment.astimezone(UTC) if moment.tzinfo else moment.replace(tzinfo=UTC)
     except OverflowError:
-        raise InvalidParameter("a time is out of range", details={"path": "created_at"}) from None
+        raise InvalidParameter(f"{name} is out of range", details={"path": name}) from None
     return to_milliseconds(utc)
