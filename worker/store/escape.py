@@ -12,15 +12,19 @@ from typing import Any
 FREE_FORM = ("registry_config", "capability", "template", "tags")
 """The fields of a plugin whose keys are the caller's, and so stored escaped."""
 
-_ESCAPES = str.maketrans({"~": "~0", "$": "~1", ".": "~2"})
+ESCAPES = (("~", "~0"), ("$", "~1"), (".", "~2"))
+"""What is in a key, and what is stored for it: put in one after the other, taken out the other way round."""
+
+EMPTY = "~3"
+"""What is stored for an empty key."""
 
 
 def escape_key(key: str) -> str:
     """The stored form of one key (one path part, not a dotted path)."""
     if not key:
-        return "~3"
-    if "$" in key or "." in key or "~" in key:
-        return key.translate(_ESCAPES)
+        return EMPTY
+    for plain, stored in ESCAPES:
+        key = key.replace(plain, stored)
     return key
 
 
@@ -28,9 +32,11 @@ def unescape_key(key: str) -> str:
     """The key as the caller gave it."""
     if "~" not in key:
         return key
-    if key == "~3":
+    if key == EMPTY:
         return ""
-    return key.replace("~2", ".").replace("~1", "$").replace("~0", "~")
+    for plain, stored in reversed(ESCAPES):
+        key = key.replace(stored, plain)
+    return key
 
 
 def escape(value: Any) -> Any:

@@ -6,7 +6,7 @@ from typing import Any
 
 from contracts.query.keys import split_key
 from contracts.query.stages import GroupCondition
-from worker.store.escape import escape_key
+from worker.store.escape import EMPTY, ESCAPES, escape_key
 from worker.store.query.operators import as_time
 
 Expression = Any
@@ -14,8 +14,7 @@ Leaf = Callable[[Expression], Expression]
 Test = Callable[[Expression, Any], Expression]
 Compile = Callable[[str, Any], Expression]
 
-_TO_STORED = (("~", "~0"), ("$", "~1"), (".", "~2"))
-_FROM_STORED = (("~2", "."), ("~1", "$"), ("~0", "~"))
+_UNESCAPES = tuple((stored, plain) for plain, stored in reversed(ESCAPES))
 
 
 def has_type(value: Expression, name: str) -> Expression:
@@ -108,7 +107,7 @@ def size(path: Expression) -> Expression:
 def object_to_array(path: Expression) -> Expression:
     """A list of ``{k, v}`` for an object, its keys as the caller knows them."""
     pairs = {"$objectToArray": path}
-    renamed = {"k": _replaced("$$pair.k", _FROM_STORED, empty="~3", becomes=""), "v": "$$pair.v"}
+    renamed = {"k": _replaced("$$pair.k", _UNESCAPES, empty=EMPTY, becomes=""), "v": "$$pair.v"}
     return {
         "$cond": [
             has_type(path, "object"),
@@ -122,7 +121,7 @@ def array_to_object(path: Expression) -> Expression:
     """An object for a list of ``{k, v}`` with text for ``k``, its keys as they are stored."""
     is_pair = has_type("$$pair.k", "string")
     renamed = {
-        "k": _replaced("$$pair.k", _TO_STORED, empty="", becomes="~3"),
+        "k": _replaced("$$pair.k", ESCAPES, empty="", becomes=EMPTY),
         "v": {"$ifNull": ["$$pair.v", None]},
     }
     are_pairs = {"$allElementsTrue": {"$map": {"input": path, "as": "pair", "in": is_pair}}}
