@@ -44,7 +44,9 @@ _KOMBU_OBJECT = {"__type__", "__value__"}
 SECRET_WORD = r"authorization|cookie|token|secret|passwd|password|(?:api|private|access)[_-]?key"  # noqa: S105
 """The words, whatever their case, that make a key look like a secret's: a pattern for ``re``."""
 
-_INT64 = range(-(2**63), 2**63)
+INT64 = range(-(2**63), 2**63)
+"""The integers that the store can hold."""
+
 _COMMAND_ID = re.compile(r"[\x20-\x7e]{1,128}\Z")
 _SECRET = re.compile(SECRET_WORD, re.IGNORECASE)
 
@@ -90,13 +92,13 @@ def _unstorable(value: Any, trail: list[int | str], depth: int) -> str | None:
     No path is made before there is a fault: a long key above many values would be copied for each.
     """
     if isinstance(value, str):
-        return _bad_text(value)
+        return bad_text(value)
     if isinstance(value, dict | list):
         return _unstorable_parts(value, trail, depth)
     if isinstance(value, bool) or value is None:
         return None
     if isinstance(value, int):
-        return None if value in _INT64 else "is an integer beyond 64 bits"
+        return None if value in INT64 else "is an integer beyond 64 bits"
     if isinstance(value, float):
         return None if math.isfinite(value) else "is no finite number"
     return "is no JSON value"
@@ -114,7 +116,7 @@ def _unstorable_parts(value: dict[Any, Any] | list[Any], trail: list[int | str],
         for key in value:
             if not isinstance(key, str):
                 return "has a key that is not a string"
-            if reason := _bad_text(key):
+            if reason := bad_text(key):
                 return reason
     for key, item in parts:
         if reason := _unstorable(item, trail, depth + 1):
@@ -123,7 +125,8 @@ def _unstorable_parts(value: dict[Any, Any] | list[Any], trail: list[int | str],
     return None
 
 
-def _bad_text(text: str) -> str | None:
+def bad_text(text: str) -> str | None:
+    """Why the store cannot hold a text; None when it can."""
     if "\x00" in text:
         return "holds a NUL character"
     if not text.isascii():
@@ -137,6 +140,11 @@ def _bad_text(text: str) -> str | None:
 def is_command_id(value: object) -> bool:
     """Whether ``value`` can be a command id: 1 to 128 printable ASCII characters."""
     return isinstance(value, str) and _COMMAND_ID.match(value) is not None
+
+
+def looks_secret(name: str) -> bool:
+    """Whether a key looks like a secret's."""
+    return _SECRET.search(name) is not None
 
 
 def secret_key(value: Any, path: str) -> str | None:
@@ -155,7 +163,7 @@ def _finds_secret(value: Any, trail: list[int | str]) -> bool:
         return False
     parts: Iterable[tuple[Any, Any]] = value.items() if isinstance(value, dict) else enumerate(value)
     for key, item in parts:
-        if (isinstance(key, str) and _SECRET.search(key)) or _finds_secret(item, trail):
+        if (isinstance(key, str) and looks_secret(key)) or _finds_secret(item, trail):
             trail.append(key)
             return True
     return False

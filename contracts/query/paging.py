@@ -6,6 +6,7 @@ from pydantic import Discriminator, Field, Tag
 
 from contracts.query.keys import ColumnKey, FieldKey
 from contracts.query.shape import Part
+from contracts.values import INT64
 
 MAX_SKIP = 2**31
 """Rows that can be skipped; no store holds more."""
@@ -13,14 +14,14 @@ MAX_SKIP = 2**31
 MAX_SORT_KEYS = 16
 """Keys of one sort."""
 
-_INT64 = Field(ge=-(2**63), le=2**63 - 1)
+_Int64 = Annotated[int, Field(ge=INT64[0], le=INT64[-1])]
 
 
 class Page(Part):
     """``limit`` rows from row ``start`` on, counted from 1 (less counts as 1); 0 or less means all rows."""
 
-    start: Annotated[int, _INT64] = 1
-    limit: Annotated[int, _INT64] = 0
+    start: _Int64 = 1
+    limit: _Int64 = 0
 
     @property
     def skip(self) -> int:

@@ -8,6 +8,7 @@ from typing import Annotated, Any
 from pydantic import AfterValidator, Field, PlainValidator, StringConstraints, WithJsonSchema
 
 from contracts.query.faults import expected
+from contracts.values import INT64, bad_text
 
 MAX_IN = 10_000
 """Items of a list value."""
@@ -31,7 +32,6 @@ _STEPS = {"s": 1, "m": 60, "h": 3_600, "d": 86_400, "w": 604_800}
 _FURTHEST_S = 100 * 366 * 86_400
 _LAST = datetime(9999, 12, 31, 23, 59, 59, 999_000, tzinfo=UTC)
 """The last time that can be stored."""
-_INT64 = range(-(2**63), 2**63)
 
 
 def parse_time(text: str) -> datetime | None:
@@ -65,7 +65,7 @@ def resolve_timediff(text: str, now: datetime) -> datetime:
 
 
 def _text(value: str) -> str:
-    if "\x00" in value or (not value.isascii() and any("\ud800" <= c <= "\udfff" for c in value)):
+    if bad_text(value):
         raise expected("text without NUL and lone surrogates")
     return value
 
@@ -76,7 +76,7 @@ def _scalar(value: Any) -> Any:
             return value
         case str():
             return _text(value)
-        case int() if value in _INT64:
+        case int() if value in INT64:
             return value
         case float() if math.isfinite(value):
             return value

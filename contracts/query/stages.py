@@ -8,6 +8,7 @@ from contracts.query.keys import ColumnKey, ColumnName
 from contracts.query.paging import ColumnSort
 from contracts.query.scalars import ScalarOrNull
 from contracts.query.shape import NamedPart, Part, lengthened
+from contracts.values import INT64
 
 MAX_NAMES = 50
 """Columns that one stage may make."""
@@ -146,11 +147,11 @@ class ProjectStage(Part):
 
 
 class LimitStage(Part):
-    limit: Annotated[int, Field(ge=1, le=2**63 - 1)]
+    limit: Annotated[int, Field(ge=1, le=INT64[-1])]
 
 
 class SkipStage(Part):
-    skip: Annotated[int, Field(ge=0, le=2**63 - 1)]
+    skip: Annotated[int, Field(ge=0, le=INT64[-1])]
 
 
 _STAGES = ("unwind", "group", "count", "sort", "project", "limit", "skip")

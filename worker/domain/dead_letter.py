@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
-from contracts.values import SECRET_WORD
+from contracts.values import SECRET_WORD, looks_secret
 
 REMOVED = "(removed)"
 """Stands where a secret was."""
@@ -14,7 +14,6 @@ REMOVED = "(removed)"
 FAULT = "fault"
 """The reason of a message that met a bug; the other reasons are the transport's."""
 
-_SECRET_NAME = re.compile(SECRET_WORD, re.IGNORECASE)
 # The repetitions are bounded, so that no message makes the search slow.
 _SECRET_PAIR = re.compile(
     rb'("[\w-]{0,40}(?:' + SECRET_WORD.encode() + rb')[\w-]{0,40}"\s{0,8}:\s{0,8})"(?:[^"\\]|\\.)*+"',
@@ -57,7 +56,7 @@ def hide_secrets(value: Any) -> Any:
     """A JSON value with everything replaced whose key looks like a secret, at any depth."""
     if isinstance(value, dict):
         return {
-            name: REMOVED if _SECRET_NAME.search(name) and item is not None else hide_secrets(item)
+            name: REMOVED if looks_secret(name) and item is not None else hide_secrets(item)
             for name, item in value.items()
         }
     if isinstance(value, list):
