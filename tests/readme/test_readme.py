@@ -114,8 +114,11 @@ def test_every_setting_is_in_the_table_with_its_default() -> None:
 def test_every_link_into_the_project_leads_somewhere() -> None:
     links = [link for link in re.findall(r"\]\(([^)]+)\)", README) if not link.startswith("http")]
     assert links
+    headings = {
+        heading.lower().replace(" ", "-") for heading in re.findall(r"^#+ (.+)$", README, re.MULTILINE)
+    }
     for link in links:
-        assert (ROOT / link).exists(), link
+        assert link[1:] in headings if link.startswith("#") else (ROOT / link).exists(), link
 
 
 def test_every_make_target_exists() -> None:
