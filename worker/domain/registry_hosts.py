@@ -27,6 +27,9 @@ _NAMED: dict[str, tuple[re.Pattern[str] | None, str]] = {
 # The hosts that are of one type, however a plugin calls them.
 _FIXED = {DOCKER_HUB_HOST: "DOCKER_HUB", GITHUB: "GITHUB", PUBLIC_ECR_HOST: "AWS_PUBLIC_ECR"}
 
+FIXED_TYPES = frozenset(_FIXED.values())
+"""The types of those hosts: the type alone says where an image is, and no list has to permit it."""
+
 REGISTRY_TYPES: frozenset[str] = frozenset(get_args(RegistryType))
 
 

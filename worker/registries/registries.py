@@ -10,7 +10,7 @@ from typing import Self
 from contracts.values import IMAGE_PATTERN
 from worker.domain.allowed_registries import AllowedRegistries, default_port, parse_authority
 from worker.domain.images import FetchFailed, ImageRef, Listing, Take
-from worker.domain.registry_hosts import type_of
+from worker.domain.registry_hosts import FIXED_TYPES, type_of
 from worker.registries import client, docker_hub
 from worker.registries.auth import Account, Authorizer
 from worker.registries.caps import Caps
@@ -123,7 +123,7 @@ class Registries:
         return credential
 
     def _base(self, ref: ImageRef, host: str | None) -> str:
-        if ref.registry_type in ("DOCKER_HUB", "AWS_PUBLIC_ECR", "GITHUB"):
+        if ref.registry_type in FIXED_TYPES:
             return f"https://{host or ref.host}"
         try:
             name, port = parse_authority(ref.registry_url)
