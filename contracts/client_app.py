@@ -2,7 +2,7 @@
 
 import celery
 
-from contracts.redis_url import check_redis_url, tls_of
+from contracts.redis_url import TIMEOUTS, check_redis_url, tls_of
 
 _PATIENCE = {"max_retries": 10, "interval_start": 0.1, "interval_step": 0.1, "interval_max": 0.5}
 """How a result backend that is away is asked again: for about 4 s. Celery's own default is 20 s."""
@@ -28,10 +28,10 @@ def client_app(redis_url: str, results_url: str) -> celery.Celery:
         result_backend_thread_safe=True,
         broker_connection_retry_on_startup=True,
         broker_use_ssl=tls_of(redis_url) or False,
-        broker_transport_options={"socket_timeout": 10, "socket_connect_timeout": 3},
+        broker_transport_options=dict(TIMEOUTS),
         redis_backend_use_ssl=tls_of(results_url) or False,
-        redis_socket_timeout=10,
-        redis_socket_connect_timeout=3,
+        redis_socket_timeout=TIMEOUTS["socket_timeout"],
+        redis_socket_connect_timeout=TIMEOUTS["socket_connect_timeout"],
         result_backend_transport_options={"retry_policy": _PATIENCE},
     )
     return app

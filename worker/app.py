@@ -21,6 +21,7 @@ from worker import settings as settings_module
 from worker.bridge import LosslessBridge
 from worker.broker import BrokerUnavailable
 from worker.follow import Follow
+from worker.redis_client import PATIENCE
 from worker.services import Services
 from worker.settings import Settings
 from worker.tasks.commands import register_commands
@@ -38,6 +39,9 @@ from worker.transport import Delivery as Parcel
 from worker.transport import install
 from worker.transport.state import stop_requested
 
+STOCK_REDELIVERY = {"visibility_timeout": 5, "unacked_restore_interval": 2, "unacked_restore_throttle": 1}
+"""When kombu's own transport delivers again what a dead worker held, in seconds."""
+
 
 def create_app(settings: Settings | None = None) -> Celery:
     """The app of this deployment. Nothing is dialled; a wrong setting raises ``SettingsError``."""
@@ -45,12 +49,15 @@ def create_app(settings: Settings | None = None) -> Celery:
     app = Celery("plugin-repository", broker=given.broker, backend=given.results, set_as_current=False)
     app.loader.override_backends = dict.fromkeys(("redis", "rediss"), "worker.results:Results")
     app.conf.update(_configuration(given))
-    if not given.stock_transport:
+    if given.stock_transport:
+        app.conf.broker_transport_options = PATIENCE | STOCK_REDELIVERY
+    else:
         install(
             app,
             given.broker,
             exclusive=command_queues(given.command_partitions),
             shared=(QUERIES, VERSIONS),
+            timeouts=PATIENCE,
             lease_s=given.lease_s,
             max_bytes=MAX_COMMAND_BYTES,
             max_bytes_by_task={"plugin.batch": MAX_BATCH_BYTES},
@@ -95,21 +102,13 @@ def _configuration(settings: Settings) -> dict[str, Any]:
         "worker_concurrency": 1,
         "worker_prefetch_multiplier": 1,
         "task_acks_late": True,
-        "redis_socket_timeout": 10,
-        "redis_socket_connect_timeout": 3,
-        "redis_backend_health_check_interval": 5,
+        "redis_socket_timeout": PATIENCE["socket_timeout"],
+        "redis_socket_connect_timeout": PATIENCE["socket_connect_timeout"],
+        "redis_backend_health_check_interval": PATIENCE["health_check_interval"],
         **results.CONFIGURATION,
         "broker_use_ssl": tls_of(settings.broker) or False,
         "redis_backend_use_ssl": tls_of(settings.results) or False,
         "broker_connection_retry_on_startup": True,
-        "broker_transport_options": {
-            "socket_timeout": 10,
-            "socket_connect_timeout": 3,
-            "health_check_interval": 5,
-            "visibility_timeout": 5,
-            "unacked_restore_interval": 2,
-            "unacked_restore_throttle": 1,
-        },
     }
 
 

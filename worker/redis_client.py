@@ -6,13 +6,18 @@ import redis
 from redis.backoff import NoBackoff
 from redis.retry import Retry
 
+from contracts.redis_url import TIMEOUTS
+
+PATIENCE = {**TIMEOUTS, "health_check_interval": 5}
+"""What every client of a worker that is waited for is told, in seconds: options of redis-py and of kombu."""
+
 
 def open_redis(url: str) -> Any:
     """A client of the Redis at ``url``; nothing is dialled before the first command.
 
-    A Redis that does not answer within 10 s, or takes no connection within 3 s, raises redis-py's errors.
+    A Redis that tries its ``PATIENCE`` raises redis-py's errors.
     """
-    return redis.Redis.from_url(url, socket_timeout=10, socket_connect_timeout=3, health_check_interval=5)
+    return redis.Redis.from_url(url, **PATIENCE)
 
 
 def open_hasty_redis(url: str) -> Any:

@@ -42,4 +42,4 @@ def test_a_server_of_an_unknown_authority_is_not_spoken_to(front, url, start_wor
 def test_what_would_be_plaintext_is_refused():
     app = Celery(set_as_current=False)
     with pytest.raises(ValueError, match="broker_use_ssl"):
-        install(app, "rediss://h/0", exclusive=(), shared=())
+        install(app, "rediss://h/0", exclusive=(), shared=(), timeouts={})

@@ -56,6 +56,7 @@ if os.environ.get("TEST_TRANSPORT", "lossless") == "lossless":
         URL,
         exclusive=["test.commands", "test.commands.*"],
         shared=["test.queries"],
+        timeouts={"socket_timeout": 10, "socket_connect_timeout": 3, "health_check_interval": 5},
         lease_s=float(os.environ.get("TEST_LEASE_S", "1.5")),
         max_deaths=int(os.environ.get("TEST_MAX_DEATHS", "5")),
         max_bytes=64 * 1024,

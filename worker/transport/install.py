@@ -21,6 +21,7 @@ def install(
     *,
     exclusive: Iterable[str],
     shared: Iterable[str],
+    timeouts: Mapping[str, float],
     lease_s: float = DEFAULT_LEASE_S,
     max_deaths: int = DEFAULT_MAX_DEATHS,
     max_bytes: int = DEFAULT_MAX_BYTES,
@@ -31,9 +32,11 @@ def install(
     """Sets everything that the lossless transport needs on ``app``, for the broker at ``url``.
 
     ``exclusive`` queues have one consumer at a time, ``shared`` ones many; both are names, or patterns with
-    ``*``. Sizes are bytes of a list element, ``lease_s`` seconds. ``answer_unknown_task`` is called in the
-    event loop for a message that names no known task, before it is parked. The pool must be one of threads.
-    Raises ValueError for a ``rediss://`` URL where the app has no ``broker_use_ssl``.
+    ``*``. ``timeouts`` are redis-py's ``socket_timeout``, ``socket_connect_timeout`` and
+    ``health_check_interval``: seconds, as ``lease_s``. Sizes are bytes of a list element.
+    ``answer_unknown_task`` is called in the event loop for a message that names no known task, before it is
+    parked. The pool must be one of threads. Raises ValueError for a ``rediss://`` URL where the app has no
+    ``broker_use_ssl``.
     """
     if url.startswith("rediss:") and not app.conf.broker_use_ssl:
         # kombu takes TLS from the scheme only where no transport is named: it would speak plaintext.
@@ -42,6 +45,7 @@ def install(
         broker_url=url,
         broker_transport=TRANSPORT,
         broker_transport_options={
+            **timeouts,
             "exclusive_queues": tuple(exclusive),
             "shared_queues": tuple(shared),
             "lease_s": lease_s,
@@ -49,9 +53,6 @@ def install(
             "max_bytes": max_bytes,
             "max_bytes_by_task": dict(max_bytes_by_task or {}),
             "max_depth": max_depth,
-            "health_check_interval": 5,
-            "socket_timeout": 10,
-            "socket_connect_timeout": 3,
         },
         broker_connection_retry=True,
         broker_connection_retry_on_startup=True,
