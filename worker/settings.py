@@ -1,16 +1,27 @@
 """Every setting, from the environment: ``PLUGINS_*``, with the unit in the name."""
 
-import json
+import logging
+import os
+from collections.abc import Iterable
+from difflib import get_close_matches
 from functools import cached_property
 from pathlib import Path
 from typing import Annotated, Any
 from urllib.parse import urlsplit
 
-import yaml
 from pydantic import Field, ValidationError, field_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from contracts.redis_url import check_redis_url
+from worker.document import parse_json, read_document
+
+logger = logging.getLogger(__name__)
+
+_PREFIX = "PLUGINS_"
+DOMAIN_ID = "PLUGINS_DOMAIN_ID"
+"""The environment variable that stands for ``--domain-id``."""
+REPLAY_TOKEN = "PLUGINS_REPLAY_TOKEN"  # noqa: S105 - the name of a variable
+"""The environment variable that stands for ``--token``."""
 
 
 class SettingsError(ValueError):
@@ -24,9 +35,7 @@ class Settings(BaseSettings):
     ``results_url`` and ``events_url`` names another Redis for that use. Sizes are in bytes, times in seconds.
     """
 
-    model_config = SettingsConfigDict(
-        env_prefix="PLUGINS_", env_ignore_empty=True, frozen=True, extra="ignore"
-    )
+    model_config = SettingsConfigDict(env_prefix=_PREFIX, env_ignore_empty=True, frozen=True, extra="ignore")
 
     redis_url: str = "redis://localhost:6379/0"
     broker_url: str | None = None
@@ -67,8 +76,12 @@ class Settings(BaseSettings):
     @field_validator("mongodb_url")
     @classmethod
     def _mongodb(cls, value: str) -> str:
-        if urlsplit(value).scheme not in ("mongodb", "mongodb+srv"):
+        parts = urlsplit(value)
+        if parts.scheme not in ("mongodb", "mongodb+srv"):
             raise ValueError("must be a mongodb:// or mongodb+srv:// URL")
+        if "@" in parts.path:
+            # What a driver takes for the host would be a part of the password, and be told and resolved.
+            raise ValueError("user and password must be percent-encoded")
         return value
 
     @field_validator("repositories", mode="before")
@@ -80,12 +93,8 @@ class Settings(BaseSettings):
         if value.lstrip().startswith("{"):
             raise ValueError("must be a JSON list, or the path of a JSON or YAML file")
         try:
-            loaded = (
-                json.loads(value)
-                if value.lstrip().startswith("[")
-                else yaml.safe_load(Path(value).read_text())
-            )
-        except (OSError, ValueError, RecursionError, yaml.YAMLError) as fault:
+            loaded = parse_json(value) if value.lstrip().startswith("[") else read_document(Path(value))
+        except ValueError as fault:
             raise ValueError(f"must be a JSON list or the path of a JSON or YAML file: {fault}") from None
         if not isinstance(loaded, list) or not all(isinstance(item, dict) for item in loaded):
             raise ValueError("must be a list of objects")
@@ -106,13 +115,28 @@ class Settings(BaseSettings):
 
 def load() -> Settings:
     """The settings of this process. Raises ``SettingsError`` naming every variable that is wrong, never its
-    value.
+    value. The log names those that are none, as a misspelt one leaves its setting at the default.
     """
+    if unknown := _unknown(os.environ):
+        logger.warning("no settings of this program: %s", ", ".join(unknown))
     try:
         return Settings()
     except ValidationError as fault:
         texts = [
-            f"PLUGINS_{str(e['loc'][0]).upper()}: {e['msg'].removeprefix('Value error, ')}"
+            f"{_PREFIX}{str(e['loc'][0]).upper()}: {e['msg'].removeprefix('Value error, ')}"
             for e in fault.errors(include_input=False)
         ]
         raise SettingsError("wrong settings: " + "; ".join(texts)) from None
+
+
+def _unknown(names: Iterable[str]) -> list[str]:
+    """The variables that look like settings and are none, each with the one that may be meant."""
+    known = {name.upper() for name in Settings.model_fields}
+    known |= {name.removeprefix(_PREFIX) for name in (DOMAIN_ID, REPLAY_TOKEN)}
+    found = []
+    for name in sorted(names):
+        word = name.upper().removeprefix(_PREFIX)
+        if name.upper().startswith(_PREFIX) and word not in known:
+            near = get_close_matches(word, known, n=1)
+            found.append(f"{name} ({_PREFIX}{near[0]}?)" if near else name)
+    return found

@@ -14,9 +14,11 @@ from stream import Stream
 from contracts.commands import RegisterPlugin
 from worker.celery_message import task_message
 from worker.cli.dead_letters import dead_letters
+from worker.domain.dead_letter import DeadLetter
 from worker.domain.delivery import Delivery
 from worker.services import Services
 from worker.settings import Settings
+from worker.store.dead_letters import DeadLetters
 
 TOKEN = "c2VjcmV0"
 ENABLE = {"domain_id": "d", "plugin_id": "jira", "note": {"api_key": "hunter2"}}
@@ -83,7 +85,8 @@ def test_list_filters_and_limits(services: Services, run: Run) -> None:
     assert run("list", "--since", "1h", "--json")["total_count"] == 3
     assert run("list", "--since", "2999-01-01", "--json")["total_count"] == 0
     run("list", "--since", "yesterday", status=2)
-    run("show", "nothing", status=1)
+    assert run("show", "nothing", "--json", status=1)["error"]["code"] == "NOT_FOUND"
+    assert run("show", "nothing", status=1) == "NOT_FOUND: there is no dead letter nothing\n"
 
 
 def test_which_letters_are_meant_has_to_be_said(services: Services, run: Run) -> None:
@@ -104,6 +107,31 @@ def test_replay_tells_what_it_left(services: Services, run: Run) -> None:
     assert done["results"][0]["queue"] == "plugin.commands.0"
     assert b"Bearer fresh" in services.broker.lindex("plugin.commands.0", 0)
     assert "fresh" not in str(done)
+
+
+def test_the_token_of_a_replay_may_come_by_the_environment(
+    services: Services, run: Run, plugins_env: dict[str, str]
+) -> None:
+    park(services, authorization=f"Bearer {TOKEN}")
+    plugins_env["PLUGINS_REPLAY_TOKEN"] = "fresh"
+    assert run("replay", "--all", "--json")["replayed"] == 1
+    assert b"Bearer fresh" in services.broker.lindex("plugin.commands.0", 0)
+    assert "PLUGINS_REPLAY_TOKEN" in run("replay", "--help")
+
+
+def test_purge_tells_of_what_was_parked_again_meanwhile(
+    services: Services, run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    park(services, 2)
+    remove = DeadLetters.remove
+
+    def parked_again(letters: DeadLetters, letter: DeadLetter) -> bool:
+        services.park("c-1", "plugin.disable", "plugin.commands.0", message("c-1"), KeyError("again"))
+        return remove(letters, letter)
+
+    monkeypatch.setattr(DeadLetters, "remove", parked_again)
+    assert run("purge", "--all", "--yes", "--json", status=1) == {"removed": 1, "left": 1}
+    assert run("purge", "--all", "--yes", status=1) == "0 removed, 1 parked again meanwhile and left\n"
 
 
 def test_purge_asks_unless_told_not_to(services: Services, run: Run) -> None:

@@ -9,15 +9,15 @@ import click
 
 from contracts.client import BatchOutcome
 from worker.cli.caller import REFUSED, client, print_json, sending_options
-from worker.cli.parameters import DOMAIN
 from worker.cli.text import printable
+from worker.settings import DOMAIN_ID
 
 
 @click.command(short_help="Apply many writes in order, each on its own.")
 @click.argument("file", type=click.File(encoding="utf-8"))
 @click.option(
     "--domain-id",
-    envvar=DOMAIN,
+    envvar=DOMAIN_ID,
     show_envvar=True,
     metavar="ID",
     help="For the commands that name no domain.",

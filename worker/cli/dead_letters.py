@@ -11,13 +11,14 @@ import click
 from contracts.values import format_time
 from worker.broker import Broker
 from worker.celery_message import read_message
-from worker.cli.caller import print_json
+from worker.cli.caller import fail, print_json
 from worker.cli.operate import Moment, connected, partitions_of
 from worker.cli.render import plain
 from worker.domain.dead_letter import DeadLetter, hide_secrets
 from worker.domain.record import MAX_APPLIED
 from worker.handlers.dead_letters import Objection, Replay, Replayed
 from worker.services import Services
+from worker.settings import REPLAY_TOKEN
 from worker.store.dead_letters import Filter
 
 _as_json = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
@@ -97,7 +98,7 @@ def show(letter_id: str, as_json: bool) -> None:
     with connected(as_json) as services:
         letter = services.dead_letters.read(letter_id)
     if letter is None:
-        raise click.ClickException(f"there is no dead letter {letter_id}")
+        fail("NOT_FOUND", f"there is no dead letter {letter_id}", as_json, "DeadLetterNotFound", {})
     shown = _shown(letter) | {"headers": hide_secrets(dict(letter.headers))} | _content(letter)
     if as_json:
         print_json(shown)
@@ -110,7 +111,13 @@ def show(letter_id: str, as_json: bool) -> None:
 @dead_letters.command()
 @_filtered
 @click.option("--all", "every", is_flag=True, help="Every letter that the filters leave.")
-@click.option("--token", help="The bearer token to send it with, in place of the one that was not kept.")
+@click.option(
+    "--token",
+    envvar=REPLAY_TOKEN,
+    show_envvar=True,
+    help="The bearer token to send it with, in place of the one that was not kept. Better given by the "
+    "environment: others on this machine can read a command line.",
+)
 @click.option("--force", is_flag=True, help="In spite of what speaks against it.")
 @_as_json
 def replay(wanted: Filter, every: bool, token: str | None, force: bool, as_json: bool) -> None:
@@ -149,19 +156,19 @@ def replay(wanted: Filter, every: bool, token: str | None, force: bool, as_json:
 @click.option("--yes", is_flag=True, help="Do not ask.")
 @_as_json
 def purge(wanted: Filter, every: bool, yes: bool, as_json: bool) -> None:
-    """Remove letters for ever."""
+    """Remove letters for ever. Status 1 when one was not removed."""
     _check_chosen(wanted, every)
     with connected(as_json) as services:
         letters = list(services.dead_letters.find(wanted))
         if letters and not yes:
             click.confirm(f"Remove {len(letters)} dead letter(s) for ever?", abort=True, err=True)
         removed = sum(services.dead_letters.remove(letter) for letter in letters)
+    left = len(letters) - removed
     if as_json:
-        print_json({"removed": removed, "left": len(letters) - removed})
+        print_json({"removed": removed, "left": left})
     else:
-        click.echo(f"{removed} removed")
-    if removed < len(letters):
-        raise click.ClickException(f"{len(letters) - removed} were parked again meanwhile and stay")
+        click.echo(f"{removed} removed" + (f", {left} parked again meanwhile and left" if left else ""))
+    sys.exit(1 if left else 0)
 
 
 @dead_letters.command()

@@ -9,8 +9,7 @@ from typing import Any
 import click
 from pydantic import BaseModel
 
-DOMAIN = "PLUGINS_DOMAIN_ID"
-"""The environment variable that stands for ``--domain-id``."""
+from worker.settings import DOMAIN_ID
 
 
 class JsonObject(click.ParamType[dict[str, Any]]):
@@ -61,7 +60,7 @@ def _parameter(name: str, field: Mapping[str, Any], required: bool) -> click.Par
     flag = f"--{name.replace('_', '-')}"
     if name == "domain_id":
         return click.Option(
-            [flag], required=True, envvar=DOMAIN, show_envvar=True, metavar="ID", help=help_text
+            [flag], required=True, envvar=DOMAIN_ID, show_envvar=True, metavar="ID", help=help_text
         )
     if "array" in kinds:
         return click.Option(

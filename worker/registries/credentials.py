@@ -6,8 +6,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-import yaml
-
+from worker.document import read_document
 from worker.domain.allowed_registries import parse_authority
 from worker.domain.registry_hosts import one_name
 
@@ -88,14 +87,7 @@ def load_credentials(path: str) -> Credentials:
     if not path:
         return Credentials()
     file = Path(path)
-    try:
-        document = yaml.safe_load(file.read_text(encoding="utf-8"))
-    except OSError as fault:
-        raise ValueError(f"the file cannot be read: {fault.strerror}") from None
-    except (ValueError, yaml.YAMLError):
-        # The parser's own words quote the text, and with it what may be a secret.
-        raise ValueError("the file is no JSON or YAML") from None
-    return parse_credentials(document, file.parent)
+    return parse_credentials(read_document(file), file.parent)
 
 
 def parse_credentials(document: object, folder: Path) -> Credentials:
