@@ -21,7 +21,7 @@ from worker import settings as settings_module
 from worker.bridge import LosslessBridge
 from worker.broker import BrokerUnavailable
 from worker.follow import Follow
-from worker.redis_client import PATIENCE
+from worker.redis_client import CONNECTION_OPTIONS
 from worker.services import Services
 from worker.settings import Settings
 from worker.tasks.commands import register_commands
@@ -50,14 +50,14 @@ def create_app(settings: Settings | None = None) -> Celery:
     app.loader.override_backends = dict.fromkeys(("redis", "rediss"), "worker.results:Results")
     app.conf.update(_configuration(given))
     if given.stock_transport:
-        app.conf.broker_transport_options = PATIENCE | STOCK_REDELIVERY
+        app.conf.broker_transport_options = CONNECTION_OPTIONS | STOCK_REDELIVERY
     else:
         install(
             app,
             given.broker,
             exclusive=command_queues(given.command_partitions),
             shared=(QUERIES, VERSIONS),
-            timeouts=PATIENCE,
+            timeouts=CONNECTION_OPTIONS,
             lease_s=given.lease_s,
             max_bytes=MAX_COMMAND_BYTES,
             max_bytes_by_task={"plugin.batch": MAX_BATCH_BYTES},
@@ -102,9 +102,9 @@ def _configuration(settings: Settings) -> dict[str, Any]:
         "worker_concurrency": 1,
         "worker_prefetch_multiplier": 1,
         "task_acks_late": True,
-        "redis_socket_timeout": PATIENCE["socket_timeout"],
-        "redis_socket_connect_timeout": PATIENCE["socket_connect_timeout"],
-        "redis_backend_health_check_interval": PATIENCE["health_check_interval"],
+        "redis_socket_timeout": CONNECTION_OPTIONS["socket_timeout"],
+        "redis_socket_connect_timeout": CONNECTION_OPTIONS["socket_connect_timeout"],
+        "redis_backend_health_check_interval": CONNECTION_OPTIONS["health_check_interval"],
         **results.CONFIGURATION,
         "broker_use_ssl": tls_of(settings.broker) or False,
         "redis_backend_use_ssl": tls_of(settings.results) or False,

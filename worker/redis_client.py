@@ -8,16 +8,16 @@ from redis.retry import Retry
 
 from contracts.redis_url import TIMEOUTS
 
-PATIENCE = {**TIMEOUTS, "health_check_interval": 5}
-"""What every client of a worker that is waited for is told, in seconds: options of redis-py and of kombu."""
+CONNECTION_OPTIONS = {**TIMEOUTS, "health_check_interval": 5}
+"""How long a worker waits for a Redis, in seconds: options of redis-py, which kombu takes too."""
 
 
 def open_redis(url: str) -> Any:
     """A client of the Redis at ``url``; nothing is dialled before the first command.
 
-    A Redis that tries its ``PATIENCE`` raises redis-py's errors.
+    A Redis that does not answer within the ``CONNECTION_OPTIONS`` raises redis-py's errors.
     """
-    return redis.Redis.from_url(url, **PATIENCE)
+    return redis.Redis.from_url(url, **CONNECTION_OPTIONS)
 
 
 def open_hasty_redis(url: str) -> Any:

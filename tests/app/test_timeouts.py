@@ -3,7 +3,7 @@
 import pytest
 
 from worker.app import STOCK_REDELIVERY, create_app
-from worker.redis_client import PATIENCE
+from worker.redis_client import CONNECTION_OPTIONS
 from worker.settings import Settings
 
 
@@ -12,9 +12,9 @@ def test_broker_and_results_are_waited_for_alike(stock: bool) -> None:
     app = create_app(Settings(stock_transport=stock))
     try:
         broker = app.conf.broker_transport_options
-        assert broker.items() >= PATIENCE.items()
-        assert app.conf.redis_socket_timeout == PATIENCE["socket_timeout"]
-        assert app.conf.redis_socket_connect_timeout == PATIENCE["socket_connect_timeout"]
+        assert broker.items() >= CONNECTION_OPTIONS.items()
+        assert app.conf.redis_socket_timeout == CONNECTION_OPTIONS["socket_timeout"]
+        assert app.conf.redis_socket_connect_timeout == CONNECTION_OPTIONS["socket_connect_timeout"]
         assert (broker.keys() >= STOCK_REDELIVERY.keys()) is stock
     finally:
         app.close()
