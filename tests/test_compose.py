@@ -36,7 +36,7 @@ def test_it_runs_each_process_of_the_procfile(compose: dict[str, Any], process: 
     assert service["command"] == process.command
     assert service["build"] == "."
     assert service["restart"] == "unless-stopped"
-    assert service["healthcheck"]["test"] == ["CMD", "plugins", "healthcheck"]
+    assert "healthcheck" not in service, "the image has one"
     assert service["depends_on"] == {
         "redis": {"condition": "service_healthy"},
         "mongo": {"condition": "service_healthy"},
@@ -61,12 +61,21 @@ def test_servers_keep_their_data(compose: dict[str, Any]) -> None:
     assert set(volumes) == set(compose["volumes"])
 
 
-def test_the_image_is_not_run_by_root_and_its_default_is_the_commands_process() -> None:
+def image() -> list[str]:
+    """The lines of the Dockerfile that make the image itself."""
     lines = (ROOT / "Dockerfile").read_text().splitlines()
-    last_stage = lines[max(number for number, line in enumerate(lines) if line.startswith("FROM")) :]
-    assert "USER plugins" in last_stage
-    command = next(line for line in last_stage if line.startswith("CMD ")).removeprefix("CMD ")
+    return lines[max(number for number, line in enumerate(lines) if line.startswith("FROM")) :]
+
+
+def test_the_image_is_not_run_by_root_and_its_default_is_the_commands_process() -> None:
+    assert "USER plugins" in image()
+    command = next(line for line in image() if line.startswith("CMD ")).removeprefix("CMD ")
     assert " ".join(json.loads(command)) == PROCESSES[0].command
+
+
+def test_the_image_judges_its_health_by_the_command_line() -> None:
+    check = next(line for line in image() if line.startswith("HEALTHCHECK "))
+    assert json.loads(check.partition(" CMD ")[2]) == ["plugins", "healthcheck"]
 
 
 def test_what_the_image_copies_is_not_ignored() -> None:
