@@ -6,7 +6,7 @@ from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
 TIMEOUTS = {"socket_timeout": 10, "socket_connect_timeout": 3}
-"""How long, in seconds, a Redis may be silent and may take to connect: options of redis-py, which kombu takes too."""
+"""How long, in seconds, a Redis may be silent, and may take to connect: options of redis-py and of kombu."""
 
 _FILES = ("ssl_ca_certs", "ssl_certfile", "ssl_keyfile")
 _VERIFYING = {"ssl_cert_reqs": ("required", "CERT_REQUIRED"), "ssl_check_hostname": ("true", "True")}
