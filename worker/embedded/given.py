@@ -1,6 +1,6 @@
 """Servers that the environment names: used as they are, and asked once whether they answer."""
 
-from urllib.parse import urlsplit
+import re
 
 from pymongo import MongoClient
 from pymongo.errors import PyMongoError
@@ -13,10 +13,14 @@ TIMEOUT_S = 5.0
 
 
 def without_password(url: str) -> str:
-    """Return the URL as it may be shown: without user, password and query."""
-    parts = urlsplit(url)
-    address = parts.netloc.rpartition("@")[2]
-    return f"{parts.scheme}://{address}{parts.path}"
+    """Return the URL as it may be shown: without user, password and query.
+
+    A password that was not percent-encoded may hold any of `/?#@`: what is shown begins behind the last `@`,
+    and is nothing where that may be one of the query.
+    """
+    scheme, _, rest = url.partition("://")
+    before, _, address = rest.rpartition("@")
+    return f"{scheme}://{'...' if '?' in before else re.split('[?#]', address)[0]}"
 
 
 def check_redis(url: str) -> None:

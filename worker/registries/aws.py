@@ -23,7 +23,7 @@ def ecr_login(credential: Credential, service: str, region: str) -> Login:
         from botocore.exceptions import BotoCoreError, ClientError, ConnectionError, HTTPClientError
     except ImportError:
         raise CredentialError(
-            f"credential {credential.name!r}: boto3 is missing: pip install 'plugin-repository[aws]'"
+            f"credential {credential.name!r}: boto3 is missing: install the extra `aws`"
         ) from None
     config = Config(connect_timeout=3, read_timeout=10, retries={"total_max_attempts": 2})
     try:

@@ -26,7 +26,7 @@ def google_login(credential: Credential, host: str) -> Login:
         from google.oauth2 import service_account
     except ImportError:
         raise CredentialError(
-            f"credential {credential.name!r}: google-auth is missing: pip install 'plugin-repository[gcp]'"
+            f"credential {credential.name!r}: google-auth is missing: install the extra `gcp`"
         ) from None
     try:
         if credential.key_file is not None:
