@@ -19,6 +19,7 @@ from contracts.errors import ContractError, InvalidParameter
 from contracts.events import IMAGE_VERSIONS_CHANGED, PLUGIN_CHANGED, PluginChanged, data_schema
 from contracts.parse import parse
 from contracts.plugin import PluginInfo
+from worker.cli import schemas
 from worker.cli.main import main
 from worker.cli.schemas import FOLDER, documents
 from worker.domain.projection import project
@@ -32,7 +33,8 @@ def test_the_published_files_are_fresh() -> None:
     assert published == documents(), "stale: run make schemas"
 
 
-def test_stale_files_are_told_and_made_fresh(tmp_path: Path) -> None:
+def test_stale_files_are_told_and_made_fresh(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(schemas, "FOLDER", tmp_path)
     (tmp_path / "PluginInfo.json").write_text("{}")
     (tmp_path / "Gone.json").write_text("{}")
     arguments = ["schemas", "--directory", str(tmp_path)]
@@ -44,6 +46,20 @@ def test_stale_files_are_told_and_made_fresh(tmp_path: Path) -> None:
 
     assert CliRunner().invoke(main, arguments).exit_code == 0
     assert {path.name: path.read_text() for path in tmp_path.iterdir()} == documents()
+    assert CliRunner().invoke(main, [*arguments, "--check"]).exit_code == 0
+
+
+def test_what_somebody_else_has_in_a_folder_stays_there(tmp_path: Path) -> None:
+    (tmp_path / "folder.json").mkdir()
+    strangers = {"notes.txt": b"mine", "other.yaml": b"mine", "other.json": b"{}", "binary.json": b"\xff"}
+    for name, content in strangers.items():
+        (tmp_path / name).write_bytes(content)
+    (tmp_path / "PluginInfo.json").write_bytes(b"\xff")
+    arguments = ["schemas", "--directory", str(tmp_path)]
+
+    assert CliRunner().invoke(main, arguments).exit_code == 0
+    assert {name: (tmp_path / name).read_bytes() for name in strangers} == strangers
+    assert {name: (tmp_path / name).read_text() for name in documents()} == documents()
     assert CliRunner().invoke(main, [*arguments, "--check"]).exit_code == 0
 
 

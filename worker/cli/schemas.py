@@ -50,21 +50,30 @@ ANSWERS: dict[str, type[BaseModel]] = {
 @click.option("--check", is_flag=True, help="Write nothing; status 1 when the files are stale.")
 def schemas(directory: Path, check: bool) -> None:
     """Publish the contract: a JSON Schema for each message, the table of errors, and asyncapi.yaml."""
-    wanted = documents()
-    present = {path.name: path.read_text() for path in directory.glob("*")} if directory.is_dir() else {}
-    stale = sorted(name for name in wanted.keys() | present.keys() if wanted.get(name) != present.get(name))
+    stale = _stale(directory)
     if check:
-        for name in stale:
-            click.echo(f"{directory / name} is stale: run plugins schemas", err=True)
+        for path in stale:
+            click.echo(f"{path} is stale: run plugins schemas", err=True)
         sys.exit(1 if stale else 0)
     directory.mkdir(parents=True, exist_ok=True)
-    for name in stale:
-        path = directory / name
-        if name in wanted:
-            path.write_text(wanted[name])
-        else:
+    for path, content in stale.items():
+        if content is None:
             path.unlink()
+        else:
+            path.write_bytes(content)
         click.echo(path)
+
+
+def _stale(directory: Path) -> dict[Path, bytes | None]:
+    """What is to be written, and as None what is to be removed: schemas that are no longer published, in the
+    program's own folder alone, as in another one they may be somebody else's.
+    """
+    wanted = {directory / name: text.encode() for name, text in documents().items()}
+    found = {path: path.read_bytes() for path in wanted if path.is_file()}
+    stale: dict[Path, bytes | None] = {p: content for p, content in wanted.items() if content != found.get(p)}
+    if directory.resolve() == FOLDER.resolve():
+        stale |= {path: None for path in directory.glob("*.json") if path not in wanted and path.is_file()}
+    return dict(sorted(stale.items()))
 
 
 def documents() -> dict[str, str]:
