@@ -12,9 +12,11 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner, Result
 from live import Live
+from redis import Redis
 from servers import ChildProcess, free_port
 
 from contracts.client import PluginClient
+from contracts.events import STREAM
 from worker.cli.main import main
 
 
@@ -99,10 +101,26 @@ def test_a_reader_that_goes_away_is_no_error(live: Live, changed: str) -> None:
     assert len(done.stdout.splitlines()) == 1
 
 
-def test_a_place_that_is_none(live: Live) -> None:
-    result = events(live, "--from", "yesterday")
+@pytest.mark.parametrize("place", ["yesterday", "$", "-1", "1-2-3", str(2**64), f"1-{2**64}", "٣"])
+def test_a_place_that_is_none(live: Live, place: str) -> None:
+    result = events(live, f"--from={place}")
     assert result.exit_code == 2
-    assert "--from yesterday" in result.stderr
+    assert f"'--from': '{place}' is not beginning, now or an entry's id" in result.stderr
+
+
+@pytest.mark.parametrize("place", ["0", "7", "7-7", f"{2**64 - 1}-{2**64 - 1}"])
+def test_a_place_that_is_one(live: Live, place: str) -> None:
+    assert events(live, f"--from={place}", "--count=1").exit_code == 0
+
+
+def test_what_redis_refuses_is_not_a_wrong_place(redis_url: str) -> None:
+    with Redis.from_url(redis_url) as client:
+        client.set(STREAM, "no stream")
+    result = CliRunner(env={"PLUGINS_REDIS_URL": redis_url}).invoke(main, ["events", "--json"])
+    assert (result.exit_code, result.stderr) == (1, "")
+    error = json.loads(result.stdout)["error"]
+    assert error["code"] == "REDIS_UNAVAILABLE"
+    assert "WRONGTYPE" in error["message"]
 
 
 def test_no_redis() -> None:

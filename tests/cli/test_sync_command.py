@@ -87,7 +87,12 @@ def test_now_makes_an_image_due(images: Images) -> None:
 def test_now_says_that_an_image_is_not_followed(images: Images) -> None:
     result = run("now", "team/other")
     assert result.exit_code == 1
-    assert "no plugin's image is followed as team/other" in result.output
+    assert result.stderr == "NOT_FOUND: no plugin's image is followed as team/other\n"
+    shown = run("now", "team/other", "--json")
+    assert (shown.exit_code, shown.stderr) == (1, "")
+    assert json.loads(shown.stdout)["error"]["code"] == "NOT_FOUND"
+    nothing = run("now", "--json")
+    assert (nothing.exit_code, json.loads(nothing.stdout)) == (0, {"images": 0})
 
 
 def test_a_wrong_budget_is_said_in_its_words(images: Images, monkeypatch: pytest.MonkeyPatch) -> None:

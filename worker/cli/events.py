@@ -1,5 +1,6 @@
 """`plugins events`: the event stream as it is, without a consumer group."""
 
+import re
 from collections.abc import Iterator
 from typing import Any
 
@@ -15,10 +16,21 @@ from worker.redis_client import open_redis
 
 _PAGE = 500
 _BLOCK_MS = 1000
+_ENTRY = re.compile(r"([0-9]{1,20})(?:-([0-9]{1,20}))?")
+_LARGEST = 2**64 - 1
 
 SUBCOMMANDS: list[Entry] = [
     Entry("reconcile", "worker.cli.events_reconcile:reconcile", "Go on above a stream that is ahead."),
 ]
+
+
+def _place(context: click.Context, parameter: click.Parameter, value: str | None) -> str | None:
+    if not value or value in ("beginning", "now"):
+        return value
+    entry = _ENTRY.fullmatch(value)
+    if entry is None or any(int(part or 0) > _LARGEST for part in entry.groups()):
+        raise click.BadParameter(f"{value!r} is not beginning, now or an entry's id, as in 1767225600000-0")
+    return value
 
 
 @click.group(cls=LazyGroup, entries=SUBCOMMANDS, invoke_without_command=True)
@@ -27,6 +39,7 @@ SUBCOMMANDS: list[Entry] = [
     "--from",
     "start",
     metavar="beginning|now|ID",
+    callback=_place,
     help="Where to start; ID is a stream entry to start behind. Default: now with --follow, else beginning.",
 )
 @click.option("--subject", metavar="S", help="Only this subject: DOMAIN/PLUGIN or images/HOST/IMAGE.")
@@ -62,8 +75,6 @@ def events(
                 return
     except KeyboardInterrupt:
         return
-    except redis.ResponseError as fault:
-        raise click.UsageError(f"--from {start}: {fault}") from None
     except redis.RedisError as fault:
         fail("REDIS_UNAVAILABLE", f"Redis does not answer: {fault}", as_json, "RedisUnavailable", {})
 

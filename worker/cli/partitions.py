@@ -1,9 +1,11 @@
 """`plugins partitions`: by how many partitions commands are sent, and changing that."""
 
+import sys
+
 import click
 
 from worker.broker import Broker, InUse
-from worker.cli.caller import print_json
+from worker.cli.caller import fail, print_json
 from worker.cli.operate import connected
 
 _as_json = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
@@ -21,13 +23,15 @@ def show(as_json: bool) -> None:
     with connected(as_json) as services:
         kept = Broker(services.broker).partitions()
         wanted = services.settings.command_partitions
+    differs = kept not in (None, wanted)
     if as_json:
         print_json({"partitions": kept, "settings": wanted})
     else:
         click.echo(f"in force: {kept or 'none yet; the first worker that starts says'}")
         click.echo(f"PLUGINS_COMMAND_PARTITIONS: {wanted}")
-    if kept not in (None, wanted):
-        raise click.ClickException("workers with these settings refuse to start")
+        if differs:
+            click.echo("workers with these settings refuse to start")
+    sys.exit(1 if differs else 0)
 
 
 @partitions.command("set")
@@ -61,10 +65,9 @@ def set_number(number: int, as_json: bool) -> None:
         try:
             broker.set_partitions(number)
         except InUse as use:
-            raise click.ClickException(
-                f"{use.key!r} is in use: {_explained(use.key)}. Nothing was changed; "
-                "see plugins partitions set --help"
-            ) from use
+            told = f"{use.key!r} is in use: {_explained(use.key)}. Nothing was changed"
+            hint = "see plugins partitions set --help"
+            fail("IN_USE", f"{told}; {hint}", as_json, "InUse", {"key": use.key})
     if as_json:
         print_json({"before": before, "partitions": number})
     else:

@@ -8,6 +8,7 @@ from typing import Any
 import click
 
 from contracts.values import format_time
+from worker.cli.caller import fail
 from worker.cli.operate import connected
 from worker.cli.render import table
 from worker.registries.budget import Budget
@@ -65,12 +66,12 @@ def now(image: str | None, as_json: bool) -> None:
     """
     with connected(as_json) as services:
         count = services.sync.images.make_due(image, datetime.now(UTC))
+    if image is not None and not count:
+        fail("NOT_FOUND", f"no plugin's image is followed as {image}", as_json, "ImageNotFollowed", {})
     if as_json:
         click.echo(json.dumps({"images": count}))
     elif count:
         click.echo(f"{count} {'image is' if count == 1 else 'images are'} due now")
-    if image is not None and not count:
-        raise click.ClickException(f"no plugin's image is followed as {image}")
 
 
 def _row(group: GroupCount, budget: Budget, now: datetime) -> dict[str, Any]:

@@ -1,0 +1,54 @@
+"""`plugins partitions`: the number in force, and what stands in the way of another one."""
+
+import json
+
+import pytest
+from click.testing import CliRunner, Result
+from redis import Redis
+
+from worker.broker import PARTITIONS
+from worker.cli.partitions import partitions
+
+
+@pytest.fixture
+def run(plugins_env: dict[str, str]):
+    def invoke(*arguments: str, wanted: int = 1) -> Result:
+        env = plugins_env | {"PLUGINS_COMMAND_PARTITIONS": str(wanted)}
+        return CliRunner().invoke(partitions, list(arguments), env=env)
+
+    return invoke
+
+
+@pytest.fixture
+def redis(redis_url: str):
+    with Redis.from_url(redis_url, decode_responses=True) as client:
+        yield client
+
+
+def test_show_tells_both_numbers_and_by_its_status_whether_they_differ(run, redis: Redis) -> None:
+    redis.set(PARTITIONS, 4)
+    for wanted, status in ((4, 0), (2, 1)):
+        shown = run("show", "--json", wanted=wanted)
+        assert json.loads(shown.stdout) == {"partitions": 4, "settings": wanted}
+        assert (shown.exit_code, shown.stderr) == (status, "")
+    assert "refuse to start" in run("show", wanted=2).stdout
+    assert "refuse to start" not in run("show", wanted=4).stdout
+
+
+def test_set_tells_what_is_in_the_way(run, redis: Redis) -> None:
+    redis.set(PARTITIONS, 1)
+    redis.lpush("plugin.commands", "{}")
+    told = run("set", "4", "--json")
+    assert (told.exit_code, told.stderr) == (1, "")
+    error = json.loads(told.stdout)["error"]
+    assert (error["code"], error["details"]) == ("IN_USE", {"key": "plugin.commands"})
+    line = run("set", "4")
+    assert (line.exit_code, line.stdout) == (1, "")
+    assert line.stderr.startswith("IN_USE: 'plugin.commands' is in use: messages wait there")
+    assert redis.get(PARTITIONS) == "1"
+
+
+def test_set_changes_the_number(run, redis: Redis) -> None:
+    redis.set(PARTITIONS, 1)
+    assert json.loads(run("set", "4", "--json").stdout) == {"before": 1, "partitions": 4}
+    assert redis.get(PARTITIONS) == "4"
