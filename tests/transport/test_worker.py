@@ -259,10 +259,32 @@ def test_a_cancelled_queue_goes_to_the_standby(client, server, start_worker, sen
     first = start_worker(server.url, TEST_LEASE_S="30").ready()
     until(lambda: client.hget("test.commands:lease", "owner"), what="it holds the lease")
     second = start_worker(server.url, TEST_LEASE_S="30").ready()
-    publisher = Celery(broker=server.url, set_as_current=False)
-    name = next(line.split()[3] for line in first.log.read_text().splitlines() if "ready." in line)
-    publisher.control.cancel_consumer("test.commands", destination=[name])
-    publisher.close()
+    with Celery(broker=server.url, set_as_current=False) as publisher:
+        publisher.control.cancel_consumer("test.commands", destination=[first.name])
     until(lambda: f":{second.pid}:".encode() in (client.hget("test.commands:lease", "owner") or b""), 20)
     send("test.note", 1)
     until(lambda: ledger(client) == ["1"], what="the standby works")
+
+
+def test_a_running_worker_takes_no_exclusive_queue_that_it_was_not_started_for(
+    client, server, start_worker, send
+):
+    worker = start_worker(server.url, "test.commands.0,test.queries").ready()
+    told = {"refused": "not consuming from {}", "consumed": "Started consuming from {}"}
+    with Celery(broker=server.url, set_as_current=False) as publisher:
+
+        def add(queue):
+            publisher.control.add_consumer(queue, destination=[worker.name])
+            said = {outcome: line.format(queue) for outcome, line in told.items()}
+            return until(lambda: next((outcome for outcome, line in said.items() if worker.said(line)), None))
+
+        assert add("test.commands") == "refused"
+        assert add("test.other") == "consumed"
+        publisher.control.cancel_consumer("test.commands.0", destination=[worker.name])
+        until(lambda: worker.said("Canceling queue test.commands.0"))
+        assert add("test.commands.0") == "consumed"
+    send("test.note", 1)
+    for number, queue in enumerate(["test.other", "test.commands.0", "test.queries"]):
+        send("test.note", number + 2, queue=queue)
+    until(lambda: len(ledger(client)) == 3, what="the others have run")
+    assert client.llen("test.commands") == 1

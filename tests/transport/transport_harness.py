@@ -109,6 +109,11 @@ class Worker:
     def pid(self) -> int:
         return self.process.pid
 
+    @property
+    def name(self) -> str:
+        """The name of the worker, for remote control; it must be ready."""
+        return next(line.split()[3] for line in self.log.read_text().splitlines() if "ready." in line)
+
     def said(self, text: str) -> bool:
         return text in self.log.read_text("utf-8", "replace")
 

@@ -13,6 +13,7 @@ from redis.exceptions import RedisError
 
 from worker.transport.delivery import Delivery
 from worker.transport.message import Message
+from worker.transport.options import Options
 from worker.transport.process import close_inboxes, open_inboxes
 from worker.transport.state import stop_requested
 
@@ -32,6 +33,13 @@ class Consumer(CeleryConsumer):  # type: ignore[misc]  # celery is untyped
         options = {**(worker_options or {}), "without_mingle": True, "without_gossip": True}
         super().__init__(*args, worker_options=options, **kwargs)
         _guard_pool(self.pool)
+        self._started_for: frozenset[str] = frozenset()
+
+    def start(self) -> None:
+        """Runs until the worker ends, and reconnects meanwhile."""
+        # Only now: what was checked at the start may have changed the queues.
+        self._started_for = frozenset(self.app.amqp.queues.consume_from)
+        super().start()
 
     def ensure_connected(self, conn: Any) -> Any:
         """Connects, however long it takes, trying again every 0.2 to 1 s."""
@@ -77,6 +85,17 @@ class Consumer(CeleryConsumer):  # type: ignore[misc]  # celery is untyped
     def on_decode_error(self, message: Any, exc: Exception) -> None:
         if not _parked(message, "undecodable", repr(exc)):
             super().on_decode_error(message, exc)
+
+    def add_task_queue(self, queue: Any, *args: Any, **options: Any) -> None:
+        """Consumes ``queue`` as well. An exclusive one that the process was not started for is refused: that
+        a worker keeps the order of such a queue is checked at its start only.
+        """
+        name = str(queue)
+        exclusive = Options(exclusive=self.app.conf.broker_transport_options["exclusive_queues"])
+        if exclusive.is_exclusive(name) and name not in self._started_for:
+            logger.error("not consuming from %s: start a worker for it", name)
+            return
+        super().add_task_queue(queue, *args, **options)
 
     def cancel_task_queue(self, queue: Any) -> None:
         """Stops consuming ``queue`` and gives its lease to whoever stands by."""
