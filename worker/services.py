@@ -13,7 +13,6 @@ from worker.domain.allowed_registries import AllowedRegistries
 from worker.domain.delivery import Delivery
 from worker.domain.due import Intervals
 from worker.domain.policy import Policy
-from worker.domain.refresh import Policy as VersionsPolicy
 from worker.domain.registry_hosts import check_registry
 from worker.domain.repositories import ManagedOptions, Repositories
 from worker.events.publish import Publisher
@@ -188,7 +187,7 @@ class Services:
             domains=self.registries.domains,
             limits=Limits(parse_limits(self.settings.registry_budgets)),
             stopping=self.stopping,
-            policy=VersionsPolicy(intervals=self.intervals),
+            intervals=self.intervals,
         )
 
     def _check_credential(self, name: str, domain_id: str, registry_type: str, registry_url: str) -> bool:
@@ -214,8 +213,10 @@ class Services:
 
     def reconcile(self) -> Reconcile:
         """What the stream is ahead of, of every kind of subject, and its repair."""
-        versions = VersionsPolicy(intervals=self.intervals)
-        lifts: list[Lift] = [PluginLift(self.database, self.plugins), ImageLift(self.database, versions)]
+        lifts: list[Lift] = [
+            PluginLift(self.database, self.plugins),
+            ImageLift(self.database, self.intervals),
+        ]
         return Reconcile(lifts, self.publisher, self.redis)
 
     @once

@@ -7,21 +7,22 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from worker.domain.announce_versions import Users, shown_of, versions_changed
+from worker.domain.due import Intervals
 from worker.domain.images import FetchFailed, Image, ImageRef, Listing
-from worker.domain.refresh import Decision, Policy, decide
+from worker.domain.refresh import Decision, decide
 
 NOW = datetime(2026, 1, 1, 12, tzinfo=UTC)
 REF = ImageRef("DOCKER_HUB", "registry.hub.docker.com", "pyengine/plugin")
-POLICY = Policy()
+INTERVALS = Intervals()
 
 
 def read(image: Image, *tags: str, **listing: bool) -> Decision:
-    return decide(image, Listing(tags, **listing), NOW, POLICY)
+    return decide(image, Listing(tags, **listing), NOW, INTERVALS)
 
 
 def fail(image: Image, *reasons: str) -> Decision:
     for reason in reasons:
-        decision = decide(image, FetchFailed(reason), NOW, POLICY)
+        decision = decide(image, FetchFailed(reason), NOW, INTERVALS)
         image = decision.image
     return decision
 
@@ -165,7 +166,7 @@ def test_failures_in_a_row_wait_longer_and_a_list_ends_them(known: Image) -> Non
 
 
 def test_a_registry_that_names_a_time_is_not_asked_before(known: Image) -> None:
-    decision = decide(known, FetchFailed("unavailable", retry_after=7_200), NOW, POLICY)
+    decision = decide(known, FetchFailed("unavailable", retry_after=7_200), NOW, INTERVALS)
     assert wait_s(decision) == 7_200
 
 

@@ -15,8 +15,9 @@ from contracts.errors import PluginNotFound
 from contracts.subscriber import Event, Subscriber
 from worker.cli.events_reconcile import reconcile
 from worker.domain.delivery import Delivery
+from worker.domain.due import Intervals
 from worker.domain.images import ImageRef, Listing
-from worker.domain.refresh import Policy, decide
+from worker.domain.refresh import decide
 from worker.services import Services
 from worker.settings import Settings
 from worker.store.image_queue import ImageQueue
@@ -256,7 +257,7 @@ def fetched(services: Services, *tags: str) -> None:
     assert queue.claim([REF.key], "token", NOW, NOW.replace(year=2027))
     leased = images.read_leased(REF.key, "token")
     assert leased is not None
-    decision = decide(leased.image, Listing(tags), NOW, Policy())
+    decision = decide(leased.image, Listing(tags), NOW, Intervals())
     after = images.write(leased, decision, NOW)
     assert after is not None
     services.publisher.publish(images.subject(after, NOW))

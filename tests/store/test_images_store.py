@@ -11,8 +11,9 @@ import pytest
 from bson import encode
 from pymongo.database import Database
 
+from worker.domain.due import Intervals
 from worker.domain.images import Image, ImageRef, Listing
-from worker.domain.refresh import Decision, Policy, decide
+from worker.domain.refresh import Decision, decide
 from worker.store.client import connect
 from worker.store.image_documents import new_document
 from worker.store.image_indexes import IMAGES, PLUGINS
@@ -50,7 +51,7 @@ def written(images: Images, queue: ImageQueue, *tags: str, token: str = "token")
     leased = images.read_leased(REF.key, token)
     if leased is None:
         return None
-    return images.write(leased, decide(leased.image, Listing(tags), NOW, Policy()), NOW)
+    return images.write(leased, decide(leased.image, Listing(tags), NOW, Intervals()), NOW)
 
 
 def test_an_image_comes_back_as_it_was_written(images: Images, queue: ImageQueue) -> None:
@@ -67,7 +68,7 @@ def test_a_write_misses_without_the_lease_or_at_another_revision(
     queue.claim([REF.key], "token", NOW, NOW + LEASE)
     leased = images.read_leased(REF.key, "token")
     assert leased is not None
-    decision = decide(leased.image, Listing(("1.0",)), NOW, Policy())
+    decision = decide(leased.image, Listing(("1.0",)), NOW, Intervals())
     database["images"].update_one({"_id": REF.key}, {"$set": {"lease.token": "other"}})
     assert images.write(leased, decision, NOW) is None
     database["images"].update_one({"_id": REF.key}, {"$set": {"lease.token": "token", "revision": 7}})

@@ -10,9 +10,8 @@ from redis import Redis
 from simulation import Simulation
 from sync_world import START, FakePublisher
 
-from worker.domain.due import first_due
+from worker.domain.due import Intervals, first_due
 from worker.domain.images import ImageRef, Listing, Take
-from worker.domain.refresh import Policy
 from worker.registries.budget import Budget
 from worker.registries.limit import Limit
 from worker.registries.limits import Limits
@@ -48,9 +47,9 @@ class Fleet:
         self.hosts = [f"registry-{number}.example.com" for number in range(hosts)]
         self.limit = limit
         self.clock = Simulation(START)
-        self.policy = Policy()
+        self.intervals = Intervals()
         self.queue = ImageQueue(database)
-        self.images = Images(database, self.policy)
+        self.images = Images(database, self.intervals)
         self.publisher = FakePublisher()
         self.ledger = Ledger()
         self.frozen: set[str] = set()
@@ -65,7 +64,7 @@ class Fleet:
             self.budget,
             self,
             self.publisher,
-            self.policy,
+            self.intervals,
             self.clock,
             self.clock.sleep,
             lease_s=LEASE_S,
@@ -79,9 +78,7 @@ class Fleet:
                 ImageRef("OCI", self.hosts[number % len(self.hosts)], f"team/plugin-{number}")
                 for number in range(first, min(first + 10_000, count))
             ]
-            due = {
-                ref.key: START + timedelta(seconds=first_due(ref.key, self.policy.intervals)) for ref in refs
-            }
+            due = {ref.key: START + timedelta(seconds=first_due(ref.key, self.intervals)) for ref in refs}
             images.insert_many(
                 [{"_id": ref.key, **new_document(ref, START, due[ref.key], priority=False)} for ref in refs]
             )
@@ -90,7 +87,7 @@ class Fleet:
         plugins.create_indexes(PLUGINS)
 
     def _document(self, ref: ImageRef) -> dict[str, Any]:
-        due = START + timedelta(seconds=first_due(ref.key, self.policy.intervals))
+        due = START + timedelta(seconds=first_due(ref.key, self.intervals))
         return {"_id": ref.key, **new_document(ref, START, due, priority=False)}
 
     def beat(self) -> None:

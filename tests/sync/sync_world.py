@@ -9,9 +9,9 @@ from typing import Any
 from pymongo.database import Database
 from redis import Redis
 
+from worker.domain.due import Intervals
 from worker.domain.event import Subject
 from worker.domain.images import FetchFailed, Image, ImageRef, Listing, Take
-from worker.domain.refresh import Policy
 from worker.events.publish import Published
 from worker.registries.budget import Budget
 from worker.registries.limits import Limits
@@ -88,8 +88,8 @@ class World:
         database["images"].create_indexes(IMAGES)
         database["plugins"].create_indexes(PLUGINS)
         self.clock = Clock()
-        self.policy = Policy()
-        self.images = Images(database, self.policy)
+        self.intervals = Intervals()
+        self.images = Images(database, self.intervals)
         self.queue = ImageQueue(database)
         self.budget = Budget(redis, limits, clock=self.clock.seconds)
         self.registry = FakeRegistry()
@@ -104,7 +104,7 @@ class World:
             self.budget,
             self.registry,
             self.publisher,
-            self.policy,
+            self.intervals,
             self.clock,
             self.clock.sleep,
             domains=self.domains,

@@ -1,6 +1,6 @@
 """What a registry's answer means for an image: a pure decision."""
 
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Literal, Self
 
@@ -25,13 +25,6 @@ Reason = Literal[
     "not_found",
 ]
 """Why a refresh ended as it did; the same word in log, metric and test."""
-
-
-@dataclass(frozen=True, slots=True)
-class Policy:
-    """``intervals`` bound how often an image is read."""
-
-    intervals: Intervals = field(default_factory=Intervals)
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,11 +54,11 @@ class Decision:
         return replace(self, image=replace(self.image, outbox=outbox))
 
 
-def decide(image: Image, outcome: Listing | FetchFailed, now: datetime, policy: Policy) -> Decision:
+def decide(image: Image, outcome: Listing | FetchFailed, now: datetime, intervals: Intervals) -> Decision:
     """What the ``outcome`` of a fetch means for ``image`` (``Image(ref)`` where nothing is known yet)."""
     if isinstance(outcome, FetchFailed):
-        return _failed(image, outcome, now, policy.intervals)
-    return _listed(image, outcome, now, policy)
+        return _failed(image, outcome, now, intervals)
+    return _listed(image, outcome, now, intervals)
 
 
 def _failed(image: Image, failure: FetchFailed, now: datetime, intervals: Intervals) -> Decision:
@@ -106,19 +99,19 @@ def _not_found(image: Image, now: datetime, intervals: Intervals) -> Decision:
     return Decision(replace(image, next_refresh_at=due), None, "not_found_unconfirmed")
 
 
-def _listed(image: Image, listing: Listing, now: datetime, policy: Policy) -> Decision:
+def _listed(image: Image, listing: Listing, now: datetime, intervals: Intervals) -> Decision:
     before = frozenset(image.versions)
     after = frozenset(listing.tags) if listing.complete else before.union(listing.tags)
     digest = digest_of(after)
     read = replace(image, failures=0, not_found_in_row=0, suspicious=None, last_error=None)
     if _is_suspicious(image, before, after, listing) and not _is_confirmed(image, after, digest):
-        return _unconfirmed(read, digest, now, policy.intervals)
+        return _unconfirmed(read, digest, now, intervals)
     truncated = listing.truncated or (image.truncated and not listing.complete)
     read = replace(read, state="ok", digest=digest, truncated=truncated, synced_at=now)
     if image.listed and after == before:
-        return Decision(_scheduled(read, now, policy.intervals, changed=False), None, "unchanged")
+        return Decision(_scheduled(read, now, intervals, changed=False), None, "unchanged")
     versions = tuple(newest_first(after))
-    read = replace(_scheduled(read, now, policy.intervals, changed=True), versions=versions)
+    read = replace(_scheduled(read, now, intervals, changed=True), versions=versions)
     change = _change(image, before, versions)
     if truncated:  # each new tag pushes an old one out, which is still there
         change = replace(change, removed=())

@@ -15,11 +15,11 @@ from worker.domain.announce_versions import (
     shown_of,
     versions_changed,
 )
-from worker.domain.due import first_due
+from worker.domain.due import Intervals, first_due
 from worker.domain.event import Subject
 from worker.domain.images import Image, ImageRef
 from worker.domain.managed import NOBODY
-from worker.domain.refresh import Decision, Policy
+from worker.domain.refresh import Decision
 from worker.store.client import Document
 from worker.store.image_documents import image_of, image_update, new_document
 from worker.store.outage import outage
@@ -35,11 +35,11 @@ class Images(Outboxes):
 
     event_type = IMAGE_VERSIONS_CHANGED
 
-    def __init__(self, database: Database[Document], policy: Policy | None = None) -> None:
+    def __init__(self, database: Database[Document], intervals: Intervals | None = None) -> None:
         super().__init__(database["images"])
         self._images = database["images"]
         self._plugins = database["plugins"]
-        self._policy = policy or Policy()
+        self._intervals = intervals or Intervals()
 
     def ensure(self, ref: ImageRef, now: datetime, *, at_once: bool = True) -> bool:
         """Have ``ref`` followed; True if it was not known before.
@@ -48,7 +48,7 @@ class Images(Outboxes):
         time, a new image is due within the starting interval, and a known one when it was due anyway; one
         that is parked, or due later than any may be, is followed again.
         """
-        wait_s = 0.0 if at_once else first_due(ref.subject, self._policy.intervals)
+        wait_s = 0.0 if at_once else first_due(ref.subject, self._intervals)
         document = new_document(ref, now, now + timedelta(seconds=wait_s), priority=at_once)
         with outage():
             try:
@@ -186,7 +186,7 @@ class Images(Outboxes):
 
     def _in_time(self, now: datetime) -> Document:
         """Of due times: those that an image that is followed may have."""
-        return {"$lte": now + timedelta(seconds=self._policy.intervals.longest_s)}
+        return {"$lte": now + timedelta(seconds=self._intervals.longest_s)}
 
     def subject(self, image: Image, now: datetime) -> Subject:
         """The image as a subject of events."""

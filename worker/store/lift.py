@@ -14,10 +14,11 @@ from pymongo.errors import DuplicateKeyError
 
 from contracts.events import IMAGE_VERSIONS_CHANGED, PLUGIN_CHANGED
 from worker.domain.announce_versions import shown_of, versions_changed
+from worker.domain.due import Intervals
 from worker.domain.event import Subject
 from worker.domain.images import ImageRef
 from worker.domain.record import Record
-from worker.domain.refresh import Change, Policy
+from worker.domain.refresh import Change
 from worker.store.client import Document
 from worker.store.documents import outbox_document, pending_of
 from worker.store.image_documents import image_of, new_document
@@ -86,9 +87,9 @@ class ImageLift:
     event_type = IMAGE_VERSIONS_CHANGED
     needs_last_event = True
 
-    def __init__(self, database: Database[Document], policy: Policy | None = None) -> None:
+    def __init__(self, database: Database[Document], intervals: Intervals | None = None) -> None:
         self._collection = database["images"]
-        self._images = Images(database, policy)
+        self._images = Images(database, intervals)
 
     def histories(self, names: Iterable[str]) -> dict[str, History]:
         """The histories of those of ``names`` that the store knows."""

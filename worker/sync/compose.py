@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, Self
 
+from worker.domain.due import Intervals
 from worker.domain.images import DomainsOf, Fetcher, without_credential
-from worker.domain.refresh import Policy
 from worker.registries.budget import Budget
 from worker.registries.limits import Limits
 from worker.store.image_queue import ImageQueue
@@ -45,7 +45,7 @@ class Sync:
         *,
         domains: DomainsOf = without_credential,
         limits: Limits | None = None,
-        policy: Policy | None = None,
+        intervals: Intervals | None = None,
         clock: Callable[[], datetime] = lambda: datetime.now(UTC),
         sleep: Callable[[float], object] = time.sleep,
         stopping: Callable[[], bool] = lambda: False,
@@ -55,8 +55,8 @@ class Sync:
 
         ``domains`` says who may use a credential.
         """
-        policy = policy or Policy()
-        images, queue = Images(database, policy), ImageQueue(database)
+        intervals = intervals or Intervals()
+        images, queue = Images(database, intervals), ImageQueue(database)
         budget = Budget(redis, limits or Limits(), slot_s=lease_s)
         dispatch = Dispatch(queue, budget, send, clock, lease_s=lease_s)
         refresh = Refresh(
@@ -65,7 +65,7 @@ class Sync:
             budget,
             fetcher,
             publisher,
-            policy,
+            intervals,
             clock,
             sleep,
             domains=domains,

@@ -12,6 +12,7 @@ from datetime import datetime, timedelta
 from typing import Protocol
 
 from contracts.errors import Unavailable
+from worker.domain.due import Intervals
 from worker.domain.event import Subject
 from worker.domain.images import (
     DomainsOf,
@@ -21,7 +22,7 @@ from worker.domain.images import (
     Listing,
     without_credential,
 )
-from worker.domain.refresh import Decision, Policy, decide
+from worker.domain.refresh import Decision, decide
 from worker.registries.budget import Budget, Slot
 from worker.store.image_queue import ImageQueue
 from worker.store.images import Images, Leased
@@ -59,7 +60,7 @@ class Refresh:
         budget: Budget,
         fetcher: Fetcher,
         publisher: Publisher,
-        policy: Policy,
+        intervals: Intervals,
         clock: Callable[[], datetime],
         sleep: Callable[[float], object],
         *,
@@ -72,7 +73,7 @@ class Refresh:
         self._budget = budget
         self._fetcher = fetcher
         self._publisher = publisher
-        self._policy = policy
+        self._intervals = intervals
         self._clock = clock
         self._sleep = sleep
         self._domains = domains
@@ -144,7 +145,7 @@ class Refresh:
 
     def _conclude(self, leased: Leased, held: Held, outcome: Listing | FetchFailed) -> str:
         now = self._clock()
-        decision = decide(leased.image, outcome, now, self._policy)
+        decision = decide(leased.image, outcome, now, self._intervals)
         if decision.reason == "throttled":
             return decision.reason
         written = self._write(leased, decision, now)
