@@ -12,7 +12,7 @@ from worker.tasks.envelope import deadline
 from worker.transport import Delivery as Parcel
 from worker.transport import LeaseLost
 
-_log = logging.getLogger(__name__)
+logger = logging.getLogger(__name__)
 
 
 class TransportLease:
@@ -49,7 +49,7 @@ class TransportLease:
             with broker_away():
                 (self._parcel.waiting if waiting else self._parcel.applying)()
         except Unavailable as outage:
-            _log.info("not marked: %s", outage.message)
+            logger.info("not marked: %s", outage.message)
 
 
 class LosslessBridge:

@@ -14,7 +14,7 @@ from worker.redis_outage import redis_away
 from worker.transport import Parked, drain
 from worker.transport.keys import PRIORITY_STEPS, SEPARATOR, QueueKeys
 
-_log = logging.getLogger(__name__)
+logger = logging.getLogger(__name__)
 
 PARTITIONS = f"{COMMANDS}:partitions"
 """The Redis key of the number of partitions that every process has to agree on."""
@@ -202,7 +202,7 @@ class Drain:
                 self._one(broker, queue)
         except Unavailable as outage:
             self._not_before = time.monotonic() + _AFTER_OUTAGE_S
-            _log.info("parked messages stay in Redis for now: %s", outage.message)
+            logger.info("parked messages stay in Redis for now: %s", outage.message)
 
     def _one(self, broker: Broker, queue: str) -> None:
         try:
@@ -211,11 +211,11 @@ class Drain:
             raise
         except Exception:  # noqa: BLE001
             # A bug here must keep neither the other queues nor the sweep from their work.
-            _log.exception("the parked messages of %s stay in Redis for now", queue)
+            logger.exception("the parked messages of %s stay in Redis for now", queue)
             self._not_before = time.monotonic() + _AFTER_FAULT_S
             return
         if count:
-            _log.warning("%d parked message(s) of %s are dead letters now", count, queue)
+            logger.warning("%d parked message(s) of %s are dead letters now", count, queue)
 
 
 def _state(keys: QueueKeys, exclusive: bool, replies: list[Any], now_ms: int) -> QueueState:

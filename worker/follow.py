@@ -8,7 +8,7 @@ from queue import Empty, SimpleQueue
 
 from contracts.plugin import PluginInfo
 
-_log = logging.getLogger(__name__)
+logger = logging.getLogger(__name__)
 
 _AT_ONCE = 200
 """So many of the longest image names fit into one message."""
@@ -58,7 +58,7 @@ class Follow:
             try:
                 self._send(plugins)
             except Exception:  # noqa: BLE001 - the thread must outlive it; the schedule finds these plugins
-                _log.exception("the versions of %d new plugins are fetched later", len(plugins))
+                logger.exception("the versions of %d new plugins are fetched later", len(plugins))
             if ended:
                 return
 

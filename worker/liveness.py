@@ -8,7 +8,7 @@ from celery import Celery, bootsteps, signals
 
 from worker.heartbeat import BEAT_S, Heartbeat, HeartbeatError, folder
 
-_log = logging.getLogger(__name__)
+logger = logging.getLogger(__name__)
 
 
 class Pulse(bootsteps.StartStopStep):  # type: ignore[misc]  # celery is untyped
@@ -46,7 +46,7 @@ def connect(app: Celery, directory: str) -> None:
             heartbeat.begin()
         except HeartbeatError as fault:
             # Work comes before the telling of it; the health check finds nothing and says so.
-            _log.error("no heartbeat: %s", fault)
+            logger.error("no heartbeat: %s", fault)
             return
         kept.append(heartbeat)
 

@@ -21,7 +21,7 @@ from worker.services import Services
 from worker.settings import Settings
 from worker.store.indexes import ensure_indexes
 
-_log = logging.getLogger(__name__)
+logger = logging.getLogger(__name__)
 
 
 def connect(app: Celery, settings: Settings, services: Callable[[], Services]) -> None:
@@ -51,7 +51,7 @@ def connect(app: Celery, settings: Settings, services: Callable[[], Services]) -
                     answer_oversize(app, parked)
                 except Exception:  # noqa: BLE001
                     # It is kept, and its caller meets its own timeout; what is parked behind it goes on.
-                    _log.exception("a message parked for its size could not be answered")
+                    logger.exception("a message parked for its size could not be answered")
 
             drain = Drain(lambda: Broker(own.broker), app.amqp.queues.consume_from, keep)
             indexes = _Once(lambda: ensure_indexes(own.database))
@@ -79,7 +79,7 @@ def _or_end(step: Callable[..., None]) -> Callable[..., None]:
         try:
             step(**arguments)
         except Exception as fault:  # noqa: BLE001
-            _log.critical("the worker cannot start", exc_info=True)
+            logger.critical("the worker cannot start", exc_info=True)
             sys.exit(f"the worker cannot start: {type(fault).__name__}: {fault}")
 
     return checked
@@ -115,7 +115,7 @@ class _Once:
             raise
         except Exception:  # noqa: BLE001
             # An index that cannot be made costs speed; what the thread does beside it, events.
-            _log.exception("the store could not be prepared")
+            logger.exception("the store could not be prepared")
 
 
 def _module(pool: Any) -> str:
@@ -129,7 +129,7 @@ def check_partitions(broker: Any, partitions: int) -> None:
         kept = int(broker.get(PARTITIONS) or partitions)
     except redis.RedisError:
         # The worker will wait for Redis anyway; a number that differs is found at the next start.
-        _log.warning("Redis does not answer: the number of partitions was not compared")
+        logger.warning("Redis does not answer: the number of partitions was not compared")
         return
     if kept != partitions:
         sys.exit(
@@ -156,7 +156,7 @@ class _Agreement:
         except Unavailable:
             return
         if kept != self._partitions:
-            _log.critical("there are %d partition(s) now, not %d: this worker ends", kept, self._partitions)
+            logger.critical("there are %d partition(s) now, not %d: this worker ends", kept, self._partitions)
             self._ended = True
             os.kill(os.getpid(), signal.SIGTERM)
 

@@ -13,7 +13,7 @@ from servers import MongoReplicaSet, RedisServer, run_worker, start_mongod, star
 from contracts import errors
 from contracts.client import PluginClient
 
-_log = logging.getLogger(__name__)
+logger = logging.getLogger(__name__)
 
 GOOD = {"domain_id": "d-1", "name": "N", "service_type": "s"}
 DEADLINE_S = 180
@@ -63,7 +63,7 @@ def test_mongodb_goes_and_comes_back(
     store.wait_for_primary()
     back = time.monotonic()
     wait_until(lambda: len(revisions(broker)) == 6, DEADLINE_S, "every command's event")
-    _log.warning("resumed after %.2f s", time.monotonic() - back)
+    logger.warning("resumed after %.2f s", time.monotonic() - back)
     assert revisions(broker) == [f"d-1/p{n}@1" for n in range(6)]
     with MongoClient(store.url("plugins")) as mongo:
         assert mongo["plugins"]["dead_letters"].count_documents({}) == 0
@@ -78,5 +78,5 @@ def test_redis_goes_and_comes_back(client: PluginClient, broker: RedisServer) ->
     broker.start()
     back = time.monotonic()
     wait_until(lambda: len(revisions(broker)) == 3, DEADLINE_S, "every command's event")
-    _log.warning("resumed after %.2f s", time.monotonic() - back)
+    logger.warning("resumed after %.2f s", time.monotonic() - back)
     assert client.ask("list", domain_id="d-1", timeout_s=DEADLINE_S)["total_count"] == 3

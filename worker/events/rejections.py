@@ -12,7 +12,7 @@ from contracts.events import REJECTIONS
 from contracts.partition import address
 from contracts.values import format_time
 
-_log = logging.getLogger(__name__)
+logger = logging.getLogger(__name__)
 
 _MAXLEN = 100_000
 _SHOWN = 255
@@ -39,7 +39,7 @@ class Rejections:
                     pipe.xadd(REJECTIONS, entry, maxlen=_MAXLEN, approximate=True)
                 pipe.execute()
         except redis.RedisError as fault:
-            _log.warning("%d rejection(s) were not told: %s", len(entries), fault)
+            logger.warning("%d rejection(s) were not told: %s", len(entries), fault)
 
 
 def _entry(command_id: str, operation: str, params: Mapping[str, Any], refusal: Refused) -> dict[str, bytes]:

@@ -13,7 +13,7 @@ from typing import Protocol
 from worker.domain.event import ANY, Mark, Subject
 from worker.events.publish import Publisher
 
-_log = logging.getLogger(__name__)
+logger = logging.getLogger(__name__)
 
 _CHUNK = 500
 _REMEMBERED = 100_000
@@ -163,7 +163,7 @@ class _Ahead:
         if not self._new:
             return
         mark, (last, _) = self._new[0]
-        _log.error(
+        logger.error(
             "the stream is ahead of the store for %d more subject(s), such as %s: at %d there, at %d here; "
             "their events wait for 'plugins events reconcile'",
             len(self._new),

@@ -12,7 +12,7 @@ from contracts.events import STREAM
 from worker.events.publish import Publisher, redis_away
 from worker.events.sweep import Report, Sweep
 
-_log = logging.getLogger(__name__)
+logger = logging.getLogger(__name__)
 
 TURN = f"{STREAM}:sweeper"
 """The Redis key that says whose turn it is."""
@@ -91,13 +91,13 @@ class Sweeper(threading.Thread):
                 self._away = False
             except Unavailable as outage:
                 if not self._away:
-                    _log.warning("the sweep waits: %s", outage.message)
+                    logger.warning("the sweep waits: %s", outage.message)
                 self._away = True
             except NotMyTurn:
                 continue
             except Exception:  # noqa: BLE001
                 # A bug must not end the thread: what the sweep mends is then mended late, not never.
-                _log.exception("the sweep failed and will try again")
+                logger.exception("the sweep failed and will try again")
 
     def stop(self) -> None:
         """End the thread and leave the turn to another process."""
@@ -106,7 +106,7 @@ class Sweeper(threading.Thread):
         try:
             self._turn.leave()
         except Unavailable:
-            _log.info("the turn to sweep ends by itself")
+            logger.info("the turn to sweep ends by itself")
 
     def once(self) -> Report | None:
         """One pass; None when another process has the turn."""
@@ -121,7 +121,9 @@ class Sweeper(threading.Thread):
                 self._redis.set(COMPARED, run_id)
             self._compared_at = time.monotonic()
             told = (report.seen, report.repaired, report.ahead)
-            _log.info("compared %d subjects with the stream, repaired %d, left %d ahead of the store", *told)
+            logger.info(
+                "compared %d subjects with the stream, repaired %d, left %d ahead of the store", *told
+            )
         return report
 
     def _is_due(self) -> bool:

@@ -5,7 +5,7 @@ import threading
 from collections.abc import Callable
 from typing import Any, Protocol
 
-_log = logging.getLogger(__name__)
+logger = logging.getLogger(__name__)
 
 
 class Client(Protocol):
@@ -53,7 +53,7 @@ class Clients:
         try:
             client.close()
         except Exception as fault:  # noqa: BLE001  # what broke may break once more when it is closed
-            _log.info("a connection to a remote repository could not be closed: %s", type(fault).__name__)
+            logger.info("a connection to a remote repository could not be closed: %s", type(fault).__name__)
 
     def close(self) -> None:
         """Close what is idle now, and what is still lent when it comes back."""

@@ -29,7 +29,7 @@ from worker.repositories.circuit import Attempt, Circuit
 from worker.repositories.clients import Clients, Connect
 from worker.repositories.line import Line
 
-_log = logging.getLogger(__name__)
+logger = logging.getLogger(__name__)
 
 T = TypeVar("T")
 Reason = Literal["timeout", "unreachable", "invalid_answer", "refused", "token", "waiting"]
@@ -159,13 +159,13 @@ class Remote:
         """Log the first answer of use; one that cannot be used keeps the circuit closed, and is no such."""
         if self._was_away:
             self._was_away = False
-            _log.info("remote repository %s answers again", self.info.repository_id)
+            logger.info("remote repository %s answers again", self.info.repository_id)
 
     def _failed(self, reason: Reason, why: str) -> RepositoryUnavailable:
         """Log the first of several failures, without words of the remote and without its URL."""
         if not self._was_away:
             self._was_away = True
-            _log.warning("remote repository %s: %s (%s)", self.info.repository_id, reason, why)
+            logger.warning("remote repository %s: %s (%s)", self.info.repository_id, reason, why)
         return self.unavailable(reason)
 
 

@@ -13,7 +13,7 @@ from worker.repositories.documents import BadFolder, Signature, signature
 from worker.repositories.managed import Fault, read_folder
 from worker.store.managed import ManagedPlugins
 
-_log = logging.getLogger(__name__)
+logger = logging.getLogger(__name__)
 
 POLL_S = 2.0
 """How often the folders are looked at."""
@@ -66,11 +66,11 @@ class Watch(threading.Thread):
                 return
             except Unavailable as outage:
                 if not self._away:
-                    _log.warning("the repositories wait: %s", outage.message)
+                    logger.warning("the repositories wait: %s", outage.message)
                 self._away = True
             except Exception:  # noqa: BLE001
                 # A bug must not end the thread: the next look may be fine again.
-                _log.exception("the repositories could not be looked at; they stay as they are")
+                logger.exception("the repositories could not be looked at; they stay as they are")
             if self._begun and not self._repositories.managed:
                 return
 
@@ -91,10 +91,10 @@ class Watch(threading.Thread):
     def _begin(self) -> None:
         removed = self._store.forget(r.repository_id for r in self._repositories.managed)
         if removed:
-            _log.info("removed %d plugins of repositories that are configured no more", removed)
+            logger.info("removed %d plugins of repositories that are configured no more", removed)
         renamed = self._store.rename_local(self._repositories.local.info)
         if renamed:
-            _log.info("%d plugins now say what the local repository is called", renamed)
+            logger.info("%d plugins now say what the local repository is called", renamed)
         self._begun = True
 
     def _look(self, repository: Repository, options: ManagedOptions) -> None:
@@ -113,7 +113,7 @@ class Watch(threading.Thread):
         except (Stopping, Unavailable):
             raise
         except Exception:  # noqa: BLE001
-            _log.exception("repository %s could not be loaded; it stays as it is", name)
+            logger.exception("repository %s could not be loaded; it stays as it is", name)
 
     def _load(self, repository: Repository, options: ManagedOptions) -> None:
         now = self._clock()
@@ -123,7 +123,7 @@ class Watch(threading.Thread):
         )
         self._tell(repository.repository_id, frozenset(contents.faults))
         if loaded.written or loaded.removed:
-            _log.info(
+            logger.info(
                 "repository %s: %d plugins written, %d removed",
                 repository.repository_id,
                 loaded.written,
@@ -134,7 +134,7 @@ class Watch(threading.Thread):
         """Log what is wrong, each fault once until it is gone."""
         before = self._told.get(repository_id, frozenset())
         for fault in sorted(faults - before, key=str):
-            _log.warning("repository %s: %s; what was loaded before stays", repository_id, fault)
+            logger.warning("repository %s: %s; what was loaded before stays", repository_id, fault)
         self._told = {**self._told, repository_id: faults}
 
     def _check_ending(self) -> None:

@@ -29,7 +29,7 @@ from worker.store.images import Images, Leased
 from worker.sync.dispatch import LEASE_S, TASK_IMAGES
 from worker.sync.held import Held, LeaseLost
 
-log = logging.getLogger(__name__)
+logger = logging.getLogger(__name__)
 
 
 class Published(Protocol):
@@ -115,11 +115,11 @@ class Refresh:
                     raise
                 except Exception as fault:
                     # It would be the first of every task to come: its neighbours must not wait for its cure.
-                    log.exception("a fault while an image was refreshed", extra={"subject": key})
+                    logger.exception("a fault while an image was refreshed", extra={"subject": key})
                     failure = FetchFailed("unavailable", detail=f"a fault of ours: {type(fault).__name__}")
                     reason = self._conclude(leased, held, failure)
                 reasons[reason] += 1
-                log.info("refreshed an image", extra={"subject": key, "reason": reason})
+                logger.info("refreshed an image", extra={"subject": key, "reason": reason})
                 if reason == "throttled":
                     break
         finally:
@@ -193,4 +193,4 @@ def _kept_for_later(what: str) -> Iterator[None]:
     try:
         yield
     except Unavailable as fault:
-        log.warning("could not give back the %s: %s", what, fault)
+        logger.warning("could not give back the %s: %s", what, fault)

@@ -17,7 +17,7 @@ from worker.store.refusals import PATIENCE_S
 from worker.tasks.operation import OperationTask, register_operations
 from worker.tasks.ports import Bridge
 
-_log = logging.getLogger(__name__)
+logger = logging.getLogger(__name__)
 
 _MARGIN_S = PATIENCE_S
 """How much longer than a query may take (5 s by default) a read waits: to learn whether the store is away."""
@@ -36,7 +36,7 @@ class QueryTask(OperationTask):
         except ContractError:
             raise
         except Exception as bug:
-            _log.exception("%s failed", self.request.id)
+            logger.exception("%s failed", self.request.id)
             raise self.parked(bug) from bug
 
     def answer(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:

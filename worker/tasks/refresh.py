@@ -32,7 +32,7 @@ clocks that differ by some seconds; while those that pile up without any worker 
 
 _IMAGES = 1_000
 
-_log = logging.getLogger(__name__)
+logger = logging.getLogger(__name__)
 
 
 class _Arguments(BaseModel):
@@ -109,7 +109,7 @@ class VersionsTask(Task):  # type: ignore[misc]
             expires = self.bridge.delivery(self.request).expires
         except (InvalidParameter, ValidationError) as refusal:
             # Nobody waits for an answer; and what a stranger wrote does not belong into the log.
-            _log.warning("a message for %s was refused: %s", self.name, type(refusal).__name__)
+            logger.warning("a message for %s was refused: %s", self.name, type(refusal).__name__)
             return
         if expires and datetime.now(UTC) >= expires:
             # A tick that waited for a worker to come back: newer ones have been sent.
@@ -117,7 +117,7 @@ class VersionsTask(Task):  # type: ignore[misc]
         try:
             self.work(self.sync(), **arguments)
         except Unavailable as outage:
-            _log.warning("%s ends early: %s", self.name, outage)
+            logger.warning("%s ends early: %s", self.name, outage)
 
 
 def register_refresh(app: Celery, sync: Callable[[], Sync], bridge: Bridge) -> None:

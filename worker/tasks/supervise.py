@@ -14,7 +14,7 @@ from celery.exceptions import Ignore
 from contracts.errors import Fault, InternalFault, Refused, StoreUnavailable, Unavailable
 from worker.domain.delivery import Delivery, Fenced, GiveBack
 
-_log = logging.getLogger(__name__)
+logger = logging.getLogger(__name__)
 
 T = TypeVar("T")
 
@@ -51,7 +51,7 @@ def supervise(
         except Unavailable as outage:
             waits += 1
             if waits == 1:
-                _log.warning("%s waits: %s", delivery.command_id, outage.message)
+                logger.warning("%s waits: %s", delivery.command_id, outage.message)
             if not isinstance(outage, StoreUnavailable):
                 store_away_since = None
             elif store_away_since is None:
@@ -64,10 +64,10 @@ def supervise(
             faults += 1
             if faults <= TRIES:
                 bug = fault
-                _log.exception("%s failed, try %d of %d", delivery.command_id, faults, TRIES)
+                logger.exception("%s failed, try %d of %d", delivery.command_id, faults, TRIES)
             else:
                 # It must not be lost, so it waits until it can be kept.
-                _log.exception("%s cannot be kept as a dead letter", delivery.command_id)
+                logger.exception("%s cannot be kept as a dead letter", delivery.command_id)
                 if delivery.lease.wait(_LONGEST_WAIT_S):
                     raise GiveBack from fault
         # What an earlier attempt has begun may still take effect: from here on it is a redelivery.
@@ -79,7 +79,7 @@ def _gave_up(delivery: Delivery) -> bool:
     try:
         delivery.lease.give_up()
     except Unavailable as outage:
-        _log.info("the lease is kept: %s", outage.message)
+        logger.info("the lease is kept: %s", outage.message)
         return False
     return True
 
