@@ -1,0 +1,1 @@
+"""What is kept in MongoDB, and how it is asked for: the only importer of pymongo."""
