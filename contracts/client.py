@@ -6,7 +6,6 @@ It is a thin hand over ``Celery.send_task``; any other Celery client does as wel
 import time
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
 from typing import Any, Self
 from uuid import uuid4
 
@@ -19,7 +18,9 @@ from contracts.catalog import BY_TASK, task_of
 from contracts.client_app import client_app
 from contracts.frames import MAX_FRAME_BYTES, Frame, check_size, frames_of, items_of, too_large
 from contracts.headers import AUTHORIZATION, OWN, REPOSITORIES, TRACEPARENT
+from contracts.outcome import BatchOutcome
 from contracts.partition import queue_of
+from contracts.redis_outage import is_outage
 from contracts.values import is_command_id
 
 __all__ = ["AskTimeout", "BatchOutcome", "PluginClient", "RedisUnavailable"]
@@ -45,22 +46,17 @@ class RedisUnavailable(ConnectionError):
 def _redis() -> Iterator[None]:
     try:
         yield
-    except (OperationalError, redis.ConnectionError, redis.TimeoutError) as fault:
+    except OperationalError as fault:
         raise RedisUnavailable(f"Redis does not answer: {fault}") from fault
+    except redis.RedisError as fault:
+        if is_outage(fault):
+            raise RedisUnavailable(f"Redis does not answer: {fault}") from fault
+        raise
     except RuntimeError as fault:
         # How Celery's result consumer says that it could not connect again.
         if isinstance(fault.__cause__, redis.RedisError):
             raise RedisUnavailable(f"Redis does not answer: {fault.__cause__}") from fault
         raise
-
-
-@dataclass(frozen=True, slots=True)
-class BatchOutcome:
-    """The outcome of one item of a batch: exactly one of ``result`` and ``error`` is set."""
-
-    id: str
-    result: dict[str, Any] | None
-    error: errors.ContractError | None
 
 
 class PluginClient:
@@ -177,15 +173,16 @@ class PluginClient:
             except errors.ContractError as refusal:
                 rows = [{"id": item["id"], "error": refusal.as_dict()} for item in frame.items]
             for row in rows:
-                outcomes[row["id"]] = BatchOutcome(row["id"], row.get("result"), _error(row.get("error")))
+                outcomes[row["id"]] = BatchOutcome.of(row)
         return [outcomes[item["id"]] for item in items]
 
     def _send_frame(self, frame: Frame, expires_s: float | None) -> Any:
         """None for one that no worker would take."""
         if frame.size > MAX_FRAME_BYTES:
             return None
-        return self._app.send_task(
+        return self._publish(
             "plugin.batch",
+            str(uuid4()),
             kwargs={"commands": frame.items},
             queue=frame.queue,
             expires=expires_s,
@@ -216,15 +213,23 @@ class PluginClient:
             if command_id is not None and not ignore_result:
                 # What an earlier sending of this id was answered with is not the answer to this one.
                 self._app.backend.forget(command_id)
-            return self._app.send_task(
+            return self._publish(
                 task,
+                command_id or str(uuid4()),
                 kwargs=dict(params),
-                task_id=command_id or str(uuid4()),
                 queue=queue,
                 expires=expires_s,
                 headers=headers or None,
                 ignore_result=ignore_result,
             )
+
+    def _publish(self, task: str, command_id: str, **options: Any) -> Any:
+        try:
+            return self._app.send_task(task, task_id=command_id, **options)
+        except Exception:
+            # Celery waits for an answer before it sends, and goes on waiting for one to what it did not send.
+            self._app.backend.remove_pending_result(self._app.AsyncResult(command_id))
+            raise
 
     def _answer(self, result: Any, timeout_s: float, begun: float) -> Any:
         left_s = max(0.001, begun + timeout_s - time.monotonic())
@@ -236,12 +241,3 @@ class PluginClient:
                 raise AskTimeout(result.id, timeout_s) from None
             finally:
                 result.forget()
-
-
-def _error(row: Mapping[str, Any] | None) -> errors.ContractError | None:
-    if not row:
-        return None
-    kind = getattr(errors, str(row["type"]), None)
-    if not (isinstance(kind, type) and issubclass(kind, errors.ContractError)):
-        kind = errors.ContractError
-    return kind(row["message"], row["code"], row["details"])

@@ -5,46 +5,25 @@ anything newer, drops what the group has handled already, and tells of gaps. The
 revisions are kept in Redis beside the group, so a restarted subscriber goes on where it was.
 """
 
-import json
+import logging
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
 import redis
 
+from contracts.entries import Event, UnreadableEvent, entries_of, read_event, text_of
 from contracts.events import STREAM
+from contracts.redis_outage import is_outage
+
+__all__ = ["Event", "Gap", "Handler", "Subscriber", "UnreadableEvent", "entries_of", "read_event"]
+
+_log = logging.getLogger(__name__)
 
 _STARTS = {"beginning": "0", "now": "$"}
 _LOOK_S = 0.2
-
-
-@dataclass(frozen=True, slots=True)
-class Event:
-    """One event as it was on the stream: ``entry`` is the stream's id, ``attributes`` the CloudEvents
-    attributes, ``data`` the parsed JSON.
-    """
-
-    entry: str
-    attributes: dict[str, str]
-    data: dict[str, Any]
-
-    @property
-    def type(self) -> str:
-        return self.attributes["type"]
-
-    @property
-    def subject(self) -> str:
-        return self.attributes["subject"]
-
-    @property
-    def revision(self) -> int:
-        return int(self.attributes["sequence"])
-
-    @property
-    def gap(self) -> bool:
-        """Whether events before this one are gone, and the publisher says so."""
-        return self.attributes.get("gap") == "true"
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,10 +36,6 @@ class Gap:
     subject: str
     last: int
     next: int
-
-
-class UnreadableEvent(ValueError):
-    """Raised for a stream entry that is no event of this contract."""
 
 
 Handler = Callable[[Event], None]
@@ -105,6 +80,7 @@ class Subscriber:
         self._on_gap = on_gap
         self._on_unreadable = on_unreadable
         self._seen = f"{stream}:seen:{group}"
+        self._raised: Exception | None = None
 
     def join(self) -> None:
         """Create the group if there is none yet."""
@@ -119,13 +95,24 @@ class Subscriber:
     def run(self, stop: Callable[[], bool] = lambda: False, block_s: float = 1.0) -> None:
         """Deliver until ``stop`` says so, asked every ``block_s``.
 
-        A Redis that is away is waited for; an error of the handler ends it.
+        A Redis that is away, or refuses writes for now, is waited for, and that is logged. What the handler,
+        ``on_gap`` or ``on_unreadable`` raises ends it, whatever it is: an outage of a Redis of their own too.
         """
+        away = False
         while not stop():
             try:
                 self.poll(block_s)
-            except (redis.ConnectionError, redis.TimeoutError):
+            except redis.RedisError as fault:
+                if fault is self._raised or not is_outage(fault):
+                    raise
+                if not away:
+                    _log.warning("group %s waits for its Redis: %s", self._group, fault)
+                away = True
                 time.sleep(min(block_s, 1.0))
+            else:
+                if away:
+                    _log.info("the Redis of group %s answers again", self._group)
+                away = False
 
     def poll(self, block_s: float = 0.0) -> int:
         """Deliver what there is; returns how many events the handler has seen. Waits up to ``block_s`` for a
@@ -145,7 +132,7 @@ class Subscriber:
                 return handled
             return handled + self._drain(self._new(0 if handled else block_s))
         except redis.ResponseError as fault:
-            if not str(fault).startswith("NOGROUP"):
+            if fault is self._raised or not str(fault).startswith("NOGROUP"):
                 raise
             self.join()
             return 0
@@ -178,13 +165,13 @@ class Subscriber:
     def _others_have_some(self) -> bool:
         """Whether events were given to other consumers and not acknowledged."""
         consumers = self._redis.xpending(self._stream, self._group)["consumers"] or []
-        return any(_text(consumer["name"]) != self._consumer for consumer in consumers)
+        return any(text_of(consumer["name"]) != self._consumer for consumer in consumers)
 
     def _drain(self, rows: list[Any]) -> int:
         handled = 0
         for entry, fields in rows:
             # An entry without fields was trimmed off the stream while it waited here.
-            handled += bool(fields) and self._deliver(_text(entry), fields)
+            handled += bool(fields) and self._deliver(text_of(entry), fields)
             self._redis.xack(self._stream, self._group, entry)
         return handled
 
@@ -195,39 +182,25 @@ class Subscriber:
         except UnreadableEvent:
             if self._on_unreadable is None:
                 raise
-            self._on_unreadable(entry, fields)
+            with self._not_ours():
+                self._on_unreadable(entry, fields)
             return False
         key = f"{event.type}|{event.subject}"
         last = int(self._redis.hget(self._seen, key) or 0)
         if event.revision <= last:
             return False
-        if self._on_gap and last and event.revision != last + 1:
-            self._on_gap(Gap(event.type, event.subject, last, event.revision))
-        self._handler(event)
+        with self._not_ours():
+            if self._on_gap and last and event.revision != last + 1:
+                self._on_gap(Gap(event.type, event.subject, last, event.revision))
+            self._handler(event)
         self._redis.hset(self._seen, key, event.revision)
         return True
 
-
-def entries_of(found: Any) -> list[Any]:
-    """The entries in redis-py's answer to XREAD or XREADGROUP for one stream, in either protocol."""
-    if not found:
-        return []
-    rows = found[0][1] if isinstance(found, list) else next(iter(found.values()))
-    return rows[0] if rows and isinstance(rows[0], list) else rows  # RESP3 wraps the rows once more
-
-
-def read_event(entry: str, fields: Mapping[bytes, bytes] | Mapping[str, str]) -> Event:
-    """The event in a stream entry. Raises ``UnreadableEvent``."""
-    try:
-        text = {_text(name): _text(value) for name, value in fields.items()}
-        data = json.loads(text.pop("data"))
-        event = Event(entry, text, data)
-        if event.revision < 1 or not event.type or not event.subject or not isinstance(data, dict):
-            raise ValueError("no revision, type, subject or data")
-    except (KeyError, ValueError, RecursionError) as fault:
-        raise UnreadableEvent(f"{entry}: {fault}") from None
-    return event
-
-
-def _text(value: bytes | str) -> str:
-    return value.decode() if isinstance(value, bytes) else value
+    @contextmanager
+    def _not_ours(self) -> Iterator[None]:
+        """Keep what is raised apart from the errors of the subscriber's own Redis: types may be equal."""
+        try:
+            yield
+        except Exception as fault:
+            self._raised = fault
+            raise

@@ -12,7 +12,7 @@ from celery.backends.redis import RedisBackend
 from celery.exceptions import Reject
 
 from contracts.errors import ContractError
-from worker.redis_outage import is_outage
+from contracts.redis_outage import is_outage
 from worker.transport.state import stop_requested
 
 CONFIGURATION: dict[str, Any] = {

@@ -1,3 +1,18 @@
-from live import client, domain, live, own_redis
+from __future__ import annotations
 
-__all__ = ["client", "domain", "live", "own_redis"]
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from live import client, domain, live, own_redis
+from servers import RedisServer, start_redis
+
+__all__ = ["client", "domain", "live", "mortal_redis", "own_redis"]
+
+
+@pytest.fixture
+def mortal_redis(tmp_path: Path) -> Iterator[RedisServer]:
+    """A Redis of the test's own, without workers, that it may kill or turn into a replica."""
+    server = start_redis(tmp_path / "redis")
+    yield server
+    server.kill()

@@ -4,16 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from pathlib import Path
 from typing import Any
 
 import pytest
 from live import Live
-from redis import Redis
-from servers import RedisServer, start_redis, wait_until
+from servers import wait_until
 
 from contracts import errors
-from contracts.client import AskTimeout, PluginClient, RedisUnavailable
+from contracts.client import AskTimeout, PluginClient
 
 QUEUE = "plugin.commands"
 
@@ -76,24 +74,6 @@ def test_an_id_that_no_worker_would_take_is_refused_at_once(
         with pytest.raises(errors.InvalidParameter) as raised:
             operation("disable", command_id=command_id, **jira)
         assert raised.value.details == {"path": "id"}
-
-
-@pytest.fixture
-def mortal_redis(tmp_path: Path) -> Iterator[RedisServer]:
-    server = start_redis(tmp_path / "redis")
-    yield server
-    server.kill()
-
-
-def test_a_redis_that_dies_while_an_answer_is_waited_for_is_told_as_that(mortal_redis: RedisServer) -> None:
-    url = mortal_redis.url
-    with PluginClient(url) as client, ThreadPoolExecutor(1) as thread, Redis.from_url(url) as redis:
-        asked = thread.submit(client.ask, "get", domain_id="d", plugin_id="jira", timeout_s=60)
-        wait_until(lambda: redis.llen("plugin.queries"), 60, "the question")
-        wait_until(lambda: redis.pubsub_channels("celery-task-meta-*"), 60, "the wait for its answer")
-        mortal_redis.kill()
-        with pytest.raises(RedisUnavailable):
-            asked.result()
 
 
 def test_a_command_that_fits_no_batch_is_refused_alone(client: PluginClient, jira: dict[str, Any]) -> None:
