@@ -48,6 +48,12 @@ def nested(depth: int) -> Any:
     return value
 
 
+HEADERS = (
+    *("argsrepr", "authorization", "eta", "expires", "group", "kwargsrepr", "lang", "origin", "parent_id"),
+    *("root_id", "shadow", "stamped_headers", "timelimit", "traceparent", "\ud800"),
+)
+PROPERTIES = ("correlation_id", "delivery_tag", "reply_to", "\ud800")
+
 SHAPES: dict[str, tuple[bytes, Fate]] = {
     "not json": (b"hello", ("parked", "not_json")),
     "empty": (b"", ("parked", "not_json")),
@@ -79,6 +85,7 @@ SHAPES: dict[str, tuple[bytes, Fate]] = {
     "task a number": (put(3, "headers", "task"), ("unknown", "")),
     "task a list": (put(["a"], "headers", "task"), ("unknown", "")),
     "unknown task": (put("no.such", "headers", "task"), ("unknown", "no.such")),
+    "task half a character": (put("no.\ud800such", "headers", "task"), ("unknown", "no.\ud800such")),
     "no properties": (without("properties"), ("refused", "bad_properties")),
     "properties a list": (put([], "properties"), ("refused", "bad_properties")),
     "no delivery tag": (without("properties", "delivery_tag"), ("refused", "bad_delivery_tag")),
@@ -137,6 +144,24 @@ SHAPES: dict[str, tuple[bytes, Fate]] = {
     "embed with attributes": (put(b64([[], {"number": 1}, {"id": "x", "delivery": 1}]), "body"), ("ran", "")),
     "kombu type": (make(kwargs={"number": 1, "a": {"__type__": "uuid", "__value__": "x"}}), ("ran", "")),
     "lone surrogate": (make(kwargs={"number": 1, "a": "\ud800"}), ("ran", "")),
+    "half characters all over": (
+        json.dumps(
+            {
+                **task_message(TASK, 1),
+                "headers": {**dict.fromkeys(HEADERS, "\ud800"), "task": TASK, "id": "half"},
+                "properties": {
+                    **dict.fromkeys(PROPERTIES, "\ud800"),
+                    "body_encoding": "base64",
+                    "delivery_info": {"\ud800": "\ud800"},
+                },
+            }
+        ).encode(),
+        ("ran", ""),
+    ),
+    "half characters in embed": (
+        put(b64([[], {"number": 1}, {"callbacks": "\ud800", "\ud800": "\ud800"}]), "body"),
+        ("ran", ""),
+    ),
     "plain text body": (
         json.dumps(
             {**task_message(TASK), "body": '[[], {"number": 1}, {}]'}

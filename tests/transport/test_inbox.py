@@ -8,7 +8,7 @@ import redis
 from inboxes import LEASE_S, QUEUE, SHARED, freeze
 from transport_harness import until
 
-from worker.transport import LeaseLost, drain
+from worker.transport import LeaseLost, drain, scripts
 from worker.transport.delivery import Delivery
 from worker.transport.envelope import Limits
 from worker.transport.inbox import Inbox
@@ -99,6 +99,26 @@ def test_settlements_survive_an_outage_and_are_sent_once(make_inbox, client):
     inbox.client = good
     assert must_pop(inbox).raw == b"two"
     assert client.hvals(f"{QUEUE}:unacked") == [b"two"]
+
+
+def test_an_ack_whose_reply_got_lost_is_told_to_have_been_settled_perhaps(
+    make_inbox, client, monkeypatch, caplog
+):
+    client.lpush(QUEUE, b"one")
+    inbox = make_inbox()
+    must_pop(inbox).ack()
+    with monkeypatch.context() as patched:
+        run_all = scripts.run_all
+
+        def lose(*args: object) -> None:
+            run_all(*args)
+            raise redis.ConnectionError("lost on the way")
+
+        patched.setattr(scripts, "run_all", lose)
+        with pytest.raises(redis.ConnectionError):
+            inbox.flush()
+    inbox.flush()
+    assert "came too late: it was settled already, or is in other hands" in caplog.text
 
 
 def test_one_owner_at_a_time(make_inbox, client):

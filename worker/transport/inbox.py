@@ -291,9 +291,14 @@ class Inbox:
         return int(scripts.run(self.client, Call(script, [state.membership], arguments)))
 
 
-def _one_line(text: str) -> str:
-    return " ".join(text.split())[:500]
+def _one_line(text: str) -> bytes:
+    # Of a message, perhaps: half a character in it, which no connection can send, would stay pending for ever.
+    return " ".join(text.split())[:500].encode("utf-8", "replace")
 
 
 def _tell_stale(delivery: Delivery, action: str) -> None:
-    logger.warning("%s of a message of %s came too late: it is in other hands", action, delivery.queue)
+    logger.warning(
+        "%s of a message of %s came too late: it was settled already, or is in other hands",
+        action,
+        delivery.queue,
+    )
