@@ -37,9 +37,10 @@ MAX_ANSWER_BYTES = 16 * 1024 * 1024
 MAX_NAME_LENGTH = 255
 """How long a name or an id may be, in characters."""
 
-# kombu's reader turns an object of exactly these keys into something else, or fails on it, and with it every
-# answer that its caller waits for: stored by one tenant, it would reach the others through a shared gateway.
-_KOMBU_OBJECT = {"__type__", "__value__"}
+KOMBU_TYPE = "__type__"
+"""A key of every object that ``is_kombus_own``."""
+
+_KOMBU_OBJECT = {KOMBU_TYPE, "__value__"}
 
 SECRET_WORD = r"authorization|cookie|token|secret|passwd|password|(?:api|private|access)[_-]?key"  # noqa: S105
 """The words, whatever their case, that make a key look like a secret's: a pattern for ``re``."""
@@ -109,7 +110,7 @@ def _unstorable_parts(value: dict[Any, Any] | list[Any], trail: list[int | str],
         return f"nested deeper than {MAX_DEPTH} levels"
     if isinstance(value, list):
         parts: Iterable[tuple[Any, Any]] = enumerate(value)
-    elif value.keys() == _KOMBU_OBJECT:
+    elif is_kombus_own(value):
         return "is nothing that Celery's callers read as an object"
     else:
         parts = value.items()
@@ -123,6 +124,13 @@ def _unstorable_parts(value: dict[Any, Any] | list[Any], trail: list[int | str],
             trail.append(key)
             return reason
     return None
+
+
+def is_kombus_own(value: dict[Any, Any]) -> bool:
+    """Whether kombu's reader turns an object into something else, or fails on it, and with it every answer
+    that its caller waits for: made by one tenant, it would reach the others through a shared gateway.
+    """
+    return value.keys() == _KOMBU_OBJECT
 
 
 def bad_text(text: str) -> str | None:

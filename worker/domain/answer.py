@@ -1,9 +1,13 @@
-"""How large an answer may be."""
+"""What an answer may be: how large, and nothing that its readers take for something else."""
 
 import json
+from collections.abc import Iterable
 from typing import Any
 
-from contracts.values import MAX_ANSWER_BYTES
+from contracts.commands import GetPlugin, ListPlugins, Read, StatPlugins
+from contracts.query import Query
+from contracts.query.faults import invalid_query
+from contracts.values import KOMBU_TYPE, MAX_ANSWER_BYTES, is_kombus_own
 
 _BETWEEN = len(", ")
 
@@ -41,3 +45,35 @@ class Room:
 
 def _size(part: Any) -> int:
     return len(json.dumps(part)) + _BETWEEN
+
+
+def check_readable(command: Read, answer: Any) -> None:
+    """Refuse an answer to ``command``, a JSON value, with an object that Celery's callers do not read as one.
+
+    Raises ``InvalidQuery``. What is stored holds none, so that an answer of whole fields is not looked at.
+    """
+    path = _maker(command)
+    if path and not _is_readable(answer):
+        raise invalid_query(path, "no object of exactly __type__ and __value__ in the answer")
+
+
+def _maker(command: Read) -> str | None:
+    """The path of what in a read may make an object that nobody has stored; None if nothing does."""
+    match command:
+        case GetPlugin(only=[*only]) if _cuts(only):
+            return "only"
+        case ListPlugins(query=Query(only=only)) if _cuts(only):
+            return "query.only"
+        case StatPlugins(query=query) if query.aggregate:
+            return "query.aggregate"
+    return None
+
+
+def _cuts(only: Iterable[str]) -> bool:
+    return any(KOMBU_TYPE in key for key in only)
+
+
+def _is_readable(value: Any) -> bool:
+    if isinstance(value, dict):
+        return not is_kombus_own(value) and all(map(_is_readable, value.values()))
+    return not isinstance(value, list) or all(map(_is_readable, value))

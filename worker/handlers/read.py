@@ -6,6 +6,7 @@ from typing import Any, Protocol, TypeVar
 from contracts.commands import GetPlugin, GetPluginVersions, ListPlugins, Read, StatPlugins
 from contracts.errors import InvalidParameter, PluginNotFound
 from contracts.results import VersionsInfo
+from worker.domain.answer import check_readable
 from worker.domain.images import ImageRef
 from worker.domain.managed import NOBODY, managed_key
 from worker.domain.plugin import not_found
@@ -56,8 +57,13 @@ class Reader:
 
     def answer(self, command: Read, *, own_only: bool = False) -> dict[str, Any]:
         """What ``command`` asks for, as JSON. ``own_only``: remote repositories are not in reach, as when it
-        is another deployment that asks.
+        is another deployment that asks. Raises ``InvalidQuery`` for what ``check_readable`` refuses.
         """
+        answer = self._answer(command, own_only)
+        check_readable(command, answer)
+        return answer
+
+    def _answer(self, command: Read, own_only: bool) -> dict[str, Any]:
         match command:
             case GetPlugin():
                 return self.get(command, own_only)
