@@ -209,7 +209,7 @@ class Drain:
             count = broker.drain([queue], self._sink)
         except Unavailable:
             raise
-        except Exception:  # noqa: BLE001
+        except Exception:
             # A bug here must keep neither the other queues nor the sweep from their work.
             logger.exception("the parked messages of %s stay in Redis for now", queue)
             self._not_before = time.monotonic() + _AFTER_FAULT_S

@@ -57,7 +57,8 @@ class Follow:
             plugins, ended = self._others(first)
             try:
                 self._send(plugins)
-            except Exception:  # noqa: BLE001 - the thread must outlive it; the schedule finds these plugins
+            except Exception:
+                # The thread must outlive it; the schedule finds these plugins.
                 logger.exception("the versions of %d new plugins are fetched later", len(plugins))
             if ended:
                 return

@@ -49,7 +49,7 @@ def connect(app: Celery, settings: Settings, services: Callable[[], Services]) -
                 own.parking.take(parked)
                 try:
                     answer_oversize(app, parked)
-                except Exception:  # noqa: BLE001
+                except Exception:
                     # It is kept, and its caller meets its own timeout; what is parked behind it goes on.
                     logger.exception("a message parked for its size could not be answered")
 
@@ -78,7 +78,7 @@ def _or_end(step: Callable[..., None]) -> Callable[..., None]:
     def checked(**arguments: Any) -> None:
         try:
             step(**arguments)
-        except Exception as fault:  # noqa: BLE001
+        except Exception as fault:
             logger.critical("the worker cannot start", exc_info=True)
             sys.exit(f"the worker cannot start: {type(fault).__name__}: {fault}")
 
@@ -113,7 +113,7 @@ class _Once:
         except Unavailable:
             self._step = step
             raise
-        except Exception:  # noqa: BLE001
+        except Exception:
             # An index that cannot be made costs speed; what the thread does beside it, events.
             logger.exception("the store could not be prepared")
 

@@ -95,7 +95,7 @@ class Sweeper(threading.Thread):
                 self._away = True
             except NotMyTurn:
                 continue
-            except Exception:  # noqa: BLE001
+            except Exception:
                 # A bug must not end the thread: what the sweep mends is then mended late, not never.
                 logger.exception("the sweep failed and will try again")
 
@@ -120,9 +120,11 @@ class Sweeper(threading.Thread):
             with redis_away():
                 self._redis.set(COMPARED, run_id)
             self._compared_at = time.monotonic()
-            told = (report.seen, report.repaired, report.ahead)
             logger.info(
-                "compared %d subjects with the stream, repaired %d, left %d ahead of the store", *told
+                "compared %d subjects with the stream, repaired %d, left %d ahead of the store",
+                report.seen,
+                report.repaired,
+                report.ahead,
             )
         return report
 

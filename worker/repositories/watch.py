@@ -68,7 +68,7 @@ class Watch(threading.Thread):
                 if not self._away:
                     logger.warning("the repositories wait: %s", outage.message)
                 self._away = True
-            except Exception:  # noqa: BLE001
+            except Exception:
                 # A bug must not end the thread: the next look may be fine again.
                 logger.exception("the repositories could not be looked at; they stay as they are")
             if self._begun and not self._repositories.managed:
@@ -112,7 +112,7 @@ class Watch(threading.Thread):
             self._tell(name, frozenset({Fault(options.path, None, str(fault))}))
         except (Stopping, Unavailable):
             raise
-        except Exception:  # noqa: BLE001
+        except Exception:
             logger.exception("repository %s could not be loaded; it stays as it is", name)
 
     def _load(self, repository: Repository, options: ManagedOptions) -> None:
