@@ -1,13 +1,14 @@
 """Between the transport and the tasks: what a decision has to know of the message that brought it."""
 
 import logging
+import time
 from typing import Any
 
 from contracts.errors import InvalidParameter, Unavailable
 from contracts.headers import TRACEPARENT, is_traceparent
 from worker.broker import broker_away
 from worker.celery_message import task_message
-from worker.domain.delivery import Delivery, Lease, NoLease
+from worker.domain.delivery import Delivery, Lease
 from worker.tasks.envelope import deadline
 from worker.transport import Delivery as Parcel
 from worker.transport import LeaseLost
@@ -50,6 +51,23 @@ class TransportLease:
                 (self._parcel.waiting if waiting else self._parcel.applying)()
         except Unavailable as outage:
             logger.info("not marked: %s", outage.message)
+
+
+class NoLease:
+    """Stands where nothing is leased: with the stock transport."""
+
+    def confirm(self) -> bool:
+        return True
+
+    def raise_epoch(self, at_least: int) -> int | None:
+        return at_least
+
+    def wait(self, seconds: float) -> bool:
+        time.sleep(seconds)
+        return False
+
+    def give_up(self) -> None:
+        return None
 
 
 class LosslessBridge:

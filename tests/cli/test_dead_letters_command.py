@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 import redis
 from click.testing import CliRunner
+from deliveries import delivery
 from servers import run_worker, wait_until
 from stream import Stream
 
@@ -15,7 +16,6 @@ from contracts.commands import RegisterPlugin
 from worker.celery_message import task_message
 from worker.cli.dead_letters import dead_letters
 from worker.domain.dead_letter import DeadLetter
-from worker.domain.delivery import Delivery
 from worker.services import Services
 from worker.settings import Settings
 from worker.store.dead_letters import DeadLetters
@@ -165,7 +165,7 @@ def test_a_worker_stores_what_is_parked_and_applies_what_is_replayed(
     services: Services, run: Run, plugins_env: dict[str, str], tmp_path: Path
 ) -> None:
     given = {"domain_id": "d", "name": "n", "service_type": "s", "image": "a/jira"}
-    services.writer.apply(RegisterPlugin(**given), Delivery("r"))
+    services.writer.apply(RegisterPlugin(**given), delivery("r"))
     kwargs = {"domain_id": "d", "plugin_id": "jira"}
     raw = task_message("plugin.disable", "c-1", kwargs, "plugin.commands")
     services.park("c-1", "plugin.disable", "plugin.commands", raw, KeyError("a bug that is put right"))

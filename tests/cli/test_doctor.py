@@ -9,12 +9,12 @@ from typing import Any
 
 import pytest
 from click.testing import CliRunner
+from deliveries import delivery
 from servers import RedisServer, start_redis
 
 from contracts.commands import RegisterPlugin
 from worker.broker import PARTITIONS
 from worker.cli.doctor import doctor
-from worker.domain.delivery import Delivery
 from worker.events.publish import LAST_REVISIONS
 from worker.events.sweeper import TURN
 from worker.heartbeat import STALE_S, Heartbeat
@@ -76,7 +76,7 @@ def consumed(services: Services) -> None:
 
 def register(services: Services, name: str) -> None:
     given = {"domain_id": "d", "name": "n", "service_type": "s", "image": f"a/{name}"}
-    services.writer.apply(RegisterPlugin(**given), Delivery(f"r-{name}"))
+    services.writer.apply(RegisterPlugin(**given), delivery(f"r-{name}"))
     services.sweep().compare()
 
 

@@ -8,13 +8,13 @@ from typing import Any
 import pytest
 import redis
 from click.testing import CliRunner
+from deliveries import delivery
 from stream import Stream
 
 from contracts.commands import DeregisterPlugin, DisablePlugin, EnablePlugin, RegisterPlugin
 from contracts.errors import PluginNotFound
 from contracts.subscriber import Event, Subscriber
 from worker.cli.events_reconcile import reconcile
-from worker.domain.delivery import Delivery
 from worker.domain.due import Intervals
 from worker.domain.images import ImageRef, Listing
 from worker.domain.refresh import decide
@@ -53,7 +53,7 @@ class Hand:
 
     def write(self, command: Any) -> Any:
         self._number += 1
-        return self.services.writer.apply(command, Delivery(f"c-{id(self)}-{self._number}"))
+        return self.services.writer.apply(command, delivery(f"c-{id(self)}-{self._number}"))
 
     def register(self, plugin: str) -> Any:
         given = {"domain_id": "d", "name": "n", "service_type": "s", "image": f"a/{plugin}"}

@@ -6,11 +6,11 @@ from typing import Any
 
 import pytest
 import redis
+from deliveries import delivery
 from servers import wait_until
 from stream import Stream
 
 from contracts.commands import RegisterPlugin
-from worker.domain.delivery import Delivery
 from worker.domain.event import Subject
 from worker.events.sweep import Sweep
 from worker.events.sweeper import Sweeper, Turn
@@ -39,7 +39,7 @@ def sweep(services: Services) -> Sweep:
 
 def register(services: Services, number: int) -> None:
     command = RegisterPlugin(domain_id="d", name="n", service_type="s", image=f"a/p{number}")
-    services.writer.apply(command, Delivery(f"c-{number}"))
+    services.writer.apply(command, delivery(f"c-{number}"))
 
 
 def outboxes(services: Services) -> int:
@@ -92,7 +92,7 @@ def test_a_tombstone_is_repaired_as_deregistered(services: Services, stream: Str
     from contracts.commands import DeregisterPlugin
 
     register(services, 1)
-    services.writer.apply(DeregisterPlugin(domain_id="d", plugin_id="p1"), Delivery("c-d"))
+    services.writer.apply(DeregisterPlugin(domain_id="d", plugin_id="p1"), delivery("c-d"))
     stream.client.flushall()
     sweep.compare()
     assert stream.changes() == [(2, "deregistered")]

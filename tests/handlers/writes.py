@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from deliveries import delivery
 from pymongo import monitoring
 
 from contracts.commands import DeregisterPlugin, DisablePlugin, EnablePlugin, RegisterPlugin, UpdatePlugin
@@ -24,7 +25,7 @@ def update(**fields: Any) -> UpdatePlugin:
 
 def by(command_id: str, epoch: int = 0, **fields: Any) -> Delivery:
     """The delivery of a command."""
-    return Delivery(command_id, epoch=epoch, **fields)
+    return delivery(command_id, epoch=epoch, **fields)
 
 
 class LostLease:

@@ -6,6 +6,7 @@ from typing import Any, cast
 
 import pytest
 from celery import Celery
+from deliveries import delivery
 
 from contracts.errors import DeadlineExceeded, QueryTimeout, StoreUnavailable
 from worker.domain.delivery import Delivery
@@ -25,7 +26,7 @@ class Bridge:
     def check(self, request: Any) -> None: ...
 
     def delivery(self, request: Any) -> Delivery:
-        return Delivery(str(request.id), expires=self.expires)
+        return delivery(str(request.id), expires=self.expires)
 
     def headers(self, request: Any) -> dict[str, Any]:
         return {}

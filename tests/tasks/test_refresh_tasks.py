@@ -6,6 +6,7 @@ from typing import Any, cast
 
 import pytest
 from celery import Celery
+from deliveries import delivery
 from redis import Redis
 
 from contracts.errors import InvalidParameter, StoreUnavailable
@@ -42,7 +43,7 @@ class Bridge:
             raise self.refusal
 
     def delivery(self, request: Any) -> Delivery:
-        return Delivery(str(request.id), expires=self.expires)
+        return delivery(str(request.id), expires=self.expires)
 
 
 class Registry:

@@ -1,6 +1,5 @@
 """What a decision has to know of the message that brought the command."""
 
-import time
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Protocol, Self
@@ -30,23 +29,6 @@ class Lease(Protocol):
         """Let whoever stands by have the partition, and this message with it."""
 
 
-class NoLease:
-    """Stands where nothing is leased: a tool, a test, the stock transport."""
-
-    def confirm(self) -> bool:
-        return True
-
-    def raise_epoch(self, at_least: int) -> int | None:
-        return at_least
-
-    def wait(self, seconds: float) -> bool:
-        time.sleep(seconds)
-        return False
-
-    def give_up(self) -> None:
-        return None
-
-
 @dataclass(frozen=True, slots=True)
 class Delivery:
     """One delivery of a command.
@@ -60,7 +42,7 @@ class Delivery:
     redelivered: bool = False
     expires: datetime | None = None
     traceparent: str | None = None
-    lease: Lease = field(default_factory=NoLease)
+    lease: Lease = field(kw_only=True)
 
     def refenced(self, fence: int) -> Self:
         """This delivery under an epoch above ``fence``, once Redis has confirmed the lease. Raises ``Fenced``
