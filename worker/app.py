@@ -55,7 +55,8 @@ def create_app(settings: Settings | None = None) -> Celery:
         install(
             app,
             given.broker,
-            exclusive=command_queues(given.command_partitions),
+            # Whatever the number of partitions: no command may come by kombu's own transport.
+            exclusive=(COMMANDS, f"{COMMANDS}.*"),
             shared=(QUERIES, VERSIONS),
             timeouts=CONNECTION_OPTIONS,
             lease_s=given.lease_s,

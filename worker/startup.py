@@ -4,7 +4,7 @@ import logging
 import os
 import signal
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 import redis
@@ -34,6 +34,7 @@ def connect(app: Celery, settings: Settings, services: Callable[[], Services]) -
             return
         most = max(instance.concurrency, instance.max_concurrency or 0)
         check_profile(most, _module(instance.pool_cls), instance.prefetch_multiplier)
+        check_queues(queues, settings.command_partitions)
         check_partitions(services().broker, settings.command_partitions)
         if settings.command_partitions > 1:
             # One of them reads what a publisher that knows no partitions sends, whichever it was told.
@@ -162,8 +163,22 @@ class _Agreement:
 
 
 def is_commands(queues: Any) -> bool:
-    """Whether a worker with these queues applies commands."""
+    """Whether a worker with these queues applies commands, of whatever number of partitions."""
     return any(name == COMMANDS or name.startswith(f"{COMMANDS}.") for name in queues)
+
+
+def check_queues(queues: Iterable[str], partitions: int) -> None:
+    """Refuse to start on a commands queue that there is not: those that there are might have no worker."""
+    known = command_queues(partitions)
+    unknown = [name for name in queues if is_commands([name]) and name not in known]
+    if not unknown:
+        return
+    there_is = known[0] if partitions == 1 else f"{known[1]} to {known[-1]}"
+    sys.exit(
+        f"there is no {', '.join(unknown)}: PLUGINS_COMMAND_PARTITIONS says {partitions}, which makes "
+        f"{there_is}.\nSet it to the deployment's number of partitions, or name a queue that there is.\n"
+        f"Run: celery -A worker worker -Q {known[-1]}"
+    )
 
 
 def check_profile(concurrency: int, pool: str, prefetch: int) -> None:
