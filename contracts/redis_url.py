@@ -3,47 +3,82 @@
 import re
 import ssl
 from typing import Any
-from urllib.parse import parse_qs, urlsplit
+from urllib.parse import SplitResult, parse_qs, urlsplit
 
 TIMEOUTS = {"socket_timeout": 10, "socket_connect_timeout": 3}
 """How long, in seconds, a Redis may be silent, and may take to connect: options of redis-py and of kombu."""
 
 _FILES = ("ssl_ca_certs", "ssl_certfile", "ssl_keyfile")
-_VERIFYING = {"ssl_cert_reqs": ("required", "CERT_REQUIRED"), "ssl_check_hostname": ("true", "True")}
+_VERIFYING = {"ssl_cert_reqs": ("required",), "ssl_check_hostname": ("true", "True")}
 
 
 def check_redis_url(url: str) -> str:
     """``url`` itself. Raises ``ValueError``, which does not show it, for one that is no URL of a Redis or
-    switches the verification of its certificate off.
+    that a client of it would not take.
+
+    The query of a ``rediss://`` URL may name PEM files, which must be there: ``ssl_ca_certs``,
+    ``ssl_certfile`` and ``ssl_keyfile``. It may also say ``ssl_cert_reqs=required`` and
+    ``ssl_check_hostname=true``, which hold anyway.
     """
     try:
         parts = urlsplit(url)
         port = parts.port
     except ValueError:
         raise ValueError("the host or the port is wrong: a port is an integer from 1 to 65535") from None
-    if parts.scheme not in ("redis", "rediss"):
+    if not re.match("rediss?://", url):
         raise ValueError("must be a redis:// or rediss:// URL")
     if not re.fullmatch(r"/?|/[0-9]{1,9}", parts.path):
         raise ValueError("the number of the database, behind the last /, must be an integer")
     if port == 0:
         raise ValueError("the port must be an integer from 1 to 65535")
-    tls_of(url)
+    _check_files(_options(parts))
     return url
 
 
 def tls_of(url: str) -> dict[str, Any] | None:
-    """What Celery and kombu are told about TLS (``broker_use_ssl``, ``redis_backend_use_ssl``), as neither
-    verifies by itself: None for ``redis://``.
-
-    The URL's query may name files: ``ssl_ca_certs``, ``ssl_certfile``, ``ssl_keyfile``. Raises ``ValueError``
-    when it asks for no verification.
+    """What Celery and kombu are told about TLS (``broker_use_ssl``, ``redis_backend_use_ssl``) to a ``url``
+    that was checked, as neither verifies by itself: None for ``redis://``.
     """
     parts = urlsplit(url)
     if parts.scheme != "rediss":
         return None
-    query = parse_qs(parts.query)
-    for name, allowed in _VERIFYING.items():
-        if any(value not in allowed for value in query.get(name, [])):
-            raise ValueError(f"{name} of a rediss:// URL cannot switch verification off")
-    files = {name: query[name][0] for name in _FILES if name in query}
+    options = _options(parts)
+    files = {name: options[name] for name in _FILES if name in options}
     return {"ssl_cert_reqs": ssl.CERT_REQUIRED, "ssl_check_hostname": True, **files}
+
+
+def _options(parts: SplitResult) -> dict[str, str]:
+    """The options in the query of a URL: name to value."""
+    # The clients differ in what they make of any other option, of one given twice, and of an empty one.
+    known = (*_FILES, *_VERIFYING) if parts.scheme == "rediss" else ()
+    given = parse_qs(parts.query, keep_blank_values=True)
+    if unknown := sorted(given.keys() - known):
+        if "@" in parts.query:
+            # It may be the password that has the ?, and the names be a part of it.
+            raise ValueError("user and password must be percent-encoded")
+        allowed = f"no options but {', '.join(known)}" if known else "no options"
+        raise ValueError(f"{', '.join(unknown)}: a {parts.scheme}:// URL has {allowed}")
+    for name, values in given.items():
+        if len(values) > 1:
+            raise ValueError(f"{name} of a rediss:// URL cannot be given twice")
+        if values[0] not in _VERIFYING.get(name, values):
+            raise ValueError(f"{name} of a rediss:// URL cannot be other than {_VERIFYING[name][0]}")
+    return {name: values[0] for name, values in given.items()}
+
+
+def _check_files(options: dict[str, str]) -> None:
+    """Refuse files that TLS cannot be set up with: some clients would wait for their server for ever."""
+    authorities, certificate, key = (options.get(name) for name in _FILES)
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    faulty = "ssl_ca_certs"
+    try:
+        if authorities is not None:
+            context.load_verify_locations(authorities)
+        faulty = "ssl_certfile, with its ssl_keyfile,"
+        if certificate is not None:
+            # No password: a key that has one would have every process ask for it.
+            context.load_cert_chain(certificate, key, password="")
+        elif key is not None:
+            raise ValueError("ssl_keyfile of a rediss:// URL needs an ssl_certfile")
+    except OSError as fault:
+        raise ValueError(f"{faulty} cannot be used: {fault.strerror}") from None
