@@ -9,7 +9,7 @@ import pytest
 import redis
 from writes import DISABLE, ENABLE, by, register
 
-from contracts.commands import PluginBatch
+from contracts.commands import BatchItem, PluginBatch
 from contracts.parse import parse
 from contracts.partition import queue_of
 from worker.broker import Broker, Drain
@@ -64,12 +64,40 @@ def test_a_parked_message_is_stored_once_with_its_plugins_revision(services: Ser
 
 
 def test_a_fault_is_one_letter_that_counts_its_attempts(services: Services) -> None:
-    for _ in range(2):
-        fault = services.park("c-1", "plugin.disable", "plugin.commands", command(), KeyError("bug"))
-        assert fault.details["dead_letter_id"] == "plugin.disable:c-1"
+    names = {park_fault(services, command(), "plugin.disable") for _ in range(2)}  # two messages, one command
     (letter,) = letters(services)
+    assert names == {letter.id}
     assert (letter.reason, letter.error, letter.attempts) == ("fault", "KeyError: 'bug'", 2)
     assert letter.first_at is not None and letter.first_at < letter.parked_at
+
+
+def park_fault(services: Services, raw: bytes, task: str) -> str:
+    fault = services.park("c-1", task, "plugin.commands", raw, KeyError("bug"))
+    return str(fault.details["dead_letter_id"])
+
+
+def test_commands_that_share_their_id_are_letters_of_their_own(services: Services) -> None:
+    """The id of a batch's item need only be unique in its batch."""
+    given = [JIRA, JIRA | {"plugin_id": "slack"}, JIRA | {"name": "Jira"}]
+    batches = [[BatchItem(id="c-1", operation="plugin.update", params=params)] for params in given]
+    faults = [services.park_item(item, KeyError("bug")) for (item,) in batches + batches]
+    names = [fault.details["dead_letter_id"] for fault in faults]
+    assert len(set(names)) == len(given) and names[3:] == names[:3]
+    kept = {letter.id: read_message(whole(services, letter.id).raw).kwargs for letter in letters(services)}
+    assert kept == dict(zip(names, given, strict=False))
+
+
+def whole(services: Services, name: str) -> DeadLetter:
+    letter = services.dead_letters.read(name)
+    assert letter is not None
+    return letter
+
+
+def test_what_has_no_arguments_is_told_apart_by_its_bytes(services: Services) -> None:
+    raws = [b"\xff", b"\xfe", b"\xff"]
+    names = [park_fault(services, raw, "plugin.list") for raw in raws]
+    assert names[0] == names[2] != names[1]
+    assert sorted(whole(services, name).raw for name in set(names)) == [b"\xfe", b"\xff"]
 
 
 def test_a_message_above_the_document_limit_is_stored_in_pieces(services: Services) -> None:
@@ -161,13 +189,13 @@ def test_a_plugin_that_moved_beyond_its_memory_asks_for_force(
 
 def test_a_letter_parked_again_while_it_is_replayed_is_not_removed(services: Services) -> None:
     """The worker may meet the same bug before the replay has ended: that letter is the only copy."""
-    services.park("c-1", "plugin.disable", "plugin.commands", command(), KeyError("bug"))
+    name = park_fault(services, command(), "plugin.disable")
 
     def faults_at_once(queue: str, raw: bytes) -> None:
-        services.park("c-1", "plugin.disable", queue, raw, KeyError("bug"))
+        park_fault(services, raw, "plugin.disable")
 
     replay = Replay(services.dead_letters, services.plugins, faults_at_once, 1)
-    replay.replay("plugin.disable:c-1")
+    replay.replay(name)
     (letter,) = letters(services)
     assert letter.attempts == 2
     assert letter.replayed_at is None

@@ -1,8 +1,10 @@
 """Keeping what could not be applied, and sending it again."""
 
+import json
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
+from hashlib import sha256
 from typing import Literal, Protocol
 from uuid import uuid4
 
@@ -52,23 +54,26 @@ class Parking:
 
     def take(self, parked: Parked) -> None:
         """Keep a message that the transport has parked; the same one again changes nothing."""
+        reading = read_message(parked.raw)
         letter = self._letter(
-            parked.id, parked.queue, parked.reason, parked.detail, parked.raw, parked.parked_at
+            parked.id, parked.queue, parked.reason, parked.detail, reading, parked.parked_at
         )
         self._letters.keep_once(replace(letter, attempts=max(1, parked.deaths)))
 
     def fault(self, command_id: str, task: str, queue: str, raw: bytes, bug: Exception) -> str:
-        """Keep a message that met a bug; returns the letter's id. One id is one letter, however often it is
-        parked.
+        """Keep a message that met a bug; returns the letter's id. One command is one letter, however often it
+        is parked.
         """
+        reading = read_message(raw)
         error = f"{type(bug).__name__}: {bug}"
-        letter = self._letter(f"{task}:{command_id}", queue, FAULT, error, raw, datetime.now(UTC))
+        # The id alone does not tell: that of a batch's item need only be unique in its batch.
+        letter_id = f"{task}:{command_id}:{_digest(reading)}"
+        letter = self._letter(letter_id, queue, FAULT, error, reading, datetime.now(UTC))
         return self._letters.keep(replace(letter, task=task, command_id=command_id))
 
     def _letter(
-        self, letter_id: str, queue: str, reason: str, error: str, raw: bytes, now: datetime
+        self, letter_id: str, queue: str, reason: str, error: str, reading: Reading, now: datetime
     ) -> DeadLetter:
-        reading = read_message(raw)
         return DeadLetter(
             id=letter_id,
             queue=queue,
@@ -82,6 +87,14 @@ class Parking:
             stripped=reading.stripped,
             revisions=self._plugins.revisions_of(reading.keys) if reading.keys else {},
         )
+
+
+def _digest(reading: Reading) -> str:
+    """The same for every delivery of a command, whatever else its message holds: 12 hexadecimal digits of
+    the SHA-256 of its arguments.
+    """
+    told = reading.raw if reading.kwargs is None else json.dumps(reading.kwargs, sort_keys=True).encode()
+    return sha256(told).hexdigest()[:12]
 
 
 @dataclass(frozen=True, slots=True)
