@@ -1,10 +1,9 @@
 """Between the transport and the tasks: what a decision has to know of the message that brought it."""
 
-import logging
 import time
 from typing import Any
 
-from contracts.errors import InvalidParameter, Unavailable
+from contracts.errors import InvalidParameter
 from contracts.headers import TRACEPARENT, is_traceparent
 from worker.broker import broker_away
 from worker.celery_message import task_message
@@ -12,8 +11,6 @@ from worker.domain.delivery import Delivery, Lease
 from worker.tasks.envelope import deadline
 from worker.transport import Delivery as Parcel
 from worker.transport import LeaseLost
-
-logger = logging.getLogger(__name__)
 
 
 class TransportLease:
@@ -34,23 +31,13 @@ class TransportLease:
                 return None
 
     def wait(self, seconds: float) -> bool:
-        # The death of a process that only waits must not count against the message.
-        self._mark(waiting=True)
-        stopping = self._parcel.pause(seconds)
-        if not stopping:
-            self._mark(waiting=False)
-        return stopping
+        # For good, and not only for the pause: most of an outage passes in tries that come to nothing.
+        self._parcel.waiting()
+        return self._parcel.pause(seconds)
 
     def give_up(self) -> None:
         with broker_away():
             self._parcel.give_up()
-
-    def _mark(self, waiting: bool) -> None:
-        try:
-            with broker_away():
-                (self._parcel.waiting if waiting else self._parcel.applying)()
-        except Unavailable as outage:
-            logger.info("not marked: %s", outage.message)
 
 
 class NoLease:

@@ -7,12 +7,13 @@ answer with that, and acknowledge.
 from typing import Any
 
 import redis
-from celery import states
+from celery import current_task, states
 from celery.backends.redis import RedisBackend
 from celery.exceptions import Reject
 
 from contracts.errors import ContractError
 from contracts.redis_outage import is_outage
+from worker.transport import Delivery
 from worker.transport.state import stop_requested
 
 CONFIGURATION: dict[str, Any] = {
@@ -38,6 +39,10 @@ class Results(RedisBackend):  # type: ignore[misc]  # celery is untyped
         self._store_result(command_id, self.encode_result(refusal, states.FAILURE), states.FAILURE)
 
     def _sleep(self, amount: float) -> None:
+        # What has its effect is not to be parked for the ends of processes that only wait to tell of it.
+        delivery = getattr(getattr(current_task, "request", None), "delivery", None)
+        if isinstance(delivery, Delivery):
+            delivery.waiting()
         if stop_requested.wait(amount):
             # Given back, the message is delivered again, and answered by whoever applies it then.
             raise Reject("the process is stopping", requeue=True)

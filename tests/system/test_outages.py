@@ -9,9 +9,11 @@ import pytest
 import redis
 from pymongo import MongoClient
 from servers import MongoReplicaSet, RedisServer, run_worker, start_mongod, start_redis, wait_until
+from stand import registration, standing
 
 from contracts import errors
 from contracts.client import PluginClient
+from worker.transport.options import DEFAULT_MAX_DEATHS as MAX_DEATHS
 
 logger = logging.getLogger(__name__)
 
@@ -69,6 +71,24 @@ def test_mongodb_goes_and_comes_back(
         assert mongo["plugins"]["dead_letters"].count_documents({}) == 0
         applied = [d["applied"] for d in mongo["plugins"]["plugins"].find({"revision": 1}).sort("_id", 1)]
     assert [ids[0] for ids in applied[1:]] == sent
+
+
+def test_workers_killed_in_an_outage_park_nothing(
+    broker: RedisServer, store: MongoReplicaSet, tmp_path: Path
+) -> None:
+    """Each of them in the middle of a try that would have come to nothing."""
+    with standing(broker.url, store.url("plugins"), tmp_path) as stand:
+        store.kill()
+        stand.send("1", "register", **registration("d", "jira"))
+        for _ in range(MAX_DEATHS):
+            stand.arm("before_read", 2)
+            stand.start()
+            assert stand.fired().returncode == -9
+        store.start()
+        store.wait_for_primary()
+        stand.start()
+        stand.answered("1", within_s=DEADLINE_S)
+        stand.inspect().assert_clean()
 
 
 def test_redis_goes_and_comes_back(client: PluginClient, broker: RedisServer) -> None:

@@ -16,6 +16,8 @@ from redis.backoff import ConstantBackoff
 from redis.retry import Retry
 from servers import ChildProcess, RedisServer, free_port, run_worker, start_redis, wait_until
 
+from worker.transport.options import DEFAULT_MAX_DEATHS as MAX_DEATHS
+
 DEADLINE_S = 90
 QUEUE = "plugin.commands"
 
@@ -99,6 +101,26 @@ def test_an_answer_that_cannot_be_told_is_told_by_the_next_worker(
     assert broker.llen(QUEUE) == 1
     results.start()
     with run_worker("-Q", QUEUE, env=env, log=tmp_path / "second.log"):
+        wait_until(lambda: answers(results, [sent]), DEADLINE_S, "the answer")
+    assert answers(results, [sent]) == ["SUCCESS"]
+    assert broker.xlen("plugin.events") == 1
+
+
+def test_workers_killed_while_they_wait_for_it_park_nothing(
+    env: dict[str, str],
+    results: RedisServer,
+    broker: Redis,
+    register: Callable[[int], str],
+    tmp_path: Path,
+) -> None:
+    results.kill()
+    sent = register(1)
+    for number in range(MAX_DEATHS):
+        with run_worker("-Q", QUEUE, env=env, log=tmp_path / f"killed-{number}.log") as worker:
+            wait_until(lambda of=worker: of.output().count("Failed operation") > 1, DEADLINE_S, "its wait")
+            worker.kill()
+    results.start()
+    with run_worker("-Q", QUEUE, env=env, log=tmp_path / "last.log"):
         wait_until(lambda: answers(results, [sent]), DEADLINE_S, "the answer")
     assert answers(results, [sent]) == ["SUCCESS"]
     assert broker.xlen("plugin.events") == 1

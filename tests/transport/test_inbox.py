@@ -240,19 +240,33 @@ def test_five_deaths_park(make_inbox, client):
     assert not client.exists(f"{QUEUE}:returned")
 
 
-def test_a_death_while_waiting_does_not_count_and_applying_counts_again(make_inbox, client):
+def test_a_death_of_what_had_to_wait_clears_the_count(make_inbox, client):
     client.lpush(QUEUE, b"one")
-    for waits, deaths in ((False, 0), (True, 1), (False, 0)):
+    for waits, deaths in ((False, 0), (False, 1), (True, 2), (False, 0), (False, 1)):
         victim = make_inbox(renews=False)
         delivery = take_over(victim)
         assert delivery.deaths == deaths
         if waits:
             delivery.waiting()
-        else:
-            delivery.waiting()
-            delivery.applying()
         client.hset(f"{QUEUE}:lease", "until", 0)
-    assert take_over(make_inbox()).deaths == 1
+    assert take_over(make_inbox()).deaths == 2
+    assert not client.exists(f"{QUEUE}:waiting")
+
+
+def test_a_wait_that_redis_could_not_be_told_of_is_told_by_the_next_call(make_inbox, client):
+    client.lpush(QUEUE, b"one")
+    inbox = make_inbox()
+    delivery = must_pop(inbox)
+    good = inbox.client
+    inbox.client = redis.Redis(port=1, retry=None)
+    delivery.waiting()
+    inbox.client.close()
+    inbox.client = good
+    assert not client.exists(f"{QUEUE}:waiting")
+    delivery.waiting()
+    assert client.smembers(f"{QUEUE}:waiting") == {delivery.tag.encode()}
+    delivery.ack()
+    inbox.flush()
     assert not client.exists(f"{QUEUE}:waiting")
 
 

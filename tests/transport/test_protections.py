@@ -14,7 +14,7 @@ PAIRS = [
     ("never_push_back+keep_strays", watching.test_an_owner_whose_event_loop_stands_still_loses_its_lease),
     ("epoch_stands_still", watching.test_epochs_rise_with_every_owner_and_are_not_behind_the_clock_of_redis),
     ("no_death_count", watching.test_five_deaths_park),
-    ("waiting_counts", watching.test_a_death_while_waiting_does_not_count_and_applying_counts_again),
+    ("waiting_counts", watching.test_a_death_of_what_had_to_wait_clears_the_count),
     (
         "new_tag_every_time+keep_strays",
         watching.test_the_same_message_is_answered_when_the_reply_of_a_pop_got_lost,

@@ -113,7 +113,6 @@ def wait(self: Any, number: int, seconds: float) -> None:
     ledger().rpush("test.started", f"{number}:{int(delivery.redelivered)}:{delivery.deaths}")
     if delivery.pause(seconds):
         raise Reject("stopping", requeue=True)
-    delivery.applying()
     ledger().rpush(LEDGER, number)
 
 

@@ -16,7 +16,7 @@ class Settler(Protocol):
 
     def settle_later(self, delivery: "Delivery", action: str, *arguments: str) -> None: ...
     def settle_now(self, delivery: "Delivery", action: str, *arguments: str, target: str = "") -> bool: ...
-    def mark(self, delivery: "Delivery", applying: bool) -> None: ...
+    def note_wait(self, delivery: "Delivery") -> bool: ...
     def confirm(self, delivery: "Delivery") -> bool: ...
     def raise_epoch(self, delivery: "Delivery", to: int) -> int: ...
     def give_up(self) -> None: ...
@@ -32,7 +32,8 @@ class Delivery:
     ``queue`` where it came from; ``epoch`` of the lease at the pop (0 for shared queues); ``redelivered``
     when it was handed out before; ``deaths`` of processes that were applying it; ``raw`` as on the list.
     With a ``refusal`` it is to be answered and not applied: its arguments are empty then.
-    Methods that reach Redis raise redis-py's errors when it is away, and may be called again.
+    Methods that reach Redis raise redis-py's errors when it is away, but for :meth:`waiting`, and may be
+    called again.
     """
 
     settler: Settler
@@ -45,6 +46,7 @@ class Delivery:
     envelope: Envelope | None = field(default=None, repr=False)
     returned: bool = False
     settled: bool = False
+    waits: bool = False
 
     @property
     def refusal(self) -> Refusal | None:
@@ -71,12 +73,11 @@ class Delivery:
         return self.settler.pause(seconds)
 
     def waiting(self) -> None:
-        """From now on the command waits and is not being applied: a death of the process does not count."""
-        self.settler.mark(self, applying=False)
-
-    def applying(self) -> None:
-        """The opposite of :meth:`waiting`, and how every delivery begins."""
-        self.settler.mark(self, applying=True)
+        """Something else than the message holds it up: no death of the process counts against it until it is
+        delivered again. One that Redis could not be told of is told by the next call.
+        """
+        if not self.waits:
+            self.waits = self.settler.note_wait(self)
 
     def holds_lease(self) -> bool:
         """Asks Redis whether the lease is still the one of this delivery. Always true for shared queues."""

@@ -164,10 +164,14 @@ class Inbox:
             self._let_go(delivery)
         return valid
 
-    def mark(self, delivery: Delivery, applying: bool) -> None:
+    def note_wait(self, delivery: Delivery) -> bool:
         keys = QueueKeys.of(delivery.queue)
-        arguments = [delivery.tag, "apply" if applying else "wait"]
-        scripts.run(self.client, Call(scripts.MARK, [keys.unacked, keys.waiting], arguments))
+        try:
+            scripts.run(self.client, Call(scripts.NOTE_WAIT, [keys.unacked, keys.waiting], [delivery.tag]))
+        except redis.RedisError as error:
+            logger.info("not noted that a message of %s waits: %r", delivery.queue, error)
+            return False
+        return True
 
     def confirm(self, delivery: Delivery) -> bool:
         state = self._queues.get(delivery.queue)

@@ -8,7 +8,7 @@ key                         type    what it holds
 ``{queue}:lease``           hash    ``owner``, ``epoch``, ``until`` (ms, Redis time); exclusive queues
 ``{queue}:consumers``       zset    consumer -> alive until (ms, Redis time); shared queues
 ``{queue}:unacked``         hash    ``{owner}:{number}`` -> raw message, handed out and not settled
-``{queue}:waiting``         set     tags of unacked messages that wait and are not being applied
+``{queue}:waiting``         set     tags of unacked messages that had to wait: deaths do not count
 ``{queue}:returned``        hash    SHA-1 of a message that was handed out before -> deaths of its processes
 ``{queue}:doorbell``        string  exists for a second after a lease was given back
 ``{queue}:poison``          list    parked messages, newest left, see :mod:`worker.transport.poison`

@@ -42,7 +42,7 @@ class Call:
 POP = Script.load("pop")
 POP_SHARED = Script.load("pop_shared")
 SETTLE = Script.load("settle")
-MARK = Script.load("mark")
+NOTE_WAIT = Script.load("note_wait")
 RENEW = Script.load("renew")
 RENEW_SHARED = Script.load("renew_shared")
 RAISE = Script.load("raise")

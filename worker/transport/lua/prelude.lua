@@ -32,7 +32,7 @@ local function tags_of(consumer)
 end
 
 -- Pushes the unacked records whose tag is `chosen` back to the head of `list`, the oldest at the very head.
--- A record that was being applied when its process died counts one death more; any other begins again at none.
+-- A record whose process died counts one death more; one that had to wait, or was given back, begins at none again.
 local function push_back(unacked, returned, waiting, list, chosen, died)
   local tags = {}
   for _, tag in ipairs(redis.call('HKEYS', unacked)) do
