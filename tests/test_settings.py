@@ -104,3 +104,16 @@ def test_every_variable_that_is_read_is_known(
         monkeypatch.setenv(name, SECRET)
     assert (load().lease_s, load().max_results) == (5, 5)
     assert caplog.messages == []
+
+
+@pytest.mark.parametrize(
+    ("name", "most"), [("PLUGINS_EVENTS_MAXLEN", 10**12), ("PLUGINS_MAX_RESULTS", 10**6)]
+)
+def test_a_number_is_one_that_the_servers_can_work_with(
+    monkeypatch: pytest.MonkeyPatch, name: str, most: int
+) -> None:
+    for number in (0, most + 1, 2**63):
+        refused(monkeypatch, name, str(number))
+    for number in (1, most):
+        monkeypatch.setenv(name, str(number))
+        assert load().model_dump()[name.removeprefix("PLUGINS_").lower()] == number

@@ -49,8 +49,8 @@ class Settings(BaseSettings):
     """Kombu's own Redis transport instead of the lossless one: for comparison, never for work."""
 
     image_max_length: Annotated[int, Field(ge=1, le=1024)] = 40
-    events_maxlen: Annotated[int, Field(ge=1)] = 1_000_000
-    max_results: Annotated[int, Field(ge=1)] = 10_000
+    events_maxlen: Annotated[int, Field(ge=1, le=10**12)] = 1_000_000
+    max_results: Annotated[int, Field(ge=1, le=10**6)] = 10_000
     query_time_limit_s: Annotated[float, Field(gt=0, le=60)] = 5.0
     repositories: Annotated[tuple[dict[str, Any], ...], NoDecode] = (
         {"repository_id": "repo-local", "name": "Local", "repository_type": "local"},
