@@ -238,6 +238,7 @@ class Services:
             self.remotes,
             Constants(self.database),
             self.settings.max_results,
+            self.settings.query_time_limit_s,
         )
 
     def apply_batch(self, batch: PluginBatch, delivery: Delivery) -> Iterator[tuple[BatchItem, Outcome]]:
@@ -250,8 +251,8 @@ class Services:
         return self.park(item.id, item.operation, COMMANDS, raw, bug)
 
     def park(self, command_id: str, task: str, queue: str, raw: bytes, bug: Exception) -> InternalFault:
-        """Keep a message that met a bug, and say how that is answered. One id is one letter, however often it
-        is parked.
+        """Keep a message that met a bug, and say how that is answered. One command is one letter, however
+        often it is parked.
         """
         kept = self.parking.fault(command_id, task, queue, raw, bug)
         return InternalFault(

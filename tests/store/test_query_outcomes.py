@@ -42,7 +42,7 @@ def test_a_query_that_takes_too_long_is_told_from_a_store_that_is_away(
 ) -> None:
     collection.insert_one(slow(1))
     search = Search(collection, time_limit_s=limit_s)
-    # The store is waited for a little longer than the query, as in a worker.
+    # Whoever asks may have a limit of their own, which is longer here.
     with within(limit_s + 10 * PATIENCE_S), pytest.raises(QueryTimeout):
         search.list("d", parse_query(SLOW))
     with within(limit_s + 10 * PATIENCE_S), pytest.raises(QueryTimeout):

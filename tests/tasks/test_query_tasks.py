@@ -1,12 +1,15 @@
 """The tasks of the reads, in a Celery application of their own."""
 
+import threading
 from collections.abc import Iterator
+from contextlib import closing
 from datetime import UTC, datetime
 from typing import Any, cast
 
 import pytest
 from celery import Celery
 from deliveries import delivery
+from deployments import LOCAL, Desk, Store, open_remote, plugin_row, remote_entry
 
 from contracts.errors import DeadlineExceeded, QueryTimeout, StoreUnavailable
 from worker.domain.delivery import Delivery
@@ -35,9 +38,9 @@ class Bridge:
 class Deployment:
     """The reads of services whose queries may take 0.2 s."""
 
-    def __init__(self, mongodb_url: str) -> None:
+    def __init__(self, mongodb_url: str, **settings: Any) -> None:
         self.app = Celery("test", set_as_current=False)
-        self.services = Services(Settings(mongodb_url=mongodb_url, query_time_limit_s=0.2))
+        self.services = Services(Settings(mongodb_url=mongodb_url, **{"query_time_limit_s": 0.2} | settings))
         self.bridge = Bridge()
         register_queries(self.app, lambda: self.services, cast(Any, self.bridge))
 
@@ -66,6 +69,24 @@ def test_a_store_that_is_away_is_answered_so() -> None:
     with pytest.raises(StoreUnavailable):
         deployment.ask("plugin.list")
     deployment.services.close()
+
+
+def test_what_a_remote_takes_is_not_the_stores(mongodb_url: str) -> None:
+    """A later page is looked for in the store once more when the remotes have answered."""
+
+    def slow(operation: str, params: dict[str, Any]) -> Any:
+        threading.Event().wait(2.0)
+        return {"results": [], "total_count": 0}
+
+    with closing(Store(mongodb_url)) as store:
+        store.insert(plugin_row("jira"), plugin_row("slack"), domain="d")
+    repositories = [LOCAL, remote_entry("market")]
+    deployment = Deployment(mongodb_url, query_time_limit_s=0.5, repositories=repositories)
+    with closing(deployment.services):
+        # What is made at first use is kept there, and closed with the services.
+        deployment.services.__dict__["remotes"] = {"market": open_remote(Desk(slow), timeout_s=30.0)}
+        answer = deployment.ask("plugin.list", query={"page": {"start": 2, "limit": 5}})
+    assert [row["plugin_id"] for row in answer["results"]] == ["slack"]
 
 
 @pytest.mark.parametrize("task", ["plugin.list", "plugin.get"])

@@ -16,6 +16,7 @@ from worker.domain.repositories import Repositories, Repository, Selection
 from worker.handlers.listing import Listing
 from worker.repositories.remote import Question, Remote
 from worker.store.constants import Constants
+from worker.store.outage import within
 from worker.store.plugins import Plugins
 from worker.store.search import Search
 
@@ -35,7 +36,9 @@ class Reader:
     """Answers reads: local and managed repositories from the store, in one or two MongoDB commands, and
     remote ones by asking them.
 
-    ``remotes`` are the remote repositories by id; ``max_results`` is how many rows one answer may hold.
+    ``remotes`` are the remote repositories by id; ``max_results`` is how many rows one answer may hold;
+    ``time_limit_s`` is what the store may take to find one plugin, as ``Search`` has its own for a query:
+    neither counts what is waited for elsewhere.
     """
 
     def __init__(
@@ -47,12 +50,14 @@ class Reader:
         remotes: Mapping[str, Remote],
         constants: Constants,
         max_results: int = 10_000,
+        time_limit_s: float = 5.0,
     ) -> None:
         self._plugins = plugins
         self._search = search
         self._versions = versions
         self._repositories = repositories
         self._remotes = remotes
+        self._time_limit_s = time_limit_s
         self._listing = Listing(search, constants, repositories, remotes, max_results)
 
     def answer(self, command: Read, *, own_only: bool = False) -> dict[str, Any]:
@@ -138,7 +143,10 @@ class Reader:
     ) -> dict[str, Any] | None:
         keys = [own_key(command.domain_id, command.plugin_id)] if selection.local else []
         keys += [managed_key(r.repository_id, command.plugin_id) for r in selection.managed]
-        return self._plugins.find(keys, command.domain_id, only) if keys else None
+        if not keys:
+            return None
+        with within(self._time_limit_s):
+            return self._plugins.find(keys, command.domain_id, only)
 
     def _first(
         self,

@@ -12,15 +12,10 @@ from contracts.errors import ContractError, DeadlineExceeded
 from contracts.headers import OWN, REPOSITORIES
 from contracts.parse import parse
 from worker.services import Services
-from worker.store.outage import within
-from worker.store.refusals import PATIENCE_S
 from worker.tasks.operation import OperationTask, register_operations
 from worker.tasks.ports import Bridge
 
 logger = logging.getLogger(__name__)
-
-_MARGIN_S = PATIENCE_S
-"""How much longer than a query may take (5 s by default) a read waits: to learn whether the store is away."""
 
 
 class QueryTask(OperationTask):
@@ -40,16 +35,14 @@ class QueryTask(OperationTask):
             raise self.parked(bug) from bug
 
     def answer(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
-        """Check, then answer from the store within the time that a read may take."""
+        """Check, then answer."""
         self.check(args)
         expires = self.bridge.delivery(self.request).expires
         if expires and datetime.now(UTC) >= expires:
             raise DeadlineExceeded("the deadline of the question has passed; it was not looked into")
         command: Any = parse(self.operation.command, kwargs)
         own_only = self.bridge.headers(self.request).get(REPOSITORIES) == OWN
-        services = self.services()
-        with within(services.settings.query_time_limit_s + _MARGIN_S):
-            return services.reader.answer(command, own_only=own_only)
+        return self.services().reader.answer(command, own_only=own_only)
 
 
 def register_queries(app: Celery, services: Callable[[], Services], bridge: Bridge) -> None:
