@@ -1,10 +1,25 @@
 """Which errors of MongoDB are waited for."""
 
+import socket
+from types import SimpleNamespace
 from typing import Any
+from urllib.parse import urlsplit
 
+import dns.name
+import dns.resolver
 import pytest
-from pymongo.errors import AutoReconnect, BulkWriteError, OperationFailure, PyMongoError
+from pymongo.errors import (
+    AutoReconnect,
+    BulkWriteError,
+    ConfigurationError,
+    InvalidURI,
+    OperationFailure,
+    PyMongoError,
+)
 
+from contracts.errors import StoreUnavailable
+from worker.store.client import connect
+from worker.store.dead_letters import DeadLetters, Filter
 from worker.store.outage import is_outage
 
 STEPPED_DOWN, DUPLICATE, TOO_LARGE = 189, 11000, 10334
@@ -22,6 +37,8 @@ def bulk(*codes: int, concern: int = 0) -> BulkWriteError:
         (OperationFailure("stepped down", STEPPED_DOWN), True),
         (OperationFailure("the primary that had the cursor is gone", 43), True),
         (OperationFailure("too large", TOO_LARGE), False),
+        (ConfigurationError("the name does not resolve"), True),
+        (InvalidURI("not percent-encoded"), False),
         (bulk(STEPPED_DOWN), True),
         (bulk(concern=STEPPED_DOWN), True),
         (bulk(DUPLICATE, STEPPED_DOWN), True),
@@ -33,3 +50,37 @@ def bulk(*codes: int, concern: int = 0) -> BulkWriteError:
 )
 def test_an_outage_is_told_from_a_fault(fault: PyMongoError, waits: bool) -> None:
     assert is_outage(fault) is waits
+
+
+class Names:
+    """Resolves mongodb+srv://db.plugins.test to one server, while it is not away."""
+
+    def __init__(self, port: int) -> None:
+        self.away = True
+        self._server = SimpleNamespace(target=dns.name.from_text("a.plugins.test"), port=port)
+        self._address = socket.getaddrinfo
+
+    def resolve(self, name: str, kind: str, **_: Any) -> Any:
+        if self.away:
+            raise dns.resolver.NoNameservers
+        if kind == "TXT":
+            raise dns.resolver.NoAnswer
+        return [self._server]
+
+    def address(self, host: Any, *arguments: Any, **options: Any) -> Any:
+        return self._address("127.0.0.1" if host == "a.plugins.test" else host, *arguments, **options)
+
+
+def test_names_that_do_not_resolve_are_waited_for(mongodb_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    url = urlsplit(mongodb_url)
+    names = Names(url.port or 0)
+    monkeypatch.setattr(dns.resolver, "resolve", names.resolve)
+    monkeypatch.setattr(socket, "getaddrinfo", names.address)
+    database = connect(f"mongodb+srv://db.plugins.test{url.path}?tls=false")
+    letters = DeadLetters(database)
+    for _ in range(2):
+        with pytest.raises(StoreUnavailable):
+            letters.count(Filter())
+    names.away = False
+    assert letters.count(Filter()) == 0
+    database.client.close()

@@ -122,19 +122,38 @@ def test_a_newer_owner_ends_it_at_once() -> None:
     assert len(seen) == 1
 
 
-def test_a_fault_is_kept_before_it_is_answered_however_long_the_store_is_away() -> None:
-    away = [StoreUnavailable("away"), StoreUnavailable("away")]
+class Letters:
+    """Keeps bugs, and is away for the first times."""
 
-    def park(bug: Exception) -> InternalFault:
-        if away:
-            raise away.pop()
+    def __init__(self, away: int) -> None:
+        self.away = away
+        self.kept: list[str] = []
+
+    def park(self, bug: Exception) -> InternalFault:
+        if self.away:
+            self.away -= 1
+            raise StoreUnavailable("away")
+        self.kept.append(str(bug))
         return InternalFault("kept", details={"dead_letter_id": "x"})
 
-    step, seen = failing(*[ZeroDivisionError()] * 9)
+
+def test_a_bug_is_kept_before_it_is_answered_however_long_the_store_is_away() -> None:
+    letters, lease = Letters(away=2), Lease()
+    step, seen = failing(*[ZeroDivisionError(str(n)) for n in range(20)])
     with pytest.raises(InternalFault):
-        run(step, Lease(), park)
-    assert len(seen) == TRIES
-    assert not away
+        run(step, lease, letters.park)
+    assert len(lease.waits) == 2
+    assert len(seen) == 3 * TRIES
+    assert letters.kept == ["8"]
+
+
+def test_a_fault_of_an_outage_is_none_after_it() -> None:
+    """What the driver raises while the store goes away need not look like an outage."""
+    letters = Letters(away=1)
+    step, seen = failing(*[ZeroDivisionError()] * TRIES)
+    assert run(step, Lease(), letters.park) == "done"
+    assert len(seen) == TRIES + 1
+    assert letters.kept == []
 
 
 def test_a_lease_that_cannot_be_given_up_now_is_kept_and_the_command_tried_again() -> None:

@@ -9,6 +9,8 @@ from pymongo.errors import PyMongoError
 from pymongo.read_concern import ReadConcern
 from pymongo.write_concern import WriteConcern
 
+from worker.store.outage import outage
+
 Document = dict[str, Any]
 
 DEFAULT_DATABASE = "plugins"
@@ -35,18 +37,21 @@ def check_mongodb_url(url: str) -> None:
 def connect(url: str) -> Database[Document]:
     """The database that ``url`` names (default ``plugins``), majority reads and writes on the primary.
 
-    Nothing is dialled until the first command. A server that is away is given up on after 2 s, a command that
-    is not answered after 10 s, so that whoever waits for the store stays able to end.
+    Nothing is dialled or resolved until the first command. A server that is away is given up on after 2 s, a
+    command that is not answered after 10 s, so that whoever waits for the store stays able to end.
     """
-    client: MongoClient[Document] = MongoClient(
-        url,
-        tz_aware=True,
-        appname="plugin-repository",
-        serverSelectionTimeoutMS=2_000,
-        connectTimeoutMS=3_000,
-        socketTimeoutMS=10_000,
-        readPreference="primary",
-    )
+    # Drivers before 4.12 resolve a mongodb+srv:// URL here, later ones at the first command.
+    with outage():
+        client: MongoClient[Document] = MongoClient(
+            url,
+            connect=False,
+            tz_aware=True,
+            appname="plugin-repository",
+            serverSelectionTimeoutMS=2_000,
+            connectTimeoutMS=3_000,
+            socketTimeoutMS=10_000,
+            readPreference="primary",
+        )
     return client.get_database(
         _database_in(url),
         read_concern=ReadConcern("majority"),

@@ -9,8 +9,10 @@ from typing import Any
 import pymongo
 from pymongo.errors import (
     BulkWriteError,
+    ConfigurationError,
     ConnectionFailure,
     ExecutionTimeout,
+    InvalidURI,
     OperationFailure,
     PyMongoError,
     WTimeoutError,
@@ -49,6 +51,9 @@ def is_outage(fault: PyMongoError) -> bool:
     """Whether waiting and trying again is the answer to ``fault``."""
     if isinstance(fault, ConnectionFailure | WTimeoutError | ExecutionTimeout) or fault.timeout:
         return True
+    if isinstance(fault, ConfigurationError):
+        # The names of a mongodb+srv:// URL do not resolve, or what they lead to is not what the driver needs.
+        return not isinstance(fault, InvalidURI)
     if isinstance(fault, BulkWriteError):
         details: dict[str, Any] = dict(fault.details)
         faults = [*details.get("writeErrors", ()), *details.get("writeConcernErrors", ())]

@@ -35,8 +35,9 @@ def supervise(
     While the store or Redis is away it waits, with jittered backoff up to 1 s, and tries the same command
     again: nothing of its partition overtakes it. Where only the store is away for 30 s, another process may
     reach it: the lease is given up. Raises the refusal; ``GiveBack`` when the process is to end meanwhile;
-    ``Fenced``; or, after three faults, what ``park`` made of the last one. While ``park`` fails, ``step`` is
-    not carried out again.
+    ``Fenced``; or, after three faults, what ``park`` made of the last one. Where the store is away by then,
+    the faults may have been of its going: the three tries begin anew. While ``park`` itself meets a bug,
+    ``step`` is not carried out again.
     """
     bug: Exception | None = None
     store_away_since: float | None = None
@@ -49,6 +50,8 @@ def supervise(
         except (Refused, Fault, Fenced, GiveBack, Ignore):
             raise
         except Unavailable as outage:
+            if faults >= TRIES:
+                faults = 0
             waits += 1
             if waits == 1:
                 logger.warning("%s waits: %s", delivery.command_id, outage.message)
