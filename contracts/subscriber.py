@@ -46,7 +46,8 @@ class Subscriber:
 
     ``group`` names who subscribes: each group gets every event. ``consumer`` names this process in it; where
     order matters a group has one active consumer. ``start`` counts only for a new group: ``beginning``,
-    ``now``, or the id of a stream entry, behind which it starts. ``idle_s`` is how long another consumer's
+    ``now``, or the id of a stream entry, behind which it starts; a group that this subscriber has read with
+    and that was lost with its Redis starts at the beginning. ``idle_s`` is how long another consumer's
     unacknowledged events are left to it; nothing newer is read meanwhile. ``on_gap`` is told of every jump,
     before the handler sees the event behind it. ``on_unreadable`` gets entries that are no events (default:
     ``poll`` raises ``UnreadableEvent``).
@@ -80,17 +81,20 @@ class Subscriber:
         self._on_gap = on_gap
         self._on_unreadable = on_unreadable
         self._seen = f"{stream}:seen:{group}"
+        self._was_there = False
         self._raised: Exception | None = None
 
     def join(self) -> None:
         """Create the group if there is none yet."""
-        # A group that has handled events was lost with its Redis: what it has handled is dropped again.
-        start = "0" if self._redis.exists(self._seen) else self._start
+        # A group that was there, or has handled events, was lost with its Redis: what repairs the loss may be
+        # on the stream already. What the group is still known to have handled is dropped again.
+        start = "0" if self._was_there or self._redis.exists(self._seen) else self._start
         try:
             self._redis.xgroup_create(self._stream, self._group, id=start, mkstream=True)
         except redis.ResponseError as fault:
             if not str(fault).startswith("BUSYGROUP"):
                 raise
+        self._was_there = True
 
     def run(self, stop: Callable[[], bool] = lambda: False, block_s: float = 1.0) -> None:
         """Deliver until ``stop`` says so, asked every ``block_s``.
@@ -119,48 +123,60 @@ class Subscriber:
         first one.
         """
         try:
-            handled = 0
-            while rows := self._own():
-                handled += self._drain(rows)
+            handled = self._catch_up()
             while others := self._others_have_some():
-                if not (rows := self._abandoned()):
+                if not self._take_over():
                     break
-                handled += self._drain(rows)
+                handled += self._catch_up()
             if others:
                 # Newer events would overtake theirs, which then look like ones that were handled already.
                 time.sleep(0 if handled else min(block_s, _LOOK_S))
                 return handled
-            return handled + self._drain(self._new(0 if handled else block_s))
+            if self._take_new(0 if handled else block_s):
+                handled += self._catch_up()
+            return handled
         except redis.ResponseError as fault:
             if fault is self._raised or not str(fault).startswith("NOGROUP"):
                 raise
             self.join()
             return 0
 
-    def _own(self) -> list[Any]:
-        """What this consumer was given before and did not acknowledge."""
-        return self._read("0", None)
+    def _catch_up(self) -> int:
+        """Deliver all that this consumer was given and did not acknowledge, the oldest first.
 
-    def _new(self, block_s: float) -> list[Any]:
-        return self._read(">", int(block_s * 1000) or None)
+        Nothing else is delivered, not what Redis answers when it gives: where such an answer is lost, redis-py
+        asks again, and is answered with what comes behind the first.
+        """
+        handled = 0
+        while rows := self._read("0", None):
+            handled += self._drain(rows)
+        return handled
+
+    def _take_new(self, block_s: float) -> bool:
+        """Be given what no consumer has been given yet; whether there was any."""
+        return bool(self._read(">", int(block_s * 1000) or None))
 
     def _read(self, start: str, block_ms: int | None) -> list[Any]:
         found = self._redis.xreadgroup(
             self._group, self._consumer, {self._stream: start}, count=self._count, block=block_ms
         )
+        self._was_there = True
         return entries_of(found)
 
-    def _abandoned(self) -> list[Any]:
-        """What other consumers have left behind for ``idle_s``, the oldest first; it is this one's now."""
-        reply = self._redis.xautoclaim(
+    def _take_over(self) -> bool:
+        """Be given what other consumers have left behind for ``idle_s``, the oldest first; whether there was
+        any.
+        """
+        claimed = self._redis.xautoclaim(
             self._stream,
             self._group,
             self._consumer,
             min_idle_time=self._idle_ms,
             start_id="0-0",
             count=self._count,
+            justid=True,
         )
-        return [row for row in reply[1] if row and row[0]]
+        return bool(claimed)
 
     def _others_have_some(self) -> bool:
         """Whether events were given to other consumers and not acknowledged."""

@@ -1,0 +1,132 @@
+"""`contracts.subscriber` and a Redis whose answers get lost, or that has lost what it held."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import socket
+import threading
+from collections.abc import Iterator
+from typing import Self
+
+import pytest
+from redis import Redis
+
+from contracts.events import PLUGIN_CHANGED, STREAM
+from contracts.subscriber import Event, Gap, Subscriber
+
+GROUP = "billing"
+AN_HOUR_MS = 3_600_000
+
+
+class LossyLine:
+    """Listens, and hands on to `port` of this machine; a context manager.
+
+    It loses the answer to the first command that holds `words`, and the connection with it.
+    """
+
+    def __init__(self, port: int, words: bytes) -> None:
+        self._target = port
+        self._words = words
+        self._listener = socket.create_server(("127.0.0.1", 0))
+        self.port: int = self._listener.getsockname()[1]
+        self.lost = threading.Event()
+
+    def __enter__(self) -> Self:
+        threading.Thread(target=self._accept, daemon=True).start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._listener.shutdown(socket.SHUT_RDWR)
+        self._listener.close()
+
+    def _accept(self) -> None:
+        with contextlib.suppress(OSError):
+            while True:
+                caller, _ = self._listener.accept()
+                threading.Thread(target=self._serve, args=(caller,), daemon=True).start()
+
+    def _serve(self, caller: socket.socket) -> None:
+        with (
+            contextlib.suppress(OSError),
+            caller,
+            socket.create_connection(("127.0.0.1", self._target)) as server,
+        ):
+            # One command at a time is on its way, and both it and its answer fit one read.
+            while command := caller.recv(1 << 20):
+                server.sendall(command)
+                answer = server.recv(1 << 20)
+                if self._words in command and not self.lost.is_set():
+                    self.lost.set()
+                    return
+                caller.sendall(answer)
+
+
+@pytest.fixture
+def redis(redis_url: str) -> Iterator[Redis]:
+    with Redis.from_url(redis_url) as client:
+        yield client
+
+
+def publish(redis: Redis, *revisions: int) -> None:
+    for revision in revisions:
+        fields = {"type": PLUGIN_CHANGED, "subject": "d/jira", "sequence": f"{revision:020d}"}
+        redis.xadd(STREAM, {**fields, "data": json.dumps({"revision": revision})})
+
+
+def leave_to_a_dead_consumer(redis: Redis) -> None:
+    """Everything on the stream was given to a consumer an hour ago, and never acknowledged."""
+    redis.xreadgroup(GROUP, "dead", {STREAM: ">"})
+    entries = [entry for entry, _ in redis.xrange(STREAM)]
+    redis.xclaim(STREAM, GROUP, "dead", 0, entries, idle=AN_HOUR_MS)
+
+
+@pytest.mark.parametrize("lost", [b"\r\n>\r\n", b"XAUTOCLAIM", b"XACK", b"HSET"], ids=repr)
+def test_an_answer_that_is_lost_loses_no_event(redis: Redis, lost: bytes) -> None:
+    redis.xgroup_create(STREAM, GROUP, "0", mkstream=True)
+    publish(redis, 1, 2, 3, 4)
+    leave_to_a_dead_consumer(redis)
+    publish(redis, 5, 6, 7, 8)
+    seen: list[int] = []
+    gaps: list[Gap] = []
+    port = redis.connection_pool.connection_kwargs["port"]
+    # A client that is made so sends a command again whose answer it did not get.
+    with LossyLine(port, lost) as line, Redis(port=line.port) as client:
+        subscriber = Subscriber(
+            client,
+            GROUP,
+            "a",
+            lambda event: seen.append(event.revision),
+            count=2,
+            idle_s=AN_HOUR_MS / 2000,
+            on_gap=gaps.append,
+        )
+        for _ in range(10):
+            subscriber.poll()
+    assert line.lost.is_set()
+    assert seen == [1, 2, 3, 4, 5, 6, 7, 8]
+    assert gaps == []
+    assert redis.xpending(STREAM, GROUP)["pending"] == 0
+
+
+@pytest.mark.parametrize("joined", ["by join", "by another"])
+def test_a_running_subscriber_gets_the_repairs_of_a_redis_that_lost_everything(
+    redis: Redis, joined: str
+) -> None:
+    seen: list[int] = []
+
+    def handle(event: Event) -> None:
+        seen.append(event.revision)
+
+    publish(redis, 1)
+    subscriber = Subscriber(redis, GROUP, "a", handle, start="now")
+    if joined == "by join":
+        subscriber.join()
+    else:
+        redis.xgroup_create(STREAM, GROUP, "$")
+        subscriber.poll()
+    redis.flushall()
+    publish(redis, 7)  # what the service repairs while there is no group
+    for _ in range(3):
+        subscriber.poll()
+    assert seen == [7]
