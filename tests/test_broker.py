@@ -27,11 +27,13 @@ def lease(client: Any, queue: str, seconds: float) -> None:
     client.hset(f"{queue}:lease", mapping={"owner": "host:1:abc", "epoch": 7, "until": until})
 
 
-@pytest.mark.parametrize("queue", ["plugin.commands", "plugin.commands.1", "plugin.commands.3"])
+@pytest.mark.parametrize(
+    "queue", ["plugin.commands", "plugin.commands.1", "plugin.commands.3", "plugin.commands.7"]
+)
 @pytest.mark.parametrize(
     "obstacle", ["", "\x06\x163", "\x06\x166", "\x06\x169", ":unacked", ":poison", ":lease"]
 )
-def test_the_number_changes_only_while_no_queue_old_or_new_is_in_use(
+def test_the_number_changes_only_while_no_queue_old_new_or_other_is_in_use(
     client: Any, broker: Broker, queue: str, obstacle: str
 ) -> None:
     client.set(PARTITIONS, 2)

@@ -23,7 +23,7 @@ _DRAINED_AT_ONCE = 200
 _AFTER_OUTAGE_S = 2.0
 _AFTER_FAULT_S = 30.0
 
-_STRAY = re.compile(rf"{re.escape(COMMANDS)}\.[0-9]+({SEPARATOR}[0-9])?")
+_NUMBERED = re.compile(rf"({re.escape(COMMANDS)}\.[0-9]+)({SEPARATOR}[0-9]|:[a-z]+)?".encode())
 
 # KEYS: the number of partitions, how many of the next ones must not exist, those, then leases.
 # ARGV: the new number, how many keys must not exist. Returns the first key in the way, or ''.
@@ -132,20 +132,25 @@ class Broker:
             for n, keys in enumerate(every)
         ]
 
+    def stray_queues(self, partitions: int) -> list[str]:
+        """The queues of commands outside a deployment with so many partitions of which Redis has a key."""
+        with broker_away():
+            keys = [_NUMBERED.fullmatch(key) for key in self._redis.scan_iter(f"{COMMANDS}.*", count=1000)]
+        return sorted({key[1].decode() for key in keys if key} - set(command_queues(partitions)))
+
     def strays(self, partitions: int) -> dict[str, int]:
         """The lists of commands outside a deployment with so many partitions, each with what waits there."""
-        known = {name for queue in command_queues(partitions) for name in QueueKeys.of(queue).lists}
+        names = [name for queue in self.stray_queues(partitions) for name in QueueKeys.of(queue).lists]
         with broker_away():
-            found = sorted(
-                key.decode("utf-8", "backslashreplace")
-                for key in self._redis.scan_iter(match=f"{COMMANDS}.*", count=1000, _type="list")
-            )
-            strays = [name for name in found if _STRAY.fullmatch(name) and name not in known]
-            return {name: length for name in strays if (length := self._redis.llen(name))}
+            return {name: length for name in names if (length := self._redis.llen(name))}
 
     def set_partitions(self, number: int) -> None:
-        """Change the number of partitions, if no commands queue, old or new, is in use. Raises ``InUse``."""
-        every = dict.fromkeys([*command_queues(self.partitions() or 1), *command_queues(number)])
+        """Change the number of partitions, if no commands queue, of the old number, the new or any other, is
+        in use. Raises ``InUse``.
+        """
+        before = self.partitions() or 1
+        strays = self.stray_queues(max(before, number))
+        every = dict.fromkeys([*command_queues(before), *command_queues(number), *strays])
         names = [QueueKeys.of(queue) for queue in every]
         empty = [key for keys in names for key in (*keys.lists, keys.unacked, keys.poison)]
         with broker_away():

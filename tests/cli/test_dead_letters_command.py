@@ -109,6 +109,12 @@ def test_replay_tells_what_it_left(services: Services, run: Run) -> None:
     assert "fresh" not in str(done)
 
 
+def test_what_is_parked_on_another_number_of_partitions_is_drained_too(services: Services, run: Run) -> None:
+    services.broker.lpush("plugin.commands.7:poison", b"not_json\n1\n0\n\n{")
+    assert run("drain", "--json") == {"drained": 1}
+    assert [row["queue"] for row in run("list", "--json")["results"]] == ["plugin.commands.7"]
+
+
 def test_the_token_of_a_replay_may_come_by_the_environment(
     services: Services, run: Run, plugins_env: dict[str, str]
 ) -> None:

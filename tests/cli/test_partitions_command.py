@@ -1,6 +1,7 @@
 """`plugins partitions`: the number in force, and what stands in the way of another one."""
 
 import json
+import shlex
 
 import pytest
 from click.testing import CliRunner, Result
@@ -46,6 +47,29 @@ def test_set_tells_what_is_in_the_way(run, redis: Redis) -> None:
     assert (line.exit_code, line.stdout) == (1, "")
     assert line.stderr.startswith("IN_USE: 'plugin.commands' is in use: messages wait there")
     assert redis.get(PARTITIONS) == "1"
+
+
+@pytest.mark.parametrize("left", ["plugin.commands.3", "plugin.commands.3:unacked"])
+def test_what_is_left_on_another_number_of_partitions_is_moved_as_the_help_says(
+    run, redis: Redis, left: str
+) -> None:
+    redis.set(PARTITIONS, 2)
+    if left.endswith(":unacked"):
+        redis.hset(left, "host:1:abc:7", "older")
+    else:
+        redis.lpush(left, "older")
+    told = run("set", "1", "--json")
+    assert json.loads(told.stdout)["error"]["details"] == {"key": left}
+    redis.lpush("plugin.commands", "newer")
+    redis.execute_command(*next(c for c in shell_commands(run("set", "--help").stdout) if left in c))
+    assert sorted(redis.lrange("plugin.commands", 0, -1)) == ["newer", "older"]
+    redis.delete("plugin.commands")
+    assert run("set", "1").exit_code == 0
+
+
+def shell_commands(text: str) -> list[list[str]]:
+    """What a help text tells to give to redis-cli, without its name."""
+    return [shlex.split(part.split("\n\n")[0]) for part in text.split("redis-cli ")[1:]]
 
 
 def test_set_changes_the_number(run, redis: Redis) -> None:

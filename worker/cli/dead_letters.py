@@ -177,8 +177,9 @@ def drain(as_json: bool) -> None:
     """Store what is parked in Redis now, for when no worker runs that would do so."""
     with connected(as_json) as services:
         broker = Broker(services.broker)
-        queues = [state.queue for state in broker.states(partitions_of(services)) if state.parked]
-        count = broker.drain(queues, services.parking.take)
+        partitions = partitions_of(services)
+        queues = [state.queue for state in broker.states(partitions) if state.parked]
+        count = broker.drain([*queues, *broker.stray_queues(partitions)], services.parking.take)
     if as_json:
         print_json({"drained": count})
     else:

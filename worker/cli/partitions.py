@@ -56,8 +56,15 @@ def set_number(number: int, as_json: bool) -> None:
     \b
       redis-cli LMOVE plugin.commands.3 plugin.commands RIGHT LEFT
 
-    The change is refused while a commands queue of the old or the new number holds a
-    message, delivered or not, or a worker holds the lease of one.
+    What a worker has left of such a queue, plugin.commands.3:unacked, is moved by:
+
+    \b
+      redis-cli EVAL "
+        for _, raw in ipairs(redis.call('HVALS', KEYS[1])) do redis.call('RPUSH', KEYS[2], raw) end
+        return redis.call('DEL', KEYS[1])" 2 plugin.commands.3:unacked plugin.commands
+
+    The change is refused while any commands queue, of the old number, the new or another, holds a message,
+    delivered or not, or a worker holds the lease of one.
     """
     with connected(as_json) as services:
         broker = Broker(services.broker)
