@@ -18,6 +18,22 @@ MAX_ONLY = 100
 MINIMAL = ("plugin_id", "name", "state", "image", "service_type", "registry_type", "provider")
 """The fields of a ``minimal`` answer."""
 
+_NO_SORT = {
+    "description": "Counts as not given.",
+    "type": "object",
+    "properties": {
+        "key": {"enum": [None, ""]},
+        "keys": {"enum": [None, []]},
+        "desc": {"enum": [None, False]},
+    },
+    "required": ["key"],
+    "additionalProperties": False,
+}
+
+
+def _also_no_sort(schema: dict[str, Any]) -> None:
+    schema["oneOf"].append(_NO_SORT)
+
 
 class Query(Part):
     """Which plugins to list, in which order, and how much of them.
@@ -37,7 +53,7 @@ class Query(Part):
     minimal: bool = False
     count_only: bool = False
     no_count: bool = False
-    sort: Sort = []
+    sort: Annotated[Sort, Field(json_schema_extra=_also_no_sort)] = []
     page: Page = Page()
 
     @field_validator("sort", mode="before")

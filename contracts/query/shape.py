@@ -3,7 +3,9 @@
 from collections.abc import Callable
 from typing import Any, ClassVar
 
-from pydantic import ConfigDict, model_validator
+from pydantic import GetJsonSchemaHandler, model_validator
+from pydantic.json_schema import JsonSchemaValue
+from pydantic_core import CoreSchema
 
 from contracts.values import Contract
 
@@ -27,19 +29,6 @@ def lengthened(*names: str) -> Callable[[Any], Any]:
     return lengthen
 
 
-def _both_names(schema: dict[str, Any]) -> None:
-    """The JSON Schema of a part, with each field that has a short name accepted under either."""
-    properties = schema.get("properties", {})
-    both = [name for name in SHORT if name in properties]
-    required = [name for name in schema.get("required", []) if name in both]
-    properties.update({SHORT[name]: properties[name] for name in both})
-    if required:
-        schema["required"] = [name for name in schema["required"] if name not in both]
-        schema["allOf"] = [
-            {"anyOf": [{"required": [name]}, {"required": [SHORT[name]]}]} for name in required
-        ]
-
-
 class Part(Contract):
     """A part of a query in which null counts as not given."""
 
@@ -52,13 +41,47 @@ class Part(Contract):
             return {name: item for name, item in data.items() if item is not None}
         return data
 
+    @classmethod
+    def __get_pydantic_json_schema__(cls, core: CoreSchema, handler: GetJsonSchemaHandler) -> JsonSchemaValue:
+        schema = handler.resolve_ref_schema(super().__get_pydantic_json_schema__(core, handler))
+        if not cls.keeps_null:
+            fields = schema["properties"]
+            optional = fields.keys() - schema.get("required", ())
+            fields.update({name: _or_null(fields[name]) for name in optional})
+        return schema
+
 
 class NamedPart(Part):
     """A part whose fields may come under SpaceONE's short names (``k``, ``v``, ``o``, ``n``, ``f``)."""
-
-    model_config = ConfigDict(json_schema_extra=_both_names)
 
     @model_validator(mode="before")
     @classmethod
     def _lengthen(cls, data: Any) -> Any:
         return lengthened(*(name for name in SHORT if name in cls.model_fields))(data)
+
+    @classmethod
+    def __get_pydantic_json_schema__(cls, core: CoreSchema, handler: GetJsonSchemaHandler) -> JsonSchemaValue:
+        return _under_both_names(super().__get_pydantic_json_schema__(core, handler))
+
+
+def _or_null(field: dict[str, Any]) -> dict[str, Any]:
+    """The JSON Schema of a field that may be null as well."""
+    default = {"default": field["default"]} if "default" in field else {}
+    bare = {key: item for key, item in field.items() if key != "default"}
+    forms = bare["anyOf"] if bare.keys() == {"anyOf"} else [bare]
+    null = {"type": "null"}
+    return {"anyOf": forms if null in forms else [*forms, null]} | default
+
+
+def _under_both_names(schema: dict[str, Any]) -> dict[str, Any]:
+    """The JSON Schema of a part, with each field that has a short name accepted under either."""
+    properties = schema["properties"]
+    both = [name for name in SHORT if name in properties]
+    required = [name for name in schema.get("required", []) if name in both]
+    properties.update({SHORT[name]: properties[name] for name in both})
+    if required:
+        schema["required"] = [name for name in schema["required"] if name not in both]
+        schema["allOf"] = [
+            {"anyOf": [{"required": [name]}, {"required": [SHORT[name]]}]} for name in required
+        ]
+    return schema

@@ -2,7 +2,9 @@
 
 from typing import Annotated, Any, Self
 
-from pydantic import Field, field_validator, model_validator
+from pydantic import Field, GetJsonSchemaHandler, field_validator, model_validator
+from pydantic.json_schema import JsonSchemaValue
+from pydantic_core import CoreSchema
 
 from contracts.query.columns import check_columns
 from contracts.query.faults import expected
@@ -49,6 +51,17 @@ class StatisticsQuery(Part):
             raise expected("exactly one of aggregate and distinct")
         check_columns(self.aggregate)
         return self
+
+    @classmethod
+    def __get_pydantic_json_schema__(cls, core: CoreSchema, handler: GetJsonSchemaHandler) -> JsonSchemaValue:
+        schema = super().__get_pydantic_json_schema__(core, handler)
+        schema["properties"]["distinct"]["anyOf"].append({"const": ""})
+        given = {
+            "aggregate": {"type": "array", "minItems": 1},
+            "distinct": {"type": "string", "minLength": 1},
+        }
+        schema["oneOf"] = [{"required": [name], "properties": {name: kind}} for name, kind in given.items()]
+        return schema
 
     @property
     def words(self) -> list[str]:

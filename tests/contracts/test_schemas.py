@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
 from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
@@ -14,7 +15,7 @@ from published import SCHEMAS, validator
 
 from contracts import errors
 from contracts.catalog import OPERATIONS
-from contracts.commands import PluginBatch
+from contracts.commands import ListPlugins, PluginBatch, StatPlugins
 from contracts.errors import ContractError, InvalidParameter
 from contracts.events import IMAGE_VERSIONS_CHANGED, PLUGIN_CHANGED, PluginChanged, data_schema
 from contracts.parse import parse
@@ -101,7 +102,11 @@ VALID = [
         {"domain_id": "d", "state": ["ENABLED"], "query": {"filter": [], "sort": {"key": "name"}}},
     ),
     ("ListPlugins", {"domain_id": "d", "query": {"filter": [{"k": "name", "v": "x", "o": "contain"}]}}),
-    ("StatPlugins", {"domain_id": "d", "query": {"distinct": "provider"}}),
+    ("ListPlugins", {"domain_id": "d", "query": {"sort": {"key": "", "desc": False}}}),
+    ("ListPlugins", {"domain_id": "d", "query": {"sort": {"key": None, "keys": []}}}),
+    ("ListPlugins", {"domain_id": "d", "query": {"sort": {}}}),
+    ("StatPlugins", {"domain_id": "d", "query": {"distinct": "provider", "aggregate": []}}),
+    ("StatPlugins", {"domain_id": "d", "query": {"distinct": "", "aggregate": [{"limit": 1}]}}),
 ]
 INVALID = [
     ("RegisterPlugin", {"domain_id": "d", "name": "n", "service_type": "s"}),
@@ -113,7 +118,11 @@ INVALID = [
     ("ListPlugins", {"domain_id": "d", "state": "ON"}),
     ("ListPlugins", {"domain_id": "d", "query": {"filter": [{"k": "name", "v": 7, "o": "contain"}]}}),
     ("ListPlugins", {"domain_id": "d", "query": {"filter": [{"k": "name", "o": "eq"}]}}),
+    ("ListPlugins", {"domain_id": "d", "query": {"sort": {"key": "", "desc": True}}}),
     ("StatPlugins", {"domain_id": "d"}),
+    ("StatPlugins", {"domain_id": "d", "query": {}}),
+    ("StatPlugins", {"domain_id": "d", "query": {"distinct": "", "aggregate": []}}),
+    ("StatPlugins", {"domain_id": "d", "query": {"distinct": "provider", "aggregate": [{"limit": 1}]}}),
 ]
 
 
@@ -144,6 +153,88 @@ def test_null_and_empty_count_as_not_given(name: str, absent: str | None) -> Non
             assert parse(model, LEAST[name] | {field: absent}) == least
     for field in SCHEMAS[name]["required"]:
         assert not validator(name).is_valid(LEAST[name] | {field: absent})
+
+
+CONDITIONS = {
+    "filter": [{"key": "name", "value": "x", "operator": "eq"}, {"k": "name", "v": ["x"], "o": "in"}],
+    "filter_or": [{"key": "tags", "value": {"a": 1}, "operator": "match"}],
+    "keyword": "x",
+    "page": {"start": 1, "limit": 2},
+}
+GROUP_FIELDS = [
+    {
+        "operator": "count",
+        "name": "a",
+        "key": "name",
+        "conditions": [{"key": "state", "operator": "eq", "value": "x"}],
+    },
+    {"o": "sum", "n": "b", "k": "name", "conditions": []},
+    {"operator": "max", "name": "c", "key": "name"},
+    {"operator": "push", "name": "d", "fields": [{"key": "name", "name": "e"}]},
+]
+FULL = [
+    {
+        "query": CONDITIONS
+        | {"only": ["name"], "minimal": True, "count_only": True, "no_count": True}
+        | {"sort": {"keys": [{"key": "name", "desc": True}]}},
+    },
+    {"query": {"sort": {"key": "name", "desc": True}}},
+    {"query": {"sort": [{"key": "name", "desc": True}]}},
+    {"query": CONDITIONS | {"distinct": "provider"}},
+    {
+        "query": {
+            "aggregate": [
+                {"unwind": {"path": "labels"}},
+                {
+                    "group": {
+                        "keys": [{"key": "created_at", "name": "y", "date_format": "year"}],
+                        "fields": GROUP_FIELDS,
+                    }
+                },
+                {
+                    "project": {
+                        "fields": [{"key": "d", "name": "z", "operator": "size"}],
+                        "exclude_keys": True,
+                    }
+                },
+                {"sort": {"keys": [{"key": "z", "desc": True}]}},
+                {"sort": {"key": "z", "desc": True}},
+                {"sort": [{"key": "z", "desc": True}]},
+                {"limit": 5},
+                {"skip": 5},
+                {"count": {"name": "n"}},
+            ],
+        }
+    },
+]
+
+
+def each_with_a_null(value: Any) -> Iterator[Any]:
+    """Copies of ``value``, in each of which another field of an object in it is null."""
+    for key, item in value.items() if isinstance(value, dict) else enumerate(value):
+        nulls = [None] if isinstance(value, dict) else []
+        below = each_with_a_null(item) if isinstance(item, dict | list) else ()
+        for replaced in (*nulls, *below):
+            changed = value.copy()
+            changed[key] = replaced
+            yield changed
+
+
+@pytest.mark.parametrize("message", FULL)
+def test_schema_and_parser_agree_where_null_counts_as_not_given(message: dict[str, Any]) -> None:
+    statistics = {"aggregate", "distinct"} & message["query"].keys()
+    name, model = ("StatPlugins", StatPlugins) if statistics else ("ListPlugins", ListPlugins)
+    parse(model, {"domain_id": "d", **message})
+    validator(name).validate({"domain_id": "d", **message})
+    for changed in each_with_a_null(message["query"]):
+        sent = {"domain_id": "d", "query": changed}
+        try:
+            parse(model, sent)
+        except ContractError as fault:
+            # What the stages before have made is no matter of a schema.
+            assert not validator(name).is_valid(sent) or "column" in str(fault), changed
+        else:
+            validator(name).validate(sent)
 
 
 @pytest.mark.parametrize(
