@@ -11,6 +11,8 @@ from contracts.catalog import BY_TASK
 from contracts.errors import PluginNotFound
 from contracts.parse import parse
 from contracts.plugin import RepositoryInfo
+from contracts.query import parse_query
+from worker.domain.projection import project
 from worker.domain.repositories import RemoteOptions, Repositories
 from worker.handlers.read import Reader
 from worker.repositories.remote import Remote
@@ -143,6 +145,22 @@ SHOWN = OFFERED | {
 def answers(answer: Any) -> Desk:
     """A remote that answers this to everything."""
     return Desk(lambda operation, params: answer)
+
+
+def page_of(count: int, **fields: Any) -> Desk:
+    """A remote with that many plugins, m00, m01, ... by name."""
+
+    def answer(operation: str, params: dict[str, Any]) -> Any:
+        rows = [
+            OFFERED | {"plugin_id": f"m{n:02}", "image": f"acme/m{n:02}", "name": f"m{n:02}"} | fields
+            for n in range(count)
+        ]
+        page = parse_query(params["query"]).page
+        only = params["query"].get("only", ())
+        shown = [project(row, only) for row in rows[page.skip : page.skip + page.limit]]
+        return {"results": shown} | ({} if params["query"].get("no_count") else {"total_count": count})
+
+    return Desk(answer)
 
 
 def desk_that_raises(fault: BaseException) -> Desk:

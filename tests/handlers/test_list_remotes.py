@@ -14,7 +14,7 @@ from deployments import (
     answers,
     ask,
     desk_that_raises,
-    open_remote,
+    page_of,
     plugin_row,
     remote_entry,
 )
@@ -28,9 +28,6 @@ from contracts.errors import (
     ResultTooLarge,
     StoreUnavailable,
 )
-from contracts.parse import parse
-from contracts.query import parse_query
-from worker.domain.projection import project
 from worker.store.search import Search
 
 
@@ -61,22 +58,6 @@ def test_partial_leaves_out_whatever_fails_there(store: Store, fault: ContractEr
     assert answer == {"results": [], "total_count": 0, "unavailable": ["market"]}
 
 
-def page_of(count: int, **fields: Any) -> Desk:
-    """A remote with that many plugins, m00, m01, ... by name."""
-
-    def answer(operation: str, params: dict[str, Any]) -> Any:
-        rows = [
-            OFFERED | {"plugin_id": f"m{n:02}", "image": f"acme/m{n:02}", "name": f"m{n:02}"} | fields
-            for n in range(count)
-        ]
-        page = parse_query(params["query"]).page
-        only = params["query"].get("only", ())
-        shown = [project(row, only) for row in rows[page.skip : page.skip + page.limit]]
-        return {"results": shown} | ({} if params["query"].get("no_count") else {"total_count": count})
-
-    return Desk(answer)
-
-
 def test_each_remote_is_asked_for_what_the_page_may_need(store: Store) -> None:
     store.insert(*(plugin_row(f"l{n}", name=f"l{n}") for n in range(3)))
     market = page_of(30)
@@ -96,30 +77,6 @@ def test_a_remote_is_not_asked_for_rows_that_a_page_has_not(store: Store) -> Non
     ask(store, ListPlugins, market, NOBODY, query={"page": {"start": 3, "limit": 2}})
 
     assert len(market.asked) == 1
-
-
-LARGE = {"s": "x" * 200_000}
-
-
-@pytest.mark.parametrize("page", [{}, {"start": 91, "limit": 10}, {"limit": 10}])
-@pytest.mark.parametrize("where", ["here", "there"])
-def test_the_size_of_an_answer_is_that_of_what_was_asked_for(
-    store: Store, where: str, page: dict[str, int]
-) -> None:
-    """100 plugins of 200 KB each: neither their names nor any ten of them are too much."""
-    market = NOBODY
-    if where == "here":
-        store.insert(*(plugin_row(f"l{n:02}", name=f"l{n:02}", tags=LARGE) for n in range(100)))
-    else:
-        market = page_of(100, tags=LARGE)
-
-    query: dict[str, Any] = {"page": page} if page else {"only": ["tags.t", "state"]}
-    answer = ask(store, ListPlugins, market, NOBODY, query=query)
-
-    assert answer["total_count"] == 100
-    assert len(answer["results"]) == (10 if page else 100)
-    assert answer["results"][-1]["plugin_id"][1:] == ("09" if page == {"limit": 10} else "99")
-    assert answer["results"][0]["tags"] == (LARGE if page else {})
 
 
 def test_partial_leaves_out_what_fails_between_the_order_and_the_page(store: Store) -> None:
@@ -168,32 +125,6 @@ def test_a_page_of_one_remote_alone_is_asked_for_as_it_is(store: Store) -> None:
     page = {"start": 90_001, "limit": 20}
     got = ask(store, ListPlugins, Desk(answer), query={"page": page}, repository_id="market")
     assert (got["total_count"], len(got["results"]), asked) == (90_001, 1, [page])
-
-
-def test_more_rows_than_an_answer_may_hold(store: Store) -> None:
-    store.insert(*(plugin_row(f"l{n}") for n in range(6)))
-    remotes = {"market": open_remote(page_of(6)), "partner": open_remote(NOBODY, "partner")}
-    reader = store.reader(remotes, max_results=10)
-
-    def listed(**query: Any) -> Any:
-        return reader.answer(parse(ListPlugins, {"domain_id": "d-1", "query": query}))
-
-    assert len(listed(page={"limit": 10})["results"]) == 10
-    with pytest.raises(ResultTooLarge):
-        listed()
-    assert len(listed(page={"start": 9, "limit": 50})["results"]) == 4
-    remotes["market"].close()
-    remotes["market"] = open_remote(page_of(40))
-    with pytest.raises(ResultTooLarge, match="repository_id"):
-        listed(page={"start": 9, "limit": 5})
-    for remote in remotes.values():
-        remote.close()
-
-
-def test_a_merged_answer_has_a_size_too(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("worker.domain.answer.MAX_ANSWER_BYTES", 2000)
-    with pytest.raises(ResultTooLarge, match="fewer rows or fields"):
-        ask(store, ListPlugins, page_of(10), NOBODY, query={"page": {"limit": 5}})
 
 
 def test_a_condition_on_who_a_remote_is_is_decided_here(store: Store) -> None:

@@ -72,8 +72,8 @@ def deep(levels: int) -> dict[str, Any]:
     return value
 
 
-def rows(answer: Any, max_rows: int = 2, shortcuts: Any = None, **query: Any) -> Any:
-    return ANSWERS.rows(answer, parse_query(query), shortcuts or {}, max_rows)
+def rows(answer: Any, shortcuts: Any = None, **query: Any) -> Any:
+    return ANSWERS.rows(answer, parse_query({"page": {"limit": 2}} | query), shortcuts or {})
 
 
 @pytest.mark.parametrize("answer", [*HOSTILE, row(tags=deep(40)), row(tags=deep(2000))])
@@ -81,7 +81,7 @@ def test_what_is_no_plugin_is_no_answer(answer: Any) -> None:
     with pytest.raises(BadAnswer):
         ANSWERS.plugin(answer)
     with pytest.raises(BadAnswer):
-        rows({"results": [row(), answer], "total_count": 2}, max_rows=10)
+        rows({"results": [row(), answer], "total_count": 2}, page={"limit": 10})
 
 
 def test_another_plugin_than_the_one_asked_for_is_no_answer() -> None:

@@ -24,9 +24,9 @@ class Listing:
     """Answers list.
 
     One source is asked for the page itself. Several are asked at the same time, each for as many rows from
-    its first one on as the page may need of it, and all rows are put in one order. Before a later page these
-    are bare rows: the page's own follow when it is known which they are. ``total_count`` is the sum of what
-    each has.
+    its first one on as the page may need of it, and all rows are put in one order. For a later page, and
+    where that is too much for one answer, these are bare rows: the page's own follow when it is known which
+    they are. ``total_count`` is the sum of what each has.
     """
 
     def __init__(
@@ -49,55 +49,74 @@ class Listing:
         query = command.query or Query()
         sources = self._sources.of(command, query, selection)
         asking = _Asking(command.partial)
-        if len(sources) == 1:
+        if len(sources) > 1:
+            found, rows = self._merged(asking, sources, query)
+        else:
             found = asking.of(dict.fromkeys(sources, query))
             rows = [row for each in found.values() for _, row in each.rows]
-        else:
-            found = asking.of(dict.fromkeys(sources, self._first_rows(query)))
-            self._check_reach(found, query)
-            rows = _page(asking, found, query)
         if selection.remote:
             rows = [project(row, query.fields) for row in rows]
-            self._check_size(rows, query)
+            self._check_size(rows, query, sources)
         answer: dict[str, Any] = {"results": rows}
         if query.count_only or not query.no_count:
             counts = [each.total or 0 for source, each in found.items() if source.name not in asking.away]
             answer["total_count"] = sum(counts)
         return answer | {"unavailable": asking.away} if asking.away else answer
 
-    def _first_rows(self, query: Query) -> Query:
-        """What each of several sources is asked for at first."""
+    def _merged(self, asking: "_Asking", sources: Sequence[Source], query: Query) -> tuple[Finds, list[Row]]:
+        """What several sources have, and the rows of the page; without a limit, one more than an answer may
+        hold is among them where there are too many.
+        """
         most = self._max_results + 1
-        wanted = min(query.page.skip + query.page.limit, most) if query.page.limit > 0 else most
-        first = query.model_copy(update={"page": Page(start=1, limit=wanted)})
+        end = query.page.skip + query.page.limit if query.page.limit > 0 else most
+        first = query.model_copy(update={"page": Page(start=1, limit=min(end, most))})
         if not query.page.skip:
-            return _with_keys(first)
-        return first.model_copy(update={"only": keys_needed(query), "minimal": False})
+            try:
+                found = self._round(asking, sources, query, _with_keys(first))
+                return found, [row for _, row in _in_order(found, query)[:end]]
+            except ResultTooLarge as told:
+                # Rows that are not on the page may be what is too large.
+                if query.page.limit <= 0 or _is_of_rows(told):
+                    raise
+        bare = first.model_copy(update={"only": keys_needed(query), "minimal": False})
+        found = self._round(asking, sources, query, bare)
+        return found, _page(asking, found, query)
 
-    def _check_reach(self, found: Finds, query: Query) -> None:
-        """A source that has more rows than were asked for at most could have more of the page."""
+    def _round(self, asking: "_Asking", sources: Sequence[Source], query: Query, first: Query) -> Finds:
+        """The first rows of each source. One that has more than an answer may hold could have more of the
+        page than is known.
+        """
+        try:
+            found = asking.of(dict.fromkeys(sources, first))
+        except ResultTooLarge as told:
+            raise self._too_many(query, sources) if _is_of_rows(told) else told from None
         if any(len(each.rows) > self._max_results for each in found.values()):
-            raise self._too_large(query)
+            raise self._too_many(query, sources)
+        return found
 
-    def _check_size(self, page: Sequence[Row], query: Query) -> None:
+    def _check_size(self, page: Sequence[Row], query: Query, sources: Sequence[Source]) -> None:
         if len(page) > self._max_results:
-            raise self._too_large(query)
+            raise self._too_many(query, sources)
         room = Room()
         if not all(room.take(row) for row in page):
             raise too_many_bytes()
 
-    def _too_large(self, query: Query) -> ResultTooLarge:
-        if query.page.limit > 0 and query.page.skip + query.page.limit > self._max_results:
-            return ResultTooLarge(
-                f"pages over several repositories end at row {self._max_results}: "
-                "name one by repository_id to go further",
-                details={"max_results": self._max_results},
-            )
-        return too_many_rows(self._max_results)
+    def _too_many(self, query: Query, sources: Sequence[Source]) -> ResultTooLarge:
+        """The refusal of rows that the sources have too many of."""
+        end = query.page.skip + query.page.limit
+        if len(sources) == 1 or query.page.limit <= 0 or end <= self._max_results:
+            return too_many_rows(self._max_results)
+        return ResultTooLarge(
+            f"pages over several repositories end at row {self._max_results}: "
+            "name one by repository_id to go further",
+            details={"max_results": self._max_results},
+        )
 
 
 class _Asking:
-    """Asks sources, in one round or two. ``away`` are those that a partial answer leaves out."""
+    """Asks sources, in several rounds. ``away`` are those that a partial answer leaves out: they are not
+    asked again.
+    """
 
     def __init__(self, partial: bool) -> None:
         self._partial = partial
@@ -109,6 +128,8 @@ class _Asking:
         found = {}
         try:
             for source, query in queries.items():
+                if source.name in self.away:
+                    continue
                 asked[source] = source.ask(query)
             for source, each in asked.items():
                 try:
@@ -123,20 +144,22 @@ class _Asking:
         return found
 
 
+def _is_of_rows(refusal: ResultTooLarge) -> bool:
+    """Whether it was their number that was too much."""
+    return "max_results" in refusal.details
+
+
 def _page(asking: _Asking, found: Finds, query: Query) -> list[Row]:
-    """The rows of the page, where ``found`` has the first ones of each source."""
+    """The rows of a page with a limit, where ``found`` has the bare first ones of each source."""
     in_order = _in_order(found, query)
-    end = query.page.skip + query.page.limit if query.page.limit > 0 else len(in_order)
-    if query.page.skip:
-        before = Counter(source for source, _ in in_order[: query.page.skip])
-        within = Counter(source for source, _ in in_order[query.page.skip : end])
-        part = _with_keys(query.model_copy(update={"no_count": True}))
-        parts = {
-            source: part.model_copy(update={"page": Page(start=before[source] + 1, limit=count)})
-            for source, count in within.items()
-        }
-        return [row for _, row in _in_order(asking.of(parts), query)]
-    return [row for _, row in in_order[:end]]
+    before = Counter(source for source, _ in in_order[: query.page.skip])
+    on_page = Counter(source for source, _ in in_order[query.page.skip :][: query.page.limit])
+    part = _with_keys(query.model_copy(update={"no_count": True}))
+    parts = {
+        source: part.model_copy(update={"page": Page(start=before[source] + 1, limit=count)})
+        for source, count in on_page.items()
+    }
+    return [row for _, row in _in_order(asking.of(parts), query)]
 
 
 def _in_order(found: Finds, query: Query) -> list[tuple[Source, Row]]:

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from contracts.commands import ListPlugins
-from contracts.query import Query, SortKey
+from contracts.query import Page, Query, SortKey
 from contracts.query.keys import root_of
 from contracts.query.listing import MAX_ONLY
 from worker.domain.repositories import Repositories, Repository, Selection
@@ -95,14 +95,15 @@ class Sources:
 
     def _remote(self, repository: Repository, changes: Mapping[str, Any], shortcuts: Shortcuts) -> Source:
         remote = self._remotes[repository.repository_id]
-        # Without a limit, one row more than an answer may hold tells that there are too many.
-        most = self._max_results + 1
+        # One row more than an answer may hold tells that there are too many, however many the remote answers.
+        all_rows = {"page": Page(start=1, limit=self._max_results + 1)}
 
         def ask(query: Query) -> Asked:
-            asked = query.model_copy(update={**changes, **_unknown_fields(query, remote)})
+            page = {} if query.page.limit > 0 or query.count_only else all_rows
+            asked = query.model_copy(update={**changes, **_unknown_fields(query, remote), **page})
             question = remote.ask(
                 "list",
-                lambda answer: remote.answers.rows(answer, asked, shortcuts, most),
+                lambda answer: remote.answers.rows(answer, asked, shortcuts),
                 query=asked.model_dump(mode="json", exclude_defaults=True),
                 **shortcuts,
             )

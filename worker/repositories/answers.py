@@ -69,16 +69,16 @@ class Answers:
         return row
 
     def rows(
-        self, answer: Any, query: Query, shortcuts: Mapping[str, Any], max_rows: int
+        self, answer: Any, query: Query, shortcuts: Mapping[str, Any]
     ) -> tuple[list[dict[str, Any]], int]:
-        """The answer of ``plugin.list`` to ``query``, whose fields are none of ``known``, and ``shortcuts``.
+        """The answer of ``plugin.list`` to ``shortcuts`` and ``query``, whose fields are none of ``known``,
+        and whose page has a limit unless rows are only counted.
 
-        At most ``max_rows`` rows where the page has no limit, each with what is known; and ``total_count``, 0
-        if it was not asked for. One plugin may be there twice, out of two repositories of the remote. Raises
-        ``BadAnswer``.
+        Each row is answered with what is known; ``total_count`` is 0 if it was not asked for. One plugin may
+        be there twice, out of two repositories of the remote. Raises ``BadAnswer``.
         """
         given = _validated(_Rows, answer)
-        most = 0 if query.count_only else query.page.limit if query.page.limit > 0 else max_rows
+        most = 0 if query.count_only else query.page.limit
         if len(given.results) > most:
             raise BadAnswer(f"has {len(given.results)} rows; {most} were asked for")
         rows = [self._listed(row, query, shortcuts) for row in given.results]
