@@ -316,3 +316,23 @@ def test_a_circuit_is_told_open_until_a_probe_has_closed_it(budget: Budget, cloc
     assert probe.reserve() == "probe"
     probe.listed()
     assert not budget.status(HOST, "OCI").unreached
+
+
+@pytest.mark.parametrize("wait_s", [60.0, 900.0, 1800.0, 21_600.0])
+def test_the_rate_is_halved_when_a_cooldown_of_any_length_is_over(
+    budget: Budget, clock: Clock, wait_s: float
+) -> None:
+    granted(budget, "one").failed(FetchFailed("throttled", retry_after=wait_s))
+    assert budget.status(HOST, "OCI").rate == 1.0
+    clock.now += wait_s
+    assert budget.status(HOST, "OCI").rate == 1.0
+    clock.now += 900
+    assert budget.status(HOST, "OCI").rate == 1.5
+
+
+def test_the_seconds_that_a_registry_is_left_alone_for_are_told(budget: Budget) -> None:
+    held = granted(budget, "one")
+    assert held.failed(FetchFailed("unavailable")) == 0
+    assert held.failed(LeftAlone("pace", 11.0)) == 0
+    assert held.failed(FetchFailed("throttled", retry_after=90)) == 90
+    assert held.failed(FetchFailed("throttled", retry_after=30)) == 90

@@ -62,7 +62,7 @@ save('seen', whole(now))
 -- However often it was halved, the rate lets the next request of an image go out before it has waited too long: else
 -- the image would be given up and begun again for ever. For the same reason a slow rate serves fewer images at once.
 local function factor()
-  local recovered = number('factor', 1) + (now - number('factor_at', now)) / RECOVERY
+  local recovered = number('factor', 1) + math.max(0, now - number('factor_at', now)) / RECOVERY
   return math.min(1, math.max(recovered, FACTOR_MIN, spacing / max_wait))
 end
 local function pace()
@@ -121,12 +121,14 @@ if operation == 'throttled' then
   -- Requests that were under way together are throttled together: that is once.
   if number('cool', 0) <= now then
     throttles = throttles + 1
-    save('throttles', throttles, 'factor', math.max(FACTOR_MIN, factor() / 2), 'factor_at', whole(now))
+    save('throttles', throttles, 'factor', math.max(FACTOR_MIN, factor() / 2))
   end
   local wait = tonumber(argument) or COOLDOWN_FIRST * 2 ^ math.min(throttles - 1, 10)
   wait = math.min(wait, tonumber(argument) and RETRY_AFTER_MAX or COOLDOWN_MAX)
-  save('cool', whole(math.max(number('cool', 0), now + wait)))
-  return { 'cooldown', wait }
+  local cool = math.max(number('cool', 0), now + wait)
+  -- The rate recovers while the registry is asked: nothing is learnt of it in a cooldown.
+  save('cool', whole(cool), 'factor_at', whole(cool))
+  return { 'cooldown', cool - now }
 end
 
 if operation == 'unreachable' then

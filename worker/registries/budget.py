@@ -167,14 +167,18 @@ class Slot:
         """The registry gave a list."""
         self._run("ok", None)
 
-    def failed(self, failure: FetchFailed) -> None:
-        """The registry gave no list; what our own budget or guard refused says nothing about it."""
+    def failed(self, failure: FetchFailed) -> float:
+        """The registry gave no list; for how many seconds it asked to be left alone, 0: it did not.
+
+        What our own budget or guard refused says nothing about it.
+        """
         if isinstance(failure, LeftAlone) or failure.reason == "refused":
-            return
+            return 0.0
         if failure.reason == "throttled":
-            self._run("throttled", failure.retry_after)
-        else:
-            self._run("unreachable" if failure.unreachable else "answered", None)
+            _, wait_s = self._run("throttled", failure.retry_after)
+            return wait_s
+        self._run("unreachable" if failure.unreachable else "answered", None)
+        return 0.0
 
 
 def _away() -> AbstractContextManager[None]:
