@@ -320,7 +320,7 @@ def test_an_image_somebody_looks_at_goes_before_the_backlog(world: World) -> Non
     waiting = [ref for ref in refs if "lease" not in world.document(ref)][-1]
     assert world.images.look(waiting, world.clock())
     world.work()
-    assert world.registry.asked[0] == waiting.image
+    assert world.registry.asked[1] == waiting.image
     assert world.document(waiting)["priority"] == 0
 
 

@@ -72,6 +72,19 @@ class ImageQueue:
             mine = {document["_id"] for document in found}
         return [key for key in wanted if key in mine]
 
+    def likeliest(self, host: str, now: datetime) -> str | None:
+        """The image to probe a group with, of those that are due and free: the one that failed least often
+        in a row, then the longest due; None if there is none. Who looks at it does not count: those that fail
+        are looked at the more.
+        """
+        with outage():
+            found = self._images.find_one(
+                _free({"host": host}, now),
+                {"_id": 1},
+                sort=[("failures", 1), ("next_refresh_at", 1)],
+            )
+        return found["_id"] if found else None
+
     def claim_looked_at(self, host: str, token: str, now: datetime, until: datetime) -> str | None:
         """Lease the first image of a group that is due and goes before others; None if there is none."""
         lease = {"$set": {"lease": {"token": token, "until": until}}}
@@ -95,6 +108,17 @@ class ImageQueue:
         query = {"_id": {"$in": list(keys)}, "lease.token": token}
         with outage():
             self._images.update_many(query, {"$unset": {"lease": ""}})
+
+    def put_last(self, key: str, token: str, now: datetime, until: datetime) -> None:
+        """End the lease held under ``token`` of an image that is due: it goes behind all that are due
+        ``now``, and looking at it brings it no further forward until a minute after ``until``.
+        """
+        update = {
+            "$set": {"next_refresh_at": now, "priority": 0, "priority_at": until},
+            "$unset": {"lease": ""},
+        }
+        with outage():
+            self._images.update_one({"_id": key, "lease.token": token}, update)
 
     def counts(self, now: datetime) -> list[GroupCount]:
         """How each group stands, for people: reads the whole collection."""

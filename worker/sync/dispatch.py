@@ -73,8 +73,12 @@ class Dispatch:
             admission = slot.reserve()
             if admission not in ("granted", "probe"):
                 return Sent(sent, admission)
-            size = 1 if admission == "probe" else self._size(host, due[0].registry_type)
-            images = self._start(host, [image.key for image in due[:size]], token)
+            if admission == "probe":
+                likeliest = self._queue.likeliest(host, self._clock())
+                keys = [likeliest] if likeliest else []
+            else:
+                keys = [image.key for image in due[: self._size(host, due[0].registry_type)]]
+            images = self._start(host, keys, token)
             sent += len(images)
             if not images:
                 break

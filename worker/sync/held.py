@@ -19,17 +19,23 @@ class Held:
         self._queue = queue
         self._waiting = keys
         self._current: str | None = None
+        self._begun = False
         self._token = token
         self._clock = clock
         self._lease = timedelta(seconds=lease_s)
         self._renewed: datetime | None = None
 
     def next(self, host: str) -> str | None:
-        """The image to do now: one that was looked at, else the next of the task; None at the end."""
+        """The image to do now: the first of the task, which may be what its group is probed with; then one
+        that was looked at, else the next of the task; None at the end.
+        """
         now = self._clock()
-        self._current = self._queue.claim_looked_at(host, self._token, now, now + self._lease)
+        self._current = None
+        if self._begun:
+            self._current = self._queue.claim_looked_at(host, self._token, now, now + self._lease)
         if self._current is None and self._waiting:
             self._current = self._waiting.pop(0)
+        self._begun = True
         return self._current
 
     def renew(self) -> None:
@@ -47,6 +53,15 @@ class Held:
     def done(self) -> None:
         """The current image's lease has ended with the write."""
         self._current = None
+
+    def put_last(self, wait_s: float) -> None:
+        """End the lease of the current image, for which its registry asked to be left alone for ``wait_s``:
+        it goes behind all others that are due.
+        """
+        if self._current:
+            now = self._clock()
+            self._queue.put_last(self._current, self._token, now, now + timedelta(seconds=wait_s))
+            self._current = None
 
     def give_back_current(self) -> None:
         """End the lease of the current image, which is due as it was."""

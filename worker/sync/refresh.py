@@ -165,7 +165,9 @@ class Refresh:
         try:
             listing = self._fetcher.fetch(image.ref, take, None if whole else frozenset(image.versions))
         except FetchFailed as failure:
-            slot.failed(failure)
+            if cooldown_s := slot.failed(failure):
+                # Else it would be the first to be asked for after each cooldown, and perhaps the only one.
+                held.put_last(cooldown_s)
             return failure
         slot.listed()
         return listing
