@@ -22,10 +22,10 @@ help: ## This list
 	@echo "  T=tests/domain for a part of the tests, ARGS='...' for more arguments, PYTHON=python3.12."
 
 up: $(READY) ## Redis, MongoDB, all workers and beat, until Ctrl-C
-	@exec $(BIN)/plugins up --redis-port $(REDIS_PORT) --mongodb-port $(MONGODB_PORT) --data-dir $(DATA_DIR) $(ARGS)
+	@exec $(BIN)/plugins up --redis-port $(REDIS_PORT) --mongodb-port $(MONGODB_PORT) --data-dir "$(DATA_DIR)" $(ARGS)
 
 down: $(READY) ## End what `make up` runs; the data stays
-	@$(BIN)/plugins down --data-dir $(DATA_DIR)
+	@$(BIN)/plugins down --data-dir "$(DATA_DIR)"
 
 demo: $(READY) ## Send the API's examples in a temporary folder, and show what happens
 	@$(BIN)/plugins demo $(ARGS)
