@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from servers import wait_until
 
 from contracts.errors import InvalidParameter
 from contracts.plugin import RepositoryInfo
@@ -15,7 +16,7 @@ from worker.domain.managed import managed_plugin
 from worker.domain.policy import Policy
 from worker.domain.registry_hosts import check_registry
 from worker.repositories import documents
-from worker.repositories.documents import BadDocument, BadFolder, read_document
+from worker.repositories.documents import BadDocument, BadFolder, read_document, signature
 from worker.repositories.managed import Contents, check, read_folder
 
 NOW = datetime(2026, 5, 1, 12, 0, tzinfo=UTC)
@@ -33,6 +34,19 @@ def write(folder: Path, name: str, document: Any) -> Path:
 
 def read(folder: Path) -> Contents:
     return read_folder(folder, INFO, POLICY, NOW)
+
+
+def test_other_permissions_are_a_change(tmp_path: Path) -> None:
+    file = write(tmp_path, "jira.json", JIRA)
+    before = signature(tmp_path)
+    assert signature(tmp_path) == before
+
+    def changed() -> bool:
+        # The clock of a file system may stand still for some milliseconds.
+        file.chmod(0o600)
+        return signature(tmp_path) != before
+
+    wait_until(changed, 30)
 
 
 def test_a_document_gives_a_plugin(tmp_path: Path) -> None:

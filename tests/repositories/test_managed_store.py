@@ -200,12 +200,17 @@ def test_another_name_or_place_of_a_repository_is_seen(world: World) -> None:
     put(world.one, "jira")
     world.watch().once()
     assert world.plugins.find_one()["rank"] == -1
+    before = world.answer(GetPlugin, plugin_id="jira")
 
-    renamed = managed_entry("repo-one", str(world.one)) | {"name": "Market"}
-    world.watch(LOCAL, renamed).once()
-
+    world.now += timedelta(hours=1)
+    moved = managed_entry("repo-one", str(world.one))
+    world.watch(LOCAL, moved).once()
     assert world.plugins.find_one()["rank"] == 1
-    assert world.answer(GetPlugin, plugin_id="jira")["repository_info"]["name"] == "Market"
+    assert world.answer(GetPlugin, plugin_id="jira") == before, "the plugin is what it was"
+
+    world.watch(LOCAL, moved | {"name": "Market"}).once()
+    after = world.answer(GetPlugin, plugin_id="jira")
+    assert after == before | {"repository_info": before["repository_info"] | {"name": "Market"}}
 
 
 def test_loading_again_writes_nothing(world: World) -> None:

@@ -16,8 +16,13 @@ MAX_FILE_BYTES = MAX_PLUGIN_BYTES
 
 SUFFIXES = frozenset({".json", ".yaml", ".yml"})
 
-Signature = tuple[tuple[str, int, int, int], ...]
-"""What tells that a folder has changed: name, time, size and inode of each file."""
+State = tuple[int, int, int, int]
+"""What tells that a file has changed: the times of its content and of its inode, which has its permissions;
+size and inode.
+"""
+
+Signature = tuple[tuple[str, State], ...]
+"""What tells that a folder has changed: name and state of each file."""
 
 
 class BadDocument(ValueError):
@@ -33,26 +38,26 @@ def signature(folder: Path) -> Signature:
 
     Documents are the files ``*.json``, ``*.yaml`` and ``*.yml`` directly in it, but for hidden ones.
     """
-    found: list[tuple[str, int, int, int]] = []
+    found: list[tuple[str, State]] = []
     try:
         for entry in folder.iterdir():
             if entry.suffix.lower() not in SUFFIXES or entry.name.startswith("."):
                 continue
             if len(found) == MAX_FILES:
                 raise BadFolder(f"has more than {MAX_FILES} documents")
-            found.append((entry.name, *_state(entry)))
+            found.append((entry.name, _state(entry)))
     except OSError as fault:
         raise BadFolder(f"cannot be read: {fault.strerror}") from None
     return tuple(sorted(found))
 
 
-def _state(file: Path) -> tuple[int, int, int]:
+def _state(file: Path) -> State:
     try:
         state = file.stat()
     except OSError:
         # Gone meanwhile, or a link to nowhere: told as a fault of the file when it is read.
-        return 0, 0, 0
-    return state.st_mtime_ns, state.st_size, state.st_ino
+        return 0, 0, 0, 0
+    return state.st_mtime_ns, state.st_ctime_ns, state.st_size, state.st_ino
 
 
 def read_document(file: Path) -> Any:

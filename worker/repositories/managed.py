@@ -58,7 +58,7 @@ def read_folder(
     """
     plugins: dict[str, ManagedPlugin] = {}
     faults = []
-    for name, *_ in signature(path):
+    for name, _ in signature(path):
         between()
         try:
             plugin, times = managed_plugin(read_document(path / name), repository, now, policy)

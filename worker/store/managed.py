@@ -22,6 +22,9 @@ from worker.store.query import MANAGED
 
 _RENAME_S = 300
 
+_BESIDE = ("digest", "source", "rank")
+"""What a managed document has beside its plugin; a change of any is written."""
+
 
 @dataclass(frozen=True, slots=True)
 class ManagedPlugin:
@@ -106,8 +109,7 @@ class ManagedPlugins:
         requests: list[Any] = []
         for key, managed in wanted.items():
             document = _document(key, rank, managed, stored.get(key), now)
-            before = stored.get(key, {})
-            if any(document[name] != before.get(name) for name in ("digest", "source")):
+            if not _is_same(document, stored.get(key)):
                 requests.append(ReplaceOne({"_id": key}, document, upsert=True))
         gone = [key for key, d in stored.items() if key not in wanted and d.get("source") not in keep]
         written = len(requests)
@@ -119,7 +121,7 @@ class ManagedPlugins:
 
     def _stored(self, session: ClientSession, repository_id: str) -> dict[str, Document]:
         query = {"scope": MANAGED, "plugin.repository_info.repository_id": repository_id}
-        fields = {"digest": 1, "source": 1, **{f"plugin.{name}": 1 for name in TIMES}}
+        fields = [*_BESIDE, *(f"plugin.{name}" for name in ("repository_info", *TIMES))]
         return {d["_id"]: d for d in self._plugins.find(query, fields, session=session)}
 
 
@@ -131,7 +133,7 @@ def _document(
     """
     plugin = plugin_document(managed.plugin)
     plugin.pop("domain_id")
-    digest = _digest(plugin, rank, managed.times)
+    digest = _digest(plugin, managed.times)
     kept = (stored or {}).get("plugin", {})
     is_same = stored is not None and stored.get("digest") == digest
     if "created_at" not in managed.times:
@@ -148,8 +150,16 @@ def _document(
     }
 
 
-def _digest(plugin: Document, rank: int, times: frozenset[str]) -> str:
-    """What tells whether a document says something else than before, whenever it is loaded."""
-    said = {name: value for name, value in plugin.items() if name not in TIMES or name in times}
-    text = json.dumps([rank, said], sort_keys=True, default=str, separators=(",", ":"))
+def _is_same(document: Document, stored: Mapping[str, Any] | None) -> bool:
+    """Whether a document is stored already: as what it says, whose it is and where it comes from."""
+    if stored is None or any(document[name] != stored.get(name) for name in _BESIDE):
+        return False
+    return bool(document["plugin"]["repository_info"] == stored["plugin"].get("repository_info"))
+
+
+def _digest(plugin: Document, times: frozenset[str]) -> str:
+    """What tells whether the file of a plugin says something else than before, whenever it is loaded."""
+    kept = {"repository_info", *TIMES} - times
+    said = {name: value for name, value in plugin.items() if name not in kept}
+    text = json.dumps(said, sort_keys=True, default=str, separators=(",", ":"))
     return hashlib.sha256(text.encode()).hexdigest()
