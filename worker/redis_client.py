@@ -11,6 +11,9 @@ from contracts.redis_url import TIMEOUTS
 CONNECTION_OPTIONS = {**TIMEOUTS, "health_check_interval": 5}
 """How long a worker waits for a Redis, in seconds: options of redis-py, which kombu takes too."""
 
+HASTY_OPTIONS = {"socket_timeout": 0.5, "socket_connect_timeout": 0.5, "retry": Retry(NoBackoff(), 0)}
+"""The same for what nobody waits for."""
+
 
 def open_redis(url: str) -> Any:
     """A client of the Redis at ``url``; nothing is dialled before the first command.
@@ -21,6 +24,5 @@ def open_redis(url: str) -> Any:
 
 
 def open_hasty_redis(url: str) -> Any:
-    """The same for what nobody waits for: a Redis that does not answer within 0.5 s is given up on."""
-    once = Retry(NoBackoff(), 0)
-    return redis.Redis.from_url(url, socket_timeout=0.5, socket_connect_timeout=0.5, retry=once)
+    """The same with the ``HASTY_OPTIONS``."""
+    return redis.Redis.from_url(url, **HASTY_OPTIONS)

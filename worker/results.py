@@ -4,6 +4,7 @@ An effect without its answer is not done: Celery would take what the backend rai
 answer with that, and acknowledge.
 """
 
+from functools import cached_property
 from typing import Any
 
 import redis
@@ -13,6 +14,7 @@ from celery.exceptions import Reject
 
 from contracts.errors import ContractError
 from contracts.redis_outage import is_outage
+from worker.redis_client import HASTY_OPTIONS
 from worker.transport import Delivery
 from worker.transport.state import stop_requested
 
@@ -36,7 +38,14 @@ class Results(RedisBackend):  # type: ignore[misc]  # celery is untyped
         """Answer a message that no task was given, as well as it goes: nothing waits for a Redis that is
         away. Raises redis-py's errors.
         """
-        self._store_result(command_id, self.encode_result(refusal, states.FAILURE), states.FAILURE)
+        answer = self.encode_result(refusal, states.FAILURE)
+        self._hasty._store_result(command_id, answer, states.FAILURE)
+
+    @cached_property
+    def _hasty(self) -> "Results":
+        hasty = Results(app=self.app, url=self.url)
+        hasty.connparams.update(HASTY_OPTIONS)
+        return hasty
 
     def _sleep(self, amount: float) -> None:
         # What has its effect is not to be parked for the ends of processes that only wait to tell of it.

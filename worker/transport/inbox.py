@@ -296,7 +296,7 @@ class Inbox:
 
 
 def _one_line(text: str) -> bytes:
-    # Of a message, perhaps: half a character in it, which no connection can send, would stay pending for ever.
+    # Of a message, perhaps: half a character, which no connection can send, would stay pending for ever.
     return " ".join(text.split())[:500].encode("utf-8", "replace")
 
 

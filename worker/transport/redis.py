@@ -10,6 +10,7 @@ Chosen by ``broker_transport = "worker.transport.redis:Transport"`` with a ``red
 import logging
 import time
 from collections.abc import Callable
+from queue import Empty
 from typing import Any
 
 from kombu.exceptions import OperationalError
@@ -31,6 +32,8 @@ logger = logging.getLogger(__name__)
 RECHECK_S = 1.0
 #: Seconds between looks where Redis cannot announce changes.
 POLL_S = 0.04
+#: Seconds for which messages may be taken before the rest of the event loop gets its turn.
+TAKE_S = 1.0
 
 Callback = Callable[[Message], None]
 
@@ -107,6 +110,16 @@ class Channel(stock.Channel):
             self.watch.close()
         super().close()
 
+    def _receive_one(self, c: Any) -> Any:
+        try:
+            return super()._receive_one(c)
+        except (Empty, RedisError, OSError):
+            raise
+        except Exception:
+            # Anyone who reaches Redis may announce anything, and nobody would be asked for it again.
+            logger.exception("dropped an announcement that is no message")
+            return False
+
     # One turn of the event loop
 
     def pump(self) -> None:
@@ -120,7 +133,7 @@ class Channel(stock.Channel):
             self._looked_at = now
             self.look_again()
         for _ in range(2):
-            self._take_all(inbox)
+            self._take_all(inbox, now + TAKE_S)
             if self._armed or not self._has_room(inbox):
                 break
             self._armed = True
@@ -149,7 +162,8 @@ class Channel(stock.Channel):
         limit = self.qos.prefetch_count
         return not inbox.stopping and (not limit or inbox.held < limit)
 
-    def _take_all(self, inbox: Inbox) -> None:
+    def _take_all(self, inbox: Inbox, until: float) -> None:
+        """Takes one message at least, and no more at the time ``until``."""
         while self._has_room(inbox):
             now = time.monotonic()
             queue = next((name for name, state in self._states.items() if state.ready(now)), None)
@@ -162,6 +176,9 @@ class Channel(stock.Channel):
                 self._hand_over(delivery)
             else:
                 self._armed = False
+            if now >= until:
+                # What was taken since the watch was armed rings it: the loop turns again at once.
+                return
 
     def _hand_over(self, delivery: Delivery) -> None:
         envelope = parse(delivery.raw, self.options.limits)
