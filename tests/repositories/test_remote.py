@@ -191,6 +191,28 @@ def test_an_error_is_passed_on_where_it_can_be_an_answer(
             assert told.value.details == {"repository_id": "market", "reason": "refused"}
 
 
+@pytest.mark.parametrize(
+    ("path", "shown"),
+    [
+        ("query.filter[1].value", "query.filter"),
+        ("query.filter_or[0].key.hunter2", "query.filter_or"),
+        ("query.sort", "query.sort"),
+        ("query", "query"),
+        ("query.hunter2", "query"),
+        ("hunter2", "query"),
+        (["hunter2"], "query"),
+        (None, "query"),
+    ],
+)
+def test_an_invalid_query_has_a_path(opened: list[Remote], path: Any, shown: str) -> None:
+    """The remote is asked for fewer conditions than the caller asked for: a place in a list is not theirs."""
+    opened.append(open_remote(desk_that_raises(InvalidQuery("hunter2", details={"path": path}))))
+    with pytest.raises(InvalidQuery) as told:
+        opened[0].ask("list", lambda answer: answer).result()
+    expected = "a query that the remote repository takes"
+    assert told.value.details == {"repository_id": "market", "path": shown, "expected": expected}
+
+
 def test_a_slow_remote_is_waited_for_no_longer_than_its_time(opened: list[Remote]) -> None:
     release = threading.Event()
     opened.append(open_remote(Desk(lambda operation, params: release.wait(30)), timeout_s=0.2))

@@ -1,6 +1,7 @@
 """A remote repository: another deployment of this service, asked through its queues."""
 
 import logging
+import re
 import time
 from collections.abc import Callable, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -23,6 +24,7 @@ from contracts.errors import (
     VersionsPending,
 )
 from contracts.plugin import RepositoryInfo
+from contracts.query import Query
 from worker.domain.repositories import RemoteOptions
 from worker.repositories.answers import Answers, BadAnswer
 from worker.repositories.circuit import Attempt, Circuit
@@ -46,6 +48,8 @@ _PASSED_ON: Mapping[str, tuple[type[ContractError], ...]] = {
     "get_versions": (PluginNotFound, ImageNotFound, RegistryUnavailable, VersionsPending),
 }
 """By operation, the errors that are for the caller to act on: passed on by class, never in its words."""
+
+_PART_OF_QUERY = re.compile(r"query\.([a-z_]+)")
 
 
 class Remote:
@@ -153,7 +157,10 @@ class Remote:
         if kind is None:
             return self._failed("refused", type(told).__name__)
         name = self.info.repository_id
-        return kind(f"the remote repository {name} answered {kind.code}", details={"repository_id": name})
+        details = {"repository_id": name}
+        if kind is InvalidQuery:
+            details |= {"path": _place(told), "expected": "a query that the remote repository takes"}
+        return kind(f"the remote repository {name} answered {kind.code}", details=details)
 
     def _answers_again(self) -> None:
         """Log the first answer of use; one that cannot be used keeps the circuit closed, and is no such."""
@@ -192,6 +199,14 @@ class Question(Generic[T]):
         """The answer is wanted no more."""
         if self.answer.cancel() and self.attempt:
             self.attempt.end(answered=None)
+
+
+def _place(told: ContractError) -> str:
+    """The field of a query that a remote refused: in its lists, it may have been sent other items than the
+    caller did.
+    """
+    found = _PART_OF_QUERY.match(str(told.details.get("path")))
+    return found[0] if found and found[1] in Query.model_fields else "query"
 
 
 def _name(fault: BaseException) -> str:
