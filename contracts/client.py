@@ -3,12 +3,14 @@
 It is a thin hand over ``Celery.send_task``; any other Celery client does as well.
 """
 
+import os
 import time
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any, Self
 from uuid import uuid4
 
+import celery
 import redis
 from celery.exceptions import TimeoutError as CeleryTimeout
 from kombu.exceptions import OperationalError
@@ -16,30 +18,15 @@ from kombu.exceptions import OperationalError
 from contracts import errors
 from contracts.catalog import BY_TASK, task_of
 from contracts.client_app import client_app
-from contracts.frames import MAX_FRAME_BYTES, Frame, check_size, frames_of, items_of, too_large
+from contracts.frames import MAX_FRAME_BYTES, Frame, check_expires, check_size, frames_of, items_of, too_large
 from contracts.headers import AUTHORIZATION, OWN, REPOSITORIES, TRACEPARENT
 from contracts.outcome import BatchOutcome
 from contracts.partition import queue_of
 from contracts.redis_outage import is_outage
+from contracts.unanswered import AskTimeout, RedisUnavailable
 from contracts.values import is_command_id
 
 __all__ = ["AskTimeout", "BatchOutcome", "PluginClient", "RedisUnavailable"]
-
-
-class AskTimeout(TimeoutError):
-    """Raised when no answer came in time. A write may still take effect: send it again with the same
-    ``command_id``.
-    """
-
-    def __init__(self, command_id: str, timeout_s: float) -> None:
-        self.command_id = command_id
-        super().__init__(f"no answer to {command_id} within {timeout_s:g} s")
-
-
-class RedisUnavailable(ConnectionError):
-    """Raised when Redis does not answer. The command may be on its way or not: send it again with the same
-    ``command_id``.
-    """
 
 
 @contextmanager
@@ -65,7 +52,8 @@ class PluginClient:
     ``redis_url`` is the broker and, unless ``results_url`` is given, the result backend. ``partitions`` is
     the deployment's ``PLUGINS_COMMAND_PARTITIONS``: with the wrong number commands still arrive, but batches
     are refused. ``token`` goes along as ``authorization: Bearer``. ``own_only`` has reads look into the local
-    and managed repositories only. Threads may share it. Use it as a context manager, or ``close`` it.
+    and managed repositories only. Threads may share it, and forks, each of which has connections of its own.
+    Use it as a context manager, or ``close`` it.
 
     >>> with PluginClient("redis://localhost:6379/0") as client:
     ...     client.ask("register", domain_id="d-1", name="JIRA", service_type="x.Y", image="acme/jira")
@@ -83,7 +71,8 @@ class PluginClient:
         self._headers = {AUTHORIZATION: f"Bearer {token}"} if token else {}
         if own_only:
             self._headers[REPOSITORIES] = OWN
-        self._app = client_app(redis_url, results_url or redis_url)
+        self._urls = redis_url, results_url or redis_url
+        self._apps = {os.getpid(): self._new_app()}
 
     def __enter__(self) -> Self:
         return self
@@ -91,8 +80,17 @@ class PluginClient:
     def __exit__(self, *exc: object) -> None:
         self.close()
 
+    def _new_app(self) -> celery.Celery:
+        return client_app(*self._urls)
+
+    @property
+    def _app(self) -> celery.Celery:
+        """The app of this process: a fork does not touch the sockets of the one that it came from."""
+        pid = os.getpid()
+        return self._apps.get(pid) or self._apps.setdefault(pid, self._new_app())
+
     def close(self) -> None:
-        """Close every connection."""
+        """Close every connection of this process."""
         self._app.backend.result_consumer.stop()
         self._app.backend.client.connection_pool.disconnect()
         self._app.close()
@@ -110,8 +108,8 @@ class PluginClient:
 
         ``operation`` is a verb (``register``) or a task name (``plugin.register``); ``params`` are its
         keyword arguments. The command is not applied when ``expires_s`` have passed. Raises
-        ``RedisUnavailable``, and ``InvalidParameter`` for what is larger than a command may be and for a
-        ``command_id`` that is none.
+        ``RedisUnavailable``, and ``InvalidParameter`` for what is larger than a command may be, for a
+        ``command_id`` that is none, and for an ``expires_s`` of more than 1e9.
         """
         sent = self._send(operation, params, command_id, expires_s, traceparent, ignore_result=True)
         # Nobody waits for it: its end must not ask the result backend to stop waiting.
@@ -131,8 +129,7 @@ class PluginClient:
         """Send and wait for the answer.
 
         Raises an error of ``contracts.errors``; ``AskTimeout`` when no answer came in time;
-        ``RedisUnavailable``. What is larger than a command may be, or has a ``command_id`` that is none, is
-        ``InvalidParameter`` at once.
+        ``RedisUnavailable``. What ``send`` refuses is ``InvalidParameter`` at once.
         """
         begun = time.monotonic()
         sent = self._send(operation, params, command_id, expires_s, traceparent, ignore_result=False)
@@ -157,12 +154,24 @@ class PluginClient:
         Each command is ``{"operation", "params"}`` and may have an ``id`` (one is made where it is missing).
         They are sent as batches that fit the limits, one partition each; the commands of one plugin take
         effect in the order given. Where a whole batch is refused, each of its items has that error; a command
-        that is larger than a batch may be is not sent. Raises
-        ``ValueError`` for an operation that is no write and for an id given twice, before anything is sent;
-        ``AskTimeout`` when not all answers came in time: send it all again with the same ids.
+        that is larger than a batch may be is not sent.
+
+        Before anything is sent, raises ``ValueError`` for an operation that is no write and for an id given
+        twice, ``InvalidParameter`` for an ``expires_s`` of more than 1e9. ``AskTimeout`` when not all answers
+        came in time, and ``RedisUnavailable``: send it all again with their ``ids``.
         """
         items = items_of(commands)
-        frames = frames_of(items, self._partitions)
+        check_expires(expires_s)
+        try:
+            outcomes = self._outcomes(frames_of(items, self._partitions), timeout_s, expires_s)
+        except (AskTimeout, RedisUnavailable) as fault:
+            fault.ids = tuple(item["id"] for item in items)
+            raise
+        return [outcomes[item["id"]] for item in items]
+
+    def _outcomes(
+        self, frames: list[Frame], timeout_s: float, expires_s: float | None
+    ) -> dict[str, BatchOutcome]:
         with _redis():
             sent = [self._send_frame(frame, expires_s) for frame in frames]
         outcomes: dict[str, BatchOutcome] = {}
@@ -174,7 +183,7 @@ class PluginClient:
                 rows = [{"id": item["id"], "error": refusal.as_dict()} for item in frame.items]
             for row in rows:
                 outcomes[row["id"]] = BatchOutcome.of(row)
-        return [outcomes[item["id"]] for item in items]
+        return outcomes
 
     def _send_frame(self, frame: Frame, expires_s: float | None) -> Any:
         """None for one that no worker would take."""
@@ -204,6 +213,7 @@ class PluginClient:
         if traceparent:
             headers[TRACEPARENT] = traceparent
         check_size(task, params)
+        check_expires(expires_s)
         if command_id is not None and not is_command_id(command_id):
             raise errors.InvalidParameter(
                 "the command id must be 1 to 128 printable ASCII characters", details={"path": "id"}

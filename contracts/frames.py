@@ -15,6 +15,9 @@ from contracts.values import MAX_BATCH_BYTES, MAX_COMMAND_BYTES
 MAX_FRAME_BYTES = 3_000_000
 """What one batch may hold as JSON: on its queue, in base64 and with its envelope, it has 4 MiB."""
 
+MAX_EXPIRES_S = 1e9
+"""How long a command may be given at most, in seconds: about 31 years."""
+
 
 def items_of(commands: Iterable[Mapping[str, Any]]) -> list[dict[str, Any]]:
     """The items of a batch, each with an id of its own.
@@ -80,6 +83,15 @@ def too_large(frame: Frame) -> list[dict[str, Any]]:
         details={"path": "", "reason": "oversize"},
     )
     return [{"id": item["id"], "error": refusal.as_dict()} for item in frame.items]
+
+
+def check_expires(expires_s: float | None) -> None:
+    """Raises ``InvalidParameter`` for what leads to no date: more than ``MAX_EXPIRES_S``, or NaN."""
+    if expires_s is not None and not abs(expires_s) <= MAX_EXPIRES_S:
+        raise InvalidParameter(
+            f"a command expires within {MAX_EXPIRES_S:.0f} s, not {expires_s:g} s",
+            details={"path": "expires"},
+        )
 
 
 def check_size(task: str, params: Mapping[str, Any]) -> None:

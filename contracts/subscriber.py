@@ -144,8 +144,8 @@ class Subscriber:
     def _catch_up(self) -> int:
         """Deliver all that this consumer was given and did not acknowledge, the oldest first.
 
-        Nothing else is delivered, not what Redis answers when it gives: where such an answer is lost, redis-py
-        asks again, and is answered with what comes behind the first.
+        Nothing else is delivered, not what Redis answers when it gives: where such an answer is lost,
+        redis-py asks again, and is answered with what comes behind the first.
         """
         handled = 0
         while rows := self._read("0", None):

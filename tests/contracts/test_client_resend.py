@@ -44,6 +44,26 @@ def test_what_an_earlier_sending_was_answered_with_is_not_the_answer(
     assert client.ask("disable", timeout_s=60, **slack)["state"] == "DISABLED"
 
 
+def test_a_batch_without_an_answer_can_be_sent_again(client: PluginClient, paused: Live, domain: str) -> None:
+    names = ["one", "two"]
+    commands = [
+        {
+            "operation": "register",
+            "params": {"domain_id": domain, "name": name, "service_type": "x.Y", "image": f"acme/{name}"},
+        }
+        for name in names
+    ]
+    with pytest.raises(AskTimeout) as raised:
+        client.batch(commands, timeout_s=0.5)
+    paused.commands.resume()
+    again = [{**command, "id": id} for command, id in zip(commands, raised.value.ids, strict=True)]
+
+    outcomes = client.batch(again)
+
+    assert [outcome.error for outcome in outcomes] == [None, None]
+    assert [outcome.result["plugin_id"] for outcome in outcomes if outcome.result] == names
+
+
 def test_an_earlier_sending_that_comes_too_late_does_not_answer_a_later_one(
     client: PluginClient, paused: Live, jira: dict[str, Any]
 ) -> None:

@@ -3,6 +3,7 @@
 import time
 from typing import Any
 
+import celery
 import redis
 from celery.backends.redis import RedisBackend
 from redis.backoff import NoBackoff
@@ -35,7 +36,11 @@ class Results(RedisBackend):  # type: ignore[misc]  # celery is untyped
 class _Client(PluginClient):
     def __init__(self, redis_url: str, token: str | None) -> None:
         super().__init__(redis_url, token=token, own_only=True)
-        self._app.loader.override_backends = dict.fromkeys(("redis", "rediss"), f"{__name__}:Results")
+
+    def _new_app(self) -> celery.Celery:
+        app = super()._new_app()
+        app.loader.override_backends = dict.fromkeys(("redis", "rediss"), f"{__name__}:Results")
+        return app
 
 
 class Line:
