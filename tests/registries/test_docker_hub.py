@@ -110,7 +110,7 @@ def test_a_single_page_is_complete(double: Double, hub: Registries) -> None:
     assert (listed.complete, set(listed.tags)) == (True, {"1.0", "2.0"})
 
 
-@pytest.mark.parametrize("following", ["http://127.0.0.2:9/x", "file:///etc/passwd", "/v2/elsewhere"])
+@pytest.mark.parametrize("following", ["http://127.0.0.2:9/x", "file:///etc/passwd", "/v2/elsewhere", "//["])
 def test_a_next_page_elsewhere_is_refused(double: Double, hub: Registries, following: str) -> None:
     double.behaviours["/v2/namespaces/library/repositories/nginx/tags"] = says(
         200, {"count": 2, "next": following, "results": [{"name": "1"}]}
@@ -118,6 +118,30 @@ def test_a_next_page_elsewhere_is_refused(double: Double, hub: Registries, follo
     with pytest.raises(FetchFailed) as failed:
         hub.fetch(nginx())
     assert (failed.value.reason, len(double.asked)) == ("refused", 1)
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        {"count": 0},
+        {"count": 0, "results": None},
+        {"count": 7, "results": []},
+        {"count": 7, "results": [{}]},
+        {"message": "maintenance"},
+    ],
+)
+def test_an_answer_that_lacks_the_list_is_no_empty_list(
+    double: Double, hub: Registries, answer: object
+) -> None:
+    double.behaviours["/v2/namespaces/library/repositories/nginx/tags"] = says(200, answer)
+    with pytest.raises(FetchFailed) as failed:
+        hub.fetch(nginx())
+    assert failed.value.reason == "unavailable"
+
+
+def test_a_repository_without_tags(double: Double, hub: Registries) -> None:
+    double.tags["library/nginx"] = []
+    assert hub.fetch(nginx()).tags == ()
 
 
 def test_odd_results(double: Double, hub: Registries) -> None:

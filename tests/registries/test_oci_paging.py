@@ -36,10 +36,20 @@ def test_a_page_shorter_than_asked_for_is_not_the_last(double: Double, asking: C
     assert asking() == ("a", "b", "c")
 
 
-@pytest.mark.parametrize("answer", [{"tags": None}, {"name": "app"}, {"tags": []}])
+@pytest.mark.parametrize("answer", [{"tags": None}, {"tags": []}])
 def test_no_tags_are_an_empty_list(double: Double, asking: Callable[[], object], answer: object) -> None:
     double.behaviours[PATH] = says(200, answer)
     assert asking() == ()
+
+
+@pytest.mark.parametrize("answer", [{}, {"name": "app"}, {"errors": []}, {"status": "maintenance"}])
+def test_an_answer_that_says_nothing_of_tags_is_no_empty_list(
+    double: Double, asking: Callable[[], object], answer: object
+) -> None:
+    double.behaviours[PATH] = says(200, answer)
+    with pytest.raises(FetchFailed) as failed:
+        asking()
+    assert failed.value.reason == "unavailable"
 
 
 def test_names_that_are_no_tags_are_dropped_and_doubles_too(
@@ -61,6 +71,8 @@ def test_names_that_are_no_tags_are_dropped_and_doubles_too(
         "</v2/app/tags/list/../../../other?last=a>; rel=next",
         "<http://user:password@127.0.0.1:{port}/v2/app/tags/list?last=a>; rel=next",
         "<file:///etc/passwd>; rel=next",
+        "<http://[>; rel=next",
+        "<//[::1/v2/app/tags/list>; rel=next",
     ],
 )
 def test_a_link_to_elsewhere_is_refused(double: Double, asking: Callable[[], object], link: str) -> None:
@@ -69,6 +81,14 @@ def test_a_link_to_elsewhere_is_refused(double: Double, asking: Callable[[], obj
         asking()
     assert failed.value.reason == "refused"
     assert len(double.asked) == 1
+
+
+@pytest.mark.parametrize("target", ["http://[", "//[::1", "//a\\evil.test/"])
+def test_a_redirect_to_nowhere_is_refused(double: Double, asking: Callable[[], object], target: str) -> None:
+    double.behaviours[PATH] = says(302, b"", {"Location": target})
+    with pytest.raises(FetchFailed) as failed:
+        asking()
+    assert (failed.value.reason, len(double.asked)) == ("refused", 1)
 
 
 def test_a_link_to_itself_is_no_end_and_no_loop(double: Double, asking: Callable[[], object]) -> None:

@@ -1,5 +1,7 @@
 """The OCI Distribution client: every page of ``GET /v2/<name>/tags/list``."""
 
+from typing import Any
+
 from worker.registries.auth import Account, Authorizer
 from worker.registries.conversation import Conversation
 from worker.registries.paging import following, next_link
@@ -15,10 +17,15 @@ def list_tags(talk: Conversation, authorizer: Authorizer, base: str, name: str, 
     visited = {url}
     for _ in range(talk.caps.pages):
         answer = authorizer.get(talk, url, account)
-        tags.add(read_list(read_object(answer.body), "tags"))
+        tags.add(_names(read_object(answer.body)))
         reference = next_link(answer.headers.get("Link"))
         if reference is None or tags.truncated:
             return tags
         url = following(answer.url, reference, visited)
     tags.truncated = True
     return tags
+
+
+def _names(document: dict[str, Any]) -> list[Any]:
+    """The names of a page; null, as some registries write an empty list, is none."""
+    return [] if document.get("tags", ...) is None else read_list(document, "tags")

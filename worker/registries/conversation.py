@@ -63,7 +63,7 @@ class Conversation:
             target = answer.headers.get("Location")
             if answer.status not in _REDIRECTS or target is None:
                 return answer
-            url = resolve(url, target)
+            url = _resolve(url, target)
             following = self._check(url)
             if not keeps_authorization(origin, following):
                 authorization = None
@@ -113,6 +113,13 @@ class Conversation:
         self._ends += monotonic() - started
         if monotonic() >= self._ends:
             raise FetchFailed("unavailable", detail="took too long")
+
+
+def _resolve(url: str, target: str) -> str:
+    try:
+        return resolve(url, target)
+    except ValueError:
+        raise FetchFailed("refused", detail="a URL that may not be asked") from None
 
 
 def _body(response: Response, limit: int) -> bytes:

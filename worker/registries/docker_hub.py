@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterable
 from typing import Any
 
-from worker.domain.images import Listing
+from worker.domain.images import FetchFailed, Listing
 from worker.registries.conversation import Conversation, is_ok
 from worker.registries.failure import failure_of
 from worker.registries.paging import following
@@ -37,6 +37,8 @@ def list_tags(
         tags.add(names)
         named.update(name for name in names if isinstance(name, str))
         counted = max(counted, _count(document))
+        if counted and not named:
+            raise FetchFailed("unavailable", detail="an answer that is no list")
         reference = document.get("next")
         if not isinstance(reference, str) or not reference or tags.truncated:
             shifted = not tags.truncated and len(named) < counted

@@ -40,5 +40,8 @@ def parse_url(url: str) -> tuple[Origin, str]:
 
 
 def resolve(base: str, reference: str) -> str:
-    """A URL reference that came with the answer from ``base``, made absolute and without fragment."""
+    """A URL reference that came with the answer from ``base``, made absolute and without fragment.
+
+    Raises ``ValueError`` for what is none.
+    """
     return urljoin(base, reference.strip()).partition("#")[0]

@@ -25,8 +25,8 @@ def following(url: str, reference: str, visited: set[str]) -> str:
     Raises ``FetchFailed``: refused unless scheme, host, port and path are those of ``url`` (a page
     elsewhere would get our credentials), unavailable if it was visited before.
     """
-    target = resolve(url, reference)
     try:
+        target = resolve(url, reference)
         here, path = parse_url(url)
         there, next_path = parse_url(target)
     except ValueError:

@@ -50,10 +50,10 @@ def read_object(body: bytes) -> dict[str, Any]:
 
 
 def read_list(document: dict[str, Any], key: str) -> list[Any]:
-    """A list; null and absent are empty. Raises ``FetchFailed`` for anything else."""
+    """A list. Raises ``FetchFailed`` for anything else: what says nothing of tags does not say that there are
+    none.
+    """
     values = document.get(key)
-    if values is None:
-        return []
     if not isinstance(values, list):
         raise FetchFailed("unavailable", detail="an answer that is no list")
     return values
