@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import json
 import os
 import socket
@@ -16,6 +17,7 @@ from pathlib import Path
 import pytest
 import redis
 from click.testing import CliRunner, Result
+from servers import free_port
 
 from contracts.partition import queue_of
 from worker.broker import PARTITIONS
@@ -171,6 +173,52 @@ def test_a_write_is_sent_by_the_number_of_partitions_in_force(redis_url: str) ->
         told = one_line(run("enable", "jira", "--timeout", "0.1", PLUGINS_REDIS_URL=redis_url))
         assert told.startswith("TIMEOUT: ")
         assert client.llen(queue_of("plugin.enable", {"domain_id": "d", "plugin_id": "jira"}, 7)) == 1
+
+
+WRITES = "".join(
+    json.dumps({"operation": "enable", "params": {"plugin_id": "jira"}, **given}) + "\n"
+    for given in ({"id": "mine"}, {})
+)
+
+
+def unanswered_batch(url: str, *options: str, **other: str) -> Result:
+    env = {"PLUGINS_DOMAIN_ID": "d", "PLUGINS_REDIS_URL": url, **other}
+    return CliRunner(env=env).invoke(main, ["batch", "-", "--timeout", "0.1", *options], input=WRITES)
+
+
+def test_a_batch_without_an_answer_tells_the_ids_to_send_again(redis_url: str) -> None:
+    error = json.loads(unanswered_batch(redis_url, "--json").stdout)["error"]
+    assert error["message"].endswith(" Writes may still take effect: send them again with the same ids.")
+    mine, made = error["details"]["ids"]
+    with redis.Redis.from_url(redis_url) as client:
+        sent = client.lindex("plugin.commands", 0)
+    body = json.loads(base64.b64decode(json.loads(sent)["body"]))
+    assert [item["id"] for item in body[1]["commands"]] == ["mine", made] == [mine, made]
+
+    told = unanswered_batch(redis_url)
+    assert (told.exit_code, told.stderr.count("\n")) == (1, 1)
+    assert told.stderr.startswith("TIMEOUT: ")
+    first, second = told.stdout.splitlines()
+    assert first == "mine  no answer"
+    assert second.endswith("  no answer")
+
+
+def test_a_batch_that_meets_an_outage_tells_the_ids_too(redis_url: str) -> None:
+    nowhere = f"redis://127.0.0.1:{free_port()}/0"
+    told = unanswered_batch(redis_url, "--json", PLUGINS_RESULTS_URL=nowhere)
+    error = json.loads(told.stdout)["error"]
+    assert (error["code"], error["details"]["ids"][0]) == ("REDIS_UNAVAILABLE", "mine")
+    assert len(error["details"]["ids"]) == 2
+
+
+@pytest.mark.parametrize(
+    "option", ["--expires=nan", "--expires=inf", "--expires=1e300", "--expires=-1", "--timeout=nan"]
+)
+@pytest.mark.parametrize("command", [["enable", "jira"], ["batch", "-"]])
+def test_seconds_that_are_none_are_wrong_usage(command: list[str], option: str, redis_url: str) -> None:
+    result = run(*command, option, PLUGINS_REDIS_URL=redis_url)
+    assert result.exit_code == 2, result.exception
+    assert f"Invalid value for '{option.partition('=')[0]}'" in result.stderr
 
 
 def test_check_takes_the_settings_that_there_are_by_default() -> None:

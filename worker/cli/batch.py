@@ -7,7 +7,7 @@ from typing import IO, Any
 
 import click
 
-from contracts.client import BatchOutcome
+from contracts.client import AskTimeout, BatchOutcome, RedisUnavailable
 from worker.cli.caller import REFUSED, client, print_json, sending_options
 from worker.cli.text import printable
 from worker.settings import DOMAIN_ID
@@ -29,7 +29,8 @@ def batch(
     """Apply the writes in FILE (- is standard input) in order, each on its own.
 
     FILE holds one JSON object a line, or a JSON list of them: {"operation", "params"}, and "id" for the
-    command id where the same file may be sent again. The status is 1 when one of them was refused.
+    command id where the same file may be sent again. The status is 1 when one of them was refused, or when
+    not all answers came in time: then the ids are shown, in FILE's order, to send the commands again with.
 
     \b
     Examples:
@@ -42,6 +43,11 @@ def batch(
             outcomes = caller.batch(commands, timeout_s=timeout_s, expires_s=expires_s)
         except ValueError as fault:
             raise click.UsageError(str(fault)) from None
+        except (AskTimeout, RedisUnavailable) as fault:
+            if not as_json:
+                for command_id in fault.ids:
+                    click.echo(printable(f"{command_id}  no answer"))
+            raise
     refused = [outcome for outcome in outcomes if outcome.error]
     if as_json:
         print_json([_row(outcome) for outcome in outcomes])

@@ -1,5 +1,6 @@
 """What every command that sends a message has in common: the client, and how an outcome ends it."""
 
+import math
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -10,6 +11,7 @@ import redis
 
 from contracts.client import AskTimeout, PluginClient, RedisUnavailable
 from contracts.errors import ContractError
+from contracts.frames import MAX_EXPIRES_S
 from worker.broker import Broker
 from worker.cli.render import to_json
 from worker.cli.text import printable
@@ -56,11 +58,20 @@ def client(as_json: bool, *, writes: bool = True) -> Iterator[PluginClient]:
         except ContractError as fault:
             fail(fault.code, fault.message, as_json, type(fault).__name__, fault.details)
         except AskTimeout as fault:
-            details = {"command_id": fault.command_id}
-            hint = "Is a worker running? A write may still take effect: send the same id again."
-            fail("TIMEOUT", f"{fault}. {hint}", as_json, "AskTimeout", details)
-        except (RedisUnavailable, redis.RedisError) as fault:
+            if fault.ids:
+                again = "Writes may still take effect: send them again with the same ids."
+            else:
+                again = "A write may still take effect: send the same id again."
+            message = f"{fault}. Is a worker running? {again}"
+            fail("TIMEOUT", message, as_json, "AskTimeout", {"command_id": fault.command_id, **_ids(fault)})
+        except RedisUnavailable as fault:
+            fail("REDIS_UNAVAILABLE", str(fault), as_json, "RedisUnavailable", _ids(fault))
+        except redis.RedisError as fault:
             fail("REDIS_UNAVAILABLE", str(fault), as_json, "RedisUnavailable", {})
+
+
+def _ids(fault: AskTimeout | RedisUnavailable) -> dict[str, Any]:
+    return {"ids": list(fault.ids)} if fault.ids else {}
 
 
 def _partitions(url: str) -> int | None:
@@ -82,6 +93,16 @@ def print_json(value: Any) -> None:
     click.echo(to_json(value, indent=2))
 
 
+class Seconds(click.FloatRange):
+    """A time in seconds, in a range. NaN is in none."""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> float:
+        found = float(super().convert(value, param, ctx))
+        if math.isnan(found):
+            self.fail(f"{value!r} is no time", param, ctx)
+        return found
+
+
 def sending_options(command: Command) -> Command:
     """Options of everything that waits for an answer."""
     for option in (
@@ -89,7 +110,7 @@ def sending_options(command: Command) -> Command:
         click.option(
             "--timeout",
             "timeout_s",
-            type=click.FloatRange(min=0, min_open=True),
+            type=Seconds(min=0, min_open=True),
             default=10.0,
             show_default=True,
             metavar="SECONDS",
@@ -98,7 +119,7 @@ def sending_options(command: Command) -> Command:
         click.option(
             "--expires",
             "expires_s",
-            type=click.FloatRange(min=0),
+            type=Seconds(min=0, max=MAX_EXPIRES_S),
             metavar="SECONDS",
             help="Not applied when this long has passed.",
         ),
