@@ -52,8 +52,10 @@ def test_subject_repository_and_budget_group(
     assert (ref.subject, ref.key, ref.repository, ref.group) == (subject, subject, repository, group)
 
 
-def test_every_spelling_of_a_public_ecr_image_is_the_same_image() -> None:
-    ref = ImageRef("AWS_PUBLIC_ECR", "public.ecr.aws", "megazone/spaceone/plugin")
+@pytest.mark.parametrize("registry_type", ["AWS_PUBLIC_ECR", "OCI"])
+def test_every_spelling_of_a_public_ecr_image_is_the_same_image(registry_type: str) -> None:
+    """Whatever type the first plugin that named it calls its registry."""
+    ref = ImageRef(registry_type, "public.ecr.aws", "megazone/spaceone/plugin")
     spelled = [ImageRef("AWS_PUBLIC_ECR", url, image) for url, image in ref.spellings]
     assert len(spelled) == 3
     assert {other.subject for other in spelled} == {ref.subject}

@@ -55,6 +55,14 @@ def test_the_same_list_in_another_order_changes_nothing(known: Image) -> None:
     assert decision.image.interval_s == 4_500
 
 
+def test_a_list_kept_in_another_order_is_put_in_order_and_is_no_change(known: Image) -> None:
+    """It was kept by a version of this program that ordered otherwise."""
+    kept = replace(known, versions=("1.0", "4.0", "2.0", "3.0"))
+    decision = read(kept, "1.0", "2.0", "3.0", "4.0")
+    assert (decision.reason, decision.change, decision.image.revision) == ("unchanged", None, 1)
+    assert decision.image.versions == ("4.0", "3.0", "2.0", "1.0")
+
+
 def test_a_change_is_one_revision_with_what_came_and_went(known: Image) -> None:
     decision = read(known, "5.0", "4.0", "3.0", "2.0")
     assert (decision.reason, decision.image.revision) == ("changed", 2)

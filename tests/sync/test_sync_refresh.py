@@ -226,6 +226,14 @@ def test_an_image_that_no_plugin_uses_is_parked_and_keeps_its_revision(world: Wo
     assert world.image(ref).revision == 2
 
 
+def test_a_public_ecr_image_is_followed_while_a_plugin_names_it_by_another_type(world: World) -> None:
+    world.follow("alias/team/plugin", host="public.ecr.aws")
+    update = {"plugin.registry_type": "AWS_PUBLIC_ECR", "plugin.registry_url": "public.ecr.aws/alias"}
+    world.database["plugins"].update_one({}, {"$set": {**update, "plugin.image": "team/plugin"}})
+    world.later(hours=2)
+    assert world.round() == {"unchanged": 1}
+
+
 def test_an_image_looked_at_while_it_is_parked_goes_on(world: World) -> None:
     ref = world.follow("team/plugin")
     world.database["plugins"].delete_many({})

@@ -84,7 +84,7 @@ class ImageRef:
     @property
     def _path(self) -> str:
         alias = self.registry_url.partition("/")[2].strip("/")
-        if self.registry_type != "AWS_PUBLIC_ECR" or not alias or self.image.startswith(f"{alias}/"):
+        if self.host != PUBLIC_ECR_HOST or not alias or self.image.startswith(f"{alias}/"):
             return self.image
         return f"{alias}/{self.image}"
 
@@ -103,7 +103,7 @@ class ImageRef:
         """Every (registry_url, image) with which a plugin may name this very image."""
         if self.registry_type == "DOCKER_HUB":
             return ((DOCKER_HUB_HOST, self.image),)
-        if self.registry_type != "AWS_PUBLIC_ECR":
+        if self.host != PUBLIC_ECR_HOST:
             return ((self.registry_url, self.image),)
         alias, _, rest = self._path.partition("/")
         whole = (self.host, self._path)

@@ -108,10 +108,11 @@ def _listed(image: Image, listing: Listing, now: datetime, intervals: Intervals)
         return _unconfirmed(read, digest, now, intervals)
     truncated = listing.truncated or (image.truncated and not listing.complete)
     read = replace(read, state="ok", digest=digest, truncated=truncated, synced_at=now)
+    versions = tuple(newest_first(after))  # of a list that is the same too: it may be in an older order
+    read = replace(read, versions=versions)
     if image.listed and after == before:
         return Decision(_scheduled(read, now, intervals, changed=False), None, "unchanged")
-    versions = tuple(newest_first(after))
-    read = replace(_scheduled(read, now, intervals, changed=True), versions=versions)
+    read = _scheduled(read, now, intervals, changed=True)
     change = _change(image, before, versions)
     if truncated:  # each new tag pushes an old one out, which is still there
         change = replace(change, removed=())
