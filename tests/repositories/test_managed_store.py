@@ -312,9 +312,9 @@ def test_the_thread_loads_at_start_and_on_change(world: World) -> None:
 
 
 def test_without_managed_repositories_the_thread_ends_by_itself(world: World) -> None:
-    watch = world.watch(LOCAL, poll_s=0.05)
+    watch = world.watch(LOCAL, poll_s=0.05, reload_s=0.05)
     watch.start()
-    watch.join(10)
+    watch.join(30)
     assert not watch.is_alive()
     watch.stop()
 
@@ -329,6 +329,22 @@ def test_local_plugins_say_what_the_local_repository_is_called_now(world: World)
     assert all(d["revision"] == 1 for d in world.plugins.find())
     store = ManagedPlugins(world.store.database)
     assert store.rename_local(RepositoryInfo(**renamed)) == 0, "what is right is not written again"
+
+
+def test_plugins_of_a_worker_that_is_being_replaced_are_renamed_too(world: World) -> None:
+    def stale() -> int:
+        return world.plugins.count_documents({"plugin.repository_info.name": "Local"})
+
+    watch = world.watch(LOCAL | {"name": "Ours"}, reload_s=0)
+    watch.once()
+    for plugin_id in ("jira", "slack"):
+        world.store.insert(plugin_row(plugin_id))
+        watch.once()
+        assert stale() == 0
+    watch.once()
+    world.store.insert(plugin_row("teams"))
+    watch.once()
+    assert stale() == 1, "after a look that finds none it is not looked for any more"
 
 
 # --- reading ------------------------------------------------------------------------------------------------
@@ -368,6 +384,15 @@ def test_get_looks_into_the_local_repository_first(both: World) -> None:
 )
 def test_the_repositories_of_a_list(both: World, repository_id: Any, names: list[str]) -> None:
     assert both.names(repository_id=repository_id) == names
+
+
+def test_local_plugins_are_found_whatever_they_say_of_their_repository(both: World) -> None:
+    """As a worker with the configuration of before stores them while it is being replaced."""
+    both.plugins.update_many(
+        {"rank": 0}, {"$set": {"plugin.repository_info": {**LOCAL, "repository_id": "repo-one"}}}
+    )
+    assert both.names(repository_id=["repo-local", "repo-two"]) == ["local jira", "teams", "two jira"]
+    assert both.names(repository_id="repo-local") == ["local jira"]
 
 
 def test_ties_are_in_the_order_of_the_repositories(both: World) -> None:

@@ -55,11 +55,14 @@ class Repository:
 
 @dataclass(frozen=True, slots=True)
 class Selection:
-    """The repositories that a read looks into, each kind in lookup order."""
+    """The repositories that a read looks into, each kind in lookup order. ``among`` are the ids of the
+    managed ones, empty where these are all that are configured.
+    """
 
     local: bool
     managed: tuple[Repository, ...]
     remote: tuple[Repository, ...]
+    among: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,10 +113,12 @@ class Repositories:
                     f"there is no repository {unknown}", details={"repository_id": unknown}
                 )
             reach = [r for r in reach if r.repository_id in ids]
+        managed = tuple(r for r in reach if r.info.repository_type == "managed")
         return Selection(
             local=any(r.info.repository_type == "local" for r in reach),
-            managed=tuple(r for r in reach if r.info.repository_type == "managed"),
+            managed=managed,
             remote=tuple(r for r in reach if r.info.repository_type == "remote"),
+            among=() if managed == self.managed else tuple(r.repository_id for r in managed),
         )
 
 

@@ -38,7 +38,7 @@ class Listing:
         max_results: int,
     ) -> None:
         self._repositories = repositories
-        self._sources = Sources(search, constants, repositories, remotes, max_results)
+        self._sources = Sources(search, constants, remotes, max_results)
         self._max_results = max_results
 
     def answer(self, command: ListPlugins, own_only: bool) -> dict[str, Any]:

@@ -127,15 +127,12 @@ class Reader:
                 "statistics of a remote repository are to be asked for there",
                 details={"path": "repository_id"},
             )
-        shortcuts: dict[str, Any] = {}
-        if selection.managed != self._repositories.managed:
-            shortcuts = {"repository_info.repository_id": [r.repository_id for r in selection.managed]}
         return self._search.stat(
             command.domain_id,
             command.query,
-            shortcuts if selection.managed else {},
             local=selection.local,
             managed=bool(selection.managed),
+            among=selection.among,
         )
 
     def _stored(

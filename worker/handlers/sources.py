@@ -8,7 +8,7 @@ from contracts.commands import ListPlugins
 from contracts.query import Page, Query, SortKey
 from contracts.query.keys import root_of
 from contracts.query.listing import MAX_ONLY
-from worker.domain.repositories import Repositories, Repository, Selection
+from worker.domain.repositories import Repository, Selection
 from worker.repositories.remote import Remote
 from worker.store.constants import Constants
 from worker.store.search import Search
@@ -55,13 +55,11 @@ class Sources:
         self,
         search: Search,
         constants: Constants,
-        repositories: Repositories,
         remotes: Mapping[str, Remote],
         max_results: int,
     ) -> None:
         self._search = search
         self._constants = constants
-        self._repositories = repositories
         self._remotes = remotes
         self._max_results = max_results
 
@@ -80,14 +78,14 @@ class Sources:
         return sources
 
     def _store(self, domain_id: str, shortcuts: Shortcuts, selection: Selection) -> Source:
-        if selection.managed and selection.managed != self._repositories.managed:
-            named = [r.repository_id for r in selection.managed]
-            named += [self._repositories.local.repository_id] * selection.local
-            shortcuts = shortcuts | {"repository_info.repository_id": named}
-
         def find(query: Query) -> Found:
             page = self._search.list(
-                domain_id, query, shortcuts, local=selection.local, managed=bool(selection.managed)
+                domain_id,
+                query,
+                shortcuts,
+                local=selection.local,
+                managed=bool(selection.managed),
+                among=selection.among,
             )
             return Found(list(zip(page.ranks, page.rows, strict=True)), page.total_count)
 

@@ -30,7 +30,9 @@ class Watch(threading.Thread):
     """Loads the folders of the managed repositories, at start and whenever they change.
 
     At start it also removes the documents of repositories that are configured no more, and has the local
-    plugins say what the local repository is called now. Several processes may do this at once.
+    plugins say what the local repository is called now. This it does again every ``reload_s`` until there is
+    none to change: a worker with the configuration of before may register others until it is replaced.
+    Several processes may do this at once.
     """
 
     def __init__(
@@ -51,6 +53,7 @@ class Watch(threading.Thread):
         self._clock = clock
         self._ending = threading.Event()
         self._begun = False
+        self._rename_at: float | None = None
         self._away = False
         self._loaded: dict[str, tuple[Signature, float]] = {}
         self._told: Mapping[str, frozenset[Fault]] = {}
@@ -71,7 +74,7 @@ class Watch(threading.Thread):
             except Exception:
                 # A bug must not end the thread: the next look may be fine again.
                 logger.exception("the repositories could not be looked at; they stay as they are")
-            if self._begun and not self._repositories.managed:
+            if self._begun and self._rename_at is None and not self._repositories.managed:
                 return
 
     def stop(self) -> None:
@@ -84,6 +87,8 @@ class Watch(threading.Thread):
         """One look at everything. Raises ``StoreUnavailable``."""
         if not self._begun:
             self._begin()
+        elif self._rename_at is not None and time.monotonic() >= self._rename_at:
+            self._rename_at = self._next() if self._rename() else None
         for repository in self._repositories.managed:
             if isinstance(repository.options, ManagedOptions):
                 self._look(repository, repository.options)
@@ -92,10 +97,18 @@ class Watch(threading.Thread):
         removed = self._store.forget(r.repository_id for r in self._repositories.managed)
         if removed:
             logger.info("removed %d plugins of repositories that are configured no more", removed)
+        self._rename()
+        self._rename_at = self._next()
+        self._begun = True
+
+    def _next(self) -> float:
+        return time.monotonic() + self._reload_s
+
+    def _rename(self) -> int:
         renamed = self._store.rename_local(self._repositories.local.info)
         if renamed:
             logger.info("%d plugins now say what the local repository is called", renamed)
-        self._begun = True
+        return renamed
 
     def _look(self, repository: Repository, options: ManagedOptions) -> None:
         """Load the folder if it is not as it was when it was last loaded. A bug that one repository brings to

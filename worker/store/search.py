@@ -92,14 +92,16 @@ class Search:
         *,
         local: bool = True,
         managed: bool | None = None,
+        among: Sequence[str] = (),
     ) -> PageOfPlugins:
         """The plugins that ``domain_id`` sees and the query and the shortcuts select.
 
-        ``local``: its own; ``managed``: those of managed repositories (default: where any is configured).
+        ``local``: its own; ``managed``: those of managed repositories (default: where any is configured),
+        ``among``: of these alone, by id.
         """
         query = query or Query()
         shortcuts = shortcuts or {}
-        reach = self._reach(domain_id, local, managed)
+        reach = self._reach(domain_id, local, managed, among)
         if not reach.scopes:
             return PageOfPlugins([], None if query.no_count and not query.count_only else 0, [])
         with self._limits(query):
@@ -120,9 +122,12 @@ class Search:
         *,
         local: bool = True,
         managed: bool | None = None,
+        among: Sequence[str] = (),
     ) -> Document:
-        """``{"results": [...]}``, and ``total_count`` when paged, over what ``domain_id`` sees."""
-        reach = self._reach(domain_id, local, managed)
+        """``{"results": [...]}``, and ``total_count`` when paged, over what ``domain_id`` sees; the reach is
+        that of ``list``.
+        """
+        reach = self._reach(domain_id, local, managed, among)
         is_paged = query.page.limit > 0
         if not reach.scopes:
             return {"results": [], "total_count": 0} if is_paged else {"results": []}
@@ -136,8 +141,8 @@ class Search:
                 return {"results": values}
             return {"results": values, "total_count": self._total(stages, query.page, len(rows))}
 
-    def _reach(self, domain_id: str, local: bool, managed: bool | None) -> Reach:
-        return Reach(domain_id, local, self._has_managed if managed is None else managed)
+    def _reach(self, domain_id: str, local: bool, managed: bool | None, among: Sequence[str]) -> Reach:
+        return Reach(domain_id, local, self._has_managed if managed is None else managed, tuple(among))
 
     def _find(self, head: Sequence[Document], query: Query, sort: dict[str, int]) -> Found:
         """The documents of a page, in one command: a plain find wherever that will do."""

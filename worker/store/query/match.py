@@ -23,6 +23,8 @@ Shortcuts = Mapping[str, Any]
 MANAGED = ""
 """The scope of managed plugins, which every domain sees."""
 
+_REPOSITORY = "repository_info.repository_id"
+
 KEYWORD_FIELDS = ("plugin_id", "name", "provider", "labels")
 """Where a word of ``keyword`` may occur."""
 
@@ -32,11 +34,14 @@ TEXT_FIELDS = frozenset({"plugin_id", "name", "state", "service_type", "provider
 
 @dataclass(frozen=True, slots=True)
 class Reach:
-    """Whose plugins a read sees: the asking domain's own, the managed ones, or both."""
+    """Whose plugins a read sees: the asking domain's own, the managed ones, or both. ``among`` are the ids of
+    the managed repositories, empty for all.
+    """
 
     domain_id: str
     local: bool = True
     managed: bool = False
+    among: tuple[str, ...] = ()
 
     @property
     def scopes(self) -> list[str]:
@@ -48,7 +53,7 @@ def compile_head(
     reach: Reach, shortcuts: Shortcuts, query: Query | StatisticsQuery, now: datetime
 ) -> list[Document]:
     """The stages that select the documents of a query: ``$match`` alone, or with the domain filled in."""
-    selection = [_scope(reach), *_shortcuts(shortcuts)]
+    selection = [*_scope(reach), *_shortcuts(shortcuts)]
     conditions = _conditions(query, now)
     if reach.managed and _names_domain(query):
         filled = {"$set": {f"{PLUGIN}.{DOMAIN}": {"$literal": reach.domain_id}}}
@@ -64,9 +69,14 @@ def fixed_keys(shortcuts: Shortcuts, query: Query) -> set[str]:
     }
 
 
-def _scope(reach: Reach) -> Document:
+def _scope(reach: Reach) -> list[Document]:
     scopes = reach.scopes
-    return {"scope": {"$eq": scopes[0]} if len(scopes) == 1 else {"$in": scopes}}
+    found: list[Document] = [{"scope": {"$eq": scopes[0]} if len(scopes) == 1 else {"$in": scopes}}]
+    if reach.managed and reach.among:
+        # A local plugin is told by its scope: until it is renamed, it says what its repository was called.
+        own = [{"scope": {"$eq": reach.domain_id}}] * reach.local
+        found.append({"$or": [*own, {stored(_REPOSITORY): {"$in": list(reach.among)}}]})
+    return found
 
 
 def _shortcuts(shortcuts: Shortcuts) -> list[Document]:
