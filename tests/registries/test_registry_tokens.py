@@ -309,6 +309,16 @@ def test_challenges(header: str, challenge: Challenge | None) -> None:
         ("https://a.s3.us-east-1.amazonaws.com", "https://b.s3.us-east-1.amazonaws.com/", False),
         ("https://registry.one.co.uk", "https://auth.two.co.uk/", False),
         ("https://registry.one.co.uk", "https://auth.one.co.uk/", True),
+        ("https://victim.kr.ncr.ntruss.com", "https://evil.kr.ncr.ntruss.com/", False),
+        ("https://victim.cr.volces.com", "https://evil.cr.volces.com/", False),
+        ("https://victim.synology.me", "https://evil.synology.me/", False),
+        ("https://victim.ddns.net", "https://evil.ddns.net/", False),
+        ("https://victim.tokyo.jp", "https://evil.tokyo.jp/", False),
+        ("https://victim.ngrok.dev", "https://evil.ngrok.dev/", False),
+        ("https://victim.github.io", "https://evil.github.io/", False),
+        ("https://victim.kr-central-2.kcr.dev", "https://evil.kr-central-2.kcr.dev/", False),
+        ("https://registry.hp.com", "https://auth.hp.com/", True),
+        ("https://registry.corp.internal", "https://auth.corp.internal/", True),
         ("https://10.0.0.1", "https://10.0.0.2/", False),
         ("http://registry", "http://other/", False),
     ],
@@ -321,6 +331,8 @@ def test_no_registrable_domain() -> None:
     assert registrable_domain("localhost") is None
     assert registrable_domain("10.0.0.1") is None
     assert registrable_domain("[::1]") is None
+    assert registrable_domain("co.uk") is None
+    assert registrable_domain("github.io") is None
 
 
 @pytest.mark.parametrize("broken", [False, True])

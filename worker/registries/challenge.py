@@ -3,6 +3,9 @@
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cache
+
+from publicsuffixlist import PublicSuffixList
 
 from worker.domain.addresses import parse_address
 from worker.registries.origin import Origin
@@ -15,62 +18,42 @@ _MAX_HEADER = 16_384
 # The registries whose tokens come from elsewhere.
 _REALMS = {"registry-1.docker.io": "auth.docker.io"}
 
-# Below these, neighbours are strangers, at one depth or another: there only the same host will do.
+# Below these too neighbours are strangers, at one depth or another, though the public suffix list does not say
+# so: there only the same host will do.
 _SHARED = frozenset(
     {
         "aliyuncs.com",
         "amazonaws.com",
         "amazonaws.com.cn",
         "appdomain.cloud",
-        "appspot.com",
         "azure.com",
         "azurecr.io",
-        "azurewebsites.net",
-        "blogspot.com",
-        "cloudapp.net",
-        "cloudfront.net",
-        "cloudfunctions.net",
+        "baidubce.com",
+        "container-registry.ovh.net",
         "digitaloceanspaces.com",
-        "duckdns.org",
-        "dyndns.org",
-        "elasticbeanstalk.com",
-        "firebaseapp.com",
-        "fly.dev",
-        "github.io",
-        "githubusercontent.com",
-        "gitlab.io",
         "googleusercontent.com",
-        "herokuapp.com",
         "icr.io",
+        "ionos.com",
+        "jdcloud.com",
         "jfrog.io",
+        "kcr.dev",
         "myhuaweicloud.com",
         "myqcloud.com",
-        "netlify.app",
-        "ngrok-free.app",
-        "ngrok.app",
-        "ngrok.io",
         "nip.io",
-        "no-ip.org",
+        "ntruss.com",
         "ocir.io",
-        "ondigitalocean.app",
-        "onrender.com",
         "oraclecloud.com",
-        "pages.dev",
         "pkg.dev",
         "railway.app",
         "run.app",
         "scw.cloud",
         "sslip.io",
         "tencentcr.com",
-        "trycloudflare.com",
-        "vercel.app",
-        "web.app",
+        "volces.com",
         "windows.net",
-        "workers.dev",
         "xip.io",
     }
 )
-_SECOND_LEVEL = frozenset({"asso", "geek", "gouv", "info", "maori", "muni", "name", "school"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,17 +99,16 @@ def may_ask_for_token(registry: Origin, realm: Origin) -> bool:
 
 
 def registrable_domain(host: str) -> str | None:
-    """The part of a name that one owner registers, or None for addresses and single labels.
-
-    Judged without the public suffix list, and so on the safe side: where it errs, two names of one owner
-    count as two owners'.
+    """The part of a name that one owner registers, by the public suffix list with its private section; None
+    for addresses, single labels, suffixes, and hosts of clouds that the list does not know in full.
     """
     labels = host.split(".")
-    suffixes = {".".join(labels[-count:]) for count in range(1, len(labels) + 1)}
-    if parse_address(host) is not None or len(labels) < 2 or suffixes & _SHARED:
+    above = {".".join(labels[-count:]) for count in range(1, len(labels) + 1)}
+    if parse_address(host) is not None or above & _SHARED:
         return None
-    second = labels[-2]
-    country = len(labels[-1]) == 2
-    deep = len(second) <= 2 or (country and (len(second) == 3 or second in _SECOND_LEVEL))
-    count = 3 if deep else 2
-    return ".".join(labels[-count:]) if len(labels) >= count else None
+    return _suffixes().privatesuffix(host)
+
+
+@cache
+def _suffixes() -> PublicSuffixList:
+    return PublicSuffixList()
