@@ -73,6 +73,13 @@ def test_repositories_are_read_from_json_and_from_a_file(
     assert load().repositories == ({"repository_id": "é"},)
 
 
+@pytest.mark.parametrize("value", ["inf", "nan", "1e12"])
+@pytest.mark.parametrize("name", ["PLUGINS_SYNC_MIN_INTERVAL_S", "PLUGINS_SYNC_MAX_INTERVAL_S"])
+def test_an_interval_is_a_year_at_most(monkeypatch: pytest.MonkeyPatch, name: str, value: str) -> None:
+    """No due time is past what a date can be."""
+    assert name in refused(monkeypatch, name, value)
+
+
 @pytest.mark.parametrize("scheme", ["mongodb", "mongodb+srv"])
 def test_a_password_that_is_not_encoded_is_no_host(monkeypatch: pytest.MonkeyPatch, scheme: str) -> None:
     told = refused(monkeypatch, "PLUGINS_MONGODB_URL", f"{scheme}://app:p@{SECRET}/x@db.example/plugins")

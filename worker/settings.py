@@ -65,8 +65,8 @@ class Settings(BaseSettings):
     registry_budgets: str = ""
     registry_caps: str = ""
     registry_ca_files: str = ""
-    sync_min_interval_s: Annotated[float, Field(gt=0)] = 600.0
-    sync_max_interval_s: Annotated[float, Field(gt=0)] = 43_200.0
+    sync_min_interval_s: Annotated[float, Field(gt=0, le=31_536_000)] = 600.0
+    sync_max_interval_s: Annotated[float, Field(gt=0, le=31_536_000)] = 43_200.0
 
     @field_validator("redis_url", "broker_url", "results_url", "events_url")
     @classmethod
