@@ -18,8 +18,8 @@ _MAX_HEADER = 16_384
 # The registries whose tokens come from elsewhere.
 _REALMS = {"registry-1.docker.io": "auth.docker.io"}
 
-# Below these too neighbours are strangers, at one depth or another, though the public suffix list does not say
-# so: there only the same host will do.
+# Below these too neighbours are strangers, at one depth or another, as the public suffix list does not say:
+# there only the same host will do.
 _SHARED = frozenset(
     {
         "aliyuncs.com",
