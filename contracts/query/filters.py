@@ -1,6 +1,6 @@
 """The conditions of ``filter`` and ``filter_or``: one model for each shape of value, told by ``operator``."""
 
-from typing import Annotated, ClassVar, Literal, Self
+from typing import Annotated, Literal, Self
 
 from pydantic import AfterValidator, BeforeValidator, Field, StringConstraints, model_validator
 
@@ -31,8 +31,6 @@ MAX_KEYWORDS = 100
 
 
 class _Condition(NamedPart):
-    keeps_null: ClassVar[bool] = True
-
     key: Key
 
 

@@ -24,7 +24,7 @@ _NO_SORT = {
     "properties": {
         "key": {"enum": [None, ""]},
         "keys": {"enum": [None, []]},
-        "desc": {"enum": [None, False]},
+        "desc": {"type": ["boolean", "null"]},
     },
     "required": ["key"],
     "additionalProperties": False,
@@ -59,9 +59,11 @@ class Query(Part):
     @field_validator("sort", mode="before")
     @classmethod
     def _no_sort(cls, sort: Any) -> Any:
-        """``{}`` and an empty ``key``, as SpaceONE's clients send them, are no sort."""
-        is_empty = isinstance(sort, dict) and not any(sort.values())
-        return [] if is_empty and set(sort) <= {"key", "keys", "desc"} else sort
+        """``{}`` and an empty ``key``, as SpaceONE's clients send them, are no sort, whatever ``desc`` is."""
+        if not isinstance(sort, dict) or set(sort) - {"key", "keys", "desc"}:
+            return sort
+        is_empty = not sort.get("key") and not sort.get("keys") and isinstance(sort.get("desc"), bool | None)
+        return [] if is_empty else sort
 
     @model_validator(mode="after")
     def _sums(self) -> Self:

@@ -1,7 +1,7 @@
 """The base of every part of a query: immutable, strict, without unknown fields, under long or short names."""
 
 from collections.abc import Callable
-from typing import Any, ClassVar
+from typing import Any
 
 from pydantic import GetJsonSchemaHandler, model_validator
 from pydantic.json_schema import JsonSchemaValue
@@ -13,13 +13,17 @@ SHORT = {"key": "k", "value": "v", "operator": "o", "name": "n", "fields": "f"}
 """Long name to short name; where both are given, the long one wins."""
 
 
+_NULLABLE = {"value", SHORT["value"]}
+"""The field, of conditions, in which null is a value."""
+
+
 def lengthened(*names: str) -> Callable[[Any], Any]:
     """A validator that replaces the short names of these fields; what is no object passes."""
 
     def lengthen(data: Any) -> Any:
         if not isinstance(data, dict) or not any(SHORT[name] in data for name in names):
             return data
-        long = dict(data)
+        long = _without_nulls(data)
         for name in names:
             if SHORT[name] in long:
                 short = long.pop(SHORT[name])
@@ -30,24 +34,19 @@ def lengthened(*names: str) -> Callable[[Any], Any]:
 
 
 class Part(Contract):
-    """A part of a query in which null counts as not given."""
-
-    keeps_null: ClassVar[bool] = False
+    """A part of a query in which null counts as not given, but for a value to compare with."""
 
     @model_validator(mode="before")
     @classmethod
     def _drop_nulls(cls, data: Any) -> Any:
-        if isinstance(data, dict) and not cls.keeps_null:
-            return {name: item for name, item in data.items() if item is not None}
-        return data
+        return _without_nulls(data) if isinstance(data, dict) else data
 
     @classmethod
     def __get_pydantic_json_schema__(cls, core: CoreSchema, handler: GetJsonSchemaHandler) -> JsonSchemaValue:
         schema = handler.resolve_ref_schema(super().__get_pydantic_json_schema__(core, handler))
-        if not cls.keeps_null:
-            fields = schema["properties"]
-            optional = fields.keys() - schema.get("required", ())
-            fields.update({name: _or_null(fields[name]) for name in optional})
+        fields = schema["properties"]
+        optional = fields.keys() - schema.get("required", ())
+        fields.update({name: _or_null(fields[name]) for name in optional})
         return schema
 
 
@@ -62,6 +61,10 @@ class NamedPart(Part):
     @classmethod
     def __get_pydantic_json_schema__(cls, core: CoreSchema, handler: GetJsonSchemaHandler) -> JsonSchemaValue:
         return _under_both_names(super().__get_pydantic_json_schema__(core, handler))
+
+
+def _without_nulls(data: dict[Any, Any]) -> dict[Any, Any]:
+    return {name: item for name, item in data.items() if item is not None or name in _NULLABLE}
 
 
 def _or_null(field: dict[str, Any]) -> dict[str, Any]:

@@ -1,6 +1,6 @@
 """The stages of an aggregation: each one an object with the stage's name as its only key."""
 
-from typing import Annotated, Any, ClassVar, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import BeforeValidator, Discriminator, Field, StringConstraints, Tag
 
@@ -35,8 +35,6 @@ class GroupKey(NamedPart):
 
 class GroupCondition(NamedPart):
     """A condition on the rows that a field counts; the meaning is that of ``filter``."""
-
-    keeps_null: ClassVar[bool] = True
 
     key: ColumnKey
     operator: Literal["eq", "not", "gt", "gte", "lt", "lte"]

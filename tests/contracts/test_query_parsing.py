@@ -42,7 +42,9 @@ def test_short_names_are_read_and_long_ones_win() -> None:
         ({}, [("name", False)]),
         ([], [("name", False)]),
         ({"key": ""}, [("name", False)]),
+        ({"key": "", "desc": True}, [("name", False)]),
         ({"keys": []}, [("name", False)]),
+        ({"keys": [], "desc": True}, [("name", False)]),
         ({"key": "state", "desc": True}, [("state", True)]),
         ({"keys": [{"key": "state"}, {"key": "tags.a", "desc": True}]}, [("state", False), ("tags.a", True)]),
         ([{"key": "state"}], [("state", False)]),
@@ -56,6 +58,14 @@ def test_null_counts_as_not_given_but_is_a_value_to_compare_with() -> None:
     empty = {"filter": None, "filter_or": None, "keyword": None, "only": None, "sort": None, "page": None}
     assert parse_query(empty) == Query()
     assert parse_query(condition(key="name", operator="eq", value=None)).filter[0].value is None
+    long = {"key": None, "operator": None, "value": None}
+    (read,) = parse_query(condition(**long, k="name", o="not", v=1)).filter
+    assert (read.key, read.operator, read.value) == ("name", "not", None)
+    group = {"keys": None, "fields": [{"name": None, "n": "c", "operator": None, "o": "count", "key": None}]}
+    conditions = [long | {"k": "name", "o": "eq"}]
+    group["fields"][0]["conditions"] = conditions
+    (counted,) = parse_statistics({"aggregate": [{"group": group}]}).aggregate[0].group.fields
+    assert (counted.name, counted.conditions[0].key, counted.conditions[0].value) == ("c", "name", None)
 
 
 def test_a_key_has_literal_dots() -> None:
