@@ -118,7 +118,6 @@ class Search:
         self,
         domain_id: str,
         query: StatisticsQuery,
-        shortcuts: Shortcuts | None = None,
         *,
         local: bool = True,
         managed: bool | None = None,
@@ -132,7 +131,7 @@ class Search:
         if not reach.scopes:
             return {"results": [], "total_count": 0} if is_paged else {"results": []}
         with self._limits(query):
-            head = compile_head(reach, shortcuts or {}, query, self._now())
+            head = compile_head(reach, {}, query, self._now())
             stages = [*head, *compile_statistics(query, domain_id)]
             with self._aggregate([*stages, *compile_page(query.page, self._max_results)]) as cursor:
                 rows = self._fitting((render_value(decode(row.raw)), len(row.raw)) for row in cursor)
