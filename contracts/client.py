@@ -7,6 +7,7 @@ import os
 import time
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
+from functools import partial
 from typing import Any, Self
 from uuid import uuid4
 
@@ -20,6 +21,7 @@ from contracts.catalog import BY_TASK, task_of
 from contracts.client_app import client_app
 from contracts.frames import MAX_FRAME_BYTES, Frame, check_expires, check_size, frames_of, items_of, too_large
 from contracts.headers import AUTHORIZATION, OWN, REPOSITORIES, TRACEPARENT
+from contracts.late_answer import drop_late_answer
 from contracts.outcome import BatchOutcome
 from contracts.partition import queue_of
 from contracts.redis_outage import is_outage
@@ -243,11 +245,15 @@ class PluginClient:
 
     def _answer(self, result: Any, timeout_s: float, begun: float) -> Any:
         left_s = max(0.001, begun + timeout_s - time.monotonic())
+        forget = result.forget
         with _redis():
             try:
                 # Inside a Celery task too: whoever answers is another deployment's worker, not this one.
                 return result.get(timeout=left_s, disable_sync_subtasks=False)
             except CeleryTimeout:
                 raise AskTimeout(result.id, timeout_s) from None
+            except errors.DeadlineExceeded:
+                forget = partial(drop_late_answer, result)
+                raise
             finally:
-                result.forget()
+                forget()

@@ -1,0 +1,21 @@
+"""The answer to an earlier sending of a command, which came too late."""
+
+from typing import Any, Final
+
+from contracts.errors import DeadlineExceeded
+
+_DROP: Final = "if redis.call('GET', KEYS[1]) == ARGV[1] then redis.call('DEL', KEYS[1]) end"
+
+
+def drop_late_answer(result: Any) -> None:
+    """Forgets a kept ``DEADLINE_EXCEEDED``. ``result`` is the caller's, of Celery's Redis backend.
+
+    A later sending of the same command may have been answered since: that answer stays. Raises redis-py's
+    errors.
+    """
+    backend = result.backend
+    backend.remove_pending_result(result)
+    key = backend.get_key_for_task(result.id)
+    kept = backend.client.get(key)
+    if kept is not None and isinstance(backend.decode_result(kept)["result"], DeadlineExceeded):
+        backend.client.eval(_DROP, 1, key, kept)
