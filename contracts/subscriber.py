@@ -82,6 +82,7 @@ class Subscriber:
         self._on_unreadable = on_unreadable
         self._seen = f"{stream}:seen:{group}"
         self._was_there = False
+        self._handled: tuple[str, str, int] | None = None
         self._raised: Exception | None = None
 
     def join(self) -> None:
@@ -205,10 +206,14 @@ class Subscriber:
         last = int(self._redis.hget(self._seen, key) or 0)
         if event.revision <= last:
             return False
-        with self._not_ours():
-            if self._on_gap and last and event.revision != last + 1:
-                self._on_gap(Gap(event.type, event.subject, last, event.revision))
-            self._handler(event)
+        this = (entry, key, event.revision)
+        if this != self._handled:
+            with self._not_ours():
+                if self._on_gap and last and event.revision != last + 1:
+                    self._on_gap(Gap(event.type, event.subject, last, event.revision))
+                self._handler(event)
+            # A Redis that takes no note of it for now gives it again, as often as it is asked.
+            self._handled = this
         self._redis.hset(self._seen, key, event.revision)
         return True
 

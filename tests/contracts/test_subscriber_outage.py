@@ -94,3 +94,31 @@ def test_an_outage_is_waited_for_and_logged_once(
         running.result(60)
     assert seen == [1, 2]
     assert told() == ["group billing waits for its Redis", "the Redis of group billing answers again"]
+
+
+def test_an_event_that_redis_takes_no_note_of_is_handled_once(mortal_redis: RedisServer) -> None:
+    seen: list[int] = []
+
+    def handle(event: Event) -> None:
+        seen.append(event.revision)
+
+    url = mortal_redis.url
+    with (
+        redis.Redis.from_url(url) as own,
+        redis.Redis.from_url(url) as admin,
+        ThreadPoolExecutor(1) as thread,
+    ):
+        subscriber = Subscriber(own, "billing", "a", handle)
+        subscriber.join()
+        publish(admin, 1)
+        admin.config_set("maxmemory", 1)
+        running = thread.submit(subscriber.run, lambda: len(seen) == 2, 0.05)
+
+        def refused() -> bool:
+            return admin.info("errorstats").get("errorstat_OOM", {"count": 0})["count"] >= 3
+
+        wait_until(lambda: refused() or running.done(), 60, "writes that are refused")
+        admin.config_set("maxmemory", 0)
+        publish(admin, 2)
+        running.result(60)
+    assert seen == [1, 2]
