@@ -18,7 +18,7 @@ from pymongo.errors import (
 )
 
 from contracts.errors import StoreUnavailable
-from worker.store.client import connect
+from worker.store.client import check_mongodb_url, connect
 from worker.store.dead_letters import DeadLetters, Filter
 from worker.store.outage import is_outage
 
@@ -79,8 +79,29 @@ def test_names_that_do_not_resolve_are_waited_for(mongodb_url: str, monkeypatch:
     database = connect(f"mongodb+srv://db.plugins.test{url.path}?tls=false")
     letters = DeadLetters(database)
     for _ in range(2):
-        with pytest.raises(StoreUnavailable):
+        with pytest.raises(StoreUnavailable, match="does not resolve, or an option of it is wrong"):
             letters.count(Filter())
     names.away = False
     assert letters.count(Filter()) == 0
     database.client.close()
+
+
+@pytest.mark.parametrize("scheme", ["mongodb", "mongodb+srv"])
+@pytest.mark.parametrize(
+    "options",
+    [
+        "readPreference=secondary&readPreferenceTags=nodeType:ANALYTICS",
+        "readPreference=secondaryPreferred&maxStalenessSeconds=120",
+    ],
+)
+def test_options_that_the_client_cannot_have_are_refused_at_once(scheme: str, options: str) -> None:
+    with pytest.raises(ValueError, match="look at the port") as refusal:
+        check_mongodb_url(f"{scheme}://u:hunter2@db.plugins.test/plugins?{options}")
+    assert "hunter2" not in str(refusal.value)
+
+
+@pytest.mark.parametrize("scheme", ["mongodb", "mongodb+srv"])
+def test_a_url_is_checked_without_its_names(scheme: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    names = Names(0)
+    monkeypatch.setattr(dns.resolver, "resolve", names.resolve)
+    check_mongodb_url(f"{scheme}://db.plugins.test/plugins?readPreference=secondary&retryWrites=true")

@@ -9,28 +9,24 @@ from pymongo.errors import PyMongoError
 from pymongo.read_concern import ReadConcern
 from pymongo.write_concern import WriteConcern
 
-from worker.store.outage import outage
-
 Document = dict[str, Any]
 
 DEFAULT_DATABASE = "plugins"
 
 
 def check_mongodb_url(url: str) -> None:
-    """Raises ``ValueError``, which does not show the URL, for one that MongoDB's driver cannot use.
+    """Raises ``ValueError``, which does not show the URL, for one that ``connect`` cannot use.
 
-    Nothing is dialled or resolved.
+    Nothing is dialled or resolved: what the names of a ``mongodb+srv://`` URL lead to is not looked at.
     """
-    if urlsplit(url).scheme != "mongodb":
-        # mongodb+srv:// is resolved to be read: the first command tells what is wrong with it.
-        return
     try:
-        MongoClient[Document](url, connect=False).get_database(_database_in(url))
+        connect(url)
     except (PyMongoError, ValueError, OSError) as fault:
         # Its own words may hold a part of the password.
         raise ValueError(
             f"is no URL that MongoDB's driver can use ({type(fault).__name__}): look at the port, the name "
-            "of the database, the options and their files; user and password must be percent-encoded"
+            "of the database, the options (every read is of the primary) and their files; user and password "
+            "must be percent-encoded"
         ) from None
 
 
@@ -40,18 +36,16 @@ def connect(url: str) -> Database[Document]:
     Nothing is dialled or resolved until the first command. A server that is away is given up on after 2 s, a
     command that is not answered after 10 s, so that whoever waits for the store stays able to end.
     """
-    # Drivers before 4.12 resolve a mongodb+srv:// URL here, later ones at the first command.
-    with outage():
-        client: MongoClient[Document] = MongoClient(
-            url,
-            connect=False,
-            tz_aware=True,
-            appname="plugin-repository",
-            serverSelectionTimeoutMS=2_000,
-            connectTimeoutMS=3_000,
-            socketTimeoutMS=10_000,
-            readPreference="primary",
-        )
+    client: MongoClient[Document] = MongoClient(
+        url,
+        connect=False,
+        tz_aware=True,
+        appname="plugin-repository",
+        serverSelectionTimeoutMS=2_000,
+        connectTimeoutMS=3_000,
+        socketTimeoutMS=10_000,
+        readPreference="primary",
+    )
     return client.get_database(
         _database_in(url),
         read_concern=ReadConcern("majority"),

@@ -46,6 +46,8 @@ _AWAY = frozenset(
     }
 )
 
+_UNUSABLE = "the store cannot be reached: a name in its URL does not resolve, or an option of it is wrong"
+
 
 def is_outage(fault: PyMongoError) -> bool:
     """Whether waiting and trying again is the answer to ``fault``."""
@@ -82,5 +84,7 @@ def outage() -> Iterator[None]:
         yield
     except PyMongoError as fault:
         if is_outage(fault):
-            raise StoreUnavailable("the store does not answer") from fault
+            # Fixed texts: the driver's own may quote the URL.
+            is_setting = isinstance(fault, ConfigurationError)
+            raise StoreUnavailable(_UNUSABLE if is_setting else "the store does not answer") from fault
         raise
