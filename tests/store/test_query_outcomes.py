@@ -1,6 +1,5 @@
 """A query that takes too long, a store that is away, and an answer that is too large are told apart."""
 
-import signal
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -56,10 +55,10 @@ def test_a_store_that_has_stopped_is_away(tmp_path: Path) -> None:
         with database.client:
             search = Search(database["plugins"], time_limit_s=0.2)
             assert Search(database["plugins"]).list("d").rows == []
-            server.members[0].signal(signal.SIGSTOP)
+            server.members[0].pause()
             with pytest.raises(StoreUnavailable):
                 search.list("d")
-            server.members[0].signal(signal.SIGCONT)
+            server.members[0].resume()
     finally:
         server.kill()
 

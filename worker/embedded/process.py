@@ -167,8 +167,24 @@ class ChildProcess:
         process.wait()
 
     def pause(self) -> None:
-        """SIGSTOP: it stands still but keeps its connections."""
+        """SIGSTOP, and wait until all of it stands still or has ended; it keeps its connections.
+
+        TimeoutError when it goes on.
+        """
         self.signal(signal.SIGSTOP)
+        wait_until(self._stands_still, what=f"the standstill of {self.name}")
+
+    def _stands_still(self) -> bool:
+        # The signal reaches one thread first, the others go on for a moment.
+        try:
+            states = [
+                stat.read_text().rpartition(")")[2].split()[0]
+                for stat in Path(f"/proc/{self.pid}/task").glob("*/stat")
+            ]
+        except (FileNotFoundError, ProcessLookupError):
+            # A thread has ended meanwhile.
+            return not self.running
+        return set(states) <= {"T", "Z"}
 
     def resume(self) -> None:
         """SIGCONT after `pause`."""
