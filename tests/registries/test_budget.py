@@ -101,11 +101,14 @@ def test_a_cooldown_is_six_hours_at_most(budget: Budget) -> None:
     assert budget.status(HOST, "OCI").cooldown_s == 6 * 3_600
 
 
-def test_throttled_without_a_time_cools_longer_each_time_up_to_an_hour(budget: Budget, clock: Clock) -> None:
+@pytest.mark.parametrize("retry_after", [None, 0.0])
+def test_throttled_without_a_time_to_come_cools_longer_each_time_up_to_an_hour(
+    budget: Budget, clock: Clock, retry_after: float | None
+) -> None:
     one = granted(budget, "one")
     cooldowns = []
     for _ in range(8):
-        one.failed(FetchFailed("throttled"))
+        one.failed(FetchFailed("throttled", retry_after))
         cooldowns.append(budget.status(HOST, "OCI").cooldown_s)
         clock.now += cooldowns[-1] + 1
     assert cooldowns == [60, 120, 240, 480, 960, 1_920, 3_600, 3_600]
@@ -332,7 +335,7 @@ def test_the_rate_is_halved_when_a_cooldown_of_any_length_is_over(
 
 def test_the_seconds_that_a_registry_is_left_alone_for_are_told(budget: Budget) -> None:
     held = granted(budget, "one")
-    assert held.failed(FetchFailed("unavailable")) == 0
-    assert held.failed(LeftAlone("pace", 11.0)) == 0
+    assert held.failed(FetchFailed("unavailable")) is None
+    assert held.failed(LeftAlone("pace", 11.0)) is None
     assert held.failed(FetchFailed("throttled", retry_after=90)) == 90
     assert held.failed(FetchFailed("throttled", retry_after=30)) == 90

@@ -3,6 +3,7 @@
 from collections import Counter
 from datetime import timedelta
 
+import pytest
 from sync_world import HOST, World
 
 from worker.domain.images import FetchFailed, ImageRef
@@ -20,10 +21,13 @@ def live(world: World, looked_at: list[ImageRef], hours: float) -> Counter[str]:
     return Counter(world.registry.asked)
 
 
-def test_an_image_that_is_always_throttled_goes_behind_the_others(world: World) -> None:
+@pytest.mark.parametrize("retry_after", [None, 0.0])
+def test_an_image_that_is_always_throttled_goes_behind_the_others(
+    world: World, retry_after: float | None
+) -> None:
     good = [world.follow(f"team/good-{number}") for number in range(3)]
     bad = world.follow("team/bad")
-    world.registry.tags["team/bad"] = FetchFailed("throttled")
+    world.registry.tags["team/bad"] = FetchFailed("throttled", retry_after)
     world.later(hours=2)
     world.images.make_due("team/bad", world.clock())
     asked = live(world, [], 24)
@@ -33,10 +37,13 @@ def test_an_image_that_is_always_throttled_goes_behind_the_others(world: World) 
     assert world.image(bad).stale(world.clock())
 
 
-def test_a_throttled_image_that_is_always_looked_at_goes_behind_the_others(world: World) -> None:
+@pytest.mark.parametrize("retry_after", [None, 0.0])
+def test_a_throttled_image_that_is_always_looked_at_goes_behind_the_others(
+    world: World, retry_after: float | None
+) -> None:
     good = [world.follow(f"team/good-{number}") for number in range(3)]
     bad = world.follow("team/bad")
-    world.registry.tags["team/bad"] = FetchFailed("throttled")
+    world.registry.tags["team/bad"] = FetchFailed("throttled", retry_after)
     asked = live(world, [bad], 24)
     assert all(asked[ref.image] >= 5 for ref in good), asked
 

@@ -10,7 +10,7 @@
 --   take              one request: "go" after waiting `wait`, or "cooldown", "circuit_open", "busy", "pace"
 --   ok                the registry gave a list
 --   answered          it answered with something else
---   throttled  after  it asked to be left alone, for `after` if that is not ""
+--   throttled  after  it asked to be left alone, for `after` if that is above 0
 --   unreachable       it did not answer at all
 --   release           give the slot back
 --   status            for people: { factor of the rate, slots, slots in use, cooldown, circuit open, unreached in a row, tripped }
@@ -123,8 +123,12 @@ if operation == 'throttled' then
     throttles = throttles + 1
     save('throttles', throttles, 'factor', math.max(FACTOR_MIN, factor() / 2))
   end
-  local wait = tonumber(argument) or COOLDOWN_FIRST * 2 ^ math.min(throttles - 1, 10)
-  wait = math.min(wait, tonumber(argument) and RETRY_AFTER_MAX or COOLDOWN_MAX)
+  local asked = tonumber(argument)
+  if asked and asked <= 0 then
+    asked = nil -- a time that has come says nothing: the next request would be throttled like this one
+  end
+  local wait = asked or COOLDOWN_FIRST * 2 ^ math.min(throttles - 1, 10)
+  wait = math.min(wait, asked and RETRY_AFTER_MAX or COOLDOWN_MAX)
   local cool = math.max(number('cool', 0), now + wait)
   -- The rate recovers while the registry is asked: nothing is learnt of it in a cooldown.
   save('cool', whole(cool), 'factor_at', whole(cool))

@@ -167,18 +167,18 @@ class Slot:
         """The registry gave a list."""
         self._run("ok", None)
 
-    def failed(self, failure: FetchFailed) -> float:
-        """The registry gave no list; for how many seconds it asked to be left alone, 0: it did not.
+    def failed(self, failure: FetchFailed) -> float | None:
+        """The registry gave no list; for how many seconds it is left alone, None: it did not ask for that.
 
         What our own budget or guard refused says nothing about it.
         """
         if isinstance(failure, LeftAlone) or failure.reason == "refused":
-            return 0.0
+            return None
         if failure.reason == "throttled":
             _, wait_s = self._run("throttled", failure.retry_after)
             return wait_s
         self._run("unreachable" if failure.unreachable else "answered", None)
-        return 0.0
+        return None
 
 
 def _away() -> AbstractContextManager[None]:

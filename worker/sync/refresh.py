@@ -165,7 +165,8 @@ class Refresh:
         try:
             listing = self._fetcher.fetch(image.ref, take, None if whole else frozenset(image.versions))
         except FetchFailed as failure:
-            if cooldown_s := slot.failed(failure):
+            cooldown_s = slot.failed(failure)
+            if cooldown_s is not None:
                 # Else it would be the first to be asked for after each cooldown, and perhaps the only one.
                 held.put_last(cooldown_s)
             return failure
