@@ -26,13 +26,13 @@ _NO_SORT = {
         "keys": {"enum": [None, []]},
         "desc": {"type": ["boolean", "null"]},
     },
-    "required": ["key"],
-    "additionalProperties": False,
+    "additionalProperties": {"type": "null"},
 }
 
 
 def _also_no_sort(schema: dict[str, Any]) -> None:
-    schema["oneOf"].append(_NO_SORT)
+    # Any of: without keys it is also several keys, of which there are none.
+    schema["anyOf"] = [*schema.pop("oneOf"), _NO_SORT]
 
 
 class Query(Part):
@@ -60,9 +60,15 @@ class Query(Part):
     @classmethod
     def _no_sort(cls, sort: Any) -> Any:
         """``{}`` and an empty ``key``, as SpaceONE's clients send them, are no sort, whatever ``desc`` is."""
-        if not isinstance(sort, dict) or set(sort) - {"key", "keys", "desc"}:
+        if not isinstance(sort, dict):
             return sort
-        is_empty = not sort.get("key") and not sort.get("keys") and isinstance(sort.get("desc"), bool | None)
+        given = {name: item for name, item in sort.items() if item is not None}
+        is_empty = (
+            given.keys() <= {"key", "keys", "desc"}
+            and given.get("key", "") == ""
+            and given.get("keys", []) == []
+            and isinstance(given.get("desc", False), bool)
+        )
         return [] if is_empty else sort
 
     @model_validator(mode="after")

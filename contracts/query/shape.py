@@ -47,6 +47,7 @@ class Part(Contract):
         fields = schema["properties"]
         optional = fields.keys() - schema.get("required", ())
         fields.update({name: _or_null(fields[name]) for name in optional})
+        schema["additionalProperties"] = {"type": "null"}
         return schema
 
 
@@ -81,10 +82,17 @@ def _under_both_names(schema: dict[str, Any]) -> dict[str, Any]:
     properties = schema["properties"]
     both = [name for name in SHORT if name in properties]
     required = [name for name in schema.get("required", []) if name in both]
-    properties.update({SHORT[name]: properties[name] for name in both})
     if required:
         schema["required"] = [name for name in schema["required"] if name not in both]
-        schema["allOf"] = [
-            {"anyOf": [{"required": [name]}, {"required": [SHORT[name]]}]} for name in required
-        ]
+        schema["allOf"] = [{"anyOf": [_given(name), _given(SHORT[name])]} for name in required]
+        nullable = [name for name in required if name not in _NULLABLE]
+        properties.update({name: _or_null(properties[name]) for name in nullable})
+    properties.update({SHORT[name]: properties[name] for name in both})
     return schema
+
+
+def _given(name: str) -> dict[str, Any]:
+    """The JSON Schema of an object in which that field is given."""
+    if name in _NULLABLE:
+        return {"required": [name]}
+    return {"required": [name], "properties": {name: {"not": {"type": "null"}}}}

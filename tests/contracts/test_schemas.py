@@ -105,6 +105,22 @@ VALID = [
     ("ListPlugins", {"domain_id": "d", "query": {"sort": {"key": "", "desc": True}}}),
     ("ListPlugins", {"domain_id": "d", "query": {"sort": {"key": None, "keys": []}}}),
     ("ListPlugins", {"domain_id": "d", "query": {"sort": {}}}),
+    ("ListPlugins", {"domain_id": "d", "query": {"sort": {"desc": True}}}),
+    ("ListPlugins", {"domain_id": "d", "query": {"sort": {"keys": [], "desc": True}}}),
+    ("ListPlugins", {"domain_id": "d", "query": {"sort": {"keys": None, "desc": None}}}),
+    ("ListPlugins", {"domain_id": "d", "query": {"sort": {"key": "name", "keys": None}}}),
+    ("ListPlugins", {"domain_id": "d", "query": {"sort": {"keys": [{"key": "name"}], "desc": None}}}),
+    (
+        "ListPlugins",
+        {"domain_id": "d", "query": {"filter": [{"key": None, "k": "name", "o": "eq", "v": 1}]}},
+    ),
+    (
+        "ListPlugins",
+        {
+            "domain_id": "d",
+            "query": {"filter": [{"key": "name", "k": None, "operator": None, "o": "eq", "v": 1}]},
+        },
+    ),
     ("StatPlugins", {"domain_id": "d", "query": {"distinct": "provider", "aggregate": []}}),
     ("StatPlugins", {"domain_id": "d", "query": {"distinct": "", "aggregate": [{"limit": 1}]}}),
 ]
@@ -118,7 +134,13 @@ INVALID = [
     ("ListPlugins", {"domain_id": "d", "state": "ON"}),
     ("ListPlugins", {"domain_id": "d", "query": {"filter": [{"k": "name", "v": 7, "o": "contain"}]}}),
     ("ListPlugins", {"domain_id": "d", "query": {"filter": [{"k": "name", "o": "eq"}]}}),
+    ("ListPlugins", {"domain_id": "d", "query": {"filter": [{"key": None, "k": None, "o": "eq", "v": 1}]}}),
     ("ListPlugins", {"domain_id": "d", "query": {"sort": {"key": "", "desc": 1}}}),
+    ("ListPlugins", {"domain_id": "d", "query": {"sort": {"key": 0}}}),
+    ("ListPlugins", {"domain_id": "d", "query": {"sort": {"keys": ""}}}),
+    ("ListPlugins", {"domain_id": "d", "query": {"sort": {"keys": False, "key": None}}}),
+    ("ListPlugins", {"domain_id": "d", "query": {"sort": {"key": "name", "keys": []}}}),
+    ("ListPlugins", {"domain_id": "d", "query": {"sort": {"keys": [{"key": "name"}], "desc": True}}}),
     ("StatPlugins", {"domain_id": "d"}),
     ("StatPlugins", {"domain_id": "d", "query": {}}),
     ("StatPlugins", {"domain_id": "d", "query": {"distinct": "", "aggregate": []}}),
@@ -210,7 +232,9 @@ FULL = [
 
 
 def each_with_a_null(value: Any) -> Iterator[Any]:
-    """Copies of ``value``, in each of which another field of an object in it is null."""
+    """Copies of ``value``, in each of which another field of an object in it is null, or one beside them."""
+    if isinstance(value, dict):
+        yield value | {"beside": None}
     for key, item in value.items() if isinstance(value, dict) else enumerate(value):
         nulls = [None] if isinstance(value, dict) else []
         below = each_with_a_null(item) if isinstance(item, dict | list) else ()
