@@ -36,8 +36,8 @@ def supervise(
     again: nothing of its partition overtakes it. Where only the store is away for 30 s, another process may
     reach it: the lease is given up. Raises the refusal; ``GiveBack`` when the process is to end meanwhile;
     ``Fenced``; or, after three faults, what ``park`` made of the last one. Where the store is away by then,
-    the faults may have been of its going: the three tries begin anew. While ``park`` itself meets a bug,
-    ``step`` is not carried out again.
+    the faults may have been of its going: the three tries begin anew. Where ``park`` meets a bug, it is
+    ``park`` that is tried again, not ``step``, until an outage comes in between.
     """
     bug: Exception | None = None
     store_away_since: float | None = None
