@@ -67,3 +67,17 @@ def test_a_group_is_probed_with_the_image_that_failed_least(world: World) -> Non
         world.registry.tags[ref.image] = FetchFailed("unavailable", unreachable=True)
     asked = live(world, hanging, 12)
     assert all(asked[ref.image] >= 5 for ref in good), asked
+
+
+def test_a_group_is_probed_with_an_image_that_was_read_before_one_that_never_was(world: World) -> None:
+    world.follow("team/good")
+    world.later(hours=2)
+    for number in range(3):
+        world.images.ensure(world.plugin(f"team/new-{number}"), world.clock())
+    world.registry.asked.clear()
+    slot = world.budget.slot(HOST, "OCI", "another")
+    for _ in range(5):
+        slot.failed(FetchFailed("unavailable", unreachable=True))
+    world.later(minutes=1)
+    world.round()
+    assert world.registry.asked[0] == "team/good"

@@ -51,6 +51,7 @@ def new_document(ref: ImageRef, now: datetime, due: datetime, *, priority: bool)
         "image": ref.image,
         "state": "pending",
         "revision": 0,
+        "failures": 0,
         "total_count": 0,
         "priority": int(priority),
         "next_refresh_at": due,
