@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+import sys
+import sysconfig
 from collections.abc import Callable
 from pathlib import Path
 
@@ -34,6 +37,20 @@ def no_wheels(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_path_comes_before_the_wheel(on_path: MakeProgram) -> None:
     path = on_path("redis-server", "echo 'Redis server v=7.2.5 sha=00000000:0 malloc=jemalloc bits=64'")
+    assert find_redis() == Binary(path, (7, 2, 5), "PATH")
+
+
+@pytest.mark.skipif(sys.prefix == sys.base_prefix, reason="not a virtual environment")
+def test_an_activated_environment_changes_nothing(
+    on_path: MakeProgram, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    own = sysconfig.get_path("scripts")
+    assert Path(own, "redis-server").exists()
+    monkeypatch.setenv("PATH", own)
+    assert find_redis().origin.startswith("the Python package")
+
+    path = on_path("redis-server", "echo 'Redis server v=7.2.5 sha=00000000:0 malloc=jemalloc bits=64'")
+    monkeypatch.setenv("PATH", os.pathsep.join([own, str(path.parent)]))
     assert find_redis() == Binary(path, (7, 2, 5), "PATH")
 
 

@@ -34,6 +34,17 @@ def test_redis_killed_and_started_again_has_what_it_answered(tmp_path: Path, bin
     assert port_is_free(server.port)
 
 
+def test_redis_6_refuses_the_data_of_redis_7(tmp_path: Path) -> None:
+    files = tmp_path / "appendonlydir"
+    files.mkdir()
+    old = next(binary for binary in redis_binaries() if binary.version < (7,))
+    with start_redis(tmp_path, binary=old):
+        pass  # an empty folder holds nothing to lose
+    (files / "appendonly.aof.manifest").write_text("file appendonly.aof.1.base.rdb seq 1 type b\n")
+    with pytest.raises(ServerFailed, match=r"holds the data of Redis 7.*or use another data folder"):
+        start_redis(tmp_path, binary=old)
+
+
 def test_mongodb_killed_and_started_again_on_another_port(tmp_path: Path) -> None:
     first = start_mongod(tmp_path / "data")
     try:

@@ -1,9 +1,16 @@
-"""Where a redis-server and a mongod are on this machine: on PATH, else in a wheel of the `embedded` extra."""
+"""Where a redis-server and a mongod are on this machine: on PATH, else in a wheel of the `embedded` extra.
+
+The programs folder of this Python's virtual environment does not count as PATH: which server is taken, and so
+whether it can read the data of the last one, must not depend on the environment's being activated.
+"""
 
 import importlib.util
+import os
 import re
 import shutil
 import subprocess
+import sys
+import sysconfig
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -78,7 +85,7 @@ def _candidates(
     *, on_path: tuple[str, ...], in_wheels: tuple[tuple[str, str], ...]
 ) -> Iterator[tuple[Path, str]]:
     for program in on_path:
-        if found := shutil.which(program):
+        if found := shutil.which(program, path=_search_path()):
             yield Path(found), "PATH"
     for package, inside in in_wheels:
         # The package is located, not imported: importing some of them starts or looks for servers.
@@ -86,6 +93,18 @@ def _candidates(
         for folder in (spec.submodule_search_locations or []) if spec else []:
             if (path := Path(folder) / inside).is_file():
                 yield path, f"the Python package {package}"
+
+
+def _search_path() -> str:
+    """PATH without the programs folder of this virtual environment, where wheels put their servers as well.
+
+    Outside one that folder is the system's own, and stays.
+    """
+    path = os.environ.get("PATH", os.defpath)
+    if sys.prefix == sys.base_prefix:
+        return path
+    own = Path(sysconfig.get_path("scripts")).resolve()
+    return os.pathsep.join(f for f in path.split(os.pathsep) if Path(f).resolve() != own)
 
 
 def _probe(path: Path, origin: str, pattern: re.Pattern[str], oldest: tuple[int, ...]) -> Binary | str:

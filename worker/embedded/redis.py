@@ -18,7 +18,7 @@ class RedisServer(ChildProcess):
     `port`: default one that is free, kept over restarts. `appendfsync`: when the append-only file reaches
     the disk; "always": nothing that was answered is ever lost, "everysec": the last second or two can be,
     None: nothing is kept. `maxmemory`: such as "256mb"; "0" is no limit. Nothing is ever evicted.
-    `start` returns when it answers.
+    `start` returns when it answers, and refuses a folder whose data this server would not read.
     """
 
     def __init__(
@@ -60,7 +60,8 @@ class RedisServer(ChildProcess):
         return f"redis://127.0.0.1:{self.port}/0"
 
     def start(self, timeout_s: float = 30.0) -> Self:
-        """Start it and wait until it has loaded its data and answers; ServerFailed quotes the log."""
+        """Start it and wait until it has loaded its data and answers; ServerFailed otherwise."""
+        self._check_readable()
         self.directory.mkdir(parents=True, exist_ok=True)
         super().start()
         try:
@@ -69,6 +70,16 @@ class RedisServer(ChildProcess):
             self.kill()
             raise ServerFailed(f"redis was not ready in {timeout_s:g} s:\n{self.tail(8)}") from error
         return self
+
+    def _check_readable(self) -> None:
+        """Redis before 7 passes over the append-only files of a later one, and begins empty beside them."""
+        files = self.directory / "appendonlydir"
+        if self.binary.version < (7,) and files.is_dir() and any(files.iterdir()):
+            raise ServerFailed(
+                f"{self.directory} holds the data of Redis 7 or newer, which {self.binary.path} "
+                f"({self.binary.version_text}) cannot read: put redis-server 7 or newer on PATH, "
+                "or use another data folder"
+            )
 
     def _answers(self) -> bool:
         if not self.running:
