@@ -197,7 +197,7 @@ def test_an_expired_command(plugins: Plugins) -> None:
         (["list", "--state", "ON"], "'ON' is not one of"),
         (["stat", "--query", "{"], "is no JSON"),
         (["stat", "--query", "[]"], "must be a JSON object"),
-        (["stat", "--query", "@/no/such/file"], "is no JSON"),
+        (["stat", "--query", "@/no/such/file"], "cannot read /no/such/file: No such file"),
         (["update", "x", "--labels", "["], "is no JSON"),
         (["update", "x", "--expected-revision", "one"], "not a valid integer"),
         (["get", "x", "--timeout", "0"], "--timeout"),

@@ -20,12 +20,12 @@ class JsonObject(click.ParamType[dict[str, Any]]):
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> dict[str, Any]:
         if isinstance(value, dict):
             return value
-        text = value
         try:
-            if value.startswith("@"):
-                text = sys.stdin.read() if value == "@-" else Path(value[1:]).read_text("utf-8")
+            text = _content(value[1:]) if value.startswith("@") else value
             found = json.loads(text)
-        except (OSError, ValueError, RecursionError) as fault:
+        except OSError as fault:
+            self.fail(f"cannot read {value[1:]}: {fault.strerror or fault}", param, ctx)
+        except (ValueError, RecursionError) as fault:
             self.fail(f"is no JSON: {fault}", param, ctx)
         if not isinstance(found, dict):
             self.fail("must be a JSON object", param, ctx)
@@ -80,6 +80,10 @@ def _parameter(name: str, field: Mapping[str, Any], required: bool) -> click.Par
     elif "enum" in kinds.get("string", {}):
         value_type = Choice(kinds["string"]["enum"])
     return click.Option([flag], type=value_type, required=required, help=help_text)
+
+
+def _content(file: str) -> str:
+    return sys.stdin.read() if file == "-" else Path(file).read_text("utf-8")
 
 
 def _kinds(field: Mapping[str, Any]) -> dict[str, Mapping[str, Any]]:
