@@ -132,8 +132,10 @@ class Channel(stock.Channel):
         if now - self._looked_at >= (RECHECK_S if watch.supported else POLL_S):
             self._looked_at = now
             self.look_again()
-        for _ in range(2):
-            self._take_all(inbox, now + TAKE_S)
+        for armed in (False, True):
+            if self._take_all(inbox, now + TAKE_S):
+                # What was taken since the watch was armed rings it: the loop turns again at once.
+                self._armed = armed
             if self._armed or not self._has_room(inbox):
                 break
             self._armed = True
@@ -162,13 +164,15 @@ class Channel(stock.Channel):
         limit = self.qos.prefetch_count
         return not inbox.stopping and (not limit or inbox.held < limit)
 
-    def _take_all(self, inbox: Inbox, until: float) -> None:
-        """Takes one message at least, and no more at the time ``until``."""
+    def _take_all(self, inbox: Inbox, until: float) -> bool:
+        """Takes one message at least, if any queue has one, and no more at the time ``until``; whether that
+        ended it.
+        """
         while self._has_room(inbox):
             now = time.monotonic()
             queue = next((name for name, state in self._states.items() if state.ready(now)), None)
             if queue is None:
-                return
+                break
             # To the end of the order, so that each queue gets its turn.
             state = self._states[queue] = self._states.pop(queue)
             delivery = inbox.exchange(state)
@@ -176,9 +180,9 @@ class Channel(stock.Channel):
                 self._hand_over(delivery)
             else:
                 self._armed = False
-            if now >= until:
-                # What was taken since the watch was armed rings it: the loop turns again at once.
-                return
+            if now >= until and state.ready(now):
+                return True
+        return False
 
     def _hand_over(self, delivery: Delivery) -> None:
         envelope = parse(delivery.raw, self.options.limits)
