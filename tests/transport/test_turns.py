@@ -19,18 +19,16 @@ QUEUES = ("turns.one", "turns.two", "turns.three")
 class Loop:
     """The event loop of a worker that consumes ``queues``, turn by turn.
 
-    ``asked`` is for how long it would have slept, turn by turn, and ``woken`` whether something woke it.
+    ``woken`` is, turn by turn, whether something woke it before its sleep was over.
     """
 
     def __init__(self, url: str, queues: tuple[str, ...], sleep_s: float | None = None) -> None:
-        self.asked: list[float] = []
         self.woken: list[bool] = []
         self._hub = Hub(timer=Timer())
         poll = self._hub.poller.poll
 
         def record(timeout: float) -> Any:
             events = poll(timeout if sleep_s is None else sleep_s)
-            self.asked.append(timeout)
             self.woken.append(bool(events))
             return events
 
