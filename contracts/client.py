@@ -17,15 +17,23 @@ from celery.exceptions import TimeoutError as CeleryTimeout
 from kombu.exceptions import OperationalError
 
 from contracts import errors
+from contracts._client.app import client_app
+from contracts._client.frames import (
+    MAX_FRAME_BYTES,
+    Frame,
+    check_expires,
+    check_size,
+    frames_of,
+    items_of,
+    too_large,
+)
+from contracts._client.late_answer import drop_late_answer
+from contracts._client.outcome import BatchOutcome
+from contracts._client.unanswered import AskTimeout, RedisUnavailable
+from contracts._redis.outage import is_outage
 from contracts.catalog import BY_TASK, task_of
-from contracts.client_app import client_app
-from contracts.frames import MAX_FRAME_BYTES, Frame, check_expires, check_size, frames_of, items_of, too_large
 from contracts.headers import AUTHORIZATION, OWN, REPOSITORIES, TRACEPARENT
-from contracts.late_answer import drop_late_answer
-from contracts.outcome import BatchOutcome
 from contracts.partition import queue_of
-from contracts.redis_outage import is_outage
-from contracts.unanswered import AskTimeout, RedisUnavailable
 from contracts.values import is_command_id
 
 __all__ = ["AskTimeout", "BatchOutcome", "PluginClient", "RedisUnavailable"]

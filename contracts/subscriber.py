@@ -14,9 +14,9 @@ from typing import Any
 
 import redis
 
-from contracts.entries import Event, UnreadableEvent, entries_of, read_event, text_of
+from contracts._client.entries import Event, UnreadableEvent, entries_of, read_event, text_of
+from contracts._redis.outage import is_outage
 from contracts.events import STREAM
-from contracts.redis_outage import is_outage
 
 __all__ = ["Event", "Gap", "Handler", "Subscriber", "UnreadableEvent", "entries_of", "read_event"]
 

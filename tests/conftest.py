@@ -10,7 +10,8 @@ import pytest
 from hypothesis import HealthCheck, settings
 from pymongo import MongoClient
 from redis import Redis
-from servers import MongoReplicaSet, RedisServer, start_mongod, start_redis
+
+from tests.support.servers import MongoReplicaSet, RedisServer, start_mongod, start_redis
 
 _databases = itertools.count(1)
 

@@ -10,23 +10,23 @@ from kombu.entity import Exchange, Queue
 from kombu.exceptions import ChannelError, OperationalError
 from redis.exceptions import RedisError
 
+from contracts._redis.connect import CONNECTION_OPTIONS
+from contracts._redis.url import tls_of
 from contracts.catalog import OPERATIONS
 from contracts.errors import InvalidParameter
 from contracts.partition import COMMANDS, QUERIES, VERSIONS, command_queues
 from contracts.plugin import PluginInfo
-from contracts.redis_url import tls_of
 from contracts.values import MAX_BATCH_BYTES, MAX_COMMAND_BYTES
-from worker import liveness, results, startup
 from worker import settings as settings_module
-from worker.bridge import LosslessBridge
-from worker.broker import BrokerUnavailable
-from worker.follow import Follow
-from worker.redis_client import CONNECTION_OPTIONS
+from worker.process import liveness, startup
+from worker.process.broker import BrokerUnavailable
 from worker.services import Services
 from worker.settings import Settings
+from worker.tasks import results
+from worker.tasks.bridge import LosslessBridge
 from worker.tasks.commands import register_commands
 from worker.tasks.queries import register_queries
-from worker.tasks.refresh import (
+from worker.tasks.versions import (
     FOLLOW,
     REFRESH,
     TICK,
@@ -38,6 +38,7 @@ from worker.tasks.refresh import (
 from worker.transport import Delivery as Parcel
 from worker.transport import install
 from worker.transport.state import stop_requested
+from worker.versions.follow import Follow
 
 STOCK_REDELIVERY = {"visibility_timeout": 5, "unacked_restore_interval": 2, "unacked_restore_throttle": 1}
 """When kombu's own transport delivers again what a dead worker held, in seconds."""
@@ -47,7 +48,7 @@ def create_app(settings: Settings | None = None) -> Celery:
     """The app of this deployment. Nothing is dialled; a wrong setting raises ``SettingsError``."""
     given = settings or settings_module.load()
     app = Celery("plugin-repository", broker=given.broker, backend=given.results, set_as_current=False)
-    app.loader.override_backends = dict.fromkeys(("redis", "rediss"), "worker.results:Results")
+    app.loader.override_backends = dict.fromkeys(("redis", "rediss"), "worker.tasks.results:Results")
     app.conf.update(_configuration(given))
     if given.stock_transport:
         app.conf.broker_transport_options = CONNECTION_OPTIONS | STOCK_REDELIVERY

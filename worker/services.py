@@ -4,27 +4,27 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
+from contracts._redis.connect import open_hasty_redis, open_redis
 from contracts.commands import BatchItem, PluginBatch
 from contracts.errors import InternalFault
 from contracts.partition import COMMANDS
 from contracts.plugin import PluginInfo
-from worker.celery_message import task_message
-from worker.domain.allowed_registries import AllowedRegistries
+from worker.dead_letters.message import task_message
+from worker.dead_letters.parking import Parking
 from worker.domain.delivery import Delivery
-from worker.domain.due import Intervals
 from worker.domain.policy import Policy
-from worker.domain.registry_hosts import check_registry
+from worker.domain.registry.allowed import AllowedRegistries
+from worker.domain.registry.hosts import check_registry
 from worker.domain.repositories import ManagedOptions, Repositories
+from worker.domain.schedule import Intervals
 from worker.events.publish import Publisher
 from worker.events.reconcile import Lift, Reconcile
 from worker.events.rejections import Rejections
 from worker.events.sweep import Sweep
-from worker.handlers.batch import BatchWriter, Outcome
-from worker.handlers.dead_letters import Parking
-from worker.handlers.read import Reader
-from worker.handlers.write import Writer
 from worker.once import once
-from worker.redis_client import open_hasty_redis, open_redis
+from worker.plugins.batch import BatchWriter, Outcome
+from worker.plugins.read import Reader
+from worker.plugins.write import Writer
 from worker.registries import (
     Credentials,
     Registries,
@@ -33,11 +33,11 @@ from worker.registries import (
     parse_caps,
     parse_mirrors,
 )
-from worker.registries.limits import Limits, parse_limits
-from worker.repositories.managed import Fault, check
-from worker.repositories.remote import Remote
-from worker.repositories.remotes import open_remotes
-from worker.repositories.watch import Watch
+from worker.registries.budget.limits import Limits, parse_limits
+from worker.repositories.managed.check import Fault, check
+from worker.repositories.managed.folder import Watch
+from worker.repositories.remote.peer import Remote
+from worker.repositories.remote.remotes import open_remotes
 from worker.settings import Settings, SettingsError
 from worker.store.client import check_mongodb_url, connect
 from worker.store.constants import Constants
@@ -46,8 +46,8 @@ from worker.store.lift import ImageLift, PluginLift
 from worker.store.managed import ManagedPlugins
 from worker.store.plugins import Plugins
 from worker.store.search import Search
-from worker.sync.compose import Sync
-from worker.sync.dispatch import Send
+from worker.versions.compose import Sync
+from worker.versions.dispatch import Send
 
 
 def _send_nothing(*, host: str, images: list[str], lease: str) -> None:

@@ -12,8 +12,8 @@ from urllib.parse import urlsplit
 from pydantic import Field, ValidationError, field_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
-from contracts.redis_url import check_redis_url
-from worker.document import parse_json, read_document
+from contracts._redis.url import check_redis_url
+from worker.documents.read import parse_json, read_document
 
 logger = logging.getLogger(__name__)
 

@@ -1,4 +1,4 @@
-"""Measures of the image schedule: `python tests/bench/sync.py [--minutes M]`, on servers of its own, bounded.
+"""Measures of the image schedule: `python -m tests.bench.sync [--minutes M]`, on servers of its own, bounded.
 
 Tells what a tick over 100,000 images that are all due costs, in MongoDB commands, their time and memory, and
 how the schedule goes on from there in simulated time.
@@ -17,14 +17,10 @@ from typing import Any
 from pymongo import monitoring
 from redis import Redis
 
-TESTS = Path(__file__).resolve().parents[1]
-sys.path[:0] = [str(TESTS.parent), str(TESTS), str(TESTS / "sync")]
-
-from fleet import LATENCY_S, TICK_S, Fleet  # noqa: E402
-from servers import start_mongod, start_redis  # noqa: E402
-
-from worker.registries.limit import Limit  # noqa: E402
-from worker.store.client import connect  # noqa: E402
+from tests.support.servers import start_mongod, start_redis
+from tests.versions.fleet import LATENCY_S, TICK_S, Fleet
+from worker.registries.budget.limit import Limit
+from worker.store.client import connect
 
 IMAGES = 100_000
 HOSTS = 20

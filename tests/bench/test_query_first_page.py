@@ -16,10 +16,10 @@ from typing import Any
 import pytest
 from pymongo import MongoClient, WriteConcern
 from pymongo.read_concern import ReadConcern
-from servers import start_mongod
-from store.catalogue import document
 
 from contracts.query import parse_query
+from tests.store.catalogue import document
+from tests.support.servers import start_mongod
 from worker.store.indexes import PLUGINS
 from worker.store.search import Search
 

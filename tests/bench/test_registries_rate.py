@@ -16,10 +16,10 @@ from multiprocessing.connection import Connection
 
 import pytest
 import requests
-from registries.double import Double, says
 
-from worker.domain.allowed_registries import AllowedRegistries
-from worker.domain.images import ImageRef
+from tests.registries.double import Double, says
+from worker.domain.image import ImageRef
+from worker.domain.registry.allowed import AllowedRegistries
 from worker.registries import Registries
 
 IMAGES, CONNECTIONS, ROUNDS = 300, 4, 9

@@ -6,7 +6,8 @@ import os
 from pathlib import Path
 
 import pytest
-import throughput
+
+from tests.bench import throughput
 
 
 @pytest.mark.skipif(os.environ.get("LONG") != "1", reason="a benchmark, with LONG=1")

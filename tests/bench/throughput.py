@@ -1,4 +1,4 @@
-"""Throughput of the lossless transport beside the stock one: `python tests/bench/throughput.py [--rounds N]`.
+"""Throughput of the lossless transport beside the stock one: `python -m tests.bench.throughput [--rounds N]`.
 
 One worker of the commands queue, as it is shipped, empties a queue that was filled before; in every round the
 transports are measured in turn. Also a worker of nothing but Celery with the same pool settings.
@@ -16,15 +16,11 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-TESTS = Path(__file__).resolve().parents[1]
-for folder in (TESTS, TESTS.parent):
-    if str(folder) not in sys.path:
-        sys.path.insert(0, str(folder))
+from pymongo import MongoClient
+from redis import Redis
 
-from messages import message  # noqa: E402
-from pymongo import MongoClient  # noqa: E402
-from redis import Redis  # noqa: E402
-from servers import start_mongod, start_redis, start_worker  # noqa: E402
+from tests.support.messages import message
+from tests.support.servers import start_mongod, start_redis, start_worker
 
 QUEUE = "plugin.commands"
 WARM = 0.1
@@ -98,14 +94,13 @@ class Bench:
                 pipe.lpush(QUEUE, message(task, kwargs, f"m{number}", QUEUE))
             pipe.execute()
         settings = {
-            "PYTHONPATH": os.pathsep.join([str(TESTS / "bench"), str(TESTS.parent)]),
             "PLUGINS_REDIS_URL": self.redis_server.url,
             "PLUGINS_MONGODB_URL": self.mongo.url(),
             **env,
         }
         arguments = ["-Q", QUEUE, "--loglevel", "WARNING"]
         log = self.folder / "worker.log"
-        worker = start_worker(*arguments, app="throughput_app", env=settings, log=log, ready=None)
+        worker = start_worker(*arguments, app="tests.bench.throughput_app", env=settings, log=log, ready=None)
         try:
             return self._speed(count, worker)
         finally:

@@ -7,7 +7,7 @@ import signal
 from typing import Any
 
 from worker.app import create_app
-from worker.handlers.write import Writer
+from worker.plugins.write import Writer
 
 _apply = Writer.apply
 

@@ -1,4 +1,4 @@
-"""One chaos run: `python tests/chaos/chaos_run.py --commands 2000 --kills 15 [--seed N] [--stock]`.
+"""One chaos run: `python -m tests.chaos.chaos_run --commands 2000 --kills 15 [--seed N] [--stock]`.
 
 Everything that was sent is in a ledger of its own; at the end the deployment is compared with it.
 """
@@ -14,15 +14,11 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-TESTS = Path(__file__).resolve().parents[1]
-for folder in (TESTS, TESTS.parent, TESTS / "chaos"):
-    if str(folder) not in sys.path:
-        sys.path.insert(0, str(folder))
+from redis import RedisError
 
-import aftermath  # noqa: E402
-from chaos_traffic import Traffic  # noqa: E402
-from chaos_world import Injurer, Tally, World  # noqa: E402
-from redis import RedisError  # noqa: E402
+from tests.chaos.chaos_traffic import Traffic
+from tests.chaos.chaos_world import Injurer, Tally, World
+from tests.support import aftermath
 
 PARTITIONS = 4
 BACKLOG = 150
@@ -83,7 +79,7 @@ def run(
     # What is left after that is for the deployment to come to rest.
     busy_until = until - max(45, 0.1 * limit_s)
     traffic = Traffic(seed, PARTITIONS, deadly=0 if stock else deadly, crash_loops=not stock)
-    world = World(folder, seed, partitions=PARTITIONS, stock=stock, app="chaos_app")
+    world = World(folder, seed, partitions=PARTITIONS, stock=stock, app="tests.chaos.chaos_app")
     try:
         sent = elements = poison = 0
         injurer = Injurer(world, kills, lambda: sent / commands, busy_until)

@@ -8,8 +8,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from messages import message, queue_of
-from model import Model, Plugin
+from tests.support.messages import message, queue_of
+from tests.support.model import Model, Plugin
 
 DOMAINS = 5
 PLUGINS = 8

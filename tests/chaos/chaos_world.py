@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import random
 import threading
 import time
@@ -17,9 +16,16 @@ from pymongo import MongoClient
 from redis import Redis, RedisError
 from redis.backoff import NoBackoff
 from redis.retry import Retry
-from servers import ROOT, WORKER_READY, ChildProcess, start_redis, start_replica_set, start_worker
 
-HERE = Path(__file__).parent
+from tests.support.servers import (
+    ROOT,
+    WORKER_READY,
+    ChildProcess,
+    start_redis,
+    start_replica_set,
+    start_worker,
+)
+
 LEASE_S = 1
 #: What twenty injuries in a row are, in an order made up anew each time.
 DECK = {
@@ -73,7 +79,6 @@ class World:
         self.redis_server = start_redis(folder / "redis", appendfsync="always", maxmemory="2gb")
         self.mongo = start_replica_set(folder / "mongo")
         env = {
-            "PYTHONPATH": os.pathsep.join([str(HERE), str(HERE.parent), str(ROOT)]),
             "PLUGINS_REDIS_URL": self.redis_server.url,
             "PLUGINS_MONGODB_URL": self.mongo.url(),
             "PLUGINS_COMMAND_PARTITIONS": str(partitions),

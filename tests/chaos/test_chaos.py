@@ -11,8 +11,9 @@ import random
 import sys
 from pathlib import Path
 
-import chaos_run
 import pytest
+
+from tests.chaos import chaos_run
 
 LONG = os.environ.get("LONG") == "1"
 

@@ -8,13 +8,13 @@ from typing import Any
 import pytest
 import redis
 from click.testing import CliRunner
-from deliveries import delivery
-from servers import run_worker, wait_until
-from stream import Stream
 
 from contracts.commands import RegisterPlugin
-from worker.celery_message import task_message
-from worker.cli.dead_letters import dead_letters
+from tests.support.deliveries import delivery
+from tests.support.servers import run_worker, wait_until
+from tests.support.stream import Stream
+from worker.cli.operate.dead_letters import dead_letters
+from worker.dead_letters.message import task_message
 from worker.domain.dead_letter import DeadLetter
 from worker.services import Services
 from worker.settings import Settings

@@ -9,15 +9,15 @@ from typing import Any
 
 import pytest
 from click.testing import CliRunner
-from deliveries import delivery
-from servers import RedisServer, start_redis
 
 from contracts.commands import RegisterPlugin
-from worker.broker import PARTITIONS
-from worker.cli.doctor import doctor
+from tests.support.deliveries import delivery
+from tests.support.servers import RedisServer, start_redis
+from worker.cli.operate.doctor.command import doctor
 from worker.events.publish import LAST_REVISIONS
 from worker.events.sweeper import TURN
-from worker.heartbeat import STALE_S, Heartbeat
+from worker.process.broker import PARTITIONS
+from worker.process.heartbeat import STALE_S, Heartbeat
 from worker.services import Services
 from worker.settings import Settings
 

@@ -11,12 +11,12 @@ from pathlib import Path
 
 import pytest
 from click.testing import CliRunner, Result
-from live import Live
 from redis import Redis
-from servers import ChildProcess, free_port
 
 from contracts.client import PluginClient
 from contracts.events import STREAM
+from tests.support.live import Live
+from tests.support.servers import ChildProcess, free_port
 from worker.cli.main import main
 
 

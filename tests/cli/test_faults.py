@@ -17,12 +17,12 @@ from pathlib import Path
 import pytest
 import redis
 from click.testing import CliRunner, Result
-from servers import free_port
 
 from contracts.partition import queue_of
-from worker.broker import PARTITIONS
+from tests.support.servers import free_port
 from worker.cli.main import main
 from worker.cli.text import printable
+from worker.process.broker import PARTITIONS
 from worker.services import Services
 from worker.settings import SettingsError, load
 from worker.store.client import connect

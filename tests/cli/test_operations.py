@@ -9,10 +9,10 @@ from typing import Any
 
 import pytest
 from click.testing import CliRunner, Result
-from live import Live
-from servers import free_port
 
 from contracts.catalog import OPERATIONS
+from tests.support.live import Live
+from tests.support.servers import free_port
 from worker.cli.main import COMMANDS, main
 
 Plugins = Callable[..., Result]

@@ -7,8 +7,8 @@ import pytest
 from click.testing import CliRunner, Result
 from redis import Redis
 
-from worker.broker import PARTITIONS
-from worker.cli.partitions import partitions
+from worker.cli.operate.partitions import partitions
+from worker.process.broker import PARTITIONS
 
 
 @pytest.fixture

@@ -8,10 +8,10 @@ import pytest
 from click.testing import CliRunner, Result
 from redis import Redis
 
-from worker.cli.sync import sync
-from worker.domain.images import FetchFailed, ImageRef
-from worker.registries.budget import Budget
-from worker.registries.limits import Limits
+from worker.cli.operate.sync import sync
+from worker.domain.image import FetchFailed, ImageRef
+from worker.registries.budget.budget import Budget
+from worker.registries.budget.limits import Limits
 from worker.store.client import connect
 from worker.store.images import Images
 

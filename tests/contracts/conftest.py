@@ -4,8 +4,9 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from live import client, domain, live, own_redis
-from servers import RedisServer, start_redis
+
+from tests.support.live import client, domain, live, own_redis
+from tests.support.servers import RedisServer, start_redis
 
 __all__ = ["client", "domain", "live", "mortal_redis", "own_redis"]
 

@@ -11,7 +11,7 @@ from referencing import Registry, Resource
 from referencing.jsonschema import DRAFT7
 
 from contracts.events import SCHEMAS as ADDRESS
-from worker.cli.schemas import FOLDER
+from worker.cli.publish.schemas import FOLDER
 
 SCHEMAS = {
     path.stem: json.loads(path.read_text())

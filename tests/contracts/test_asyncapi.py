@@ -9,11 +9,11 @@ from typing import Any
 
 import celery
 import redis
-from published import SCHEMAS, asyncapi, described
 
 from contracts.catalog import OPERATIONS
 from contracts.client import PluginClient
-from worker.cli.schemas import FOLDER
+from tests.contracts.published import SCHEMAS, asyncapi, described
+from worker.cli.publish.schemas import FOLDER
 
 
 def test_the_contract_has_the_version_of_the_package() -> None:

@@ -9,11 +9,11 @@ from uuid import uuid4
 
 import celery
 import pytest
-from live import Live
-from servers import free_port, wait_until
 
 from contracts import errors
 from contracts.client import AskTimeout, PluginClient, RedisUnavailable
+from tests.support.live import Live
+from tests.support.servers import free_port, wait_until
 
 
 @pytest.fixture

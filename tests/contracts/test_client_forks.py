@@ -5,8 +5,8 @@ from __future__ import annotations
 import subprocess
 import sys
 
-from live import Live
-from servers import ROOT
+from tests.support.live import Live
+from tests.support.servers import ROOT
 
 ASKING = """
 import os, sys

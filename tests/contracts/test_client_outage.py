@@ -7,9 +7,9 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 from redis import Redis
-from servers import RedisServer, free_port, wait_until
 
 from contracts.client import PluginClient, RedisUnavailable
+from tests.support.servers import RedisServer, free_port, wait_until
 
 GET = {"domain_id": "d", "plugin_id": "jira"}
 ANSWERS = "celery-task-meta-*"

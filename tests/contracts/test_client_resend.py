@@ -8,11 +8,11 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
-from live import Live
-from servers import wait_until
 
 from contracts import errors
 from contracts.client import AskTimeout, PluginClient
+from tests.support.live import Live
+from tests.support.servers import wait_until
 
 QUEUE = "plugin.commands"
 

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from contracts.frames import MAX_FRAME_BYTES, frames_of, items_of
+from contracts._client.frames import MAX_FRAME_BYTES, frames_of, items_of
 from contracts.partition import address, queue_of
 
 

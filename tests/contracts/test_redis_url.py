@@ -7,10 +7,10 @@ from pathlib import Path
 from urllib.parse import urlencode
 
 import pytest
-from tls import make_certificate
 
+from contracts._redis.url import check_redis_url, tls_of
 from contracts.client import PluginClient
-from contracts.redis_url import check_redis_url, tls_of
+from tests.support.tls import make_certificate
 from worker.domain.repositories import Repositories
 from worker.settings import Settings
 

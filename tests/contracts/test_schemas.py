@@ -11,7 +11,6 @@ from typing import Any
 import pytest
 from click.testing import CliRunner
 from jsonschema import Draft202012Validator
-from published import SCHEMAS, validator
 
 from contracts import errors
 from contracts.catalog import OPERATIONS
@@ -20,11 +19,12 @@ from contracts.errors import ContractError, InvalidParameter
 from contracts.events import IMAGE_VERSIONS_CHANGED, PLUGIN_CHANGED, PluginChanged, data_schema
 from contracts.parse import parse
 from contracts.plugin import PluginInfo
-from worker.cli import schemas
+from tests.contracts.published import SCHEMAS, validator
 from worker.cli.main import main
-from worker.cli.schemas import FOLDER, documents
+from worker.cli.publish import schemas
+from worker.cli.publish.schemas import FOLDER, documents
 from worker.domain.projection import project
-from worker.handlers.batch import check_frame
+from worker.plugins.batch import check_frame
 
 EXAMPLES = Path(__file__).parents[1] / "data" / "examples"
 

@@ -7,12 +7,12 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
-from live import Live
 from redis import Redis
 
 from contracts.client import PluginClient
 from contracts.events import PLUGIN_CHANGED, STREAM
 from contracts.subscriber import Event, Gap, Subscriber, UnreadableEvent, read_event
+from tests.support.live import Live
 
 Make = Callable[..., Subscriber]
 

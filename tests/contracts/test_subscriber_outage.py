@@ -10,10 +10,10 @@ from typing import Any
 
 import pytest
 import redis
-from servers import RedisServer, free_port, wait_until
 
 from contracts.events import PLUGIN_CHANGED, STREAM
 from contracts.subscriber import Event, Subscriber
+from tests.support.servers import RedisServer, free_port, wait_until
 
 
 @pytest.fixture

@@ -9,11 +9,11 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from servers import free_port
 
 from contracts import errors
+from contracts._client.entries import UnreadableEvent
 from contracts.client import AskTimeout, PluginClient, RedisUnavailable
-from contracts.entries import UnreadableEvent
+from tests.support.servers import free_port
 
 WRITE = {"operation": "enable", "params": {"domain_id": "d", "plugin_id": "jira"}}
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from worker.domain.due import Intervals, backoff, first_due, jittered, share
+from worker.domain.schedule import Intervals, backoff, first_due, jittered, share
 
 
 def test_interval_starts_at_an_hour_halves_on_change_and_grows_by_a_quarter_otherwise() -> None:

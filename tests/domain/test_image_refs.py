@@ -2,7 +2,7 @@
 
 import pytest
 
-from worker.domain.images import FetchFailed, ImageRef, digest_of
+from worker.domain.image import FetchFailed, ImageRef, digest_of
 
 
 @pytest.mark.parametrize(

@@ -7,9 +7,9 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from worker.domain.announce_versions import Users, shown_of, versions_changed
-from worker.domain.due import Intervals
-from worker.domain.images import FetchFailed, Image, ImageRef, Listing
+from worker.domain.image import FetchFailed, Image, ImageRef, Listing
 from worker.domain.refresh import Decision, decide
+from worker.domain.schedule import Intervals
 
 NOW = datetime(2026, 1, 1, 12, tzinfo=UTC)
 REF = ImageRef("DOCKER_HUB", "registry.hub.docker.com", "pyengine/plugin")

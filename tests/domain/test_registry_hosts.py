@@ -8,9 +8,9 @@ from ipaddress import ip_address
 import pytest
 
 from contracts.errors import ContractError, InvalidParameter, RegistryNotAllowed, RequiredParameter
-from worker.domain.addresses import is_forbidden, is_public, unwrap
-from worker.domain.allowed_registries import AllowedRegistries, parse_authority
-from worker.domain.registry_hosts import check_registry, type_of
+from worker.domain.registry.addresses import is_forbidden, is_public, unwrap
+from worker.domain.registry.allowed import AllowedRegistries, parse_authority
+from worker.domain.registry.hosts import check_registry, type_of
 
 ALLOWED = AllowedRegistries.parse(
     "harbor.corp, http://127.0.0.1:5055, .example.org, 10.1.0.0/16, host:8443, .pkg.dev, gcr.io,"

@@ -10,12 +10,12 @@ import pytest
 import redis
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from servers import start_redis
-from stream import Stream
 
 from contracts.events import IMAGE_VERSIONS_CHANGED, PLUGIN_CHANGED
+from tests.support.servers import start_redis
+from tests.support.stream import Stream
+from worker.devtools.embedded.binaries import Binary, redis_binaries
 from worker.domain.event import Pending, Subject
-from worker.embedded.binaries import Binary, redis_binaries
 from worker.events.publish import EventsUnavailable, Published, Publisher
 
 NAME = "d-1/jira"

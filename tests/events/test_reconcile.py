@@ -8,16 +8,16 @@ from typing import Any
 import pytest
 import redis
 from click.testing import CliRunner
-from deliveries import delivery
-from stream import Stream
 
 from contracts.commands import DeregisterPlugin, DisablePlugin, EnablePlugin, RegisterPlugin
 from contracts.errors import PluginNotFound
 from contracts.subscriber import Event, Subscriber
-from worker.cli.events_reconcile import reconcile
-from worker.domain.due import Intervals
-from worker.domain.images import ImageRef, Listing
+from tests.support.deliveries import delivery
+from tests.support.stream import Stream
+from worker.cli.operate.reconcile import reconcile
+from worker.domain.image import ImageRef, Listing
 from worker.domain.refresh import decide
+from worker.domain.schedule import Intervals
 from worker.services import Services
 from worker.settings import Settings
 from worker.store.image_queue import ImageQueue

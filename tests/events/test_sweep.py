@@ -6,11 +6,11 @@ from typing import Any
 
 import pytest
 import redis
-from deliveries import delivery
-from servers import wait_until
-from stream import Stream
 
 from contracts.commands import RegisterPlugin
+from tests.support.deliveries import delivery
+from tests.support.servers import wait_until
+from tests.support.stream import Stream
 from worker.domain.event import Subject
 from worker.events.sweep import Sweep
 from worker.events.sweeper import Sweeper, Turn

@@ -10,10 +10,9 @@ import json
 from pathlib import Path
 from typing import Any
 
-from live import Live
-
 from contracts.client import PluginClient
 from contracts.plugin import PluginInfo
+from tests.support.live import Live
 
 EXAMPLES = Path(__file__).parents[1] / "data" / "examples"
 NOT_SHOWN = {"domain_id", "created_at", "updated_at", "repository_info"}

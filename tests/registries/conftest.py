@@ -8,12 +8,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from registries.double import Double
 
-from worker.domain.allowed_registries import AllowedRegistries
-from worker.domain.images import ImageRef
+from tests.registries.double import Double
+from worker.domain.image import ImageRef
+from worker.domain.registry.allowed import AllowedRegistries
 from worker.registries import Registries
-from worker.registries.credentials import Credentials, parse_credentials
+from worker.registries.auth.credentials import Credentials, parse_credentials
 
 SECRET = "s3cr3t-Pa$$word"
 

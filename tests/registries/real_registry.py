@@ -17,9 +17,10 @@ from urllib.parse import urlsplit
 import pytest
 import requests
 import yaml
-from registries.conftest import SECRET
-from registries.double import Double, Handler
-from servers import free_port
+
+from tests.registries.conftest import SECRET
+from tests.registries.double import Double, Handler
+from tests.support.servers import free_port
 
 USER = "robot$ci"
 SERVICE = "real-registry"

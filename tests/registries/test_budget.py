@@ -6,10 +6,10 @@ from dataclasses import dataclass
 import pytest
 from redis import Redis
 
-from worker.domain.images import FetchFailed
-from worker.registries.budget import Budget, LeftAlone, Slot
-from worker.registries.limit import Limit
-from worker.registries.limits import Limits, parse_limits
+from worker.domain.image import FetchFailed
+from worker.registries.budget.budget import Budget, LeftAlone, Slot
+from worker.registries.budget.limit import Limit
+from worker.registries.budget.limits import Limits, parse_limits
 
 HOST = "registry.example.com"
 

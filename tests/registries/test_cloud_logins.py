@@ -12,13 +12,13 @@ from types import ModuleType, SimpleNamespace
 from typing import Any
 
 import pytest
-from registries.double import Double
 
-from worker.domain.images import FetchFailed, ImageRef
-from worker.domain.registry_hosts import REGISTRY_TYPES
+from tests.registries.double import Double
+from worker.domain.image import FetchFailed, ImageRef
+from worker.domain.registry.hosts import REGISTRY_TYPES
 from worker.registries import KINDS, CredentialError, Registries, parse_mirror
-from worker.registries.credentials import Credential, parse_credentials
-from worker.registries.logins import Login, Logins
+from worker.registries.auth.credentials import Credential, parse_credentials
+from worker.registries.auth.logins import Login, Logins
 
 ECR = "123456789012.dkr.ecr.eu-west-1.amazonaws.com"
 NOW = datetime(2030, 1, 1, tzinfo=UTC)

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import pytest
-from registries.double import Double, Handler, says
 
-from worker.domain.images import FetchFailed, ImageRef
+from tests.registries.double import Double, Handler, says
+from worker.domain.image import FetchFailed, ImageRef
 from worker.registries import Credentials, Registries, parse_mirror
 
 Make = Callable[..., Registries]

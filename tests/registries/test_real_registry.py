@@ -6,11 +6,11 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from registries.conftest import requests_for
-from registries.double import Double
-from registries.real_registry import BASIC, HTPASSWD, RealRegistry, TokenServer
 
-from worker.domain.images import FetchFailed, ImageRef
+from tests.registries.conftest import requests_for
+from tests.registries.double import Double
+from tests.registries.real_registry import BASIC, HTPASSWD, RealRegistry, TokenServer
+from worker.domain.image import FetchFailed, ImageRef
 from worker.registries import Credentials, Registries, parse_mirror
 
 Make = Callable[..., Registries]

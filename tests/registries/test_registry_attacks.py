@@ -17,14 +17,17 @@ from urllib.parse import urljoin
 
 import pytest
 import requests
-from registries.conftest import SECRET
-from registries.double import Double, Handler, listing, says
 
-from worker.domain.addresses import parse_address
-from worker.domain.images import FetchFailed, ImageRef
+from tests.registries.conftest import SECRET
+from tests.registries.double import Double, Handler, listing, says
+from worker.domain.image import FetchFailed, ImageRef
+from worker.domain.registry.addresses import parse_address
 from worker.registries import Caps, Credentials, Registries, auth, client, conversation, parse_mirror
-from worker.registries.guard import Guard, GuardedAdapter, _BoundedSocket
-from worker.registries.origin import parse_url
+from worker.registries.auth import authorizer as auth
+from worker.registries.http import session as conversation
+from worker.registries.http.guard import Guard, GuardedAdapter, _BoundedSocket
+from worker.registries.http.origin import parse_url
+from worker.registries.tags import oci as client
 
 Make = Callable[..., Registries]
 Oci = Callable[..., ImageRef]
@@ -419,7 +422,7 @@ class _SessionAdapter(GuardedAdapter):
 @pytest.fixture
 def sessions(monkeypatch: Patch) -> Callable[[], None]:
     """Takes the guard out: requests go through an ordinary session."""
-    return lambda: monkeypatch.setattr("worker.registries.dialler.GuardedAdapter", _SessionAdapter)
+    return lambda: monkeypatch.setattr("worker.registries.http.pools.GuardedAdapter", _SessionAdapter)
 
 
 @GUARDED

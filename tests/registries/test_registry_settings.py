@@ -5,8 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from registries.conftest import SECRET
 
+from tests.registries.conftest import SECRET
 from worker.registries import (
     Caps,
     CredentialError,
@@ -15,7 +15,7 @@ from worker.registries import (
     parse_caps,
     parse_mirrors,
 )
-from worker.registries.credentials import parse_credentials
+from worker.registries.auth.credentials import parse_credentials
 
 
 def test_mirrors() -> None:

@@ -7,11 +7,11 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from registries.double import Double
 
-from worker.domain.images import FetchFailed, ImageRef
+from tests.registries.double import Double
+from worker.domain.image import FetchFailed, ImageRef
 from worker.registries import Registries
-from worker.registries.guard import GuardedAdapter
+from worker.registries.http.guard import GuardedAdapter
 
 Make = Callable[..., Registries]
 Oci = Callable[..., ImageRef]

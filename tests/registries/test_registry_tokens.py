@@ -8,13 +8,13 @@ from collections.abc import Callable
 from dataclasses import replace
 
 import pytest
-from registries.conftest import SECRET, requests_for
-from registries.double import Double, Handler, says
 
-from worker.domain.images import FetchFailed, ImageRef
+from tests.registries.conftest import SECRET, requests_for
+from tests.registries.double import Double, Handler, says
+from worker.domain.image import FetchFailed, ImageRef
 from worker.registries import Credentials, Registries
-from worker.registries.challenge import Challenge, may_ask_for_token, parse_challenge, registrable_domain
-from worker.registries.origin import parse_url
+from worker.registries.auth.challenge import Challenge, may_ask_for_token, parse_challenge, registrable_domain
+from worker.registries.http.origin import parse_url
 
 Make = Callable[..., Registries]
 Oci = Callable[..., ImageRef]

@@ -7,12 +7,12 @@ from email.utils import formatdate
 from time import asctime, gmtime, tzset
 
 import pytest
-from registries.double import Double, Handler, says
 from requests.structures import CaseInsensitiveDict
 
-from worker.domain.images import FetchFailed, ImageRef
+from tests.registries.double import Double, Handler, says
+from worker.domain.image import FetchFailed, ImageRef
 from worker.registries import Registries
-from worker.registries.retry_after import retry_after
+from worker.registries.tags.retry_after import retry_after
 
 NOW = 1_700_000_000.0
 

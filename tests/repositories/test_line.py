@@ -6,10 +6,10 @@ from typing import Any
 
 import pytest
 from celery.backends.base import compress_payload
-from impostor import Impostor, meta
 
 from contracts.values import MAX_ANSWER_BYTES
-from worker.repositories.line import MAX_MESSAGE_BYTES, Line, RefusedMessage
+from tests.support.impostor import Impostor, meta
+from worker.repositories.remote.line import MAX_MESSAGE_BYTES, Line, RefusedMessage
 
 
 @pytest.fixture

@@ -7,17 +7,17 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from servers import wait_until
 
 from contracts.errors import InvalidParameter
 from contracts.plugin import RepositoryInfo
-from worker.domain.allowed_registries import AllowedRegistries
+from tests.support.servers import wait_until
 from worker.domain.managed import managed_plugin
 from worker.domain.policy import Policy
-from worker.domain.registry_hosts import check_registry
-from worker.repositories import documents
-from worker.repositories.documents import BadDocument, BadFolder, read_document, signature
-from worker.repositories.managed import Contents, check, read_folder
+from worker.domain.registry.allowed import AllowedRegistries
+from worker.domain.registry.hosts import check_registry
+from worker.repositories.managed import documents
+from worker.repositories.managed.check import Contents, check, read_folder
+from worker.repositories.managed.documents import BadDocument, BadFolder, read_document, signature
 
 NOW = datetime(2026, 5, 1, 12, 0, tzinfo=UTC)
 INFO = RepositoryInfo(repository_id="repo-m", name="Managed", repository_type="managed")

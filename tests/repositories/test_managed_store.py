@@ -10,19 +10,19 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from deployments import LOCAL, Store, managed_entry, plugin_row, remote_entry
 from pymongo import monitoring
-from servers import wait_until
 
 from contracts.commands import GetPlugin, ListPlugins, StatPlugins
 from contracts.errors import InvalidParameter, PluginNotFound, RepositoryNotFound
 from contracts.parse import parse
 from contracts.plugin import RepositoryInfo
+from tests.support.deployments import LOCAL, Store, managed_entry, plugin_row, remote_entry
+from tests.support.servers import wait_until
 from worker.domain.managed import managed_plugin
 from worker.domain.policy import Policy
 from worker.domain.repositories import Repositories
-from worker.repositories.managed import read_folder
-from worker.repositories.watch import Watch
+from worker.repositories.managed.check import read_folder
+from worker.repositories.managed.folder import Watch
 from worker.store.indexes import ensure_indexes
 from worker.store.managed import Loaded, ManagedPlugin, ManagedPlugins
 
@@ -177,7 +177,7 @@ def test_a_bug_in_one_repository_leaves_the_others_as_they_are(
             raise LookupError("a bug")
         return read_folder(path, *rest)
 
-    monkeypatch.setattr("worker.repositories.watch.read_folder", read_or_fail)
+    monkeypatch.setattr("worker.repositories.managed.folder.read_folder", read_or_fail)
     world.watch().once()
 
     assert world.names() == ["slack"]

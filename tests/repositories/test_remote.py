@@ -8,20 +8,6 @@ from contextlib import suppress
 from typing import Any
 
 import pytest
-from deployments import (
-    OFFERED,
-    SHOWN,
-    URL,
-    Desk,
-    Store,
-    answers,
-    ask,
-    desk_that_raises,
-    open_remote,
-    plugin_row,
-    remote_entry,
-)
-from servers import wait_until
 
 from contracts.client import AskTimeout
 from contracts.commands import GetPlugin, GetPluginVersions, ListPlugins
@@ -40,10 +26,24 @@ from contracts.errors import (
     VersionsPending,
 )
 from contracts.plugin import RepositoryInfo
+from tests.support.deployments import (
+    OFFERED,
+    SHOWN,
+    URL,
+    Desk,
+    Store,
+    answers,
+    ask,
+    desk_that_raises,
+    open_remote,
+    plugin_row,
+    remote_entry,
+)
+from tests.support.servers import wait_until
 from worker.domain.repositories import RemoteOptions, Repositories
 from worker.registries import Credentials
-from worker.repositories.remote import THREADS, Remote
-from worker.repositories.remotes import open_remotes
+from worker.repositories.remote.peer import THREADS, Remote
+from worker.repositories.remote.remotes import open_remotes
 
 INFO = RepositoryInfo(repository_id="market", name="Market", repository_type="remote")
 

@@ -3,11 +3,11 @@
 from typing import Any
 
 import pytest
-from deployments import plugin_row
 
 from contracts.plugin import RepositoryInfo
 from contracts.query import parse_query
-from worker.repositories.answers import Answers, BadAnswer
+from tests.support.deployments import plugin_row
+from worker.repositories.remote.answers import Answers, BadAnswer
 
 INFO = RepositoryInfo(repository_id="market", name="Market", repository_type="remote")
 ANSWERS = Answers(INFO, "market-domain")

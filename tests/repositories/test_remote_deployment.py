@@ -8,8 +8,6 @@ from typing import Any
 
 import pytest
 import redis
-from impostor import Impostor, meta, raises
-from servers import ChildProcess, MongoReplicaSet, RedisServer, start_redis, start_worker, wait_until
 
 from contracts.client import PluginClient
 from contracts.errors import (
@@ -17,6 +15,15 @@ from contracts.errors import (
     RepositoryNotLocal,
     RepositoryUnavailable,
     VersionsPending,
+)
+from tests.support.impostor import Impostor, meta, raises
+from tests.support.servers import (
+    ChildProcess,
+    MongoReplicaSet,
+    RedisServer,
+    start_redis,
+    start_worker,
+    wait_until,
 )
 
 SECRET = "hunter2"

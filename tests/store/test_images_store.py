@@ -11,9 +11,9 @@ import pytest
 from bson import encode
 from pymongo.database import Database
 
-from worker.domain.due import Intervals
-from worker.domain.images import Image, ImageRef, Listing
+from worker.domain.image import Image, ImageRef, Listing
 from worker.domain.refresh import Decision, decide
+from worker.domain.schedule import Intervals
 from worker.store.client import connect
 from worker.store.image_documents import new_document
 from worker.store.image_indexes import IMAGES, PLUGINS

@@ -7,13 +7,13 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from catalogue import document
 from pymongo import MongoClient
 from pymongo.read_concern import ReadConcern
 
 from contracts.errors import Refused
 from contracts.plugin import PluginInfo
 from contracts.query import parse_query, parse_statistics
+from tests.store.catalogue import document
 from worker.store.indexes import ensure_indexes
 from worker.store.search import Search
 

@@ -4,12 +4,12 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from catalogue import document
 from pymongo import MongoClient
 from pymongo.read_concern import ReadConcern
 from pymongo.write_concern import WriteConcern
 
 from contracts.query import parse_query
+from tests.store.catalogue import document
 from worker.store.indexes import PLUGINS, ensure_indexes
 from worker.store.query import Reach, compile_head, compile_projection, compile_sort, fixed_keys
 

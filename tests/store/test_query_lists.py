@@ -5,11 +5,11 @@ from datetime import UTC, datetime
 from typing import Any
 
 import pytest
-from catalogue import document
 from pymongo import MongoClient
 from pymongo.read_concern import ReadConcern
 
 from contracts.query import parse_query, parse_statistics
+from tests.store.catalogue import document
 from worker.store.indexes import ensure_indexes
 from worker.store.search import Search
 

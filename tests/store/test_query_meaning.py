@@ -5,16 +5,16 @@ from collections.abc import Iterator
 from datetime import datetime
 from typing import Any
 
-import evaluator
 import pytest
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 from pymongo import MongoClient
 from pymongo.read_concern import ReadConcern
 from pymongo.write_concern import WriteConcern
-from queries import NOW, aggregations, distincts, lists, plugins
 
 from contracts.query import parse_query, parse_statistics
+from tests.store import evaluator
+from tests.store.queries import NOW, aggregations, distincts, lists, plugins
 from worker.store.documents import Document
 from worker.store.escape import escape
 from worker.store.indexes import ensure_indexes

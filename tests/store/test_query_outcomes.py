@@ -5,13 +5,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from catalogue import document
 from pymongo import MongoClient
 from pymongo.read_concern import ReadConcern
-from servers import start_mongod
 
 from contracts.errors import QueryTimeout, ResultTooLarge, StoreUnavailable
 from contracts.query import parse_query, parse_statistics
+from tests.store.catalogue import document
+from tests.support.servers import start_mongod
 from worker.store.client import connect
 from worker.store.indexes import ensure_indexes
 from worker.store.outage import within

@@ -4,11 +4,11 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from catalogue import document
 from pymongo import MongoClient
 from pymongo.read_concern import ReadConcern
 
 from contracts.query import parse_query
+from tests.store.catalogue import document
 from worker.store.indexes import ensure_indexes
 from worker.store.search import Search
 

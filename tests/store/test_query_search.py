@@ -5,7 +5,6 @@ from datetime import UTC, datetime
 from typing import Any
 
 import pytest
-from catalogue import document
 from pymongo import MongoClient
 from pymongo.monitoring import CommandListener
 from pymongo.read_concern import ReadConcern
@@ -13,6 +12,7 @@ from pymongo.read_concern import ReadConcern
 from contracts.errors import InvalidQuery, QueryTimeout, ResultTooLarge, StoreUnavailable
 from contracts.plugin import PluginInfo
 from contracts.query import Query, parse_query, parse_statistics
+from tests.store.catalogue import document
 from worker.store.client import connect
 from worker.store.indexes import ensure_indexes
 from worker.store.query import compile_statistics

@@ -1,9 +1,9 @@
 """A query that is passed on to another deployment means there what it meant here."""
 
 from hypothesis import given, settings
-from queries import lists
 
 from contracts.query import parse_query
+from tests.store.queries import lists
 
 
 @settings(max_examples=300, deadline=None, database=None)

@@ -6,8 +6,8 @@ import time
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from servers import ChildProcess, wait_until
-from stand import Stand, registration
+from tests.support.servers import ChildProcess, wait_until
+from tests.system.stand import Stand, registration
 
 
 def many_commands_later(stand: Stand, domain: str, point: str) -> None:

@@ -18,10 +18,10 @@ from typing import Any
 
 from celery.backends.base import Backend
 
-import worker.transport.redis
+import worker.transport.channel
 from worker.events.publish import Publisher
 from worker.events.sweep import Sweep
-from worker.handlers.write import Writer
+from worker.plugins.write import Writer
 from worker.store.plugins import Plugins
 from worker.transport.delivery import Delivery
 from worker.transport.inbox import Inbox
@@ -106,7 +106,7 @@ def _wrap(
 def install() -> None:
     """Puts every point into the shipped code of this process."""
     _wrap_pop()
-    _wrap(worker.transport.redis, "parse", after="after_decode")
+    _wrap(worker.transport.channel, "parse", after="after_decode")
     for name in ("read", "read_many"):
         _wrap(Plugins, name, before="before_read", when=_working)
     _wrap(Writer, "decide", after="after_decide")

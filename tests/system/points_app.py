@@ -1,6 +1,6 @@
 """The shipped app, with points to end or stop it at, and without the protections that TEST_WITHOUT names.
 
-`celery -A points_app worker ...`, with this folder on PYTHONPATH. What only waits is made quick.
+`celery -A tests.system.points_app worker ...`. What only waits is made quick.
 """
 
 from __future__ import annotations
@@ -8,14 +8,12 @@ from __future__ import annotations
 import os
 from functools import partial
 
-import points
-import protections
-
 import worker.services
-from worker import startup
+from tests.system import points, protections
 from worker.app import create_app
 from worker.events.sweep import Sweep
 from worker.events.sweeper import Sweeper, Turn
+from worker.process import startup
 
 startup.Turn = partial(Turn, hold_s=1.0)  # type: ignore[assignment,misc]
 startup.Sweeper = partial(Sweeper, interval_s=0.2)  # type: ignore[assignment,misc]

@@ -6,7 +6,6 @@ import dataclasses
 from collections.abc import Callable
 from typing import Any
 
-import points
 import redis
 from celery.exceptions import Ignore
 
@@ -15,10 +14,11 @@ import worker.store.plugins
 import worker.tasks.commands
 import worker.tasks.supervise
 from contracts.events import STREAM
+from tests.system import points
 from worker.events.publish import Published, Publisher
 from worker.events.sweep import Sweep
-from worker.handlers.batch import BatchWriter
-from worker.handlers.write import Writer
+from worker.plugins.batch import BatchWriter
+from worker.plugins.write import Writer
 from worker.transport import scripts
 from worker.transport.delivery import Delivery
 from worker.transport.inbox import Inbox

@@ -3,20 +3,19 @@
 from __future__ import annotations
 
 import itertools
-import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-import aftermath
-from messages import message
-from model import Model
 from pymongo import MongoClient
 from redis import Redis
-from servers import WORKER_READY, ChildProcess, start_worker, wait_until
 
-HERE = Path(__file__).parent
+from tests.support import aftermath
+from tests.support.messages import message
+from tests.support.model import Model
+from tests.support.servers import WORKER_READY, ChildProcess, start_worker, wait_until
+
 QUEUE = "plugin.commands"
 LEASE_S = 1
 
@@ -30,7 +29,6 @@ class Stand:
         self.folder = folder
         self.point = folder / "point"
         self.env = {
-            "PYTHONPATH": f"{HERE}{os.pathsep}{HERE.parent}{os.pathsep}{HERE.parents[1]}",
             "PLUGINS_REDIS_URL": redis_url,
             "PLUGINS_MONGODB_URL": mongodb_url,
             "PLUGINS_LEASE_S": str(LEASE_S),
@@ -54,7 +52,7 @@ class Stand:
         """One more worker, which need not be ready yet."""
         log = self.folder / f"worker-{len(list(self.folder.glob('worker-*')))}.log"
         env = {**self.env, **env}
-        worker = start_worker("-Q", QUEUE, app="points_app", env=env, log=log, ready=None)
+        worker = start_worker("-Q", QUEUE, app="tests.system.points_app", env=env, log=log, ready=None)
         self.workers.append(worker)
         return worker
 

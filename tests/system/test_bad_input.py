@@ -6,10 +6,10 @@ from typing import Any
 
 import pytest
 import redis
-from servers import MongoReplicaSet, RedisServer, run_worker
 
 from contracts import errors
 from contracts.client import PluginClient
+from tests.support.servers import MongoReplicaSet, RedisServer, run_worker
 
 
 def nested(depth: int) -> dict[str, Any]:

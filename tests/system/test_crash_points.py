@@ -5,10 +5,11 @@ from __future__ import annotations
 import itertools
 from collections.abc import Iterator
 
-import points
 import pytest
-from servers import MongoReplicaSet, start_redis, wait_until
-from stand import QUEUE, Stand, registration, send_story, standing
+
+from tests.support.servers import MongoReplicaSet, start_redis, wait_until
+from tests.system import points
+from tests.system.stand import QUEUE, Stand, registration, send_story, standing
 
 _domains = itertools.count(1)
 

@@ -6,8 +6,9 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from servers import MongoReplicaSet, start_redis
-from stand import Stand, registration, standing
+
+from tests.support.servers import MongoReplicaSet, start_redis
+from tests.system.stand import Stand, registration, standing
 
 
 @pytest.fixture

@@ -9,10 +9,10 @@ from pathlib import Path
 import pytest
 import redis
 from click.testing import CliRunner
-from servers import ROOT, ChildProcess, RedisServer, run_worker, start_redis, wait_until
 
-from worker.cli.healthcheck import healthcheck
-from worker.heartbeat import STALE_S
+from tests.support.servers import ROOT, ChildProcess, RedisServer, run_worker, start_redis, wait_until
+from worker.cli.operate.healthcheck import healthcheck
+from worker.process.heartbeat import STALE_S
 
 
 @pytest.fixture
@@ -24,7 +24,6 @@ def beats(tmp_path: Path) -> Path:
 def env(plugins_env: dict[str, str], beats: Path) -> dict[str, str]:
     return plugins_env | {
         "PLUGINS_HEARTBEAT_DIR": str(beats),
-        "PYTHONPATH": str(ROOT / "tests" / "system"),
         "PLUGINS_LEASE_S": "1.5",
     }
 
@@ -57,7 +56,7 @@ def test_a_worker_whose_main_thread_hangs_is_unhealthy_though_its_threads_live(
     env: dict[str, str], beats: Path, healthy: Callable[[], bool], tmp_path: Path, redis_url: str
 ) -> None:
     with run_worker(
-        "-Q", "plugin.commands", env=env, log=tmp_path / "worker.log", app="hanging_app"
+        "-Q", "plugin.commands", env=env, log=tmp_path / "worker.log", app="tests.system.hanging_app"
     ) as worker:
         assert healthy()
         with redis.Redis.from_url(redis_url) as client:

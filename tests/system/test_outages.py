@@ -8,11 +8,18 @@ from pathlib import Path
 import pytest
 import redis
 from pymongo import MongoClient
-from servers import MongoReplicaSet, RedisServer, run_worker, start_mongod, start_redis, wait_until
-from stand import registration, standing
 
 from contracts import errors
 from contracts.client import PluginClient
+from tests.support.servers import (
+    MongoReplicaSet,
+    RedisServer,
+    run_worker,
+    start_mongod,
+    start_redis,
+    wait_until,
+)
+from tests.system.stand import registration, standing
 from worker.transport.options import DEFAULT_MAX_DEATHS as MAX_DEATHS
 
 logger = logging.getLogger(__name__)

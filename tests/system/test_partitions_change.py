@@ -4,9 +4,9 @@ from pathlib import Path
 
 import redis
 from celery import Celery
-from servers import run_worker, wait_until
 
-from worker.broker import PARTITIONS
+from tests.support.servers import run_worker, wait_until
+from worker.process.broker import PARTITIONS
 
 
 def test_a_worker_ends_in_good_order_when_the_number_is_another_one(

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-import pause_stories
 import pytest
-from servers import MongoReplicaSet, start_redis
-from stand import Stand, standing
+
+from tests.support.servers import MongoReplicaSet, start_redis
+from tests.system import pause_stories
+from tests.system.stand import Stand, standing
 
 
 @pytest.fixture(scope="module")

@@ -11,10 +11,18 @@ import itertools
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-import pause_stories
 import pytest
-from servers import ChildProcess, MongoReplicaSet, RedisServer, free_port, start_redis, wait_until
-from stand import QUEUE, Stand, registration, send_story, standing
+
+from tests.support.servers import (
+    ChildProcess,
+    MongoReplicaSet,
+    RedisServer,
+    free_port,
+    start_redis,
+    wait_until,
+)
+from tests.system import pause_stories
+from tests.system.stand import QUEUE, Stand, registration, send_story, standing
 
 _stands = itertools.count(1)
 MakeStand = Callable[[str], contextlib.AbstractContextManager[Stand]]

@@ -14,8 +14,8 @@ from celery import Celery
 from redis import Redis
 from redis.backoff import ConstantBackoff
 from redis.retry import Retry
-from servers import ChildProcess, RedisServer, free_port, run_worker, start_redis, wait_until
 
+from tests.support.servers import ChildProcess, RedisServer, free_port, run_worker, start_redis, wait_until
 from worker.transport.options import DEFAULT_MAX_DEATHS as MAX_DEATHS
 
 DEADLINE_S = 90

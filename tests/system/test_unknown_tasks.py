@@ -8,11 +8,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from messages import message
 from pymongo import MongoClient
 from pymongo.database import Database
 from redis import Redis
-from servers import RedisServer, run_worker, start_redis, wait_until
+
+from tests.support.messages import message
+from tests.support.servers import RedisServer, run_worker, start_redis, wait_until
 
 DEADLINE_S = 60
 QUEUE = "plugin.commands"

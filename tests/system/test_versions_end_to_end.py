@@ -12,12 +12,12 @@ from typing import Any
 import pytest
 from click.testing import CliRunner
 from redis import Redis
-from registries.conftest import SECRET
-from registries.real_registry import BASIC, HTPASSWD, USER, RealRegistry
-from servers import ROOT, ChildProcess, MongoReplicaSet, run_worker, start_redis, wait_until
 
 from contracts.client import PluginClient
 from contracts.errors import ContractError, ImageNotFound, InvalidParameter, RegistryUnavailable
+from tests.registries.conftest import SECRET
+from tests.registries.real_registry import BASIC, HTPASSWD, USER, RealRegistry
+from tests.support.servers import ROOT, ChildProcess, MongoReplicaSet, run_worker, start_redis, wait_until
 from worker.cli.main import main
 
 WORKERS = {"commands": "1", "queries": "4", "versions": "4"}

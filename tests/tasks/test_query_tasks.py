@@ -8,10 +8,10 @@ from typing import Any, cast
 
 import pytest
 from celery import Celery
-from deliveries import delivery
-from deployments import LOCAL, Desk, Store, open_remote, plugin_row, remote_entry
 
 from contracts.errors import DeadlineExceeded, QueryTimeout, StoreUnavailable
+from tests.support.deliveries import delivery
+from tests.support.deployments import LOCAL, Desk, Store, open_remote, plugin_row, remote_entry
 from worker.domain.delivery import Delivery
 from worker.services import Services
 from worker.settings import Settings

@@ -6,22 +6,22 @@ from typing import Any, cast
 
 import pytest
 from celery import Celery
-from deliveries import delivery
 from redis import Redis
 
 from contracts.errors import InvalidParameter, StoreUnavailable
 from contracts.events import IMAGE_VERSIONS_CHANGED
+from tests.support.deliveries import delivery
 from worker.app import create_app
 from worker.domain.delivery import Delivery
-from worker.domain.images import ImageRef, Listing, Take
+from worker.domain.image import ImageRef, Listing, Take
 from worker.events.publish import Publisher
-from worker.registries.limit import Limit
-from worker.registries.limits import Limits
+from worker.registries.budget.limit import Limit
+from worker.registries.budget.limits import Limits
 from worker.settings import Settings
 from worker.store.client import connect
-from worker.sync.compose import Sync
-from worker.sync.dispatch import LEASE_S
-from worker.tasks.refresh import FOLLOW, REFRESH, TICK, follow_arguments, register_refresh
+from worker.tasks.versions import FOLLOW, REFRESH, TICK, follow_arguments, register_refresh
+from worker.versions.compose import Sync
+from worker.versions.dispatch import LEASE_S
 
 PLUGIN = {
     "plugin_id": "plugin",

@@ -15,7 +15,8 @@ import time
 from pathlib import Path
 
 import redis
-from transport_harness import Server, Worker, oldest_binary, task_message
+
+from tests.transport.transport_harness import Server, Worker, oldest_binary, task_message
 
 
 def measure(server: Server, folder: Path, transport: str, count: int) -> float:

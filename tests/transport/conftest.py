@@ -6,9 +6,9 @@ from typing import Any
 
 import pytest
 import redis
-from inboxes import open_inbox
-from transport_harness import Server, Worker, oldest_binary, task_message
 
+from tests.transport.inboxes import open_inbox
+from tests.transport.transport_harness import Server, Worker, oldest_binary, task_message
 from worker.transport.inbox import Inbox
 
 

@@ -1,7 +1,6 @@
 """Inboxes in the test's own process: each plays a worker process on the same Redis."""
 
-from transport_harness import Server
-
+from tests.transport.transport_harness import Server
 from worker.transport.inbox import Inbox
 from worker.transport.options import Options
 

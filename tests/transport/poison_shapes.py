@@ -8,7 +8,7 @@ import base64
 import json
 from typing import Any
 
-from transport_harness import task_message
+from tests.transport.transport_harness import task_message
 
 Fate = tuple[str, str]
 TASK = "test.note"

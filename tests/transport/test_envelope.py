@@ -5,9 +5,9 @@ import json
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from poison_shapes import SHAPES, make, nested, put
-from transport_harness import task_message
 
+from tests.transport.poison_shapes import SHAPES, make, nested, put
+from tests.transport.transport_harness import task_message
 from worker.transport.envelope import Envelope, Limits, Unreadable, parse
 
 LIMITS = Limits(max_bytes=64 * 1024, max_bytes_by_task={"test.batch": 256 * 1024})

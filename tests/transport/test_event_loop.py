@@ -5,7 +5,8 @@ import threading
 
 import pytest
 from celery import Celery
-from transport_harness import task_message, until
+
+from tests.transport.transport_harness import task_message, until
 
 ANNOUNCED = {
     "list": b"[1]",

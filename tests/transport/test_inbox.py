@@ -5,9 +5,9 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 import redis
-from inboxes import LEASE_S, QUEUE, SHARED, freeze
-from transport_harness import until
 
+from tests.transport.inboxes import LEASE_S, QUEUE, SHARED, freeze
+from tests.transport.transport_harness import until
 from worker.transport import LeaseLost, drain, scripts
 from worker.transport.delivery import Delivery
 from worker.transport.envelope import Limits

@@ -8,7 +8,8 @@ from itertools import pairwise
 
 import pytest
 import redis
-from transport_harness import Server, Worker, task_message, until
+
+from tests.transport.transport_harness import Server, Worker, task_message, until
 
 LEDGER = "test.ledger"
 

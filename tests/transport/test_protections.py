@@ -1,8 +1,9 @@
 """Each protection of the scripts taken out: the test that watches it must then fail."""
 
 import pytest
-import test_inbox as watching
-from transport_substitutions import take_out
+
+from tests.transport import test_inbox as watching
+from tests.transport.transport_substitutions import take_out
 
 PAIRS = [
     ("restore_in_reverse", watching.test_takeover_pushes_all_unacked_back_oldest_first_before_anything_newer),

@@ -6,9 +6,9 @@ from pathlib import Path
 import pytest
 import redis
 from celery import Celery
-from tls import TlsFront, make_certificate
-from transport_harness import Server, until
 
+from tests.support.tls import TlsFront, make_certificate
+from tests.transport.transport_harness import Server, until
 from worker.transport import install
 
 

@@ -8,10 +8,10 @@ import redis
 from kombu import Connection
 from kombu.asynchronous.hub import Hub
 from kombu.asynchronous.timer import Timer
-from transport_harness import Server
 
-import worker.transport.redis as transport
-from worker.transport.process import close_inboxes
+import worker.transport.channel as transport
+from tests.transport.transport_harness import Server
+from worker.transport.inboxes import close_inboxes
 
 QUEUES = ("turns.one", "turns.two", "turns.three")
 

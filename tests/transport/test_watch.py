@@ -5,10 +5,10 @@ from collections.abc import Callable, Iterator
 
 import pytest
 import redis
-from servers import wait_until
-from transport_harness import Server
 
-from worker.transport.watch import Watch
+from tests.support.servers import wait_until
+from tests.transport.transport_harness import Server
+from worker.transport.wakeup import Watch
 
 KEY = "test.watched"
 

@@ -7,9 +7,9 @@ import time
 import pytest
 import redis
 from celery import Celery
-from poison_shapes import SHAPES
-from transport_harness import Server, binaries, task_message, until
 
+from tests.transport.poison_shapes import SHAPES
+from tests.transport.transport_harness import Server, binaries, task_message, until
 from worker.transport import drain
 
 LEDGER = "test.ledger"

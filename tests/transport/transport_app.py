@@ -9,11 +9,11 @@ import time
 from typing import Any
 
 import redis
-import transport_substitutions
 from celery import Celery
 from celery.exceptions import Ignore, Reject
 
-from contracts.redis_url import tls_of
+from contracts._redis.url import tls_of
+from tests.transport import transport_substitutions
 from worker.transport import Delivery, install
 
 URL = os.environ["TEST_REDIS_URL"]

@@ -17,8 +17,8 @@ from typing import Any, TypeVar
 
 import redis
 
-HERE = Path(__file__).parent
-CELERY = (sys.executable, "-m", "celery", "-A", "transport_app", "worker")
+ROOT = Path(__file__).resolve().parents[2]
+CELERY = (sys.executable, "-m", "celery", "-A", "tests.transport.transport_app", "worker")
 
 
 def binaries() -> dict[str, Path]:
@@ -98,7 +98,7 @@ class Worker:
         with log.open("ab") as output:
             self.process = subprocess.Popen(
                 [*CELERY, "-Q", queues, "-l", "INFO", "-n", f"{time.monotonic_ns()}@test", *options],
-                cwd=HERE,
+                cwd=ROOT,
                 env={**os.environ, "TEST_REDIS_URL": url, "PYTHONWARNINGS": "ignore", **environment},
                 stdout=output,
                 stderr=subprocess.STDOUT,

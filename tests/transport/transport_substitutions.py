@@ -7,11 +7,11 @@ from typing import Any
 
 from redis.exceptions import ResponseError
 
-from worker.transport import redis as transport
+from worker.transport import channel as transport
 from worker.transport import renewal, scripts
 from worker.transport.inbox import Inbox
 from worker.transport.scripts import Script
-from worker.transport.watch import Watch
+from worker.transport.wakeup import Watch
 
 Setter = Callable[[Any, str, Any], None]
 

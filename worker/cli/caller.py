@@ -9,13 +9,13 @@ from typing import Any, NoReturn
 import click
 import redis
 
+from contracts._client.frames import MAX_EXPIRES_S
+from contracts._redis.connect import open_redis
 from contracts.client import AskTimeout, PluginClient, RedisUnavailable
 from contracts.errors import ContractError
-from contracts.frames import MAX_EXPIRES_S
-from worker.broker import Broker
 from worker.cli.render import to_json
 from worker.cli.text import printable
-from worker.redis_client import open_redis
+from worker.process.broker import Broker
 from worker.settings import Settings, SettingsError, load
 
 Command = Callable[..., Any]

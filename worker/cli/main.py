@@ -12,33 +12,37 @@ class Entry(NamedTuple):
     """One command of the group: its name, where it is, and its line in `plugins --help`."""
 
     name: str
-    target: str  # "module:attribute" of a click command, imported when it is used
+    target: str  # "module:attribute" below `worker`: a click command, imported when it is used
     help: str
 
 
 # In the order that `plugins --help` shows.
 COMMANDS: list[Entry] = [
-    Entry("up", "worker.cli.up:up", "Run everything on this machine: servers, workers, beat."),
-    Entry("down", "worker.cli.down:down", "End what `plugins up` runs."),
-    Entry("demo", "worker.cli.demo:demo", "Try it: the API's examples in a temporary folder."),
-    Entry("register", "worker.cli.operations:register", "Register a plugin in the local repository."),
-    Entry("update", "worker.cli.operations:update", "Replace fields of a plugin."),
-    Entry("deregister", "worker.cli.operations:deregister", "Remove a plugin."),
-    Entry("enable", "worker.cli.operations:enable", "Make a plugin usable."),
-    Entry("disable", "worker.cli.operations:disable", "Make a plugin unusable."),
-    Entry("batch", "worker.cli.batch:batch", "Apply many writes in order, each on its own."),
-    Entry("get", "worker.cli.operations:get", "Show one plugin."),
-    Entry("list", "worker.cli.operations:list_plugins", "Find plugins by query."),
-    Entry("stat", "worker.cli.operations:stat", "Aggregate over plugins."),
-    Entry("get-versions", "worker.cli.operations:get_versions", "List the versions of a plugin's image."),
-    Entry("versions", "worker.cli.operations:get_versions", "The same as get-versions."),
-    Entry("events", "worker.cli.events:events", "Show what has changed."),
-    Entry("doctor", "worker.cli.doctor:doctor", "How the deployment stands, and what to do about it."),
-    Entry("healthcheck", "worker.cli.healthcheck:healthcheck", "Whether the processes here are alive."),
-    Entry("dead-letters", "worker.cli.dead_letters:dead_letters", "Messages that could not be applied."),
-    Entry("schemas", "worker.cli.schemas:schemas", "Publish the contract: JSON Schema and AsyncAPI."),
-    Entry("partitions", "worker.cli.partitions:partitions", "By how many partitions commands are sent."),
-    Entry("sync", "worker.cli.sync:sync", "Image versions: how fresh they are, and reading them now."),
+    Entry("up", "devtools.up:up", "Run everything on this machine: servers, workers, beat."),
+    Entry("down", "devtools.down:down", "End what `plugins up` runs."),
+    Entry("demo", "devtools.demo:demo", "Try it: the API's examples in a temporary folder."),
+    Entry("register", "cli.operations.verbs:register", "Register a plugin in the local repository."),
+    Entry("update", "cli.operations.verbs:update", "Replace fields of a plugin."),
+    Entry("deregister", "cli.operations.verbs:deregister", "Remove a plugin."),
+    Entry("enable", "cli.operations.verbs:enable", "Make a plugin usable."),
+    Entry("disable", "cli.operations.verbs:disable", "Make a plugin unusable."),
+    Entry("batch", "cli.operations.batch:batch", "Apply many writes in order, each on its own."),
+    Entry("get", "cli.operations.verbs:get", "Show one plugin."),
+    Entry("list", "cli.operations.verbs:list_plugins", "Find plugins by query."),
+    Entry("stat", "cli.operations.verbs:stat", "Aggregate over plugins."),
+    Entry("get-versions", "cli.operations.verbs:get_versions", "List the versions of a plugin's image."),
+    Entry("versions", "cli.operations.verbs:get_versions", "The same as get-versions."),
+    Entry("events", "cli.operations.events:events", "Show what has changed."),
+    Entry(
+        "doctor",
+        "cli.operate.doctor.command:doctor",
+        "How the deployment stands, and what to do about it.",
+    ),
+    Entry("healthcheck", "cli.operate.healthcheck:healthcheck", "Whether the processes here are alive."),
+    Entry("dead-letters", "cli.operate.dead_letters:dead_letters", "Messages that could not be applied."),
+    Entry("schemas", "cli.publish.schemas:schemas", "Publish the contract: JSON Schema and AsyncAPI."),
+    Entry("partitions", "cli.operate.partitions:partitions", "By how many partitions commands are sent."),
+    Entry("sync", "cli.operate.sync:sync", "Image versions: how fresh they are, and reading them now."),
 ]
 
 
@@ -57,7 +61,7 @@ class LazyGroup(click.Group):
         if entry is None:
             return None
         module, _, attribute = entry.target.partition(":")
-        command: click.Command = getattr(import_module(module), attribute)
+        command: click.Command = getattr(import_module(f"worker.{module}"), attribute)
         return command
 
     def invoke(self, ctx: click.Context) -> Any:

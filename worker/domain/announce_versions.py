@@ -8,7 +8,7 @@ from datetime import datetime
 from contracts.events import IMAGE_VERSIONS_CHANGED, ImageVersionsChanged, PluginReference
 from contracts.values import format_time
 from worker.domain.event import Pending, Subject
-from worker.domain.images import Image
+from worker.domain.image import Image
 from worker.domain.refresh import Change
 from worker.domain.versions import without_attachments
 

@@ -5,8 +5,8 @@ from datetime import datetime, timedelta
 from typing import Literal, Self
 
 from contracts.results import SyncState
-from worker.domain.due import CONFIRM_S, DENIED_FIRST_S, Intervals, backoff, jittered, share
-from worker.domain.images import FailureReason, FetchFailed, Image, Listing, digest_of
+from worker.domain.image import FailureReason, FetchFailed, Image, Listing, digest_of
+from worker.domain.schedule import CONFIRM_S, DENIED_FIRST_S, Intervals, backoff, jittered, share
 from worker.domain.versions import newest_first, without_attachments
 
 NOT_FOUND_AFTER = 3

@@ -7,9 +7,9 @@ from typing import Any, Self
 
 from pydantic import ValidationError
 
+from contracts._redis.url import check_redis_url
 from contracts.errors import RepositoryNotFound
 from contracts.plugin import RepositoryInfo
-from contracts.redis_url import check_redis_url
 
 _OWN = ("repository_id", "name", "repository_type")
 

@@ -7,9 +7,9 @@ from dataclasses import dataclass, replace
 from importlib.resources import files
 from typing import Any, Literal
 
+from contracts._redis import unavailable as redis_outage
 from contracts.errors import Unavailable
 from contracts.events import STREAM, data_schema, event_id, sequence
-from worker import redis_outage
 from worker.domain.event import ANY, Pending, Subject
 
 LAST_REVISIONS = f"{STREAM}:revisions"

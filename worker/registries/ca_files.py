@@ -3,7 +3,7 @@
 import ssl
 from collections.abc import Mapping
 
-from worker.domain.allowed_registries import parse_authority
+from worker.domain.registry.allowed import parse_authority
 
 
 def parse_ca_files(value: str) -> Mapping[str, str]:

@@ -3,8 +3,8 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from worker.domain.registry_hosts import REGISTRY_TYPES
-from worker.registries.origin import Origin, parse_url
+from worker.domain.registry.hosts import REGISTRY_TYPES
+from worker.registries.http.origin import Origin, parse_url
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,20 +8,20 @@ from types import TracebackType
 from typing import Self
 
 from contracts.values import IMAGE_PATTERN
-from worker.domain.allowed_registries import AllowedRegistries, default_port, parse_authority
-from worker.domain.images import FetchFailed, ImageRef, Listing, Take
-from worker.domain.registry_hosts import FIXED_TYPES, type_of
-from worker.registries import client, docker_hub
-from worker.registries.auth import Account, Authorizer
+from worker.domain.image import FetchFailed, ImageRef, Listing, Take
+from worker.domain.registry.allowed import AllowedRegistries, default_port, parse_authority
+from worker.domain.registry.hosts import FIXED_TYPES, type_of
+from worker.registries.auth.authorizer import Account, Authorizer
+from worker.registries.auth.credentials import Credential, CredentialError, Credentials
+from worker.registries.auth.logins import Logins
 from worker.registries.caps import Caps
-from worker.registries.conversation import Conversation
-from worker.registries.credentials import Credential, CredentialError, Credentials
-from worker.registries.dialler import Dialler
-from worker.registries.guard import Resolver, system_resolver
+from worker.registries.http.guard import Resolver, system_resolver
+from worker.registries.http.origin import Origin, parse_url
+from worker.registries.http.pools import Dialler
+from worker.registries.http.session import Conversation
 from worker.registries.kinds import KINDS
-from worker.registries.logins import Logins
 from worker.registries.mirrors import Mirror
-from worker.registries.origin import Origin, parse_url
+from worker.registries.tags import docker_hub, oci
 
 logger = logging.getLogger(__name__)
 
@@ -111,7 +111,7 @@ class Registries:
             except CredentialError as fault:
                 logger.warning("%s", fault)
                 raise FetchFailed("auth_failed", detail="the credential cannot be used") from None
-        tags = client.list_tags(talk, self._authorizer, base, name, account)
+        tags = oci.list_tags(talk, self._authorizer, base, name, account)
         return Listing(tags.names(), tags.truncated)
 
     def _credential(self, ref: ImageRef) -> Credential | None:

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
-from worker.domain.images import Image, ImageRef
+from worker.domain.image import Image, ImageRef
 from worker.store.client import Document
 from worker.store.documents import outbox_document, pending_of
 

@@ -15,11 +15,11 @@ from worker.domain.announce_versions import (
     shown_of,
     versions_changed,
 )
-from worker.domain.due import Intervals, first_due
 from worker.domain.event import Subject
-from worker.domain.images import Image, ImageRef
+from worker.domain.image import Image, ImageRef
 from worker.domain.managed import NOBODY
 from worker.domain.refresh import Decision
+from worker.domain.schedule import Intervals, first_due
 from worker.store.client import Document
 from worker.store.image_documents import image_of, image_update, new_document
 from worker.store.outage import outage

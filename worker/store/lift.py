@@ -14,11 +14,11 @@ from pymongo.errors import DuplicateKeyError
 
 from contracts.events import IMAGE_VERSIONS_CHANGED, PLUGIN_CHANGED
 from worker.domain.announce_versions import shown_of, versions_changed
-from worker.domain.due import Intervals
 from worker.domain.event import Subject
-from worker.domain.images import ImageRef
+from worker.domain.image import ImageRef
 from worker.domain.record import Record
 from worker.domain.refresh import Change
+from worker.domain.schedule import Intervals
 from worker.store.client import Document
 from worker.store.documents import outbox_document, pending_of
 from worker.store.image_documents import image_of, new_document

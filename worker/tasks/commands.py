@@ -15,9 +15,9 @@ from contracts.plugin import PluginInfo
 from contracts.values import MAX_ANSWER_BYTES
 from worker.domain.answer import Room
 from worker.domain.delivery import Delivery, Fenced, GiveBack
-from worker.handlers.batch import Outcome, check_frame
+from worker.plugins.batch import Outcome, check_frame
 from worker.services import Services
-from worker.tasks.operation import OperationTask, register_operations
+from worker.tasks.base import OperationTask, register_operations
 from worker.tasks.ports import Bridge
 from worker.tasks.supervise import supervise
 

@@ -12,7 +12,7 @@ from contracts.errors import ContractError, DeadlineExceeded
 from contracts.headers import OWN, REPOSITORIES
 from contracts.parse import parse
 from worker.services import Services
-from worker.tasks.operation import OperationTask, register_operations
+from worker.tasks.base import OperationTask, register_operations
 from worker.tasks.ports import Bridge
 
 logger = logging.getLogger(__name__)

@@ -4,8 +4,8 @@
 list of parked messages.
 """
 
+from worker.transport.dead import Parked, drain
 from worker.transport.delivery import Delivery, LeaseLost
 from worker.transport.install import install
-from worker.transport.poison import Parked, drain
 
 __all__ = ["Delivery", "LeaseLost", "Parked", "drain", "install"]

@@ -12,9 +12,9 @@ from celery.worker.state import maybe_shutdown
 from redis.exceptions import RedisError
 
 from worker.transport.delivery import Delivery
+from worker.transport.inboxes import close_inboxes, open_inboxes
 from worker.transport.message import Message
 from worker.transport.options import Options
-from worker.transport.process import close_inboxes, open_inboxes
 from worker.transport.state import stop_requested
 
 logger = logging.getLogger(__name__)

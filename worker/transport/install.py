@@ -10,7 +10,7 @@ from worker.transport.envelope import DEFAULT_MAX_BYTES, DEFAULT_MAX_DEPTH
 from worker.transport.options import DEFAULT_LEASE_S, DEFAULT_MAX_DEATHS
 from worker.transport.state import stop_requested
 
-TRANSPORT = "worker.transport.redis:Transport"
+TRANSPORT = "worker.transport.channel:Transport"
 CONSUMER = "worker.transport.consumer:Consumer"
 REQUEST = "worker.transport.request:Request"
 

@@ -11,7 +11,7 @@ key                         type    what it holds
 ``{queue}:waiting``         set     tags of unacked messages that had to wait: deaths do not count
 ``{queue}:returned``        hash    SHA-1 of a message that was handed out before -> deaths of its processes
 ``{queue}:doorbell``        string  exists for a second after a lease was given back
-``{queue}:poison``          list    parked messages, newest left, see :mod:`worker.transport.poison`
+``{queue}:poison``          list    parked messages, newest left, see :mod:`worker.transport.dead`
 ==========================  ======  =========================================================================
 """
 

@@ -1,10 +1,10 @@
 """Private ECR: a token of boto3's, good for twelve hours, is the password of the user ``AWS``."""
 
-from worker.registries.aws import ecr_login
-from worker.registries.credentials import Credential
+from worker.registries.auth.aws import ecr_login
+from worker.registries.auth.credentials import Credential
+from worker.registries.auth.logins import Login
+from worker.registries.budget.limit import Limit
 from worker.registries.kinds.kind import Kind
-from worker.registries.limit import Limit
-from worker.registries.logins import Login
 
 
 def _login(credential: Credential, host: str) -> Login:

@@ -2,8 +2,8 @@
 
 from dataclasses import dataclass
 
-from worker.registries.limit import Limit
-from worker.registries.logins import LoginOf, static_login
+from worker.registries.auth.logins import LoginOf, static_login
+from worker.registries.budget.limit import Limit
 
 
 @dataclass(frozen=True, slots=True)

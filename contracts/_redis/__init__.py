@@ -1,0 +1,1 @@
+"""What every side needs to speak to Redis: its URL, its connection, its outage."""

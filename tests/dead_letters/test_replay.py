@@ -1,0 +1,309 @@
+"""Dead letters in a real store: kept once, whole, and replayed without being lost."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+import redis
+
+from contracts.commands import BatchItem, PluginBatch
+from contracts.parse import parse
+from contracts.partition import queue_of
+from tests.plugins.writes import DISABLE, ENABLE, by, register
+from worker.dead_letters.message import read_message, task_message
+from worker.dead_letters.parking import Replay
+from worker.plugins.batch import check_frame
+from worker.process.broker import Broker, Drain
+from worker.services import Services
+from worker.store.dead_letters import DeadLetter, DeadLetters, Filter
+
+JIRA = {"domain_id": "d-1", "plugin_id": "jira"}
+AT = datetime(2026, 1, 2, 3, 4, 5, 678000, tzinfo=UTC)
+
+
+@dataclass(frozen=True)
+class Parcel:
+    """A parked message as the transport hands it out."""
+
+    id: str
+    raw: bytes
+    queue: str = "plugin.commands"
+    reason: str = "deaths"
+    detail: str = ""
+    parked_at: datetime = AT
+    deaths: int = 5
+
+
+def command(command_id: str = "c-1", task: str = "plugin.disable", params: dict[str, Any] = JIRA) -> bytes:
+    return task_message(task, command_id, params, "plugin.commands")
+
+
+def letters(services: Services) -> list[DeadLetter]:
+    return list(services.dead_letters.find(Filter()))
+
+
+def replayer(services: Services, partitions: int = 1) -> Replay:
+    return Replay(services.dead_letters, services.plugins, Broker(services.broker).push, partitions)
+
+
+def test_a_parked_message_is_stored_once_with_its_plugins_revision(services: Services) -> None:
+    services.writer.apply(register(), by("r-1"))
+    services.writer.apply(DISABLE, by("d-1"))
+    parcel = Parcel("p-1", command())
+    services.parking.take(parcel)
+    services.writer.apply(ENABLE, by("e-1"))
+    services.parking.take(parcel)  # drained by two processes at once
+    letter = services.dead_letters.read("p-1")
+    assert letter is not None and len(letters(services)) == 1
+    assert letter.raw == parcel.raw
+    assert letter.revisions == {"d-1/jira": 2}
+    assert (letter.task, letter.command_id, letter.attempts) == ("plugin.disable", "c-1", 5)
+    assert letter.first_at == letter.parked_at == AT
+
+
+def test_a_fault_is_one_letter_that_counts_its_attempts(services: Services) -> None:
+    names = {park_fault(services, command(), "plugin.disable") for _ in range(2)}  # two messages, one command
+    (letter,) = letters(services)
+    assert names == {letter.id}
+    assert (letter.reason, letter.error, letter.attempts) == ("fault", "KeyError: 'bug'", 2)
+    assert letter.first_at is not None and letter.first_at < letter.parked_at
+
+
+def park_fault(services: Services, raw: bytes, task: str) -> str:
+    fault = services.park("c-1", task, "plugin.commands", raw, KeyError("bug"))
+    return str(fault.details["dead_letter_id"])
+
+
+def test_commands_that_share_their_id_are_letters_of_their_own(services: Services) -> None:
+    """The id of a batch's item need only be unique in its batch."""
+    given = [JIRA, JIRA | {"plugin_id": "slack"}, JIRA | {"name": "Jira"}]
+    batches = [[BatchItem(id="c-1", operation="plugin.update", params=params)] for params in given]
+    faults = [services.park_item(item, KeyError("bug")) for (item,) in batches + batches]
+    names = [fault.details["dead_letter_id"] for fault in faults]
+    assert len(set(names)) == len(given) and names[3:] == names[:3]
+    kept = {letter.id: read_message(whole(services, letter.id).raw).kwargs for letter in letters(services)}
+    assert kept == dict(zip(names, given, strict=False))
+
+
+def whole(services: Services, name: str) -> DeadLetter:
+    letter = services.dead_letters.read(name)
+    assert letter is not None
+    return letter
+
+
+def test_what_has_no_arguments_is_told_apart_by_its_bytes(services: Services) -> None:
+    raws = [b"\xff", b"\xfe", b"\xff"]
+    names = [park_fault(services, raw, "plugin.list") for raw in raws]
+    assert names[0] == names[2] != names[1]
+    assert sorted(whole(services, name).raw for name in set(names)) == [b"\xfe", b"\xff"]
+
+
+def test_a_message_above_the_document_limit_is_stored_in_pieces(services: Services) -> None:
+    huge = b'{"not": "closed", ' + b"\xff" * (17 * 1024 * 1024)
+    services.parking.take(Parcel("p-1", huge, reason="oversize"))
+    services.parking.take(Parcel("p-1", huge, reason="oversize"))
+    letter = services.dead_letters.read("p-1")
+    assert letter is not None and letter.raw == huge and letter.size == len(huge)
+    pieces = services.database["dead_letters.files"]
+    assert pieces.count_documents({}) == 1
+    assert services.dead_letters.remove(letter)
+    assert pieces.count_documents({}) == services.database["dead_letters.chunks"].count_documents({}) == 0
+
+
+def test_a_letter_parked_again_leaves_no_pieces_behind(services: Services) -> None:
+    small = DeadLetters(services.database, inline_bytes=10)
+    letter = DeadLetter("x", "plugin.commands", "fault", "bug", b"first " * 10, AT)
+    small.keep(letter)
+    small.keep(replace(letter, raw=b"second " * 10))
+    found = small.read("x")
+    assert found is not None and found.raw == b"second " * 10
+    assert services.database["dead_letters.files"].count_documents({}) == 1
+    small.keep(replace(letter, raw=b"short"))
+    found = small.read("x")
+    assert found is not None and found.raw == b"short"
+    assert services.database["dead_letters.files"].count_documents({}) == 0
+
+
+def test_a_replay_sends_the_very_message_to_the_tail_and_removes_the_letter(services: Services) -> None:
+    services.broker.lpush("plugin.commands", b"older")
+    services.parking.take(Parcel("p-1", command()))
+    done = replayer(services).replay("p-1")
+    assert (done.queue, done.objection) == ("plugin.commands", None)
+    assert services.broker.lrange("plugin.commands", 0, -1) == [command_as_sent(services), b"older"]
+    assert letters(services) == []
+    assert replayer(services).replay("p-1").objection == "gone"
+
+
+def command_as_sent(services: Services) -> bytes:
+    newest: bytes = services.broker.lindex("plugin.commands", 0)
+    assert b'"id": "c-1"' in newest
+    return newest
+
+
+def test_a_replay_goes_to_the_partition_of_today(services: Services) -> None:
+    # crc32(b"d-1/jira") % 7 == 5, told by zlib.
+    services.parking.take(Parcel("p-1", command(), queue="plugin.commands.11"))
+    assert replayer(services, partitions=7).replay("p-1").queue == "plugin.commands.5"
+    services.parking.take(Parcel("p-2", b"nonsense", queue="plugin.commands.11"))
+    assert replayer(services, partitions=7).replay("p-2", force=True).queue == "plugin.commands"
+    services.parking.take(Parcel("p-3", b"nonsense", queue="plugin.queries"))
+    assert replayer(services).replay("p-3", force=True).queue == "plugin.queries"
+
+
+def test_what_speaks_against_a_replay_is_told_and_forced(services: Services) -> None:
+    past = (datetime.now(UTC) - timedelta(hours=1)).isoformat()
+    cases = {
+        "unreadable": Parcel("unreadable", b"\xff\xfe"),
+        "expired": Parcel("expired", command().replace(b'"group": null', f'"expires": "{past}"'.encode())),
+        "token_removed": Parcel(
+            "token_removed", command().replace(b'"group": null', b'"authorization": "Bearer x.y.z"')
+        ),
+    }
+    for objection, parcel in cases.items():
+        services.parking.take(parcel)
+        assert replayer(services).replay(parcel.id).objection == objection
+    assert len(letters(services)) == 3
+    assert services.broker.llen("plugin.commands") == 0
+    assert replayer(services).replay("token_removed", token="a.b.c").queue
+    assert b"Bearer a.b.c" in services.broker.lindex("plugin.commands", 0)
+    assert replayer(services).replay("expired", force=True).queue
+    assert b"expires" not in services.broker.lindex("plugin.commands", 0)
+    assert replayer(services).replay("unreadable", force=True).queue
+    assert services.broker.lindex("plugin.commands", 0) == b"\xff\xfe"
+
+
+@pytest.mark.parametrize(("effects", "objection"), [(64, None), (65, "revision_moved")])
+def test_a_plugin_that_moved_beyond_its_memory_asks_for_force(
+    services: Services, effects: int, objection: str | None
+) -> None:
+    services.writer.apply(register(), by("r-1"))
+    services.parking.take(Parcel("p-1", command()))
+    for number in range(effects):
+        services.writer.apply(ENABLE if number % 2 else DISABLE, by(f"e-{number}"))
+    assert replayer(services).replay("p-1").objection == objection
+    if objection:
+        assert replayer(services).replay("p-1", force=True).queue
+
+
+def test_a_letter_parked_again_while_it_is_replayed_is_not_removed(services: Services) -> None:
+    """The worker may meet the same bug before the replay has ended: that letter is the only copy."""
+    name = park_fault(services, command(), "plugin.disable")
+
+    def faults_at_once(queue: str, raw: bytes) -> None:
+        park_fault(services, raw, "plugin.disable")
+
+    replay = Replay(services.dead_letters, services.plugins, faults_at_once, 1)
+    replay.replay(name)
+    (letter,) = letters(services)
+    assert letter.attempts == 2
+    assert letter.replayed_at is None
+
+
+def test_an_ending_between_sending_and_removing_loses_nothing(services: Services) -> None:
+    services.parking.take(Parcel("p-1", command()))
+
+    def ends(queue: str, raw: bytes) -> None:
+        Broker(services.broker).push(queue, raw)
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        Replay(services.dead_letters, services.plugins, ends, 1).replay("p-1")
+    (letter,) = letters(services)
+    assert letter.replayed_at is not None
+    assert replayer(services).replay("p-1").queue  # sent twice: its command id makes that one effect
+    assert services.broker.llen("plugin.commands") == 2
+    assert letters(services) == []
+
+
+def park(services: Services, queue: str, raw: bytes, at_ms: int = 1) -> None:
+    """Put a message on the poison list of a queue, as the transport's scripts do."""
+    services.broker.lpush(f"{queue}:poison", b"not_json\n%d\n0\n\n" % at_ms + raw)
+
+
+def test_a_drain_empties_its_queues_and_the_shared_ones(services: Services) -> None:
+    queues = ["plugin.commands", "plugin.commands.0", "plugin.queries", "plugin.versions"]
+    for queue in queues:
+        park(services, queue, b"{", 1)
+        park(services, queue, b"{", 2)
+    park(services, "plugin.commands.1", b"{")
+    drain = Drain(lambda: Broker(services.broker), queues[:2], services.parking.take)
+    drain()
+    assert sorted(letter.queue for letter in letters(services)) == sorted(queues * 2)
+    assert services.broker.keys("*poison") == [b"plugin.commands.1:poison"]
+
+
+def test_a_drain_survives_a_bug_and_an_outage_and_leaves_everything_where_it_is(
+    services: Services, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    park(services, "plugin.commands", b"{")
+    park(services, "plugin.queries", b"{")
+
+    def sink(parked: Any) -> None:
+        if parked.queue == "plugin.commands":
+            raise TypeError("bug")
+        services.parking.take(parked)
+
+    Drain(lambda: Broker(services.broker), ["plugin.commands"], sink)()
+    assert "stay in Redis" in caplog.text
+    assert services.broker.keys("*poison") == [b"plugin.commands:poison"]
+    with redis.Redis(port=1) as nobody:
+        Drain(lambda: Broker(nobody), ["plugin.commands"], services.parking.take)()
+    assert services.broker.llen("plugin.commands:poison") == 1
+
+
+def test_filters(services: Services) -> None:
+    make: Callable[..., DeadLetter] = lambda name, **fields: DeadLetter(  # noqa: E731
+        **{
+            "id": name,
+            "queue": "plugin.commands",
+            "reason": "fault",
+            "error": "",
+            "raw": b"",
+            "parked_at": AT,
+        }
+        | fields
+    )
+    services.dead_letters.keep(make("a", task="plugin.enable", revisions={"d-1/jira": 3}))
+    services.dead_letters.keep(make("b", reason="not_json", parked_at=AT + timedelta(days=1)))
+    services.dead_letters.keep(make("c", queue="plugin.queries"))
+
+    def found(**wanted: Any) -> str:
+        return "".join(letter.id for letter in services.dead_letters.find(Filter(**wanted)))
+
+    assert found() == "acb"
+    assert found(ids=("a", "b")) == "ab"
+    assert found(reason="fault") == "ac"
+    assert found(queue="plugin.queries") == "c"
+    assert found(task="plugin.enable") == found(plugin="jira") == found(plugin="d-1/jira") == "a"
+    assert found(since=AT + timedelta(seconds=1)) == "b"
+    assert services.dead_letters.counts() == {"fault": 2, "not_json": 1}
+
+
+def test_a_batch_parked_before_there_were_partitions_is_replayed_in_parts(services: Services) -> None:
+    items = [
+        {
+            "id": f"i-{number}",
+            "operation": "plugin.register",
+            "params": {"domain_id": "d-1", "name": "x", "service_type": "x.Y", "image": f"acme/p{number}"},
+        }
+        for number in range(8)
+    ]
+    raw = task_message("plugin.batch", "b-1", {"commands": items}, "plugin.commands")
+    services.parking.take(Parcel("p-1", raw))
+
+    replayed = replayer(services, partitions=4).replay("p-1", token="t")
+    assert replayed.objection is None and replayed.queue is not None
+    assert letters(services) == []
+    sent = []
+    for queue in replayed.queue.split(", "):
+        (element,) = services.broker.lrange(queue, 0, -1)
+        part = read_message(element)
+        assert (part.task, part.headers["ignore_result"]) == ("plugin.batch", True)
+        assert part.stripped, "the token goes along"
+        assert part.kwargs is not None and part.command_id != "b-1"
+        check_frame(parse(PluginBatch, part.kwargs), partitions=4)
+        assert queue_of("plugin.batch", part.kwargs, 4) == queue
+        sent += part.kwargs["commands"]
+    assert sorted(sent, key=lambda item: item["id"]) == items

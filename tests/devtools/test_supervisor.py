@@ -1,0 +1,38 @@
+"""The supervisor: what does not end in time is killed, and it says so."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from worker.devtools.console import Console, Tail
+from worker.devtools.embedded import ChildProcess
+from worker.devtools.supervisor import Supervisor
+
+
+def test_a_process_that_ignores_sigterm_is_killed(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    deaf = ChildProcess(
+        ["sh", "-c", "trap '' TERM; echo deaf; while :; do sleep 1; done"], log=tmp_path / "log", ready="deaf"
+    )
+    supervisor = Supervisor(Console(["sh"]))
+    supervisor.keep(deaf, shown=True)
+    supervisor.shut_down(timeout_s=0.3)
+    assert not deaf.running
+    shown = capsys.readouterr().out
+    assert "sh | deaf" in shown
+    assert "sh has not ended: killing it" in shown
+
+
+def test_a_tail_gives_whole_lines_once(tmp_path: Path) -> None:
+    log = tmp_path / "log"
+    log.write_text("from before\n")
+    tail = Tail(log)
+    with log.open("a") as file:
+        file.write("one\ntw")
+        file.flush()
+        assert tail.lines() == ["one"]
+        file.write("o\n")
+        file.flush()
+    assert tail.lines() == ["two"]
+    assert tail.lines() == []

@@ -1,0 +1,61 @@
+"""Commands and deliveries for the tests of writes."""
+
+from typing import Any
+
+from pymongo import monitoring
+
+from contracts.commands import DeregisterPlugin, DisablePlugin, EnablePlugin, RegisterPlugin, UpdatePlugin
+from contracts.parse import parse
+from tests.support.deliveries import delivery
+from worker.domain.delivery import Delivery
+
+ENABLE = EnablePlugin(domain_id="d-1", plugin_id="jira")
+DISABLE = DisablePlugin(domain_id="d-1", plugin_id="jira")
+DEREGISTER = DeregisterPlugin(domain_id="d-1", plugin_id="jira")
+
+
+def register(image: str = "acme/jira", **fields: Any) -> RegisterPlugin:
+    given = {"domain_id": "d-1", "name": "JIRA", "service_type": "notification.Protocol", "image": image}
+    return parse(RegisterPlugin, given | fields)
+
+
+def update(**fields: Any) -> UpdatePlugin:
+    return parse(UpdatePlugin, {"domain_id": "d-1", "plugin_id": "jira"} | fields)
+
+
+def by(command_id: str, epoch: int = 0, **fields: Any) -> Delivery:
+    """The delivery of a command."""
+    return delivery(command_id, epoch=epoch, **fields)
+
+
+class LostLease:
+    """A lease that another process has taken."""
+
+    def confirm(self) -> bool:
+        return False
+
+    def raise_epoch(self, at_least: int) -> int | None:
+        return None
+
+    def wait(self, seconds: float) -> bool:
+        return True
+
+    def give_up(self) -> None:
+        return None
+
+
+class Counter(monitoring.CommandListener):
+    """Counts the commands that MongoDB is sent; those of the connection itself are none."""
+
+    def __init__(self) -> None:
+        self.names: list[str] = []
+
+    def started(self, event: monitoring.CommandStartedEvent) -> None:
+        if event.command_name not in {"hello", "ping", "endSessions", "killCursors"}:
+            self.names.append(event.command_name)
+
+    def succeeded(self, event: monitoring.CommandSucceededEvent) -> None:
+        return None
+
+    def failed(self, event: monitoring.CommandFailedEvent) -> None:
+        return None

@@ -1,0 +1,63 @@
+"""A worker that cannot start as it should does not start."""
+
+import pytest
+
+from worker.app import create_app
+from worker.process.startup import _or_end, check_profile, check_queues
+from worker.settings import Settings
+from worker.transport.options import Options
+
+
+def test_a_failure_ends_the_process(caplog: pytest.LogCaptureFixture) -> None:
+    def step(**_: object) -> None:
+        raise ValueError("no sweep")
+
+    with pytest.raises(SystemExit, match="no sweep"):
+        _or_end(step)(sender=None)
+
+
+def test_success_goes_on() -> None:
+    seen: list[object] = []
+    _or_end(lambda **arguments: seen.append(arguments))(sender=1)
+    assert seen == [{"sender": 1}]
+
+
+@pytest.mark.parametrize(
+    ("concurrency", "pool", "prefetch"),
+    [(2, "threads", 1), (1, "prefork", 1), (1, "solo", 1), (1, "threads", 4)],
+)
+def test_a_commands_worker_applies_one_at_a_time(concurrency: int, pool: str, prefetch: int) -> None:
+    with pytest.raises(SystemExit, match="celery -A worker worker -Q"):
+        check_profile(concurrency, pool, prefetch)
+    check_profile(1, "threads", 1)
+
+
+@pytest.mark.parametrize(
+    ("partitions", "queue", "run"),
+    [
+        (1, "plugin.commands.0", "-Q plugin.commands$"),
+        (4, "plugin.commands.7", "-Q plugin.commands.3$"),
+        (4, "plugin.commands.x", "plugin.commands.0 to plugin.commands.3"),
+    ],
+)
+def test_a_worker_of_a_partition_that_there_is_not_does_not_start(
+    partitions: int, queue: str, run: str
+) -> None:
+    with pytest.raises(SystemExit, match=run) as told:
+        check_queues(["plugin.queries", queue], partitions)
+    assert f"there is no {queue}:" in str(told.value)
+
+
+@pytest.mark.parametrize("partitions", [1, 4])
+def test_a_worker_of_any_other_queue_does(partitions: int) -> None:
+    queues = ["plugin.commands", "plugin.queries", "plugin.versions", "of.somebody.else"]
+    check_queues(
+        queues if partitions == 1 else [*queues, "plugin.commands.0", "plugin.commands.3"], partitions
+    )
+
+
+@pytest.mark.parametrize("queue", ["plugin.commands", "plugin.commands.0", "plugin.commands.7"])
+def test_no_command_comes_by_the_stock_transport(queue: str) -> None:
+    """Not even one of another number of partitions, which a worker that runs may be told to consume."""
+    app = create_app(Settings(command_partitions=4))
+    assert Options(exclusive=app.conf.broker_transport_options["exclusive_queues"]).is_exclusive(queue)

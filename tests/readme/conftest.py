@@ -1,3 +1,0 @@
-from live import client, domain, live, own_redis
-
-__all__ = ["client", "domain", "live", "own_redis"]

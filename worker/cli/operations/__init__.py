@@ -1,0 +1,1 @@
+"""Commands for users: every operation, batches, events."""

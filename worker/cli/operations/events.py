@@ -1,0 +1,126 @@
+"""`plugins events`: the event stream as it is, without a consumer group."""
+
+import re
+from collections.abc import Iterator
+from typing import Any
+
+import click
+import redis
+
+from contracts._redis.connect import open_redis
+from contracts.events import PLUGIN_CHANGED, STREAM
+from contracts.subscriber import Event, UnreadableEvent, entries_of, read_event
+from worker.cli.caller import fail, settings
+from worker.cli.main import Entry, LazyGroup
+from worker.cli.render import plain, to_json
+
+_PAGE = 500
+_BLOCK_MS = 1000
+_ENTRY = re.compile(r"([0-9]{1,20})(?:-([0-9]{1,20}))?")
+_LARGEST = 2**64 - 1
+
+SUBCOMMANDS: list[Entry] = [
+    Entry("reconcile", "cli.operate.reconcile:reconcile", "Go on above a stream that is ahead."),
+]
+
+
+def _place(context: click.Context, parameter: click.Parameter, value: str | None) -> str | None:
+    if not value or value in ("beginning", "now"):
+        return value
+    entry = _ENTRY.fullmatch(value)
+    if entry is None or any(int(part or 0) > _LARGEST for part in entry.groups()):
+        raise click.BadParameter(f"{value!r} is not beginning, now or an entry's id, as in 1767225600000-0")
+    return value
+
+
+@click.group(cls=LazyGroup, entries=SUBCOMMANDS, invoke_without_command=True)
+@click.option("--follow", is_flag=True, help="Go on with what comes, until Ctrl-C.")
+@click.option(
+    "--from",
+    "start",
+    metavar="beginning|now|ID",
+    callback=_place,
+    help="Where to start; ID is a stream entry to start behind. Default: now with --follow, else beginning.",
+)
+@click.option("--subject", metavar="S", help="Only this subject: DOMAIN/PLUGIN or images/HOST/IMAGE.")
+@click.option("--count", type=click.IntRange(1), metavar="N", help="End after N events.")
+@click.option("--json", "as_json", is_flag=True, help="One JSON object a line: entry, attributes, data.")
+@click.pass_context
+def events(
+    context: click.Context,
+    follow: bool,
+    start: str | None,
+    subject: str | None,
+    count: int | None,
+    as_json: bool,
+) -> None:
+    """Show what has changed, from the event stream. Nothing is acknowledged and no group is needed.
+
+    \b
+    Examples:
+      plugins events --follow
+      plugins events --subject d-1/jira --json
+      plugins events --from 1767225600000-0 --count 100
+    """
+    if context.invoked_subcommand is not None:
+        return
+    start = start or ("now" if follow else "beginning")
+    shown = 0
+    try:
+        for event in _read(settings(as_json).events, start, follow):
+            if subject in (None, event.subject):
+                click.echo(_as_json(event) if as_json else _line(event))
+                shown += 1
+            if shown == count:
+                return
+    except KeyboardInterrupt:
+        return
+    except redis.RedisError as fault:
+        fail("REDIS_UNAVAILABLE", f"Redis does not answer: {fault}", as_json, "RedisUnavailable", {})
+
+
+def _read(url: str, start: str, follow: bool) -> Iterator[Event]:
+    """The events behind ``start``; with ``follow`` without end."""
+    with open_redis(url) as client:
+        last = _entry(client, start)
+        while True:
+            found = client.xread({STREAM: last}, count=_PAGE, block=_BLOCK_MS if follow else None)
+            entries = entries_of(found)
+            for entry, fields in entries:
+                last = entry
+                try:
+                    yield read_event(entry.decode(), fields)
+                except UnreadableEvent as fault:
+                    click.echo(f"no event: {fault}", err=True)
+            if not entries and not follow:
+                return
+
+
+def _entry(client: Any, start: str) -> Any:
+    """The stream entry to read behind."""
+    if start == "beginning":
+        return "0"
+    if start == "now":
+        # Its id, and not $: what comes between two reads would be missed.
+        newest = client.xrevrange(STREAM, count=1)
+        return newest[0][0] if newest else "0"
+    return start
+
+
+def _as_json(event: Event) -> str:
+    return to_json({"entry": event.entry, "attributes": event.attributes, "data": event.data})
+
+
+def _line(event: Event) -> str:
+    data = event.data
+    if event.type == PLUGIN_CHANGED:
+        what = str(data.get("change"))
+        more = ", ".join(data.get("changed_fields") or ())
+    else:
+        what = "versions"
+        more = (
+            f"+{len(data.get('added') or ())} -{len(data.get('removed') or ())}, latest {data.get('latest')}"
+        )
+    gap = "  (events before it are lost)" if event.gap else ""
+    time = event.attributes.get("time", event.entry)
+    return f"{plain(time)}  {what:<12}  {plain(event.subject)}@{event.revision}  {plain(more)}{gap}".rstrip()

@@ -1,0 +1,1 @@
+"""The published contract: JSON Schemas and AsyncAPI."""

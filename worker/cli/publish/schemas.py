@@ -1,0 +1,197 @@
+"""`plugins schemas`: publish the contract as JSON Schema and AsyncAPI."""
+
+import inspect
+import json
+import re
+import sys
+from pathlib import Path
+from typing import Any
+
+import click
+import yaml
+from pydantic import BaseModel
+from pydantic.json_schema import GenerateJsonSchema, JsonSchemaMode
+
+import contracts
+from contracts import errors
+from contracts.catalog import OPERATIONS
+from contracts.errors import ContractError
+from contracts.events import SCHEMAS, Attributes, ImageVersionsChanged, PluginChanged, Rejection
+from contracts.plugin import PluginInfo
+from contracts.results import BatchResult, ErrorInfo, PluginsInfo, StatInfo, VersionsInfo
+from worker.cli.publish.asyncapi import asyncapi
+from worker.cli.publish.command_schemas import as_sent
+
+DIALECT = "https://json-schema.org/draft/2020-12/schema"
+FOLDER = Path(contracts.__file__).parent / "schemas"
+
+ANSWERS: dict[str, type[BaseModel]] = {
+    "PluginInfo": PluginInfo,
+    "PluginsInfo": PluginsInfo,
+    "VersionsInfo": VersionsInfo,
+    "StatInfo": StatInfo,
+    "BatchResult": BatchResult,
+    "ErrorInfo": ErrorInfo,
+    "PluginChanged": PluginChanged,
+    "ImageVersionsChanged": ImageVersionsChanged,
+    "EventAttributes": Attributes,
+    "Rejection": Rejection,
+}
+"""What callers and subscribers read: file name to model."""
+
+
+@click.command()
+@click.option(
+    "--directory",
+    type=click.Path(path_type=Path, file_okay=False),
+    default=FOLDER,
+    help="Where to. Default: contracts/schemas beside the program.",
+)
+@click.option("--check", is_flag=True, help="Write nothing; status 1 when the files are stale.")
+def schemas(directory: Path, check: bool) -> None:
+    """Publish the contract: a JSON Schema for each message, the table of errors, and asyncapi.yaml."""
+    stale = _stale(directory)
+    if check:
+        for path in stale:
+            click.echo(f"{path} is stale: run plugins schemas", err=True)
+        sys.exit(1 if stale else 0)
+    directory.mkdir(parents=True, exist_ok=True)
+    for path, content in stale.items():
+        if content is None:
+            path.unlink()
+        else:
+            path.write_bytes(content)
+        click.echo(path)
+
+
+def _stale(directory: Path) -> dict[Path, bytes | None]:
+    """What is to be written, and as None what is to be removed: schemas that are no longer published, in the
+    program's own folder alone, as in another one they may be somebody else's.
+    """
+    wanted = {directory / name: text.encode() for name, text in documents().items()}
+    found = {path: path.read_bytes() for path in wanted if path.is_file()}
+    stale: dict[Path, bytes | None] = {p: content for p, content in wanted.items() if content != found.get(p)}
+    if directory.resolve() == FOLDER.resolve():
+        stale |= {path: None for path in directory.glob("*.json") if path not in wanted and path.is_file()}
+    return dict(sorted(stale.items()))
+
+
+def documents() -> dict[str, str]:
+    """Every published file by its name."""
+    found = {o.command.__name__: _command(o.command) for o in OPERATIONS}
+    found |= {name: _open(_schema(name, model, "serialization")) for name, model in ANSWERS.items()}
+    found["PluginProjection"] = _projection()
+    found["PluginsInfo"]["properties"]["results"]["items"] = {"$ref": "PluginProjection.json"}
+    found["BatchResults"] = {
+        "$schema": DIALECT,
+        "$id": f"{SCHEMAS}/BatchResults.json",
+        "title": "BatchResults",
+        "description": "The answer of a batch: the outcome of each item, in the order sent.",
+        "type": "array",
+        "items": {"$ref": "BatchResult.json"},
+    }
+    found["Failure"] = _failure()
+    texts = {f"{name}.json": _json(schema) for name, schema in found.items()}
+    texts["errors.json"] = _json(error_table())
+    texts["asyncapi.yaml"] = yaml.safe_dump(asyncapi(), sort_keys=False, allow_unicode=True, width=110)
+    return texts
+
+
+def error_table() -> list[dict[str, Any]]:
+    """Every error that may be answered: code, class, kind, meaning, and SpaceONE's code where one exists."""
+    rows = []
+    for name, error in vars(errors).items():
+        if isinstance(error, type) and issubclass(error, ContractError) and not error.__subclasses__():
+            row = {"code": error.code, "class": name, "kind": error.kind, "when": _text(error)}
+            rows.append(row | ({"spaceone_code": error.spaceone_code} if error.spaceone_code else {}))
+    return rows
+
+
+class _Plain(GenerateJsonSchema):
+    """Without the titles that pydantic makes of field names."""
+
+    def field_title_should_be_set(self, schema: Any) -> bool:
+        return False
+
+
+def _schema(name: str, model: type[BaseModel], mode: JsonSchemaMode) -> dict[str, Any]:
+    schema = model.model_json_schema(mode=mode, schema_generator=_Plain, ref_template="#/$defs/{model}")
+    head = {"$schema": DIALECT, "$id": f"{SCHEMAS}/{name}.json", "title": name}
+    plain: dict[str, Any] = _described({**head, **schema, "title": name})
+    return plain
+
+
+def _command(model: type[BaseModel]) -> dict[str, Any]:
+    return as_sent(model, _schema(model.__name__, model, "validation"))
+
+
+def _described(value: Any) -> Any:
+    """With the descriptions, which are docstrings, in one line."""
+    if isinstance(value, list):
+        return [_described(item) for item in value]
+    if not isinstance(value, dict):
+        return value
+    return {
+        key: _one_line(item) if key == "description" and isinstance(item, str) else _described(item)
+        for key, item in value.items()
+    }
+
+
+def _open(value: Any) -> Any:
+    """What is read may grow by fields: a reader passes over those that it does not know."""
+    if isinstance(value, list):
+        return [_open(item) for item in value]
+    if not isinstance(value, dict):
+        return value
+    return {
+        key: _open(item)
+        for key, item in value.items()
+        if not (key == "additionalProperties" and item is False)
+    }
+
+
+def _projection() -> dict[str, Any]:
+    schema: dict[str, Any] = _open(_schema("PluginProjection", PluginInfo, "serialization"))
+    for part in schema["$defs"].values():
+        part.pop("required")
+    described = (
+        "A `PluginInfo`, or the fields of one that `only` named, down to parts of them; the rows of a list."
+    )
+    return schema | {"description": described, "required": ["plugin_id"]}
+
+
+def _failure() -> dict[str, Any]:
+    table = error_table()
+    return {
+        "$schema": DIALECT,
+        "$id": f"{SCHEMAS}/Failure.json",
+        "title": "Failure",
+        "description": "The result of a task in state FAILURE: an error of errors.json.",
+        "type": "object",
+        "required": ["exc_type", "exc_module", "exc_message"],
+        "properties": {
+            "exc_type": {"enum": [row["class"] for row in table]},
+            "exc_module": {"const": "contracts.errors"},
+            "exc_message": {
+                "type": "array",
+                "minItems": 3,
+                "prefixItems": [
+                    {"type": "string", "description": "One sentence for a person."},
+                    {"enum": sorted({row["code"] for row in table}), "description": "The stable code."},
+                    {"type": "object", "description": "`path` names the faulty field."},
+                ],
+            },
+        },
+    }
+
+
+def _text(item: object) -> str:
+    return _one_line(inspect.getdoc(item) or "")
+
+
+def _one_line(text: str) -> str:
+    return re.sub(r"\s+", " ", text).strip().replace("``", "`")
+
+
+def _json(value: Any) -> str:
+    return json.dumps(value, indent=2, ensure_ascii=False) + "\n"

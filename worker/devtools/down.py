@@ -1,0 +1,37 @@
+"""`plugins down`: end what `plugins up` runs in a data folder."""
+
+from pathlib import Path
+
+import click
+
+from worker.devtools.embedded import wait_until
+from worker.devtools.rundir import RunDirectory
+
+# Longer than `up` gives its workers and servers to end.
+TIMEOUT_S = 90.0
+
+
+@click.command()
+@click.option(
+    "--data-dir",
+    type=click.Path(path_type=Path, file_okay=False),
+    default=Path(".plugins"),
+    show_default=True,
+    help="The data folder that `plugins up` was given.",
+)
+def down(data_dir: Path) -> None:
+    """End what `plugins up` runs in the data folder, and wait until it has ended. The data stays."""
+    folder = RunDirectory(data_dir)
+    owner = folder.owner()
+    if owner is None:
+        click.echo(f"Nothing runs in {data_dir}.")
+        return
+    click.echo(f"Ending process {owner} and all that it started ...")
+    folder.terminate_owner()
+    try:
+        wait_until(lambda: folder.owner() != owner, TIMEOUT_S)
+    except TimeoutError:
+        raise click.ClickException(
+            f"process {owner} has not ended in {TIMEOUT_S:g} s; see {folder.logs}"
+        ) from None
+    click.echo("Ended.")

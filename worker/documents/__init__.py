@@ -1,0 +1,1 @@
+"""Documents that an operator writes: JSON and YAML."""

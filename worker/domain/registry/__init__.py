@@ -1,0 +1,1 @@
+"""Which registries may be named: addresses, hosts, the list of the allowed."""

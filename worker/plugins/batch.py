@@ -1,0 +1,188 @@
+"""A batch of writes: each plugin is read once, written once and published once, whatever the number of its
+items.
+"""
+
+from collections import Counter
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from itertools import islice
+
+from contracts.catalog import WRITES
+from contracts.commands import MAX_BATCH_PER_PLUGIN, BatchItem, PluginBatch, Write
+from contracts.errors import ContractError, DecidedBefore, InternalFault, InvalidParameter
+from contracts.parse import parse
+from contracts.partition import address, partition
+from contracts.plugin import PluginInfo
+from contracts.values import is_command_id
+from worker.domain.delivery import Delivery
+from worker.domain.plugin import Unchanged
+from worker.domain.record import Record, own_key
+from worker.plugins.write import Writer
+from worker.store.plugins import Step
+
+Outcome = PluginInfo | ContractError
+Park = Callable[[BatchItem, Exception], InternalFault]
+"""Keeps an item that met a bug as a dead letter of its own, and says how that is answered."""
+
+_PLUGINS_A_ROUND = 100
+
+
+def check_frame(batch: PluginBatch, partitions: int) -> None:
+    """Refuse a batch whose frame is wrong, whole. Raises ``InvalidParameter`` with ``details.path``."""
+    seen: set[str] = set()
+    for index, item in enumerate(batch.commands):
+        path = f"commands[{index}]"
+        if not is_command_id(item.id):
+            raise _bad(f"{path}.id", "must be 1 to 128 printable ASCII characters")
+        if item.id in seen:
+            raise _bad(f"{path}.id", "is in the batch already")
+        if item.operation not in WRITES:
+            raise _bad(f"{path}.operation", f"must be one of {', '.join(sorted(WRITES))}")
+        seen.add(item.id)
+    addresses = [address(item.operation, item.params) for item in batch.commands]
+    plugin, most = Counter(addresses).most_common(1)[0]
+    if most > MAX_BATCH_PER_PLUGIN and all(plugin):
+        raise _bad("commands", f"has {most} commands for {plugin[1]}; {MAX_BATCH_PER_PLUGIN} are allowed")
+    if len({partition(*where, partitions) for where in addresses}) > 1:
+        raise _bad("commands", "is for several partitions; send one batch to each")
+
+
+def _bad(path: str, expected: str) -> InvalidParameter:
+    return InvalidParameter(f"{path} {expected}", details={"path": path})
+
+
+@dataclass(slots=True)
+class _Queue:
+    """The items of one plugin that are not settled yet, in order."""
+
+    key: str
+    open: list[tuple[int, BatchItem, Write]] = field(default_factory=list)
+    begun: bool = False
+
+
+@dataclass(slots=True)
+class _Plan:
+    """What one round decided for a plugin; it counts once the step is written, or at once where there is
+    none.
+    """
+
+    before: Record
+    after: Record
+    decided: list[tuple[int, Outcome]] = field(default_factory=list)
+    registered: list[PluginInfo] = field(default_factory=list)
+
+
+class BatchWriter:
+    """Applies batches; raises what ``Writer`` raises, and refuses an item by its outcome instead."""
+
+    def __init__(self, writer: Writer, park: Park) -> None:
+        self._writer = writer
+        self._park = park
+
+    def apply(self, items: Sequence[BatchItem], delivery: Delivery) -> list[Outcome]:
+        """The outcome of each item, in order: the plugin after it, or the error that it alone is answered
+        with.
+        """
+        outcomes: dict[int, Outcome] = {}
+        queues: dict[str, _Queue] = {}
+        for index, item in enumerate(items):
+            try:
+                command: Write = parse(WRITES[item.operation], item.params)
+                key = own_key(command.domain_id, command.plugin_id)
+            except ContractError as refusal:
+                outcomes[index] = refusal
+                continue
+            queues.setdefault(key, _Queue(key)).open.append((index, item, command))
+        while queues:
+            delivery = self._round(list(islice(queues.values(), _PLUGINS_A_ROUND)), delivery, outcomes)
+            queues = {key: queue for key, queue in queues.items() if queue.open}
+        return [outcomes[index] for index in range(len(items))]
+
+    def _round(self, queues: list[_Queue], delivery: Delivery, outcomes: dict[int, Outcome]) -> Delivery:
+        records = self._writer.plugins.read_many([queue.key for queue in queues])
+        fence = max(record.fence for record in records.values())
+        if fence > delivery.epoch:
+            delivery = delivery.refenced(fence)
+        plans = [(queue, self._plan(queue, records[queue.key], delivery)) for queue in queues]
+        self._explain([plan for _, plan in plans])
+        steps = [
+            Step(p.before, p.after, delivery.epoch) for _, p in plans if p.after.revision != p.before.revision
+        ]
+        missed = self._write(steps)
+        subjects = [s.after.subject(self._writer.clock()) for s in steps if s.after.key not in missed]
+        self._writer.publisher.publish_many(subjects)
+        registered: list[PluginInfo] = []
+        for queue, plan in plans:
+            wrote = plan.after.revision != plan.before.revision
+            if queue.key in missed or (not wrote and not self._writer.owns(plan.before, delivery)):
+                continue
+            outcomes.update(plan.decided)
+            settled = {index for index, _ in plan.decided}
+            queue.open = [entry for entry in queue.open if entry[0] not in settled]
+            queue.begun = True
+            registered += plan.registered
+        if registered:
+            self._writer.registered(registered)
+        return delivery
+
+    def _explain(self, plans: list[_Plan]) -> None:
+        outcomes = iter(self._writer.explain([outcome for plan in plans for _, outcome in plan.decided]))
+        for plan in plans:
+            plan.decided = [(index, next(outcomes)) for index, _ in plan.decided]
+
+    def _write(self, steps: list[Step]) -> set[str]:
+        """Make the steps; the keys of those that missed."""
+        if not steps or self._writer.plugins.write_many(steps, self._writer.clock()):
+            return set()
+        # A bulk write tells how many missed, not which: what has taken effect is in the records. The command
+        # id alone does not tell: an earlier attempt, whose outcome never arrived, may have put it there, and
+        # the events to publish are then that attempt's.
+        records = self._writer.plugins.read_many([step.after.key for step in steps])
+        return {s.after.key for s in steps if s.after.outbox[-1] not in records[s.after.key].outbox}
+
+    def _plan(self, queue: _Queue, record: Record, delivery: Delivery) -> _Plan:
+        """Decide the items of one plugin, as many as its outbox has room for."""
+        before = self._writer.trimmed(record)
+        plan = _Plan(before, before)
+        first = self._decided_before(queue, record, delivery, plan)
+        for index, item, command in queue.open[first:]:
+            if plan.decided and not plan.after.has_room(
+                1, plan.after.outbox[-1].size if plan.after.outbox else 0
+            ):
+                break
+            plan.decided.append((index, self._decide(plan, item, command, delivery)))
+        return plan
+
+    def _decided_before(self, queue: _Queue, record: Record, delivery: Delivery, plan: _Plan) -> int:
+        """Settle what an earlier delivery of the batch has decided already: up to its last effect."""
+        if not delivery.redelivered or queue.begun:
+            return 0
+        applied = [n for n, (_, item, _) in enumerate(queue.open) if item.id in record.applied]
+        count = applied[-1] + 1 if applied else 0
+        for index, item, command in queue.open[:count]:
+            if item.id in record.applied and record.shown:
+                plan.decided.append((index, record.shown))
+            else:
+                fault = DecidedBefore(
+                    f"the command had no effect on {command.plugin_id} when it was first decided"
+                )
+                plan.decided.append((index, fault))
+        if count:
+            self._writer.announce(record)
+        return count
+
+    def _decide(self, plan: _Plan, item: BatchItem, command: Write, delivery: Delivery) -> Outcome:
+        if item.id in plan.after.applied and plan.after.shown:
+            return plan.after.shown
+        try:
+            decision = self._writer.decide(plan.after, command, delivery)
+        except ContractError as refusal:
+            return refusal
+        except Exception as bug:  # noqa: BLE001  # a bug in one item must not take the others with it: it is parked alone
+            return self._park(item, bug)
+        if isinstance(decision, Unchanged):
+            return decision.plugin
+        plan.after = plan.after.apply(decision, item.id, self._writer.clock(), delivery.traceparent)
+        if decision.change == "registered":
+            plan.registered.append(decision.plugin)
+        return decision.plugin

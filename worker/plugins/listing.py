@@ -1,0 +1,179 @@
+"""List: one page out of the store and the remote repositories together."""
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from contracts.commands import ListPlugins
+from contracts.errors import QueryTimeout, RepositoryUnavailable, ResultTooLarge
+from contracts.query import Page, Query
+from worker.domain.answer import Room
+from worker.domain.ordering import keys_needed, sort_key
+from worker.domain.projection import project
+from worker.domain.repositories import Repositories
+from worker.plugins.sources import Found, Row, Source, Sources
+from worker.repositories.remote.peer import Remote
+from worker.store.constants import Constants
+from worker.store.refusals import too_many_bytes, too_many_rows
+from worker.store.search import Search
+
+Finds = Mapping[Source, Found]
+
+
+class Listing:
+    """Answers list.
+
+    One source is asked for the page itself. Several are asked at the same time, each for as many rows from
+    its first one on as the page may need of it, and all rows are put in one order. For a later page, and
+    where that is too much for one answer, these are bare rows: the page's own follow when it is known which
+    they are. ``total_count`` is the sum of what each has.
+    """
+
+    def __init__(
+        self,
+        search: Search,
+        constants: Constants,
+        repositories: Repositories,
+        remotes: Mapping[str, Remote],
+        max_results: int,
+    ) -> None:
+        self._repositories = repositories
+        self._sources = Sources(search, constants, remotes, max_results)
+        self._max_results = max_results
+
+    def answer(self, command: ListPlugins, own_only: bool) -> dict[str, Any]:
+        """``{"results", "total_count"?, "unavailable"?}``. Raises ``RepositoryNotFound``,
+        ``RepositoryUnavailable`` (unless ``partial``), and what ``Search`` raises.
+        """
+        selection = self._repositories.select(command.repository_id, own_only=own_only)
+        query = command.query or Query()
+        sources = self._sources.of(command, query, selection)
+        asking = _Asking(command.partial)
+        if len(sources) > 1:
+            found, rows = self._merged(asking, sources, query)
+        else:
+            found = asking.of(dict.fromkeys(sources, query))
+            rows = [row for each in found.values() for _, row in each.rows]
+        if selection.remote:
+            rows = [project(row, query.fields) for row in rows]
+            self._check_size(rows, query, sources)
+        answer: dict[str, Any] = {"results": rows}
+        if query.count_only or not query.no_count:
+            counts = [each.total or 0 for source, each in found.items() if source.name not in asking.away]
+            answer["total_count"] = sum(counts)
+        return answer | {"unavailable": asking.away} if asking.away else answer
+
+    def _merged(self, asking: "_Asking", sources: Sequence[Source], query: Query) -> tuple[Finds, list[Row]]:
+        """What several sources have, and the rows of the page; without a limit, one more than an answer may
+        hold is among them where there are too many.
+        """
+        most = self._max_results + 1
+        end = query.page.skip + query.page.limit if query.page.limit > 0 else most
+        first = query.model_copy(update={"page": Page(start=1, limit=min(end, most))})
+        if not query.page.skip:
+            try:
+                found = self._round(asking, sources, query, _with_keys(first))
+                return found, [row for _, row in _in_order(found, query)[:end]]
+            except ResultTooLarge as told:
+                # Rows that are not on the page may be what is too large.
+                if query.page.limit <= 0 or _is_of_rows(told):
+                    raise
+        bare = first.model_copy(update={"only": keys_needed(query), "minimal": False})
+        found = self._round(asking, sources, query, bare)
+        return found, _page(asking, found, query)
+
+    def _round(self, asking: "_Asking", sources: Sequence[Source], query: Query, first: Query) -> Finds:
+        """The first rows of each source. One that has more than an answer may hold could have more of the
+        page than is known.
+        """
+        try:
+            found = asking.of(dict.fromkeys(sources, first))
+        except ResultTooLarge as told:
+            raise self._too_many(query, sources) if _is_of_rows(told) else told from None
+        if any(len(each.rows) > self._max_results for each in found.values()):
+            raise self._too_many(query, sources)
+        return found
+
+    def _check_size(self, page: Sequence[Row], query: Query, sources: Sequence[Source]) -> None:
+        if len(page) > self._max_results:
+            raise self._too_many(query, sources)
+        room = Room()
+        if not all(room.take(row) for row in page):
+            raise too_many_bytes()
+
+    def _too_many(self, query: Query, sources: Sequence[Source]) -> ResultTooLarge:
+        """The refusal of rows that the sources have too many of."""
+        end = query.page.skip + query.page.limit
+        if len(sources) == 1 or query.page.limit <= 0 or end <= self._max_results:
+            return too_many_rows(self._max_results)
+        return ResultTooLarge(
+            f"pages over several repositories end at row {self._max_results}: "
+            "name one by repository_id to go further",
+            details={"max_results": self._max_results},
+        )
+
+
+class _Asking:
+    """Asks sources, in several rounds. ``away`` are those that a partial answer leaves out: they are not
+    asked again.
+    """
+
+    def __init__(self, partial: bool) -> None:
+        self._partial = partial
+        self.away: list[str] = []
+
+    def of(self, queries: Mapping[Source, Query]) -> Finds:
+        """What each source answers to its query; all are asked before any is waited for."""
+        asked = {}
+        found = {}
+        try:
+            for source, query in queries.items():
+                if source.name in self.away:
+                    continue
+                asked[source] = source.ask(query)
+            for source, each in asked.items():
+                try:
+                    found[source] = each.result()
+                except (RepositoryUnavailable, QueryTimeout):
+                    if source.name is None or not self._partial:
+                        raise
+                    self.away.append(source.name)
+        finally:
+            for each in asked.values():
+                each.give_up()
+        return found
+
+
+def _is_of_rows(refusal: ResultTooLarge) -> bool:
+    """Whether it was their number that was too much."""
+    return "max_results" in refusal.details
+
+
+def _page(asking: _Asking, found: Finds, query: Query) -> list[Row]:
+    """The rows of a page with a limit, where ``found`` has the bare first ones of each source."""
+    in_order = _in_order(found, query)
+    before = Counter(source for source, _ in in_order[: query.page.skip])
+    on_page = Counter(source for source, _ in in_order[query.page.skip :][: query.page.limit])
+    part = _with_keys(query.model_copy(update={"no_count": True}))
+    parts = {
+        source: part.model_copy(update={"page": Page(start=before[source] + 1, limit=count)})
+        for source, count in on_page.items()
+    }
+    return [row for _, row in _in_order(asking.of(parts), query)]
+
+
+def _in_order(found: Finds, query: Query) -> list[tuple[Source, Row]]:
+    """All rows in the order of the query; ties are in the order of the repositories."""
+    key = sort_key(query)
+    ranked = [(rank, row, source) for source, each in found.items() for rank, row in each.rows]
+    ranked.sort(key=lambda item: item[0])
+    ranked.sort(key=lambda item: key(item[1]))
+    return [(source, row) for _, row, source in ranked]
+
+
+def _with_keys(query: Query) -> Query:
+    """The query for rows that can be put in its order, too."""
+    if not query.fields:
+        return query
+    only = [*dict.fromkeys([*query.fields, *keys_needed(query)])]
+    return query.model_copy(update={"only": only, "minimal": False})

@@ -1,0 +1,1 @@
+"""How often a registry may be asked: pace, slots, cooldown, circuit."""

@@ -1,0 +1,1 @@
+"""HTTP to registries: guarded connections, requests, redirects."""

@@ -1,0 +1,47 @@
+"""URLs, read so strictly that no two parsers can disagree about the host."""
+
+import re
+from typing import NamedTuple
+from urllib.parse import urljoin
+
+from worker.domain.registry.allowed import Scheme, default_port, parse_authority
+
+_URL = re.compile(r"(?P<scheme>https?)://(?P<authority>[^/?#@\\]+)(?P<path>[/?][!-~]*)?", re.IGNORECASE)
+_MAX_URL = 8192
+
+
+class Origin(NamedTuple):
+    """Scheme, lower-case host (IPv6 in brackets) and port of a URL."""
+
+    scheme: Scheme
+    host: str
+    port: int
+
+    @property
+    def authority(self) -> str:
+        return self.host if self.port == default_port(self.scheme) else f"{self.host}:{self.port}"
+
+    def __str__(self) -> str:
+        return f"{self.scheme}://{self.authority}"
+
+
+def parse_url(url: str) -> tuple[Origin, str]:
+    """A URL as (origin, path with query). Raises ``ValueError``, which never holds the URL.
+
+    Refused: other schemes, user names, anything but printable ASCII, back slashes, more than 8,192
+    characters.
+    """
+    match = _URL.fullmatch(url) if len(url) <= _MAX_URL and "\\" not in url else None
+    if match is None:
+        raise ValueError("the URL must be http[s]://host[:port][/path]")
+    scheme: Scheme = "https" if match["scheme"].lower() == "https" else "http"
+    host, port = parse_authority(match["authority"])
+    return Origin(scheme, host, port or default_port(scheme)), match["path"] or "/"
+
+
+def resolve(base: str, reference: str) -> str:
+    """A URL reference that came with the answer from ``base``, made absolute and without fragment.
+
+    Raises ``ValueError`` for what is none.
+    """
+    return urljoin(base, reference.strip()).partition("#")[0]

@@ -1,0 +1,20 @@
+"""What an answer that is no list means, by its status alone: bodies of errors are anything at all."""
+
+from worker.domain.image import FailureReason, FetchFailed
+from worker.registries.http.session import Answer
+from worker.registries.tags.retry_after import retry_after
+
+
+def failure_of(answer: Answer, now: float, *, not_found: FailureReason = "not_found") -> FetchFailed:
+    """What an answer other than a 200 is; ``now`` is unix time, ``not_found`` what a 404 means."""
+    wait = retry_after(answer.headers, now)
+    status = answer.status
+    if status in (429, 503) or (status == 403 and wait is not None):
+        return FetchFailed("throttled", wait, detail="the registry asks to be left alone")
+    if status in (401, 403):
+        return FetchFailed("auth_failed", detail="the registry does not let us in")
+    if status == 404:
+        return FetchFailed(not_found, detail="the registry has no such image")
+    if status >= 500:
+        return FetchFailed("unavailable", wait, detail="the registry has an error")
+    return FetchFailed("unavailable", detail="an answer that is no list")

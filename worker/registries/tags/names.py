@@ -1,0 +1,59 @@
+"""Gathering tag names from pages, each once, as far as the cap."""
+
+import json
+import re
+from collections.abc import Iterable
+from typing import Any
+
+from worker.domain.image import FetchFailed
+
+_TAG = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._-]{0,127}")
+
+# Lists and objects take twenty times their two characters in memory. A page of tags needs few; gcr.io adds
+# some for each image.
+_CONTAINERS = 200_000
+
+
+class Tags:
+    """The tags gathered so far; ``truncated`` once there were more than ``most``."""
+
+    def __init__(self, most: int) -> None:
+        self._most = most
+        self._names: dict[str, None] = {}
+        self.truncated = False
+
+    def add(self, names: Iterable[object]) -> None:
+        """Takes what is a valid tag name and drops the rest."""
+        for name in names:
+            if isinstance(name, str) and name not in self._names and _TAG.fullmatch(name):
+                if len(self._names) >= self._most:
+                    self.truncated = True
+                    return
+                self._names[name] = None
+
+    def names(self) -> tuple[str, ...]:
+        """In the order gathered."""
+        return tuple(self._names)
+
+
+def read_object(body: bytes) -> dict[str, Any]:
+    """A JSON object. Raises ``FetchFailed`` for anything else, however deep or odd."""
+    if body.count(b"[") + body.count(b"{") > _CONTAINERS:
+        raise FetchFailed("unavailable", detail="an answer that is no list")
+    try:
+        document = json.loads(body)
+    except (ValueError, RecursionError):
+        document = None
+    if not isinstance(document, dict):
+        raise FetchFailed("unavailable", detail="an answer that is no list")
+    return document
+
+
+def read_list(document: dict[str, Any], key: str) -> list[Any]:
+    """A list. Raises ``FetchFailed`` for anything else: what says nothing of tags does not say that there are
+    none.
+    """
+    values = document.get(key)
+    if not isinstance(values, list):
+        raise FetchFailed("unavailable", detail="an answer that is no list")
+    return values

@@ -1,0 +1,39 @@
+"""Where the next page is, if it is where the first one was."""
+
+import re
+
+from worker.domain.image import FetchFailed
+from worker.registries.http.origin import parse_url, resolve
+
+_LINK = re.compile(r'<([^<>]*)>((?:\s*;\s*[^\s=;,"<]+(?:\s*=\s*(?:"[^"]*"|[^\s;,"<]*))?)*)')
+_PARAMETER = re.compile(r';\s*([^\s=;,"<]+)(?:\s*=\s*(?:"([^"]*)"|([^\s;,"<]*)))?')
+_MAX_HEADER = 16_384
+
+
+def next_link(header: str | None) -> str | None:
+    """The reference of the first ``rel="next"`` in a ``Link`` header, or None."""
+    for match in _LINK.finditer((header or "")[:_MAX_HEADER]):
+        for name, quoted, bare in _PARAMETER.findall(match[2]):
+            if name.lower() == "rel" and "next" in (quoted or bare).lower().split():
+                return str(match[1])
+    return None
+
+
+def following(url: str, reference: str, visited: set[str]) -> str:
+    """The absolute URL of the next page of ``url``; adds it to ``visited``.
+
+    Raises ``FetchFailed``: refused unless scheme, host, port and path are those of ``url`` (a page
+    elsewhere would get our credentials), unavailable if it was visited before.
+    """
+    try:
+        target = resolve(url, reference)
+        here, path = parse_url(url)
+        there, next_path = parse_url(target)
+    except ValueError:
+        raise FetchFailed("refused", detail="a next page elsewhere") from None
+    if (there, next_path.partition("?")[0]) != (here, path.partition("?")[0]):
+        raise FetchFailed("refused", detail="a next page elsewhere")
+    if target in visited:
+        raise FetchFailed("unavailable", detail="pages without an end")
+    visited.add(target)
+    return target

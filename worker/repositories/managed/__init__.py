@@ -1,0 +1,1 @@
+"""Managed repositories: folders of plugin documents."""

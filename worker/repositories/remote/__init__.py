@@ -1,0 +1,1 @@
+"""Remote repositories: other deployments of this service."""

@@ -1,0 +1,187 @@
+"""What a remote repository answers, validated like any input: nothing of it is trusted."""
+
+import json
+from collections.abc import Mapping
+from functools import cached_property
+from typing import Annotated, Any
+
+from pydantic import BaseModel, Field, ValidationError, create_model
+from pydantic_core import PydanticSerializationError
+
+from contracts.errors import ContractError, RegistryNotAllowed
+from contracts.plugin import PluginInfo, RepositoryInfo, plugin_id_of
+from contracts.query import Query
+from contracts.query.keys import root_of
+from contracts.results import VersionsInfo
+from contracts.values import MAX_PLUGIN_BYTES, Contract, Unstorable, check_json
+from worker.domain.registry.allowed import AllowedRegistries
+from worker.domain.registry.hosts import REGISTRY_TYPES, check_registry
+
+MAX_VERSIONS = 100_000
+MAX_TOTAL = 2**53
+"""The highest count that every reader of JSON takes as it is."""
+
+
+class BadAnswer(ValueError):
+    """Raised for an answer that is none; the text says why, and holds nothing of the answer."""
+
+
+class _Rows(Contract):
+    results: list[Any]
+    total_count: Annotated[int, Field(ge=0, le=MAX_TOTAL)] | None = None
+
+
+_FIELDS: dict[str, Any] = {
+    name: (field.rebuild_annotation() | None, None) for name, field in PluginInfo.model_fields.items()
+}
+_PART: type[BaseModel] = create_model("PartOfPluginInfo", __base__=Contract, **_FIELDS)
+"""A ``PluginInfo`` of which only some fields were asked for."""
+
+_ALWAYS = frozenset(name for name, field in PluginInfo.model_fields.items() if field.is_required())
+"""The fields that every plugin has."""
+
+
+class Answers:
+    """Reads the answers of one remote repository.
+
+    ``repository`` is who it is here, whatever it calls itself; ``domain_id`` is the domain whose plugins it
+    offers, and whose plugins alone it may answer with.
+    """
+
+    def __init__(self, repository: RepositoryInfo, domain_id: str) -> None:
+        self._repository = repository
+        self._domain_id = domain_id
+
+    @cached_property
+    def known(self) -> dict[str, Any]:
+        """The fields that are the same in each of its rows, as JSON."""
+        return {"domain_id": self._domain_id, "repository_info": self._repository.model_dump(mode="json")}
+
+    def plugin(self, answer: Any) -> dict[str, Any]:
+        """The answer of ``plugin.get``, as JSON. Raises ``BadAnswer``."""
+        return self._row(answer, PluginInfo)
+
+    def plugin_of(self, answer: Any, plugin_id: str) -> dict[str, Any]:
+        """The same, and of the plugin that was asked for."""
+        row = self.plugin(answer)
+        if row["plugin_id"] != plugin_id:
+            raise BadAnswer("is another plugin")
+        return row
+
+    def rows(
+        self, answer: Any, query: Query, shortcuts: Mapping[str, Any]
+    ) -> tuple[list[dict[str, Any]], int]:
+        """The answer of ``plugin.list`` to ``shortcuts`` and ``query``, whose fields are none of ``known``,
+        and whose page has a limit unless rows are only counted.
+
+        Each row is answered with what is known; ``total_count`` is 0 if it was not asked for. One plugin may
+        be there twice, out of two repositories of the remote. Raises ``BadAnswer``.
+        """
+        given = _validated(_Rows, answer)
+        most = 0 if query.count_only else query.page.limit
+        if len(given.results) > most:
+            raise BadAnswer(f"has {len(given.results)} rows; {most} were asked for")
+        rows = [self._listed(row, query, shortcuts) for row in given.results]
+        if query.no_count and not query.count_only:
+            return rows, 0
+        return rows, _total(given.total_count, query, len(rows), most)
+
+    def versions(self, answer: Any) -> dict[str, Any]:
+        """The answer of ``plugin.get_versions``, as JSON. Raises ``BadAnswer``."""
+        _check_storable(answer)
+        versions: VersionsInfo = _validated(VersionsInfo, answer)
+        if len(versions.results) > MAX_VERSIONS or any(len(name) > 255 for name in versions.results):
+            raise BadAnswer("has too many versions, or names too long for one")
+        return versions.model_dump(mode="json", exclude_none=True)
+
+    def _row(self, row: Any, model: type[BaseModel]) -> dict[str, Any]:
+        text = _json_of(row)
+        try:
+            read = model.model_validate_json(text).model_dump(mode="json", exclude_none=True)
+        except ValidationError as fault:
+            raise BadAnswer(f"is no plugin: {_first(fault)}") from None
+        except PydanticSerializationError:
+            raise BadAnswer("has a time that cannot be told in UTC") from None
+        if read.get("domain_id", self._domain_id) != self._domain_id:
+            raise BadAnswer("is a plugin of another domain")
+        if "image" in read and read.get("plugin_id") != plugin_id_of(read["image"]):
+            raise BadAnswer("has a plugin_id that is not its image's")
+        if read.get("revision", 1) < 1:
+            raise BadAnswer("has a revision that is none")
+        _check_registry(read)
+        return read | self.known
+
+    def _listed(self, row: Any, query: Query, shortcuts: Mapping[str, Any]) -> dict[str, Any]:
+        asked = {root_of(key) for key in (*query.fields, "plugin_id")} if query.fields else set()
+        if asked and isinstance(row, dict) and (row.keys() - asked or (asked & _ALWAYS) - row.keys()):
+            raise BadAnswer("has other fields than were asked for")
+        read = self._row(row, _PART if asked else PluginInfo)
+        for name, value in shortcuts.items():
+            wanted = value if isinstance(value, list) else [value]
+            if (not asked or name in asked) and read.get(name) not in wanted:
+                raise BadAnswer(f"has a row of another {name} than was asked for")
+        return read
+
+
+def _validated(model: type[Any], answer: Any) -> Any:
+    try:
+        return model.model_validate(answer)
+    except ValidationError as fault:
+        raise BadAnswer(f"has the wrong form: {_first(fault)}") from None
+
+
+def _total(said: int | None, query: Query, found: int, most: int) -> int:
+    """``total_count``, which a page that is the last one tells by itself."""
+    if said is None:
+        raise BadAnswer("has no total_count")
+    seen = query.page.skip + found
+    if query.count_only:
+        return said
+    if not found and query.page.skip:
+        return min(said, query.page.skip)
+    if found < most and said != seen:
+        raise BadAnswer("counts other rows than it has")
+    # It was counted a moment after the page was read.
+    return max(said, seen)
+
+
+def _check_registry(read: Mapping[str, Any]) -> None:
+    """Raises ``BadAnswer`` for a ``registry_url`` that no registration stores."""
+    if "registry_url" in read:
+        kinds = [read["registry_type"]] if "registry_type" in read else sorted(REGISTRY_TYPES)
+        if not any(_is_registry(kind, read["registry_url"]) for kind in kinds):
+            raise BadAnswer("has a registry_url that is none")
+
+
+def _is_registry(kind: str, url: str) -> bool:
+    try:
+        check_registry(AllowedRegistries(), kind, url)
+    except RegistryNotAllowed:
+        # It has the right form, and may well be allowed there.
+        return True
+    except ContractError:
+        return False
+    return True
+
+
+def _check_storable(value: Any) -> None:
+    try:
+        check_json(value)
+    except Unstorable as fault:
+        raise BadAnswer(f"holds a value that {fault.reason}") from None
+
+
+def _json_of(row: Any) -> bytes:
+    _check_storable(row)
+    text = json.dumps(row, separators=(",", ":"), ensure_ascii=False).encode()
+    if len(text) > MAX_PLUGIN_BYTES:
+        raise BadAnswer(f"is a plugin of more than {MAX_PLUGIN_BYTES} bytes")
+    return text
+
+
+def _first(fault: ValidationError) -> str:
+    """Which field is wrong and how; a key is the model's own, or is not told."""
+    first = fault.errors(include_input=False, include_url=False)[0]
+    name = first["loc"][0] if first["loc"] else ""
+    shown = name if name in PluginInfo.model_fields or name in _Rows.model_fields else "a field"
+    return f"{shown}: {first['type']}"

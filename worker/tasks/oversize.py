@@ -1,0 +1,26 @@
+"""The answer to a message that is too large to be handed to any task."""
+
+from celery import Celery
+
+from contracts.errors import InvalidParameter
+from contracts.values import MAX_BATCH_BYTES, MAX_COMMAND_BYTES, is_command_id
+from worker.dead_letters.message import read_message
+from worker.dead_letters.parking import Parked
+
+
+def answer_oversize(app: Celery, parked: Parked) -> None:
+    """Answer ``InvalidParameter`` where ``parked`` was parked for its size alone, its command id can be read,
+    and somebody waits. Twice is as good as once.
+    """
+    if parked.reason != "oversize":
+        return
+    reading = read_message(parked.raw)
+    command_id = reading.headers.get("id")
+    if not is_command_id(command_id) or reading.headers.get("ignore_result"):
+        return
+    limit = MAX_BATCH_BYTES if reading.task == "plugin.batch" else MAX_COMMAND_BYTES
+    fault = InvalidParameter(
+        f"the message has {len(parked.raw)} bytes, at most {limit} are allowed",
+        details={"path": "", "reason": parked.reason},
+    )
+    app.backend.refuse(command_id, fault)

@@ -1,0 +1,273 @@
+"""kombu's Redis transport, made lossless for the queues that the options name.
+
+A message of such a queue is moved to its unacked record in the same script that takes it off the list. All
+else, publishing, other queues, fanout for remote control and events, is the stock transport's.
+Chosen by ``broker_transport = "worker.transport.channel:Transport"``, with a ``redis://`` or ``rediss://``
+URL.
+"""
+
+# mypy: disallow-untyped-calls=False
+
+import logging
+import time
+from collections.abc import Callable
+from queue import Empty
+from typing import Any
+
+from kombu.exceptions import OperationalError
+from kombu.transport import redis as stock
+from redis.exceptions import RedisError
+
+from worker.transport.delivery import Delivery
+from worker.transport.envelope import DEFAULT_MAX_BYTES, DEFAULT_MAX_DEPTH, Limits, Unreadable, parse
+from worker.transport.inbox import Inbox
+from worker.transport.inboxes import inbox_of
+from worker.transport.message import Message
+from worker.transport.options import DEFAULT_LEASE_S, DEFAULT_MAX_DEATHS, Options
+from worker.transport.state import QueueState
+from worker.transport.wakeup import Watch
+
+logger = logging.getLogger(__name__)
+
+#: Seconds after which an idle queue is looked at even though nothing was announced, as stock BRPOP does.
+RECHECK_S = 1.0
+#: Seconds between looks where Redis cannot announce changes.
+POLL_S = 0.04
+#: Seconds for which messages may be taken before the rest of the event loop gets its turn.
+TAKE_S = 1.0
+
+Callback = Callable[[Message], None]
+
+
+class Channel(stock.Channel):
+    """Consumes the named queues through the process's inbox, every other as the stock channel does."""
+
+    exclusive_queues: tuple[str, ...] = ()
+    shared_queues: tuple[str, ...] = ()
+    lease_s: float = DEFAULT_LEASE_S
+    max_deaths: int = DEFAULT_MAX_DEATHS
+    max_bytes: int = DEFAULT_MAX_BYTES
+    max_bytes_by_task: dict[str, int] = {}
+    max_depth: int = DEFAULT_MAX_DEPTH
+
+    from_transport_options = (  # type: ignore[assignment]  # kombu says how many
+        *stock.Channel.from_transport_options,
+        "exclusive_queues",
+        "shared_queues",
+        "lease_s",
+        "max_deaths",
+        "max_bytes",
+        "max_bytes_by_task",
+        "max_depth",
+    )
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        self.inbox: Inbox | None = None
+        self.watch: Watch | None = None
+        self._states: dict[str, QueueState] = {}
+        self._receivers: dict[str, Callback] = {}
+        self._armed = False
+        self._looked_at = 0.0
+        super().__init__(*args, **kwargs)
+        self.options = Options(
+            exclusive=tuple(self.exclusive_queues),
+            shared=tuple(self.shared_queues),
+            lease_s=self.lease_s,
+            max_deaths=self.max_deaths,
+            limits=Limits(self.max_bytes, self.max_bytes_by_task, self.max_depth),
+        )
+
+    def basic_consume(
+        self, queue: str, no_ack: bool, callback: Callback, consumer_tag: str, **kwargs: Any
+    ) -> Any:
+        if not self.options.is_ours(queue):
+            return super().basic_consume(queue, no_ack, callback, consumer_tag, **kwargs)
+        if self.inbox is None:
+            self.inbox = inbox_of(self._connparams(), self.options)
+            self.watch = Watch(self._connparams())
+        self._tag_to_queue[consumer_tag] = queue
+        self._consumers.add(consumer_tag)
+        self._receivers[queue] = callback
+        self._states[queue] = self.inbox.consume(queue)
+        self._armed = False
+        return None
+
+    def basic_cancel(self, consumer_tag: str) -> Any:
+        queue = self._tag_to_queue.get(consumer_tag)
+        if queue not in self._receivers:
+            return super().basic_cancel(consumer_tag)
+        # The lease stays: a reconnect cancels too. Giving it back is the Consumer's, which knows why.
+        self._consumers.discard(consumer_tag)
+        del self._tag_to_queue[consumer_tag], self._receivers[queue], self._states[queue]
+        return None
+
+    def message_to_python(self, raw_message: Any) -> Any:
+        return raw_message if isinstance(raw_message, Message) else super().message_to_python(raw_message)
+
+    def close(self) -> None:
+        if self.watch is not None:
+            if self.connection is not None:
+                self.connection.cycle.forget_watch(self)
+            self.watch.close()
+        super().close()
+
+    def _receive_one(self, c: Any) -> Any:
+        try:
+            return super()._receive_one(c)
+        except (Empty, RedisError, OSError):
+            raise
+        except Exception:
+            # Anyone who reaches Redis may announce anything, and nobody would be asked for it again.
+            logger.exception("dropped an announcement that is no message")
+            return False
+
+    # One turn of the event loop
+
+    def pump(self) -> None:
+        """Settles what is to be settled, and hands out what there is up to the prefetch count."""
+        inbox, watch = self.inbox, self.watch
+        if inbox is None or watch is None:
+            return
+        inbox.beat()
+        now = time.monotonic()
+        if now - self._looked_at >= (RECHECK_S if watch.supported else POLL_S):
+            self._looked_at = now
+            self.look_again()
+        for armed in (False, True):
+            if self._take_all(inbox, now + TAKE_S):
+                # What was taken since the watch was armed rings it: the loop turns again at once.
+                self._armed = armed
+            if self._armed or not self._has_room(inbox):
+                break
+            self._armed = True
+            watched = [key for state in self._states.values() for key in state.watched]
+            if not watched or not watch.arm(watched):
+                break
+            self.look_again(armed=True)
+        inbox.flush()
+        if not watch.supported:
+            self.connection.turn_soon()
+
+    def look_again(self, armed: bool = False) -> None:
+        """Something may have changed: asks every queue with the next turn."""
+        self._armed = armed
+        for state in self._states.values():
+            state.idle = False
+            state.standby_until = 0.0
+
+    def watch_read(self) -> None:
+        """The watch has something to say."""
+        if self.watch is not None:
+            self.watch.read()
+            self.look_again()
+
+    def _has_room(self, inbox: Inbox) -> bool:
+        limit = self.qos.prefetch_count
+        return not inbox.stopping and (not limit or inbox.held < limit)
+
+    def _take_all(self, inbox: Inbox, until: float) -> bool:
+        """Takes one message at least, if any queue has one, and no more at the time ``until``; whether that
+        ended it.
+        """
+        while self._has_room(inbox):
+            now = time.monotonic()
+            queue = next((name for name, state in self._states.items() if state.ready(now)), None)
+            if queue is None:
+                break
+            # To the end of the order, so that each queue gets its turn.
+            state = self._states[queue] = self._states.pop(queue)
+            delivery = inbox.exchange(state)
+            if delivery is not None:
+                self._hand_over(delivery)
+            else:
+                self._armed = False
+            if now >= until and state.ready(now):
+                return True
+        return False
+
+    def _hand_over(self, delivery: Delivery) -> None:
+        envelope = parse(delivery.raw, self.options.limits)
+        if isinstance(envelope, Unreadable):
+            logger.error("parked a message of %s: %s %s", delivery.queue, envelope.reason, envelope.detail)
+            delivery.park_later(envelope.reason, envelope.detail)
+            return
+        delivery.envelope = envelope
+        delivery.redelivered = delivery.redelivered or envelope.redelivered
+        message = Message(envelope, delivery, self)
+        try:
+            self._receivers[delivery.queue](message)
+        except (RedisError, OSError, OperationalError):
+            delivery.give_back()
+            raise
+        except Exception as error:
+            # Whatever shape made Celery fail here would fail again at every start.
+            if delivery.stopping:
+                delivery.give_back()
+                return
+            logger.exception("parked a message of %s that could not be handed over", delivery.queue)
+            delivery.park_later("undeliverable", repr(error))
+
+
+class Poller(stock.MultiChannelPoller):
+    """Turns the pumps with each turn of the event loop, and listens to their watches."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._watched: dict[int, Channel] = {}
+
+    def on_poll_start(self) -> None:
+        super().on_poll_start()
+        for channel in list(self._channels):
+            channel.pump()
+            descriptor = channel.watch.fileno() if channel.watch is not None else None
+            if descriptor is not None and descriptor not in self._watched:
+                self.forget_watch(channel)
+                self._watched[descriptor] = channel
+                self.poller.register(descriptor, self.eventflags)
+
+    def forget_watch(self, channel: Channel) -> None:
+        """No longer listens to the watch of ``channel``."""
+        for descriptor in [fd for fd, owner in self._watched.items() if owner is channel]:
+            del self._watched[descriptor]
+            self._unregister_from_poll(descriptor)
+
+    def on_readable(self, fileno: int) -> Any:
+        channel = self._watched.get(fileno)
+        return channel.watch_read() if channel is not None else super().on_readable(fileno)
+
+    def handle_event(self, fileno: int, event: int) -> Any:
+        channel = self._watched.get(fileno)
+        return channel.watch_read() if channel is not None else super().handle_event(fileno, event)
+
+    @property
+    def fds(self) -> dict[int, Any]:
+        return {**super().fds, **{fd: (channel, "WATCH") for fd, channel in self._watched.items()}}
+
+
+class Transport(stock.Transport):
+    """The transport: kombu's, with :class:`Channel`."""
+
+    Channel = Channel
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.loop: Any = None
+        self._turn_at = 0.0
+        self.cycle = Poller()  # type: ignore[assignment]  # as kombu itself does
+
+    def register_with_event_loop(self, connection: Any, loop: Any) -> None:
+        super().register_with_event_loop(connection, loop)
+        self.loop = loop
+        # The loop may otherwise sleep for ten seconds. Celery cancels this with the connection.
+        loop.call_repeatedly(RECHECK_S / 2, _turn)
+
+    def turn_soon(self) -> None:
+        """Has the event loop turn again after :data:`POLL_S`."""
+        now = time.monotonic()
+        if self.loop is not None and now >= self._turn_at:
+            self._turn_at = now + POLL_S
+            self.loop.call_later(POLL_S, _turn)
+
+
+def _turn() -> None:
+    """Nothing: an entry on the timer is what makes the event loop turn."""
