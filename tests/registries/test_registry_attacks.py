@@ -22,7 +22,7 @@ from tests.registries.conftest import SECRET
 from tests.registries.double import Double, Handler, listing, says
 from worker.domain.image import FetchFailed, ImageRef
 from worker.domain.registry.addresses import parse_address
-from worker.registries import Caps, Credentials, Registries, auth, client, conversation, parse_mirror
+from worker.registries import Caps, Credentials, Registries, parse_mirror
 from worker.registries.auth import authorizer as auth
 from worker.registries.http import session as conversation
 from worker.registries.http.guard import Guard, GuardedAdapter, _BoundedSocket
