@@ -26,14 +26,15 @@ from worker.plugins.batch import BatchWriter, Outcome
 from worker.plugins.read import Reader
 from worker.plugins.write import Writer
 from worker.registries import (
+    BudgetTable,
     Credentials,
     Registries,
     load_credentials,
     parse_ca_files,
     parse_caps,
+    parse_limits,
     parse_mirrors,
 )
-from worker.registries.budget.limits import Limits, parse_limits
 from worker.repositories.managed.check import Fault, check
 from worker.repositories.managed.folder import Watch
 from worker.repositories.remote.peer import Remote
@@ -185,7 +186,7 @@ class Services:
             self.publisher,
             self.send_refresh,
             domains=self.registries.domains,
-            limits=Limits(parse_limits(self.settings.registry_budgets)),
+            limits=BudgetTable(parse_limits(self.settings.registry_budgets)),
             stopping=self.stopping,
             intervals=self.intervals,
         )

@@ -19,7 +19,7 @@ from redis import Redis
 
 from tests.support.servers import start_mongod, start_redis
 from tests.versions.fleet import LATENCY_S, TICK_S, Fleet
-from worker.registries.budget.limit import Limit
+from worker.registries import Limit
 from worker.store.client import connect
 
 IMAGES = 100_000

@@ -7,9 +7,8 @@ import pytest
 from redis import Redis
 
 from worker.domain.image import FetchFailed
+from worker.registries import BudgetTable, Limit, parse_limits
 from worker.registries.budget.budget import Budget, LeftAlone, Slot
-from worker.registries.budget.limit import Limit
-from worker.registries.budget.limits import Limits, parse_limits
 
 HOST = "registry.example.com"
 
@@ -31,7 +30,7 @@ def clock() -> Clock:
 def budget(redis_url: str, clock: Clock) -> Iterator[Budget]:
     """A group that may be asked twice a second, for two images at once."""
     with Redis.from_url(redis_url) as client:
-        yield Budget(client, Limits({HOST: Limit(2.0, 2)}), clock=clock)
+        yield Budget(client, BudgetTable({HOST: Limit(2.0, 2)}), clock=clock)
 
 
 def slot(budget: Budget, token: str) -> Slot:
@@ -46,17 +45,17 @@ def granted(budget: Budget, token: str) -> Slot:
 
 def test_requests_are_spaced_evenly_whoever_makes_them(budget: Budget, clock: Clock) -> None:
     one, two = granted(budget, "one"), granted(budget, "two")
-    assert [one.take(), two.take(), one.take(), two.take()] == [0.0, 0.5, 1.0, 1.5]
+    assert [one.acquire(), two.acquire(), one.acquire(), two.acquire()] == [0.0, 0.5, 1.0, 1.5]
     clock.now += 10
-    assert [one.take(), two.take()] == [0.0, 0.5]
+    assert [one.acquire(), two.acquire()] == [0.0, 0.5]
 
 
 def test_a_request_that_would_wait_too_long_takes_nothing(budget: Budget) -> None:
     one = granted(budget, "one")
-    waits = [one.take() for _ in range(21)]
+    waits = [one.acquire() for _ in range(21)]
     assert waits[-1] == 10.0
     with pytest.raises(LeftAlone) as refused:
-        one.take()
+        one.acquire()
     assert (refused.value.refusal, refused.value.retry_after) == ("pace", 10.5)
     assert refused.value.reason == "throttled"
 
@@ -72,7 +71,7 @@ def test_no_more_slots_than_images_at_once(budget: Budget, clock: Clock) -> None
 def test_the_slot_of_a_worker_that_died_lapses_and_requests_keep_it(budget: Budget, clock: Clock) -> None:
     alive, _ = granted(budget, "alive"), granted(budget, "dead")
     clock.now += 100
-    alive.take()
+    alive.acquire()
     clock.now += 30
     assert slot(budget, "next").reserve() == "granted"
     assert slot(budget, "another").reserve() == "busy"
@@ -82,18 +81,18 @@ def test_without_a_slot_nothing_is_taken_where_all_are_held(budget: Budget) -> N
     granted(budget, "one")
     granted(budget, "two")
     with pytest.raises(LeftAlone, match="busy"):
-        slot(budget, "three").take()
+        slot(budget, "three").acquire()
 
 
 def test_throttled_is_a_cooldown_for_the_whole_group(budget: Budget, clock: Clock) -> None:
     one, two = granted(budget, "one"), granted(budget, "two")
     one.failed(FetchFailed("throttled", retry_after=300))
     with pytest.raises(LeftAlone) as refused:
-        two.take()
+        two.acquire()
     assert (refused.value.refusal, refused.value.retry_after) == ("cooldown", 300.0)
     assert slot(budget, "three").reserve() == "cooldown"
     clock.now += 301
-    assert two.take() == 0.0
+    assert two.acquire() == 0.0
 
 
 def test_a_cooldown_is_six_hours_at_most(budget: Budget) -> None:
@@ -122,8 +121,8 @@ def test_throttled_halves_the_rate_which_recovers_slowly(budget: Budget, clock: 
     one.failed(FetchFailed("throttled", retry_after=1))
     assert budget.status(HOST, "OCI").rate == 1.0
     clock.now += 2
-    one.take()
-    assert one.take() == pytest.approx(1.0, rel=0.01)
+    one.acquire()
+    assert one.acquire() == pytest.approx(1.0, rel=0.01)
     clock.now += 900
     assert budget.status(HOST, "OCI").rate == pytest.approx(1.5, rel=0.01)
     clock.now += 900
@@ -144,17 +143,17 @@ def unreached(held: Slot, times: int) -> None:
 def test_five_unreached_in_a_row_open_the_circuit_and_a_probe_closes_it(budget: Budget, clock: Clock) -> None:
     one = granted(budget, "one")
     unreached(one, 4)
-    assert one.take() == 0.0
+    assert one.acquire() == 0.0
     unreached(one, 1)
     with pytest.raises(LeftAlone, match="circuit_open"):
-        one.take()
+        one.acquire()
     budget.release(HOST, "one")
     assert slot(budget, "two").reserve() == "circuit_open"
     clock.now += 31
     probe = slot(budget, "probe")
     assert probe.reserve() == "probe"
     assert slot(budget, "other").reserve() == "circuit_open"
-    assert probe.take() == 0.0
+    assert probe.acquire() == 0.0
     probe.failed(FetchFailed("not_found"))
     assert slot(budget, "other").reserve() == "granted"
 
@@ -185,7 +184,7 @@ def test_any_answer_ends_the_row_of_unreached(budget: Budget) -> None:
     unreached(one, 4)
     one.failed(FetchFailed("unavailable"))
     unreached(one, 4)
-    assert one.take() == 0.0
+    assert one.acquire() == 0.0
 
 
 def test_what_we_refuse_ourselves_says_nothing_about_the_registry(budget: Budget) -> None:
@@ -203,11 +202,11 @@ def test_groups_do_not_share(budget: Budget) -> None:
 
 def test_redis_own_clock_by_default(redis_url: str) -> None:
     with Redis.from_url(redis_url) as client:
-        budget = Budget(client, Limits({HOST: Limit(0.001, 1)}))
+        budget = Budget(client, BudgetTable({HOST: Limit(0.001, 1)}))
         held = granted(budget, "one")
-        assert held.take() == 0.0
+        assert held.acquire() == 0.0
         with pytest.raises(LeftAlone) as refused:
-            held.take()
+            held.acquire()
         assert refused.value.retry_after is not None
         assert 900 < refused.value.retry_after <= 1_000
 
@@ -251,7 +250,7 @@ def test_a_wrong_limit_is_refused_by_its_entry(text: str) -> None:
 
 
 def test_defaults_are_of_the_registry_type_and_well_known_hosts() -> None:
-    limits = Limits({"ghcr.io": Limit(9, 9)})
+    limits = BudgetTable({"ghcr.io": Limit(9, 9)})
     assert limits.of("ghcr.io", "GITHUB") == Limit(9, 9)
     assert limits.of("registry.hub.docker.com", "OCI") == Limit(2.5, 3)
     assert limits.of("public.ecr.aws", "OCI") == Limit(1, 1)
@@ -265,12 +264,12 @@ def test_defaults_are_of_the_registry_type_and_well_known_hosts() -> None:
 def test_a_slow_rate_serves_as_few_images_at_once_as_keep_it_going(redis_url: str, clock: Clock) -> None:
     """Else each second request would wait too long, and its image be begun again for ever."""
     with Redis.from_url(redis_url) as client:
-        budget = Budget(client, Limits({HOST: Limit(0.1, 2)}), clock=clock)
+        budget = Budget(client, BudgetTable({HOST: Limit(0.1, 2)}), clock=clock)
         one = granted(budget, "one")
         assert slot(budget, "two").reserve() == "busy"
         assert budget.status(HOST, "OCI").at_once == 1
         for _ in range(5):
-            wait = one.take()
+            wait = one.acquire()
             assert wait <= 10
             clock.now += wait + 0.3
 
@@ -285,7 +284,7 @@ def test_a_rate_that_was_cut_again_and_again_still_lets_an_image_be_read_to_its_
     status = budget.status(HOST, "OCI")
     assert (status.rate, status.at_once) == (pytest.approx(0.1, rel=0.02), 1)
     for _ in range(5):
-        wait = one.take()
+        wait = one.acquire()
         assert wait <= 10
         clock.now += wait + 0.3
 
@@ -293,9 +292,9 @@ def test_a_rate_that_was_cut_again_and_again_still_lets_an_image_be_read_to_its_
 def test_a_clock_that_is_set_back_prolongs_nothing(budget: Budget, clock: Clock) -> None:
     one, _ = granted(budget, "one"), granted(budget, "dead")
     for _ in range(3):
-        one.take()
+        one.acquire()
     clock.now -= 5 * 3_600
-    assert one.take() == 1.5
+    assert one.acquire() == 1.5
     clock.now += 121
     assert slot(budget, "three").reserve() == "granted"
     one.failed(FetchFailed("throttled"))

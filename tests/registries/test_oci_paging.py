@@ -139,6 +139,8 @@ def test_200000_tags_are_truncated(double: Double, registries: Make, oci: Oci, p
         ('</x?last=1>; rel="prev", </v2/app/tags/list?last=b>; rel="next"', True),
         ('</v2/app/tags/list?last=b>; title="a; rel=prev"; rel="first next"', True),
         ("</v2/app/tags/list?last=b>; rel=NEXT", True),
+        ("</v2/app/tags/list?last=b;c>; rel=next", True),
+        ('</x>; title="a, </v2/app/tags/list?last=b>; rel=next"', False),
         ("</v2/app/tags/list?last=b>; rel=nextish", False),
         ("</v2/app/tags/list?last=b>", False),
         ("nonsense", False),

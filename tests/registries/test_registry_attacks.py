@@ -23,11 +23,11 @@ from tests.registries.double import Double, Handler, listing, says
 from worker.domain.image import FetchFailed, ImageRef
 from worker.domain.registry.addresses import parse_address
 from worker.registries import Caps, Credentials, Registries, parse_mirror
-from worker.registries.auth import authorizer as auth
-from worker.registries.http import session as conversation
+from worker.registries.auth import authorizer, tokens
+from worker.registries.http import session
 from worker.registries.http.guard import Guard, GuardedAdapter, _BoundedSocket
 from worker.registries.http.origin import parse_url
-from worker.registries.tags import oci as client
+from worker.registries.tags import oci as oci_tags
 
 Make = Callable[..., Registries]
 Oci = Callable[..., ImageRef]
@@ -79,7 +79,7 @@ def test_credentials_to_a_foreign_realm(
     double.before = demand(f'Bearer realm="{trap.url}/token",service="registry"')
     trap.behaviours["/token"] = says(200, {"token": "t"})
     if not guarded:
-        monkeypatch.setattr(auth, "may_ask_for_token", lambda registry, realm: True)
+        monkeypatch.setattr(tokens, "may_ask_for_token", lambda registry, realm: True)
     made = registries(
         f"http://{double.authority},http://{trap.authority}", credentials=credentials(double.authority)
     )
@@ -101,7 +101,7 @@ def test_credentials_to_a_foreign_link(
     double.before, trap.before = demand('Basic realm="x"'), demand('Basic realm="x"')
     double.behaviours[PATH] = listing("a", link=f"<{trap.url}{PATH}>; rel=next")
     if not guarded:
-        monkeypatch.setattr(client, "following", lambda url, reference, visited: urljoin(url, reference))
+        monkeypatch.setattr(oci_tags, "following", lambda url, reference, visited: urljoin(url, reference))
     made = registries(
         f"http://{double.authority},http://{trap.authority}", credentials=credentials(double.authority)
     )
@@ -124,7 +124,7 @@ def test_credentials_along_a_redirect(
     double.before = demand('Basic realm="x"')
     double.behaviours[PATH] = says(307, b"", {"Location": f"{trap.url}{PATH}"})
     if not guarded:
-        monkeypatch.setattr(conversation, "keeps_authorization", lambda origin, following: True)
+        monkeypatch.setattr(session, "keeps_authorization", lambda origin, following: True)
     made = registries(
         f"http://{double.authority},http://{trap.authority}", credentials=credentials(double.authority)
     )
@@ -169,7 +169,7 @@ def test_credentials_to_the_next_page_of_whoever_a_registry_redirects_to(
     trap.behaviours[PATH] = listing("a", link=f"<{PATH}?last=a>; rel=next")
     trap.behaviours["/token"] = says(200, {"token": "t"})
     if not guarded:
-        monkeypatch.setattr(auth.Account, "at", lambda account, origin: account._replace(home=origin))
+        monkeypatch.setattr(authorizer.Account, "at", lambda account, origin: account._replace(home=origin))
     made = registries(
         f"http://{double.authority},http://{trap.authority}", credentials=credentials(double.authority)
     )
@@ -343,10 +343,10 @@ def test_a_step_down_to_plain_http(
         double.behaviours[PATH] = says(302, b"", {"Location": f"{trap.url}{PATH}"})
     elif where == "realm":
         double.before = demand(f'Bearer realm="{trap.url}/token"')
-        monkeypatch.setattr(auth, "may_ask_for_token", lambda registry, realm: True)
+        monkeypatch.setattr(tokens, "may_ask_for_token", lambda registry, realm: True)
     else:
         double.behaviours[PATH] = listing("a", link=f"<{trap.url}{PATH}>; rel=next")
-        monkeypatch.setattr(client, "following", lambda url, reference, visited: urljoin(url, reference))
+        monkeypatch.setattr(oci_tags, "following", lambda url, reference, visited: urljoin(url, reference))
     if not guarded:
         monkeypatch.setattr(Guard, "check_url", lambda self, url: parse_url(url)[0])
         monkeypatch.setattr(Guard, "_may_dial", lambda self, host, port, address: True)
@@ -385,7 +385,7 @@ def test_a_compression_bomb(
     assert len(bomb) < 1 << 20
     double.behaviours[PATH] = says(200, bomb, {"Content-Encoding": "gzip"})
     if not guarded:
-        monkeypatch.setattr(conversation, "_read", lambda response, limit: response.content)
+        monkeypatch.setattr(session, "_read", lambda response, limit: response.content)
     made = registries(f"http://{double.authority}")
     tracemalloc.start()
     try:
@@ -495,7 +495,7 @@ def test_a_page_that_is_too_large(
 ) -> None:
     double.behaviours[PATH] = says(200, b'{"tags": []' + b" " * (9 << 20) + b"}")
     if not guarded:
-        monkeypatch.setattr(conversation, "_read", lambda response, limit: response.content)
+        monkeypatch.setattr(session, "_read", lambda response, limit: response.content)
     reason = attempt(registries(f"http://{double.authority}"), oci(double.authority))
     assert reason == ("unavailable" if guarded else "listed")
 
@@ -540,7 +540,7 @@ def test_a_slow_drip(
 
     registry.behaviours[PATH] = drip
     if not guarded:
-        monkeypatch.setattr(conversation, "until", lambda ends: contextlib.nullcontext())
+        monkeypatch.setattr(session, "until", lambda ends: contextlib.nullcontext())
     made = registries(
         f"{'' if tls else 'http://'}{registry.authority}",
         caps=Caps(image_s=0.2, read_s=10),

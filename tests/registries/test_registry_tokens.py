@@ -13,7 +13,8 @@ from tests.registries.conftest import SECRET, requests_for
 from tests.registries.double import Double, Handler, says
 from worker.domain.image import FetchFailed, ImageRef
 from worker.registries import Credentials, Registries
-from worker.registries.auth.challenge import Challenge, may_ask_for_token, parse_challenge, registrable_domain
+from worker.registries.auth.challenge import Challenge, parse_challenge
+from worker.registries.auth.realms import may_ask_for_token, registrable_domain
 from worker.registries.http.origin import parse_url
 
 Make = Callable[..., Registries]

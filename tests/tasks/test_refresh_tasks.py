@@ -15,8 +15,7 @@ from worker.app import create_app
 from worker.domain.delivery import Delivery
 from worker.domain.image import ImageRef, Listing, Take
 from worker.events.publish import Publisher
-from worker.registries.budget.limit import Limit
-from worker.registries.budget.limits import Limits
+from worker.registries import BudgetTable, Limit
 from worker.settings import Settings
 from worker.store.client import connect
 from worker.tasks.versions import FOLLOW, REFRESH, TICK, follow_arguments, register_refresh
@@ -65,7 +64,7 @@ class Deployment:
             Registry(),
             Publisher(redis, "/repositories/repo-local", 1_000),
             lambda **task: self.do(REFRESH, **task),
-            limits=Limits({"registry.example.com": Limit(1_000, 2)}),
+            limits=BudgetTable({"registry.example.com": Limit(1_000, 2)}),
         )
         self.away: StoreUnavailable | None = None
         self.bridge = Bridge()

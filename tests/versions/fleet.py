@@ -12,9 +12,8 @@ from tests.versions.simulation import Simulation
 from tests.versions.sync_world import START, FakePublisher
 from worker.domain.image import ImageRef, Listing, Take
 from worker.domain.schedule import Intervals, first_due
+from worker.registries import BudgetTable, Limit
 from worker.registries.budget.budget import Budget
-from worker.registries.budget.limit import Limit
-from worker.registries.budget.limits import Limits
 from worker.store.image_documents import new_document
 from worker.store.image_indexes import IMAGES, PLUGINS
 from worker.store.image_queue import ImageQueue
@@ -53,7 +52,7 @@ class Fleet:
         self.publisher = FakePublisher()
         self.ledger = Ledger()
         self.frozen: set[str] = set()
-        limits = Limits(dict.fromkeys(self.hosts, limit))
+        limits = BudgetTable(dict.fromkeys(self.hosts, limit))
         self.budget = Budget(redis, limits, clock=self.clock.seconds, slot_s=LEASE_S)
         self.sent: list[dict[str, Any]] = []
         self.ticks: list[int] = []

@@ -13,8 +13,8 @@ from worker.domain.event import Subject
 from worker.domain.image import FetchFailed, Image, ImageRef, Listing, Take
 from worker.domain.schedule import Intervals
 from worker.events.publish import Published
+from worker.registries import BudgetTable
 from worker.registries.budget.budget import Budget
-from worker.registries.budget.limits import Limits
 from worker.store.image_indexes import IMAGES, PLUGINS
 from worker.store.image_queue import ImageQueue
 from worker.store.images import Images
@@ -83,7 +83,7 @@ class FakePublisher:
 class World:
     """One deployment: services on real servers, whose tasks wait in ``sent`` until ``work`` does them."""
 
-    def __init__(self, database: Database[Any], redis: "Redis", limits: Limits) -> None:
+    def __init__(self, database: Database[Any], redis: "Redis", limits: BudgetTable) -> None:
         self.database, self.redis = database, redis
         database["images"].create_indexes(IMAGES)
         database["plugins"].create_indexes(PLUGINS)

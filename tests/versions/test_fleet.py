@@ -9,7 +9,7 @@ from redis import Redis
 
 from tests.versions.fleet import LATENCY_S, LEASE_S, TICK_S, Fleet
 from tests.versions.sync_world import START
-from worker.registries.budget.limit import Limit
+from worker.registries import Limit
 from worker.store.client import connect
 
 IMAGES = 100_000

@@ -8,8 +8,8 @@ from typing import Any, Self
 
 from worker.domain.image import DomainsOf, Fetcher, without_credential
 from worker.domain.schedule import Intervals
+from worker.registries import BudgetTable
 from worker.registries.budget.budget import Budget
-from worker.registries.budget.limits import Limits
 from worker.store.image_queue import ImageQueue
 from worker.store.images import Images
 from worker.versions.discover import Adopt
@@ -44,7 +44,7 @@ class Sync:
         send: Send,
         *,
         domains: DomainsOf = without_credential,
-        limits: Limits | None = None,
+        limits: BudgetTable | None = None,
         intervals: Intervals | None = None,
         clock: Callable[[], datetime] = lambda: datetime.now(UTC),
         sleep: Callable[[float], object] = time.sleep,
@@ -57,7 +57,7 @@ class Sync:
         """
         intervals = intervals or Intervals()
         images, queue = Images(database, intervals), ImageQueue(database)
-        budget = Budget(redis, limits or Limits(), slot_s=lease_s)
+        budget = Budget(redis, limits or BudgetTable(), slot_s=lease_s)
         dispatch = Dispatch(queue, budget, send, clock, lease_s=lease_s)
         refresh = Refresh(
             images,

@@ -155,7 +155,7 @@ class Refresh:
     def _fetch(self, image: Image, held: Held, slot: Slot) -> Listing | FetchFailed:
         def take() -> None:
             held.renew()
-            self._sleep_for(slot.take())
+            self._sleep_for(slot.acquire())
 
         domains = self._domains(image.ref)
         if domains is not None and not self._images.in_use(image.ref, domains):

@@ -6,7 +6,10 @@ from worker.registries.tags.retry_after import retry_after
 
 
 def failure_of(answer: Answer, now: float, *, not_found: FailureReason = "not_found") -> FetchFailed:
-    """What an answer other than a 200 is; ``now`` is unix time, ``not_found`` what a 404 means."""
+    """Return the failure that an answer other than a 200 stands for.
+
+    ``now``: unix time in seconds. ``not_found``: the reason that a 404 stands for.
+    """
     wait = retry_after(answer.headers, now)
     status = answer.status
     if status in (429, 503) or (status == 403 and wait is not None):
