@@ -35,7 +35,7 @@ from worker.registries import (
     parse_limits,
     parse_mirrors,
 )
-from worker.repositories.managed.check import Fault, check
+from worker.repositories.managed.documents import DocumentFault, check_folder
 from worker.repositories.managed.folder import Watch
 from worker.repositories.remote.peer import Remote
 from worker.repositories.remote.remotes import open_remotes
@@ -158,10 +158,10 @@ class Services:
         """The thread that keeps the store in step with the configured repositories."""
         return Watch(ManagedPlugins(self.database), self.repositories, self.policy)
 
-    def managed_faults(self) -> list[Fault]:
+    def managed_faults(self) -> list[DocumentFault]:
         """What is wrong with the documents of the managed repositories."""
         paths = [r.options.path for r in self.repositories.managed if isinstance(r.options, ManagedOptions)]
-        return [fault for path in paths for fault in check(path, self.policy)]
+        return [fault for path in paths for fault in check_folder(path, self.policy)]
 
     @once
     def registries(self) -> Registries:

@@ -21,7 +21,7 @@ from tests.support.servers import wait_until
 from worker.domain.managed import managed_plugin
 from worker.domain.policy import Policy
 from worker.domain.repositories import Repositories
-from worker.repositories.managed.check import read_folder
+from worker.repositories.managed.documents import read_folder
 from worker.repositories.managed.folder import Watch
 from worker.store.indexes import ensure_indexes
 from worker.store.managed import Loaded, ManagedPlugin, ManagedPlugins

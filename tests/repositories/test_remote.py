@@ -330,7 +330,7 @@ def test_the_token_is_read_each_time(opened: list[Remote]) -> None:
         used.append((url, token))
         return answers(OFFERED)
 
-    remote = Remote(INFO, RemoteOptions(URL, "market"), lambda: next(secrets), connect)
+    remote = Remote(INFO, RemoteOptions(redis_url=URL, domain_id="market"), lambda: next(secrets), connect)
     opened.append(remote)
 
     for _ in range(3):
@@ -401,7 +401,7 @@ def test_a_silent_redis_gives_its_thread_back(opened: list[Remote]) -> None:
     """It takes connections and says nothing: Celery's own client would try for minutes."""
     with socket.create_server(("127.0.0.1", 0), backlog=64) as silent:
         url = f"redis://127.0.0.1:{silent.getsockname()[1]}/0"
-        remote = Remote(INFO, RemoteOptions(url, "market", timeout_s=0.5))
+        remote = Remote(INFO, RemoteOptions(redis_url=url, domain_id="market", timeout_s=0.5))
         opened.append(remote)
         asked = [remote.ask("get", remote.answers.plugin, plugin_id="jira") for _ in range(THREADS)]
         for question in asked:

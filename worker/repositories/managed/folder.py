@@ -9,8 +9,13 @@ from datetime import UTC, datetime
 from contracts.errors import Unavailable
 from worker.domain.policy import Policy
 from worker.domain.repositories import ManagedOptions, Repositories, Repository
-from worker.repositories.managed.check import Fault, read_folder
-from worker.repositories.managed.documents import BadFolder, Signature, signature
+from worker.repositories.managed.documents import (
+    DocumentFault,
+    FolderError,
+    Signature,
+    read_folder,
+    signature,
+)
 from worker.store.managed import ManagedPlugins
 
 logger = logging.getLogger(__name__)
@@ -56,7 +61,7 @@ class Watch(threading.Thread):
         self._rename_at: float | None = None
         self._away = False
         self._loaded: dict[str, tuple[Signature, float]] = {}
-        self._told: Mapping[str, frozenset[Fault]] = {}
+        self._told: Mapping[str, frozenset[DocumentFault]] = {}
 
     def run(self) -> None:
         wait_s = 0.0
@@ -121,8 +126,8 @@ class Watch(threading.Thread):
             if seen != before or time.monotonic() - at > self._reload_s:
                 self._load(repository, options)
                 self._loaded[name] = (seen, time.monotonic())
-        except BadFolder as fault:
-            self._tell(name, frozenset({Fault(options.path, None, str(fault))}))
+        except FolderError as error:
+            self._tell(name, frozenset({DocumentFault(options.path, None, str(error))}))
         except (Stopping, Unavailable):
             raise
         except Exception:
@@ -143,7 +148,7 @@ class Watch(threading.Thread):
                 loaded.removed,
             )
 
-    def _tell(self, repository_id: str, faults: frozenset[Fault]) -> None:
+    def _tell(self, repository_id: str, faults: frozenset[DocumentFault]) -> None:
         """Log what is wrong, each fault once until it is gone."""
         before = self._told.get(repository_id, frozenset())
         for fault in sorted(faults - before, key=str):

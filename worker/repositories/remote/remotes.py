@@ -1,4 +1,4 @@
-"""The remote repositories of a deployment, each with the secret it is asked with."""
+"""The remote repositories of a deployment, each with the secret that is sent to it."""
 
 from collections.abc import Callable
 
@@ -8,10 +8,12 @@ from worker.repositories.remote.peer import Remote
 
 
 def open_remotes(repositories: Repositories, credentials: Credentials) -> dict[str, Remote]:
-    """By ``repository_id``. Nothing is dialled yet.
+    """Return the remotes by ``repository_id``. Nothing is dialled yet.
 
-    ``token`` names an entry of ``PLUGINS_REGISTRY_CREDENTIALS``; one without ``hosts`` and ``domains`` can be
-    used by no plugin. Raises ``ValueError`` for a name that is not there.
+    The ``token`` of a remote names an entry of ``PLUGINS_REGISTRY_CREDENTIALS``; without ``hosts`` and
+    ``domains``, no plugin can use that entry.
+
+    Raises: ``ValueError`` for a name that is not there.
     """
     return {
         repository.repository_id: Remote(
