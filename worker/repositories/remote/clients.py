@@ -55,7 +55,7 @@ class Clients:
                 _close(client)
 
     def _take(self, token: str | None) -> Client:
-        """Take an idle client that sends ``token``, or connect one; the idle ones of a former token are closed."""
+        """Take an idle client that sends ``token``, or connect one and close those of a former token."""
         with self._lock:
             fits = next((i for i, (sent, _) in enumerate(self._idle) if sent == token), None)
             if fits is not None:
