@@ -68,7 +68,7 @@ def test_settings_are_in_the_same_dialect(tmp_path: Path, monkeypatch: pytest.Mo
     monkeypatch.setenv("ROBOT", SECRET)
     credentials = tmp_path / "credentials.yaml"
     credentials.write_text("on: {hosts: [a.example], domains: [on, yes], password_env: ROBOT}\n")
-    assert load_credentials(str(credentials)).domains("on", "a.example") == {"on", "yes"}
+    assert load_credentials(str(credentials)).domains("on", "a.example") == frozenset({"on", "yes"})
 
 
 def test_the_name_tells_the_notation(tmp_path: Path) -> None:

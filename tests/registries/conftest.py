@@ -39,6 +39,17 @@ def double(start: Callable[..., Double]) -> Double:
 
 
 @pytest.fixture
+def trap(start: Callable[..., Double], double: Double) -> Double:
+    """An attacker's server: at the port of the registry, so that a name can lead to either.
+
+    It is at another loopback address: somewhere inside that nobody allowed.
+    """
+    trap = start("127.0.0.2", double.port)
+    trap.tags["app"] = ["stolen"]
+    return trap
+
+
+@pytest.fixture
 def registries(closing: ExitStack) -> Callable[..., Registries]:
     """Registries that close with the test; ``allowed`` is the setting's text."""
 

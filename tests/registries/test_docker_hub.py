@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 import pytest
 
-from tests.registries.double import Double, Handler, says
+from tests.registries.double import Double, Handler, demands, says
 from worker.domain.image import FetchFailed, ImageRef
 from worker.registries import Credentials, Registries, parse_mirror
 
@@ -184,7 +184,7 @@ def test_a_mirror_is_asked_instead(
     below = registries(mirrors={"DOCKER_HUB": parse_mirror(f"{double.url}/hub/")})
     assert plain.fetch(nginx()).tags == ("1.0",)
     assert below.fetch(nginx()).tags == ("2.0",)
-    double.before = lambda handler: handler.reply(401, b"", {"WWW-Authenticate": "Basic"}) is None
+    double.before = demands("Basic", always=True)
     with pytest.raises(FetchFailed):
         plain.fetch(nginx("robot"))
     assert double.authorizations == []  # the credential is for Docker Hub, not for its mirror

@@ -1,12 +1,12 @@
 """The registries of this deployment: which may be named, and what tags their images have."""
 
 import logging
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from time import time
 from typing import Self
 
 from contracts.values import IMAGE_PATTERN
+from worker.domain.clock import Clock
 from worker.domain.image import FetchFailed, ImageRef, Listing, Take
 from worker.domain.registry.allowed import AllowedRegistries, default_port, parse_authority
 from worker.domain.registry.hosts import FIXED_TYPES, type_of
@@ -52,7 +52,6 @@ class Registries:
     ``caps``: the limits of one image's fetch (``PLUGINS_REGISTRY_CAPS``).
     ``ca_files``: paths by ``host[:port]``, each the only roots of trust for its host; otherwise certifi's.
     ``network``: the network around this process.
-    ``clock``: unix time in seconds.
     """
 
     def __init__(
@@ -63,20 +62,20 @@ class Registries:
         caps: Caps | None = None,
         ca_files: Mapping[str, str] | None = None,
         network: Network | None = None,
-        clock: Callable[[], float] = time,
+        clock: Clock | None = None,
     ) -> None:
         self._allowed = allowed or AllowedRegistries()
         self._mirrors = dict(mirrors or {})
         self._credentials = credentials or Credentials()
         self._caps = caps or Caps()
         self._network = network or Network()
-        self._clock = clock
+        self._clock = clock or Clock.system()
         self._ca_files = ca_files or {}
         self._pools = self._open_pools()
         trusted = self._network.trusted(self._mirrors)
         self._pools_by_type = {name: self._open_pools(origin) for name, origin in trusted.items()}
-        self._authorizer = Authorizer(clock)
-        self._logins = Logins(clock)
+        self._authorizer = Authorizer(self._clock)
+        self._logins = Logins(self._clock)
 
     def _open_pools(self, *trusted: Origin) -> ConnectionPools:
         return ConnectionPools(self._allowed, trusted, self._network.resolver, self._ca_files)

@@ -2,12 +2,11 @@
 
 import re
 import threading
-from collections.abc import Callable
-from time import time
 from typing import NamedTuple
 
 from cachetools import LRUCache
 
+from worker.domain.clock import Clock
 from worker.domain.image import FetchFailed
 from worker.registries.auth.challenge import Challenge, parse_challenge
 from worker.registries.auth.logins import Login
@@ -74,11 +73,9 @@ class Authorizer:
 
     What a registry demanded is remembered for each account once the answer to it brought a list, so that the
     next image costs no refused request. The 2,000 demands used last are kept.
-
-    ``clock``: unix time in seconds.
     """
 
-    def __init__(self, clock: Callable[[], float] = time) -> None:
+    def __init__(self, clock: Clock) -> None:
         self._clock = clock
         self._tokens = Tokens(clock)
         self._lock = threading.Lock()
@@ -96,7 +93,7 @@ class Authorizer:
         if answer.status == 401:
             answer = self._second_try(session, answer, account.at(answer.origin), first)
         if not is_ok(answer):
-            raise failure_of(answer, self._clock())
+            raise failure_of(answer, self._clock.now().timestamp())
         return answer
 
     def _first_try(self, session: RegistrySession, url: str, account: Account) -> _FirstTry:

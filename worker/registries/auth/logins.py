@@ -4,8 +4,8 @@ import base64
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from time import time
 
+from worker.domain.clock import Clock
 from worker.registries.auth.credentials import Credential, CredentialError
 
 # A cloud's token is given up this long before it ends, so that no page of a listing meets its end.
@@ -45,11 +45,9 @@ class Logins:
 
     A thread that waits for a cloud holds up only the threads that want the same login. There are no more
     logins than credentials with hosts, so none has to go.
-
-    ``clock``: unix time in seconds.
     """
 
-    def __init__(self, clock: Callable[[], float] = time) -> None:
+    def __init__(self, clock: Clock) -> None:
         self._clock = clock
         self._kept: dict[tuple[str, str], Login] = {}
         self._asking: dict[tuple[str, str], threading.Lock] = {}
@@ -60,7 +58,7 @@ class Logins:
             return static_login(credential, host)
         key = (credential.name, host)
         with self._asking.setdefault(key, threading.Lock()):
-            kept = self._kept.get(key)
-            if kept is None or kept.expires is None or kept.expires - _MARGIN_S <= self._clock():
+            kept, now = self._kept.get(key), self._clock.now().timestamp()
+            if kept is None or kept.expires is None or kept.expires - _MARGIN_S <= now:
                 kept = self._kept[key] = login_of(credential, host)
             return kept

@@ -3,12 +3,12 @@
 import json
 import re
 import threading
-from collections.abc import Callable
 from typing import NamedTuple
 from urllib.parse import urlencode
 
 from cachetools import TLRUCache
 
+from worker.domain.clock import Clock
 from worker.domain.image import FetchFailed
 from worker.registries.auth.logins import Login
 from worker.registries.auth.realms import may_ask_for_token
@@ -38,16 +38,13 @@ class _Token(NamedTuple):
 
 
 class Tokens:
-    """The 2,000 tokens used last, each until a tenth of its time is left. For all threads.
+    """The 2,000 tokens used last, each until a tenth of its time is left. For all threads."""
 
-    ``clock``: unix time in seconds.
-    """
-
-    def __init__(self, clock: Callable[[], float]) -> None:
+    def __init__(self, clock: Clock) -> None:
         self._clock = clock
         self._lock = threading.Lock()
         self._kept: TLRUCache[TokenKey, _Token] = TLRUCache(
-            _KEPT, ttu=lambda key, token, now: now + token.lasts_s * 0.9, timer=clock
+            _KEPT, ttu=lambda key, token, now: now + token.lasts_s * 0.9, timer=self._now
         )
 
     def kept(self, key: TokenKey) -> str | None:
@@ -71,11 +68,14 @@ class Tokens:
         url = f"{realm}{path}{'&' if '?' in path else '?'}{query}"
         answer = session.get(url, login.basic if login else None, limit=session.caps.token_bytes)
         if not is_ok(answer):
-            raise failure_of(answer, self._clock(), not_found="auth_failed")
+            raise failure_of(answer, self._now(), not_found="auth_failed")
         token = _read_token(answer.body)
         with self._lock:
             self._kept[key] = token
         return token.text
+
+    def _now(self) -> float:
+        return self._clock.now().timestamp()
 
 
 def _read_token(body: bytes) -> _Token:

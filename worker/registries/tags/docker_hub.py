@@ -1,8 +1,9 @@
 """Docker Hub's own API, which lists the newest tags first and says how many there are."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from typing import Any
 
+from worker.domain.clock import Clock
 from worker.domain.image import FetchFailed, Listing
 from worker.registries.http.session import RegistrySession, is_ok
 from worker.registries.tags.failure import failure_of
@@ -13,7 +14,7 @@ API = "https://hub.docker.com"
 
 
 def list_docker_hub_tags(
-    session: RegistrySession, base: str, name: str, known: frozenset[str] | None, clock: Callable[[], float]
+    session: RegistrySession, base: str, name: str, known: frozenset[str] | None, clock: Clock
 ) -> Listing:
     """Return all tags of a repository, or only the newest page if nothing else is new.
 
@@ -21,7 +22,7 @@ def list_docker_hub_tags(
     to another, and past us. The listing is ``shifted`` then: it has fewer names than the API counted.
 
     ``base``: ``scheme://host[:port]`` of the API. ``name``: ``namespace/repository``. ``known``: the tags as
-    last read; None: read everything. ``clock``: unix time in seconds.
+    last read; None: read everything.
 
     Raises: ``FetchFailed``.
     """
@@ -36,7 +37,7 @@ def list_docker_hub_tags(
     for page in range(session.caps.pages):
         answer = session.get(url)
         if not is_ok(answer):
-            raise failure_of(answer, clock())
+            raise failure_of(answer, clock.now().timestamp())
         document = read_object(answer.body)
         names = _names(read_list(document, "results"))
         tags.add(names)

@@ -27,7 +27,7 @@ def secure(
     start: Callable[..., Double], server_context: Callable[[], ssl.SSLContext], names: list[str | None]
 ) -> Double:
     context = server_context()
-    context.sni_callback = lambda connection, name, _: names.append(name)  # type: ignore[assignment]
+    context.sni_callback = lambda connection, name, _: names.append(name)
     double = start(tls=context)
     double.tags["app"] = ["1.0"]
     return double
