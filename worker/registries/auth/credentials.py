@@ -116,7 +116,7 @@ def _host(text: str) -> str:
     return one_name(host if port is None else f"{host}:{port}")
 
 
-class _Entry(Contract):
+class _CredentialEntry(Contract):
     """One credential as the file says it."""
 
     hosts: list[Annotated[Text, AfterValidator(_host)]] = []
@@ -141,7 +141,7 @@ def _parse(name: str, entry: object, folder: Path) -> Credential:
             raise ValueError("must be an object")
         if "password" in entry:
             raise ValueError("a password is not written here: use password_file or password_env")
-        parsed = _Entry.model_validate(entry)
+        parsed = _CredentialEntry.model_validate(entry)
     except ValidationError as error:
         raise ValueError(f"credential {name!r}: {first_error(error)}") from None
     except ValueError as error:
