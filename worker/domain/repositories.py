@@ -134,7 +134,7 @@ class Repositories:
             known = {r.repository_id for r in reach}
             for unknown in (name for name in ids if name not in known):
                 raise RepositoryNotFound(
-                    f"there is no repository {unknown}", details={"repository_id": unknown}
+                    f'repository "{unknown}" does not exist', details={"repository_id": unknown}
                 )
             reach = [r for r in reach if r.repository_id in ids]
         managed = tuple(r for r in reach if r.info.repository_type == "managed")

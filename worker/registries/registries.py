@@ -105,7 +105,7 @@ class Registries:
     def _fetch(self, session: RegistrySession, ref: ImageRef, known: frozenset[str] | None) -> Listing:
         profile = KINDS.get(ref.registry_type)
         if profile is None or not IMAGE_PATTERN.match(ref.repository):
-            raise FetchFailed("refused", detail="no image that can be asked for")
+            raise FetchFailed("refused", detail="not an image that can be asked for")
         mirror = self._mirrors.get(ref.registry_type)
         credential = self._credential(ref)
         name = ref.repository

@@ -53,7 +53,7 @@ def one_name(host: str) -> str:
 def check_registry(allowed: AllowedRegistries, registry_type: str, registry_url: str | None) -> str:
     """Return the ``registry_url`` to store for the one of a caller. Nothing is resolved or dialled.
 
-    Raises: ``RequiredParameter`` (no URL, and the type is not DOCKER_HUB), ``InvalidParameter`` (unknown type,
+    Raises: ``RequiredParameter`` (no URL, and the type is not DOCKER_HUB), ``InvalidParameter`` (unknown type
     or a host that the type cannot have), ``RegistryNotAllowed`` (a named host that is not in ``allowed``).
     """
     if registry_type not in REGISTRY_TYPES:

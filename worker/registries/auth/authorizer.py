@@ -11,9 +11,9 @@ from worker.domain.image import FetchFailed
 from worker.registries.auth.challenge import Challenge, parse_challenge
 from worker.registries.auth.logins import Login
 from worker.registries.auth.tokens import TokenKey, Tokens
+from worker.registries.http.failure import failure_of
 from worker.registries.http.origin import Origin, parse_url
 from worker.registries.http.session import Answer, RegistrySession, is_ok
-from worker.registries.tags.failure import failure_of
 
 _REPOSITORY = re.compile(r"/v2/(?P<name>[a-z0-9._/-]+)/tags/list(?:\?.*)?")
 _KEPT = 2_000

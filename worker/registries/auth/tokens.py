@@ -12,9 +12,9 @@ from worker.domain.clock import Clock
 from worker.domain.image import FetchFailed
 from worker.registries.auth.logins import Login
 from worker.registries.auth.realms import may_ask_for_token
+from worker.registries.http.failure import failure_of
 from worker.registries.http.origin import Origin, parse_url
 from worker.registries.http.session import RegistrySession, is_ok
-from worker.registries.tags.failure import failure_of
 
 _SECRET = re.compile(r"[!-~]{1,60000}")
 _DEFAULT_EXPIRY_S = 60.0
@@ -84,9 +84,9 @@ def _read_token(body: bytes) -> _Token:
         token = document.get("token") or document.get("access_token")
         expiry = document.get("expires_in")
     except (ValueError, RecursionError, AttributeError):
-        raise FetchFailed("unavailable", detail="an answer that is no token") from None
+        raise FetchFailed("unavailable", detail="an answer that is not a token") from None
     if not isinstance(token, str) or not _SECRET.fullmatch(token):
-        raise FetchFailed("unavailable", detail="an answer that is no token")
+        raise FetchFailed("unavailable", detail="an answer that is not a token")
     if isinstance(expiry, bool) or not isinstance(expiry, int | float) or not expiry > 0:
         expiry = _DEFAULT_EXPIRY_S
     return _Token(token, float(min(expiry, _LONGEST_EXPIRY_S)))

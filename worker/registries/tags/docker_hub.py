@@ -5,8 +5,8 @@ from typing import Any
 
 from worker.domain.clock import Clock
 from worker.domain.image import FetchFailed, Listing
+from worker.registries.http.failure import failure_of
 from worker.registries.http.session import RegistrySession, is_ok
-from worker.registries.tags.failure import failure_of
 from worker.registries.tags.names import Tags, read_list, read_object
 from worker.registries.tags.paging import following
 
@@ -44,7 +44,7 @@ def list_docker_hub_tags(
         named.update(name for name in names if isinstance(name, str))
         counted = max(counted, _count(document))
         if counted and not named:
-            raise FetchFailed("unavailable", detail="an answer that is no list")
+            raise FetchFailed("unavailable", detail="an answer that is not a list")
         reference = document.get("next")
         if not isinstance(reference, str) or not reference or tags.truncated:
             shifted = not tags.truncated and len(named) < counted

@@ -103,15 +103,15 @@ class Answers:
         try:
             read = model.model_validate_json(text).model_dump(mode="json", exclude_none=True)
         except ValidationError as error:
-            raise BadAnswer(f"is no plugin: {_first(error)}") from None
+            raise BadAnswer(f"is not a plugin: {_first(error)}") from None
         except PydanticSerializationError:
-            raise BadAnswer("has a time that cannot be told in UTC") from None
+            raise BadAnswer("has a time that does not exist in UTC") from None
         if read.get("domain_id", self._domain_id) != self._domain_id:
             raise BadAnswer("is a plugin of another domain")
         if "image" in read and read.get("plugin_id") != plugin_id_of(read["image"]):
             raise BadAnswer("has a plugin_id that is not its image's")
         if read.get("revision", 1) < 1:
-            raise BadAnswer("has a revision that is none")
+            raise BadAnswer("has an invalid revision")
         _check_registry(read)
         return read | self.known
 
@@ -154,7 +154,7 @@ def _check_registry(read: Mapping[str, Any]) -> None:
     if "registry_url" in read:
         kinds = [read["registry_type"]] if "registry_type" in read else sorted(REGISTRY_TYPES)
         if not any(_is_registry(kind, read["registry_url"]) for kind in kinds):
-            raise BadAnswer("has a registry_url that is none")
+            raise BadAnswer("has an invalid registry_url")
 
 
 def _is_registry(kind: str, url: str) -> bool:
