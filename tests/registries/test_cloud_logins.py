@@ -95,7 +95,7 @@ def aws(monkeypatch: pytest.MonkeyPatch, faults: list[Exception]) -> list[dict[s
 
 
 def credential(**kwargs: str) -> Credential:
-    return Credential("cloud", **kwargs)  # type: ignore[arg-type]
+    return Credential.model_validate({"name": "cloud"} | kwargs)
 
 
 def test_private_ecr(aws: list[dict[str, Any]]) -> None:

@@ -28,15 +28,13 @@ def public_ecr_login(credential: Credential, host: str) -> Login:
 
 def _ecr_login(credential: Credential, service: str, region: str) -> Login:
     if credential.provider != "aws":
-        raise CredentialError(f"credential {credential.name!r}: provider does not fit this type of registry")
+        raise CredentialError(credential.name, "provider does not fit this type of registry")
     try:
         import boto3
         from botocore.config import Config
         from botocore.exceptions import BotoCoreError, ClientError, ConnectionError, HTTPClientError
     except ImportError:
-        raise CredentialError(
-            f"credential {credential.name!r}: boto3 is missing: install the extra `aws`"
-        ) from None
+        raise CredentialError(credential.name, "boto3 is missing: install the extra `aws`") from None
     config = Config(connect_timeout=3, read_timeout=10, retries={"total_max_attempts": 2})
     try:
         session = boto3.session.Session(profile_name=credential.profile)
@@ -46,9 +44,7 @@ def _ecr_login(credential: Credential, service: str, region: str) -> Login:
     except (BotoCoreError, ClientError) as error:
         if _is_refused_for_now(getattr(error, "response", {})):
             raise _no_answer(error) from None
-        raise CredentialError(
-            f"credential {credential.name!r}: AWS gave no token: {type(error).__name__}"
-        ) from None
+        raise CredentialError(credential.name, f"AWS gave no token: {type(error).__name__}") from None
     return _read(credential.name, answer)
 
 
@@ -67,7 +63,7 @@ def _read(name: str, answer: Any) -> Login:
     entry = data[0] if isinstance(data, list) else data  # private ECR answers with a list of one
     username, _, password = base64.b64decode(entry["authorizationToken"]).decode("utf-8").partition(":")
     if not password:
-        raise CredentialError(f"credential {name!r}: AWS gave no token")
+        raise CredentialError(name, "AWS gave no token")
     expires = entry.get("expiresAt")
     seconds = expires.timestamp() if isinstance(expires, datetime) else datetime.now(UTC).timestamp() + 3600
     return Login(username, password, seconds)

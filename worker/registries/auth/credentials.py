@@ -2,11 +2,17 @@
 
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Annotated, Literal, Self
 
-from pydantic import AfterValidator, Field, ValidationError, model_validator
+from pydantic import (
+    AfterValidator,
+    BeforeValidator,
+    Field,
+    ValidationError,
+    ValidationInfo,
+    model_validator,
+)
 
 from contracts.values import Contract
 from worker.documents.read import read_document
@@ -16,15 +22,34 @@ from worker.domain.registry.hosts import one_name
 
 _SOURCES = ("password_file", "password_env", "provider")
 
-Text = Annotated[str, Field(min_length=1)]
-
 
 class CredentialError(Exception):
     """Raised when a credential's secret cannot be read. The text names the credential, never the secret."""
 
+    def __init__(self, name: str, reason: str) -> None:
+        super().__init__(f"credential {name!r}: {reason}")
 
-@dataclass(frozen=True, slots=True)
-class Credential:
+
+def _one_host(text: str) -> str:
+    try:
+        host, port = parse_authority(text)
+    except ValueError as error:
+        raise ValueError(f"{text!r} {error}") from None
+    return one_name(host if port is None else f"{host}:{port}")
+
+
+def _in_folder(value: object, info: ValidationInfo) -> object:
+    if not isinstance(value, str) or not value:
+        raise ValueError("must be a path")
+    return Path(info.context or "", value)
+
+
+Text = Annotated[str, Field(min_length=1)]
+Secret = Annotated[Text | None, Field(repr=False)]
+SecretFile = Annotated[Path | None, Field(repr=False), BeforeValidator(_in_folder)]
+
+
+class Credential(Contract):
     """Where a secret is found. The secret itself is read when it is used, and kept nowhere.
 
     ``hosts``: ``host[:port]``; one name of Docker Hub stands for all. ``domains``: ids, or ``*`` for all.
@@ -33,14 +58,20 @@ class Credential:
     """
 
     name: str
-    hosts: frozenset[str] = frozenset()
-    domains: frozenset[str] = frozenset()
+    hosts: list[Annotated[Text, AfterValidator(_one_host)]] = []
+    domains: list[Text] = []
     username: str = ""
-    password_file: Path | None = field(default=None, repr=False)
-    password_env: str | None = field(default=None, repr=False)
-    provider: str | None = None
-    profile: str | None = None
-    key_file: Path | None = field(default=None, repr=False)
+    password_file: SecretFile = None
+    password_env: Secret = None
+    provider: Literal["aws", "gcp"] | None = None
+    profile: Text | None = None
+    key_file: SecretFile = None
+
+    @model_validator(mode="after")
+    def _check_sources(self) -> Self:
+        if sum(getattr(self, source) is not None for source in _SOURCES) != 1:
+            raise ValueError(f"needs exactly one of {', '.join(_SOURCES)}")
+        return self
 
     def password(self) -> str:
         """Return the secret, without the line end of its file. Raises: ``CredentialError``."""
@@ -48,11 +79,11 @@ class Credential:
             try:
                 secret = self.password_file.read_text(encoding="utf-8").rstrip("\r\n")
             except (OSError, ValueError):
-                raise CredentialError(f"credential {self.name!r}: password_file cannot be read") from None
+                raise CredentialError(self.name, "password_file cannot be read") from None
         else:
             secret = os.environ.get(self.password_env or "", "")
         if not secret:
-            raise CredentialError(f"credential {self.name!r}: the password is empty or not set")
+            raise CredentialError(self.name, "the password is empty or not set")
         return secret
 
 
@@ -76,7 +107,7 @@ class Credentials:
         credential = self._by_name.get(name)
         if credential is None or not self.fits(credential, host):
             return frozenset()
-        return None if "*" in credential.domains else credential.domains
+        return None if "*" in credential.domains else frozenset(credential.domains)
 
     @staticmethod
     def fits(credential: Credential, host: str) -> bool:
@@ -108,58 +139,21 @@ def parse_credentials(document: object, folder: Path) -> Credentials:
     return Credentials({name: _parse(name, entry, folder) for name, entry in document.items()})
 
 
-def _host(text: str) -> str:
-    try:
-        host, port = parse_authority(text)
-    except ValueError as error:
-        raise ValueError(f"{text!r} {error}") from None
-    return one_name(host if port is None else f"{host}:{port}")
-
-
-class _CredentialEntry(Contract):
-    """One credential as the file says it."""
-
-    hosts: list[Annotated[Text, AfterValidator(_host)]] = []
-    domains: list[Text] = []
-    username: str = ""
-    password_file: Text | None = None
-    password_env: Text | None = None
-    provider: Literal["aws", "gcp"] | None = None
-    profile: Text | None = None
-    key_file: Text | None = None
-
-    @model_validator(mode="after")
-    def _check_sources(self) -> Self:
-        if sum(getattr(self, source) is not None for source in _SOURCES) != 1:
-            raise ValueError(f"needs exactly one of {', '.join(_SOURCES)}")
-        return self
-
-
 def _parse(name: str, entry: object, folder: Path) -> Credential:
     try:
         if not isinstance(entry, dict):
             raise ValueError("must be an object")
         if "password" in entry:
             raise ValueError("a password is not written here: use password_file or password_env")
-        parsed = _CredentialEntry.model_validate(entry)
+        if "name" in entry:
+            raise ValueError("unknown name")
+        credential = Credential.model_validate(entry | {"name": name}, context=folder)
+        if credential.provider is None:
+            credential.password()
     except ValidationError as error:
         raise ValueError(f"credential {name!r}: {first_error(error)}") from None
+    except CredentialError as error:
+        raise ValueError(str(error)) from None
     except ValueError as error:
         raise ValueError(f"credential {name!r}: {error}") from None
-    credential = Credential(
-        name,
-        hosts=frozenset(parsed.hosts),
-        domains=frozenset(parsed.domains),
-        username=parsed.username,
-        password_file=folder / parsed.password_file if parsed.password_file else None,
-        password_env=parsed.password_env,
-        provider=parsed.provider,
-        profile=parsed.profile,
-        key_file=folder / parsed.key_file if parsed.key_file else None,
-    )
-    if credential.provider is None:
-        try:
-            credential.password()
-        except CredentialError as error:
-            raise ValueError(str(error)) from None
     return credential

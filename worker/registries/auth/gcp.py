@@ -18,16 +18,14 @@ def google_login(credential: Credential, host: str) -> Login:
     ``FetchFailed`` (unavailable) when Google does not answer.
     """
     if credential.provider != "gcp":
-        raise CredentialError(f"credential {credential.name!r}: provider does not fit this type of registry")
+        raise CredentialError(credential.name, "provider does not fit this type of registry")
     try:
         import google.auth
         from google.auth.exceptions import GoogleAuthError, TransportError
         from google.auth.transport.requests import Request
         from google.oauth2 import service_account
     except ImportError:
-        raise CredentialError(
-            f"credential {credential.name!r}: google-auth is missing: install the extra `gcp`"
-        ) from None
+        raise CredentialError(credential.name, "google-auth is missing: install the extra `gcp`") from None
     try:
         if credential.key_file is not None:
             key_file = str(credential.key_file)
@@ -39,9 +37,7 @@ def google_login(credential: Credential, host: str) -> Login:
         lost = isinstance(error, TransportError) or isinstance(error.__cause__, TransportError)
         if lost or getattr(error, "retryable", False):
             raise FetchFailed("unavailable", detail=f"Google gave no token: {type(error).__name__}") from None
-        raise CredentialError(
-            f"credential {credential.name!r}: Google gave no token: {type(error).__name__}"
-        ) from None
+        raise CredentialError(credential.name, f"Google gave no token: {type(error).__name__}") from None
     # google-auth's expiry is UTC without saying so.
     expires = identity.expiry.replace(tzinfo=UTC) if identity.expiry else datetime.now(UTC)
     return Login("oauth2accesstoken", identity.token, expires.timestamp())

@@ -36,7 +36,7 @@ def static_login(credential: Credential, host: str) -> Login:
     Raises: ``CredentialError`` if it names a provider, or its secret cannot be read.
     """
     if credential.provider is not None:
-        raise CredentialError(f"credential {credential.name!r}: provider does not fit this type of registry")
+        raise CredentialError(credential.name, "provider does not fit this type of registry")
     return Login(credential.username, credential.password())
 
 
