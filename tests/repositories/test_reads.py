@@ -1,6 +1,6 @@
 """Reads look into the local repository and into managed ones, in their order, with few commands."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -97,7 +97,7 @@ def test_a_remote_is_not_asked_for_statistics(both: World) -> None:
 
 
 @pytest.fixture
-def counted(both: World) -> Iterator[Callable[..., list[str]]]:
+def counted(both: World) -> Callable[..., list[str]]:
     commands = MongoCommands()
     name = both.store.database.name
     both.store.close()
@@ -110,7 +110,7 @@ def counted(both: World) -> Iterator[Callable[..., list[str]]]:
         both.answer(command, **arguments)
         return commands.names
 
-    yield commands_of
+    return commands_of
 
 
 def test_a_get_is_one_command(counted: Callable[..., list[str]]) -> None:

@@ -21,7 +21,7 @@ def private_ecr_login(credential: Credential, host: str) -> Login:
     return _ecr_login(credential, "ecr", host.split(".")[3])
 
 
-def public_ecr_login(credential: Credential, host: str) -> Login:
+def public_ecr_login(credential: Credential, _host: str) -> Login:
     """Return the login of an AWS identity at ECR Public. Raises what ``private_ecr_login`` raises."""
     return _ecr_login(credential, "ecr-public", _PUBLIC_REGION)
 

@@ -11,7 +11,7 @@ _TIMEOUT_S = 10.0
 _SCOPE = "https://www.googleapis.com/auth/devstorage.read_only"
 
 
-def google_login(credential: Credential, host: str) -> Login:
+def google_login(credential: Credential, _host: str) -> Login:
     """Return the login of a Google identity: the service account of ``key_file``, else that of the process.
 
     Raises: ``CredentialError`` without google-auth, with another provider, or when Google refuses a token;

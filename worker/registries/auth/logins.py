@@ -30,7 +30,7 @@ LoginOf = Callable[[Credential, str], Login]
 """``(credential, host) -> Login``. Raises ``CredentialError``, or ``FetchFailed`` if its cloud is away."""
 
 
-def static_login(credential: Credential, host: str) -> Login:
+def static_login(credential: Credential, _host: str) -> Login:
     """Return the user name and password that a credential names.
 
     Raises: ``CredentialError`` if it names a provider, or its secret cannot be read.

@@ -209,7 +209,10 @@ class GuardedAdapter(HTTPAdapter):
         """Do nothing: the TLS context of the pool always verifies."""
 
     def build_connection_pool_key_attributes(
-        self, request: PreparedRequest, verify: Any, cert: Any = None
+        self,
+        request: PreparedRequest,
+        verify: Any,  # noqa: ARG002  # every connection verifies
+        cert: Any = None,  # noqa: ARG002
     ) -> tuple[Any, Any]:
         host, _ = super().build_connection_pool_key_attributes(request, True, None)
         return host, {}
