@@ -1,11 +1,11 @@
 """The Celery app: queues, routes, schedule, and the tasks of the catalog."""
 
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from functools import cache
 from typing import Any
 
-from celery import Celery, signals
+from celery import Celery
 from kombu.entity import Exchange, Queue
 from kombu.exceptions import ChannelError, OperationalError
 from redis.exceptions import RedisError
@@ -15,7 +15,6 @@ from contracts._redis.url import tls_of
 from contracts.catalog import OPERATIONS
 from contracts.errors import InvalidParameter
 from contracts.partition import COMMANDS, QUERIES, VERSIONS, command_queues
-from contracts.plugin import PluginInfo
 from contracts.values import MAX_BATCH_BYTES, MAX_COMMAND_BYTES
 from worker import settings as settings_module
 from worker.process import liveness, startup
@@ -26,18 +25,9 @@ from worker.tasks import results
 from worker.tasks.bridge import LosslessBridge
 from worker.tasks.commands import register_commands
 from worker.tasks.queries import register_queries
-from worker.tasks.versions import (
-    FOLLOW,
-    REFRESH,
-    TICK,
-    TICK_LASTS_S,
-    TICK_S,
-    follow_arguments,
-    register_refresh,
-)
+from worker.tasks.versions import REFRESH, TICK, TICK_LASTS_S, TICK_S, register_versions
 from worker.transport import Delivery, install
 from worker.transport.state import stop_requested
-from worker.versions.follow import Follow
 
 STOCK_REDELIVERY = {"visibility_timeout": 5, "unacked_restore_interval": 2, "unacked_restore_throttle": 1}
 """When kombu's own transport delivers again what a dead worker held, in seconds."""
@@ -69,7 +59,7 @@ def create_app(settings: Settings | None = None) -> Celery:
     bridge = LosslessBridge()
     register_commands(app, services, bridge)
     register_queries(app, services, bridge)
-    register_refresh(app, lambda: services().sync, bridge)
+    register_versions(app, lambda: services().cycle, bridge)
     startup.connect(app, given, services)
     liveness.connect(app, given.heartbeat_dir)
     app.finalize()
@@ -123,15 +113,9 @@ def _services(app: Celery, settings: Settings) -> Callable[[], Services]:
         except (OperationalError, ChannelError, RedisError) as fault:
             raise BrokerUnavailable("the Redis of the commands takes no task") from fault
 
-    def send_follow(plugins: Sequence[PluginInfo]) -> None:
-        kwargs = follow_arguments(plugin.model_dump(mode="json") for plugin in plugins)
-        app.send_task(FOLLOW, kwargs=kwargs, queue=VERSIONS, ignore_result=True, retry=False)
-
     @cache
     def of(pid: int) -> Services:
-        follow = Follow(send_follow)
-        signals.worker_shutdown.connect(lambda **_: follow.stop(), weak=False)
-        return Services(settings, follow, send_refresh, stop_requested.is_set)
+        return Services(settings, send_refresh, stop_requested.is_set)
 
     return lambda: of(os.getpid())
 

@@ -8,10 +8,10 @@ from contracts._redis.connect import open_hasty_redis, open_redis
 from contracts.commands import BatchItem, PluginBatch
 from contracts.errors import InternalFault
 from contracts.partition import COMMANDS
-from contracts.plugin import PluginInfo
 from worker.dead_letters.message import task_message
 from worker.dead_letters.parking import Parking
 from worker.domain.attempt import Attempt
+from worker.domain.clock import Clock
 from worker.domain.policy import Policy
 from worker.domain.registry.allowed import AllowedRegistries
 from worker.domain.registry.hosts import check_registry
@@ -33,6 +33,7 @@ from worker.registries import (
     parse_caps,
     parse_mirrors,
 )
+from worker.registries.budget.budget import Budget
 from worker.registries.budget.limits import Limits, parse_limits
 from worker.repositories.managed.check import Fault, check
 from worker.repositories.managed.folder import Watch
@@ -42,11 +43,18 @@ from worker.settings import Settings, SettingsError
 from worker.store.client import check_mongodb_url, connect_mongodb
 from worker.store.condition import ConditionEvaluator
 from worker.store.dead_letters import DeadLetters
+from worker.store.image_queue import ImageQueue
+from worker.store.image_store import ImageStore
+from worker.store.images import Images
 from worker.store.managed import ManagedPlugins
 from worker.store.plugins import Plugins
 from worker.store.search import Search
-from worker.versions.compose import Sync
-from worker.versions.dispatch import Send
+from worker.versions.cycle import Cycle
+from worker.versions.discover import Discovery
+from worker.versions.dispatch import Dispatch, Send
+from worker.versions.reader import VersionsReader
+from worker.versions.refresh import Refresh
+from worker.versions.subscribe import Subscription
 
 
 def _send_nothing(*, host: str, images: list[str], lease: str) -> None:
@@ -57,12 +65,10 @@ def _send_nothing(*, host: str, images: list[str], lease: str) -> None:
 class Services:
     """Everything a process may need, made at first use and then kept; threads may share it, forks may not.
 
-    ``registered`` is told of new plugins, to have their versions fetched; ``send_refresh`` sends a task;
-    ``stopping`` says whether the process has been told to end.
+    ``send_refresh`` sends a task; ``stopping`` says whether the process has been told to end.
     """
 
     settings: Settings
-    registered: Callable[[list[PluginInfo]], None] = lambda plugins: None
     send_refresh: Send = _send_nothing
     stopping: Callable[[], bool] = lambda: False
 
@@ -176,18 +182,57 @@ class Services:
         return Intervals(self.settings.sync_min_interval_s, self.settings.sync_max_interval_s)
 
     @once
-    def sync(self) -> Sync:
-        return Sync.build(
-            self.database,
-            self.redis,
+    def clock(self) -> Clock:
+        return Clock.system()
+
+    @once
+    def image_store(self) -> ImageStore:
+        return ImageStore.of(self.database, self.intervals)
+
+    @property
+    def images(self) -> Images:
+        return self.image_store.images
+
+    @property
+    def image_queue(self) -> ImageQueue:
+        return self.image_store.queue
+
+    @once
+    def budget(self) -> Budget:
+        limits = Limits(parse_limits(self.settings.registry_budgets))
+        return Budget(self.redis, limits, slot_s=self.image_queue.claim_s)
+
+    @once
+    def dispatch(self) -> Dispatch:
+        return Dispatch(self.image_queue, self.budget, self.send_refresh, self.clock)
+
+    @once
+    def refresh(self) -> Refresh:
+        return Refresh(
+            self.image_store,
+            self.budget,
             self.registries,
             self.publisher,
-            self.send_refresh,
-            domains=self.registries.domains,
-            limits=Limits(parse_limits(self.settings.registry_budgets)),
-            stopping=self.stopping,
-            intervals=self.intervals,
+            self.intervals,
+            self.clock,
+            self.stopping,
         )
+
+    @once
+    def discovery(self) -> Discovery:
+        return Discovery(self.image_store, self.clock)
+
+    @once
+    def cycle(self) -> Cycle:
+        return Cycle(self.dispatch, self.refresh, self.discovery)
+
+    def subscription(self) -> Subscription:
+        """The chore that follows the images of new plugins."""
+        return Subscription(self.redis, self.image_store, self.dispatch, self.clock)
+
+    @once
+    def versions_reader(self) -> VersionsReader:
+        return VersionsReader(self.images, self.dispatch, self.clock, domains=self.registries.domains)
 
     def _check_credential(self, name: str, domain_id: str, registry_type: str, registry_url: str) -> bool:
         return self.registries.may_use(name, domain_id, registry_url.partition("/")[0])
@@ -198,7 +243,6 @@ class Services:
             self.plugins,
             self.publisher,
             self.policy,
-            self.registered,
             has_managed=bool(self.repositories.managed),
         )
 
@@ -208,11 +252,11 @@ class Services:
 
     def sweep(self, between: Callable[[], None] = lambda: None) -> Sweep:
         """A sweep of every kind of subject; ``between`` is called between its chunks."""
-        return Sweep([self.plugins, self.sync.images], self.publisher, between=between)
+        return Sweep([self.plugins, self.images], self.publisher, between=between)
 
     def reconcile(self) -> Reconcile:
         """What the stream is ahead of, of every kind of subject, and its repair."""
-        return Reconcile([self.plugins, self.sync.images], self.publisher, self.redis)
+        return Reconcile([self.plugins, self.images], self.publisher, self.redis)
 
     @once
     def search(self) -> Search:
@@ -228,7 +272,7 @@ class Services:
         return Reader(
             self.plugins,
             self.search,
-            lambda: self.sync.look,
+            lambda: self.versions_reader,
             self.repositories,
             self.remotes,
             ConditionEvaluator(self.database),

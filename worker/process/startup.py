@@ -4,6 +4,7 @@ import logging
 import os
 import signal
 import sys
+import threading
 from collections.abc import Callable, Iterable
 from typing import Any
 
@@ -11,7 +12,7 @@ import redis
 from celery import Celery, signals
 
 from contracts.errors import Unavailable
-from contracts.partition import COMMANDS, command_queues
+from contracts.partition import COMMANDS, VERSIONS, command_queues
 from worker.dead_letters.parking import ParkedMessage
 from worker.events.sweeper import Sweeper, Turn
 from worker.process.broker import PARTITIONS, Broker, Drain
@@ -20,13 +21,14 @@ from worker.services import Services
 from worker.settings import Settings
 from worker.store.indexes import ensure_indexes
 from worker.tasks.oversize import answer_oversize
+from worker.versions.subscribe import Subscription
 
 logger = logging.getLogger(__name__)
 
 
 def connect(app: Celery, settings: Settings, services: Callable[[], Services]) -> None:
     """Attach the checks and the companions of a worker to Celery's signals."""
-    beside: list[Sweeper | Watch] = []
+    beside: list[Sweeper | Watch | _Subscribing] = []
 
     def check(instance: Any, **_: Any) -> None:
         queues = list(app.amqp.queues.consume_from)
@@ -62,6 +64,10 @@ def connect(app: Celery, settings: Settings, services: Callable[[], Services]) -
             beside.append(own.watch())
             beside[-1].start()
 
+        if sender.app is app and VERSIONS in app.amqp.queues.consume_from:
+            beside.append(_Subscribing(services().subscription()))
+            beside[-1].start()
+
     def end(**_: Any) -> None:
         while beside:
             beside.pop().stop()
@@ -84,6 +90,30 @@ def _or_end(step: Callable[..., None]) -> Callable[..., None]:
             sys.exit(f"the worker cannot start: {type(fault).__name__}: {fault}")
 
     return checked
+
+
+class _Subscribing(threading.Thread):
+    """Runs the subscription, again and again."""
+
+    def __init__(self, subscription: Subscription) -> None:
+        super().__init__(name="subscription", daemon=True)
+        self._subscription = subscription
+        self._ending = threading.Event()
+
+    def run(self) -> None:
+        while not self._ending.wait(self._subscription.interval_s):
+            try:
+                self._subscription.run()
+            except Unavailable as outage:
+                logger.warning("the subscription waits: %s", outage.message)
+            except Exception:
+                # A bug must not end the thread: discovery finds the plugins meanwhile.
+                logger.exception("the subscription failed and will try again")
+
+    def stop(self) -> None:
+        """End the thread."""
+        self._ending.set()
+        self.join(timeout=10)
 
 
 class _InTurn:
