@@ -64,9 +64,8 @@ def connect(app: Celery, settings: Settings, services: Callable[[], Services]) -
             beside.append(own.watch())
             beside[-1].start()
 
-        if sender.app is app and VERSIONS in app.amqp.queues.consume_from:
-            beside.append(_Subscribing(services().subscription()))
-            beside[-1].start()
+        if sender.app is app:
+            beside.extend(_subscribing(app, services))
 
     def end(**_: Any) -> None:
         while beside:
@@ -90,6 +89,15 @@ def _or_end(step: Callable[..., None]) -> Callable[..., None]:
             sys.exit(f"the worker cannot start: {type(fault).__name__}: {fault}")
 
     return checked
+
+
+def _subscribing(app: Celery, services: Callable[[], Services]) -> "list[_Subscribing]":
+    """Start the subscription in a worker of ``plugin.versions``."""
+    if VERSIONS not in app.amqp.queues.consume_from:
+        return []
+    thread = _Subscribing(services().subscription())
+    thread.start()
+    return [thread]
 
 
 class _Subscribing(threading.Thread):

@@ -92,5 +92,5 @@ class Subscription:
         self._dispatch.group(ref.budget_group)
 
 
-def _skip(entry: str, fields: dict[bytes, bytes]) -> None:
+def _skip(entry: str, _fields: dict[bytes, bytes]) -> None:
     logger.warning("entry %s of the stream is not an event", entry)
