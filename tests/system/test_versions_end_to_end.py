@@ -40,7 +40,7 @@ class Deployment:
         for name, concurrency in WORKERS.items():
             options = ("-Q", f"plugin.{name}", "--concurrency", concurrency)
             enter(run_worker(*options, env=self.env, log=self._log(name), timeout_s=120))
-        command = ["-m", "celery", "-A", "worker", "beat", "--scheduler", "celery.beat:Scheduler"]
+        command = ["-m", "celery", "-A", "worker", "beat", "--scheduler", "worker.process.beat:Scheduler"]
         beat = ChildProcess(
             [sys.executable, *command], log=self._log("beat"), env=self.env, cwd=ROOT, name="beat"
         )

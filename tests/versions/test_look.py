@@ -9,7 +9,7 @@ import pytest
 from contracts.errors import ImageNotFound, RegistryUnavailable, VersionsPending
 from tests.versions.sync_world import START, World
 from worker.domain.image import FetchFailed
-from worker.process.broker import BrokerUnavailable
+from worker.tasks.broker import BrokerUnavailable
 from worker.versions.reader import Look
 
 

@@ -10,11 +10,11 @@ from uuid import uuid4
 
 from contracts._client.frames import Frame, frames_of
 from contracts.catalog import BY_TASK
-from contracts.commands import PluginBatch
-from contracts.errors import Refused
+from contracts.commands import BatchItem, PluginBatch
+from contracts.errors import InternalFault, Refused
 from contracts.parse import parse
 from contracts.partition import COMMANDS, queue_of
-from worker.dead_letters.message import Reading, read_message, with_arguments, with_headers
+from worker.dead_letters.message import Reading, read_message, task_message, with_arguments, with_headers
 from worker.domain.dead_letter import FAULT, DeadLetter
 from worker.domain.record import MAX_APPLIED
 from worker.store.dead_letters import DeadLetters
@@ -60,16 +60,24 @@ class Parking:
         )
         self._letters.keep_once(replace(letter, attempts=max(1, parked.deaths)))
 
-    def fault(self, command_id: str, task: str, queue: str, raw: bytes, bug: Exception) -> str:
-        """Keep a message that met a bug; returns the letter's id. One command is one letter, however often it
-        is parked.
+    def park(self, command_id: str, task: str, queue: str, raw: bytes, bug: Exception) -> InternalFault:
+        """Keep a message that met a bug, and return how that is answered. One command is one letter, however
+        often it is parked.
         """
         reading = read_message(raw)
         error = f"{type(bug).__name__}: {bug}"
         # The id alone does not tell: that of a batch's item need only be unique in its batch.
         letter_id = f"{task}:{command_id}:{_digest(reading)}"
         letter = self._letter(letter_id, queue, FAULT, error, reading, datetime.now(UTC))
-        return self._letters.keep(replace(letter, task=task, command_id=command_id))
+        kept = self._letters.keep(replace(letter, task=task, command_id=command_id))
+        return InternalFault(
+            "the command met a fault of this service and was kept", details={"dead_letter_id": kept}
+        )
+
+    def park_item(self, item: BatchItem, bug: Exception) -> InternalFault:
+        """Keep an item of a batch that met a bug as a command of its own."""
+        raw = task_message(item.operation, item.id, item.params, COMMANDS)
+        return self.park(item.id, item.operation, COMMANDS, raw, bug)
 
     def _letter(
         self, letter_id: str, queue: str, reason: str, error: str, reading: Reading, now: datetime

@@ -2,12 +2,11 @@
 
 from collections import OrderedDict
 from collections.abc import Iterator, Sequence
-from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
 from importlib.resources import files
 from typing import Any, Literal
 
-from contracts._redis import unavailable as redis_outage
+from contracts._redis.outage import translate_outage
 from contracts.errors import Unavailable
 from contracts.events import STREAM, data_schema, event_id, sequence
 from worker.domain.event import ANY, Pending, Subject
@@ -24,6 +23,9 @@ class EventsUnavailable(Unavailable):
     """Raised when the Redis of the events does not answer. Never answered to a caller: a write waits."""
 
     code = "STORE_UNAVAILABLE"
+
+
+EVENTS_AWAY = "the Redis of the events does not answer"
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,7 +93,7 @@ class Publisher:
         """
         if not subjects:
             return []
-        with redis_away():
+        with translate_outage(EventsUnavailable, EVENTS_AWAY):
             found = self._redis.hmget(LAST_REVISIONS, [_field(event_type, name) for name in subjects])
         return [_mark(value.decode()) if value else (0, "") for value in found]
 
@@ -101,7 +103,7 @@ class Publisher:
         """
         prefix, cursor = _field(event_type, ""), 0
         while True:
-            with redis_away():
+            with translate_outage(EventsUnavailable, EVENTS_AWAY):
                 cursor, found = self._redis.hscan(LAST_REVISIONS, cursor, match=f"{prefix}*", count=count)
             names = [field.decode().removeprefix(prefix) for field in found]
             if names:
@@ -111,11 +113,11 @@ class Publisher:
 
     def run_id(self) -> str:
         """Redis's own name for its present run; another one means that it may have lost writes."""
-        with redis_away():
+        with translate_outage(EventsUnavailable, EVENTS_AWAY):
             return str(self._redis.info("server")["run_id"])
 
     def _run(self, work: Sequence[tuple[Subject, Sequence[Pending]]]) -> list[Published]:
-        with redis_away():
+        with translate_outage(EventsUnavailable, EVENTS_AWAY):
             if len(work) == 1:
                 replies = [self._script(keys=[STREAM, LAST_REVISIONS], args=self._arguments(*work[0]))]
             else:
@@ -190,10 +192,3 @@ def _field(event_type: str, name: str) -> str:
 def _mark(value: str) -> tuple[int, str]:
     revision, _, digest = value.partition(":")
     return int(revision), digest
-
-
-def redis_away() -> AbstractContextManager[None]:
-    """Raise ``EventsUnavailable`` in place of redis-py's errors that mean that Redis is away; let any other
-    through.
-    """
-    return redis_outage.redis_away(EventsUnavailable, "the Redis of the events does not answer")

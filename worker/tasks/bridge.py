@@ -3,11 +3,12 @@
 import time
 from typing import Any
 
+from contracts._redis.outage import translate_outage
 from contracts.errors import InvalidParameter
 from contracts.headers import TRACEPARENT, is_traceparent
 from worker.dead_letters.message import task_message
 from worker.domain.delivery import Delivery, Lease
-from worker.process.broker import broker_away
+from worker.tasks.broker import BROKER_AWAY, BrokerUnavailable
 from worker.tasks.envelope import deadline
 from worker.transport import Delivery as Parcel
 from worker.transport import LeaseLost
@@ -20,11 +21,11 @@ class TransportLease:
         self._parcel = parcel
 
     def confirm(self) -> bool:
-        with broker_away():
+        with translate_outage(BrokerUnavailable, BROKER_AWAY):
             return self._parcel.holds_lease()
 
     def raise_epoch(self, at_least: int) -> int | None:
-        with broker_away():
+        with translate_outage(BrokerUnavailable, BROKER_AWAY):
             try:
                 return self._parcel.raise_epoch(at_least)
             except LeaseLost:
@@ -36,7 +37,7 @@ class TransportLease:
         return self._parcel.pause(seconds)
 
     def give_up(self) -> None:
-        with broker_away():
+        with translate_outage(BrokerUnavailable, BROKER_AWAY):
             self._parcel.give_up()
 
 
@@ -95,7 +96,7 @@ class LosslessBridge:
         parcel = _parcel(request)
         if parcel is None or parcel.queue == queue:
             return False
-        with broker_away():
+        with translate_outage(BrokerUnavailable, BROKER_AWAY):
             parcel.forward(queue)
         return True
 

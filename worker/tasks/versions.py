@@ -98,7 +98,6 @@ class VersionsTask(Task):  # type: ignore[misc]
     typing = False
     work: Callable[..., None]
     arguments: type[_Arguments]
-    sync: Callable[[], Sync]
     bridge: Bridge
 
     def run(self, *args: Any, **kwargs: Any) -> None:
@@ -115,20 +114,19 @@ class VersionsTask(Task):  # type: ignore[misc]
             # A tick that waited for a worker to come back: newer ones have been sent.
             return
         try:
-            self.work(self.sync(), **arguments)
+            self.work(self.app.services.sync, **arguments)
         except Unavailable as outage:
             logger.warning("%s ends early: %s", self.name, outage)
 
 
-def register_refresh(app: Celery, sync: Callable[[], Sync], bridge: Bridge) -> None:
-    """Give ``app`` the tasks of the schedule; ``sync`` gives the services of the process that calls."""
+def register_refresh(app: Celery, bridge: Bridge) -> None:
+    """Give ``app`` the tasks of the schedule."""
     tasks = ((TICK, tick, _Tick), (REFRESH, refresh, _Refresh), (FOLLOW, follow, _Follow))
     for name, work, arguments in tasks:
         attributes = {
             "name": name,
             "work": staticmethod(work),
             "arguments": arguments,
-            "sync": staticmethod(sync),
             "bridge": bridge,
             "Request": app.Task.Request,
             "__doc__": work.__doc__,
