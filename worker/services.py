@@ -13,7 +13,7 @@ from worker.domain.policy import Policy
 from worker.domain.registry.hosts import check_registry
 from worker.domain.repositories import ManagedOptions
 from worker.events.publish import Publisher
-from worker.events.reconcile import Lift, Reconcile
+from worker.events.reconcile import Reconcile
 from worker.events.rejections import Rejections
 from worker.events.sweep import Sweep
 from worker.plugins.batch import BatchWriter
@@ -26,10 +26,9 @@ from worker.repositories.managed.folder import FolderWatch
 from worker.repositories.remote.peer import Remote
 from worker.repositories.remote.remotes import open_remotes
 from worker.settings import Settings
-from worker.store.client import connect
-from worker.store.constants import Constants
+from worker.store.client import connect_mongodb
+from worker.store.condition import ConditionEvaluator
 from worker.store.dead_letters import DeadLetters
-from worker.store.lift import ImageLift, PluginLift
 from worker.store.managed import ManagedPlugins
 from worker.store.plugins import Plugins
 from worker.store.search import Search
@@ -92,7 +91,7 @@ class Services:
 
     @once
     def database(self) -> Any:
-        database = connect(self.settings.mongodb_url)
+        database = connect_mongodb(self.settings.mongodb_url)
         self._opened.callback(database.client.close)
         return database
 
@@ -177,7 +176,7 @@ class Services:
 
     @once
     def batches(self) -> BatchWriter:
-        return BatchWriter(self.writer, self.parking.park_item)
+        return BatchWriter(self.writer, self.parking.keep_item)
 
     @once
     def search(self) -> Search:
@@ -196,7 +195,7 @@ class Services:
             lambda: self.sync.look,
             self.settings.repositories,
             self.remotes,
-            Constants(self.database),
+            ConditionEvaluator(self.database),
             self.settings.max_results,
             self.settings.query_time_limit_s,
         )
@@ -207,11 +206,7 @@ class Services:
 
     def reconcile(self) -> Reconcile:
         """Return the search for what the stream is ahead of, of every kind of subject, and its repair."""
-        lifts: list[Lift] = [
-            PluginLift(self.database, self.plugins),
-            ImageLift(self.database, self.settings.intervals),
-        ]
-        return Reconcile(lifts, self.publisher, self.redis)
+        return Reconcile([self.plugins, self.sync.images], self.publisher, self.redis)
 
     def folders(self) -> FolderWatch:
         """Return the chore that keeps the store in step with the configured repositories."""

@@ -11,7 +11,7 @@ import pytest
 from click.testing import CliRunner
 
 from contracts.commands import RegisterPlugin
-from tests.support.deliveries import delivery
+from tests.support.attempts import attempt
 from tests.support.servers import RedisServer, start_redis
 from worker.cli.operate.doctor.command import doctor
 from worker.events.publish import LAST_REVISIONS
@@ -76,7 +76,7 @@ def consumed(services: Services) -> None:
 
 def register(services: Services, name: str) -> None:
     given = {"domain_id": "d", "name": "n", "service_type": "s", "image": f"a/{name}"}
-    services.writer.apply(RegisterPlugin(**given), delivery(f"r-{name}"))
+    services.writer.apply(RegisterPlugin(**given), attempt(f"r-{name}"))
     services.sweep().compare()
 
 
@@ -175,7 +175,7 @@ def test_another_number_of_partitions(services: Services, look: Look) -> None:
 
 
 def test_dead_letters_by_reason(services: Services, look: Look) -> None:
-    services.parking.park("c-1", "plugin.enable", "plugin.commands", b"{}", KeyError())
+    services.parking.keep("c-1", "plugin.enable", "plugin.commands", b"{}", KeyError())
     _, found = look("--quick")
     told = expect(found, "dead_letters", "warn", "dead-letters list")
     assert told["details"] == {"fault": 1}

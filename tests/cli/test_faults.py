@@ -24,7 +24,7 @@ from worker.cli.main import main
 from worker.cli.text import printable
 from worker.process.partitions import PARTITIONS
 from worker.settings import SettingsError, load_settings
-from worker.store.client import connect
+from worker.store.client import connect_mongodb
 
 
 def run(*arguments: str, **env: str) -> Result:
@@ -148,7 +148,7 @@ def test_something_that_is_no_redis_is_told(command: list[str], no_redis: str, m
     env = {"PLUGINS_REDIS_URL": no_redis, "PLUGINS_MONGODB_URL": mongodb_url}
     # `sync status` asks Redis only where images are followed.
     if command == ["sync", "status"]:
-        database = connect(mongodb_url)
+        database = connect_mongodb(mongodb_url)
         with database.client:
             database["images"].insert_one(
                 {"host": "h", "registry_type": "OCI", "next_refresh_at": datetime.now(UTC), "failures": 0}

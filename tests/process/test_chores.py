@@ -67,7 +67,7 @@ def test_a_message_that_cannot_be_answered_is_kept_all_the_same(caplog: pytest.L
     kept: list[object] = []
 
     class Parking:
-        def take(self, parked: object) -> None:
+        def store(self, parked: object) -> None:
             kept.append(parked)
 
     parking: Any = Parking()

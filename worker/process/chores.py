@@ -21,7 +21,7 @@ from worker.services import Services
 from worker.store.indexes import ensure_indexes
 from worker.tasks.broker import BROKER_AWAY, BrokerUnavailable
 from worker.tasks.oversize import answer_oversize
-from worker.transport import Parked
+from worker.transport import DeadMessage
 from worker.transport.inspect import any_parked
 
 logger = logging.getLogger(__name__)
@@ -89,9 +89,9 @@ class Letterbox:
         self._app = app
         self._parking = parking
 
-    def __call__(self, parked: Parked) -> None:
+    def __call__(self, parked: DeadMessage) -> None:
         """Keep a dead message. Raises ``StoreUnavailable``."""
-        self._parking.take(parked)
+        self._parking.store(parked)
         try:
             answer_oversize(self._app, parked)
         except Exception:
@@ -109,7 +109,7 @@ class DrainDeadMessages:
     name = "the draining of dead messages"
     interval_s = _TURN_S
 
-    def __init__(self, client: Any, queues: Iterable[str], sink: Callable[[Parked], None]) -> None:
+    def __init__(self, client: Any, queues: Iterable[str], sink: Callable[[DeadMessage], None]) -> None:
         self._redis = client
         self._queues = list(dict.fromkeys([*queues, QUERIES, VERSIONS]))
         self._sink = sink

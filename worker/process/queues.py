@@ -7,7 +7,7 @@ from contracts._redis.outage import translate_outage
 from contracts.partition import QUERIES, VERSIONS, command_queues
 from worker.process.partitions import Partitions
 from worker.tasks.broker import BROKER_AWAY, BrokerUnavailable
-from worker.transport import Parked, drain
+from worker.transport import DeadMessage, drain_dead_messages
 from worker.transport.inspect import QueueStatus, queue_statuses, waiting_lists
 
 __all__ = ["QueueStatus", "Queues", "drain_queue"]
@@ -40,7 +40,7 @@ class Queues:
         with translate_outage(BrokerUnavailable, BROKER_AWAY):
             self._redis.lpush(queue, raw)
 
-    def drain(self, queues: Iterable[str], sink: Callable[[Parked], None]) -> int:
+    def drain(self, queues: Iterable[str], sink: Callable[[DeadMessage], None]) -> int:
         """Hand every dead message of ``queues`` to ``sink``; return how many.
 
         An error of ``sink`` ends it and loses nothing.
@@ -49,9 +49,9 @@ class Queues:
             return sum(drain_queue(self._redis, queue, sink) for queue in queues)
 
 
-def drain_queue(client: Any, queue: str, sink: Callable[[Parked], None]) -> int:
+def drain_queue(client: Any, queue: str, sink: Callable[[DeadMessage], None]) -> int:
     """Hand every dead message of one queue to ``sink``; return how many. Raises redis-py's errors."""
     total = 0
-    while count := drain(client, queue, sink, limit=_DRAINED_AT_ONCE):
+    while count := drain_dead_messages(client, queue, sink, limit=_DRAINED_AT_ONCE):
         total += count
     return total

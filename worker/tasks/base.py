@@ -44,7 +44,7 @@ class OperationTask(Task):  # type: ignore[misc]  # celery is untyped
     def parked(self, bug: Exception) -> InternalFault:
         """Keep the whole message as a dead letter, and say how that is answered."""
         queue, raw = self.bridge.raw(self.request)
-        return self.services.parking.park(self.request.id, self.operation.task, queue, raw, bug)
+        return self.services.parking.keep(self.request.id, self.operation.task, queue, raw, bug)
 
 
 def register_operations(

@@ -13,7 +13,7 @@ from worker.cli.caller import fail, print_json
 from worker.cli.operate.connection import Moment, connected, partitions_of
 from worker.cli.render import plain
 from worker.dead_letters.message import read_message
-from worker.dead_letters.parking import Objection, Replay, Replayed
+from worker.dead_letters.replay import Objection, Replay, Replayed
 from worker.domain.dead_letter import DeadLetter, hide_secrets
 from worker.domain.record import MAX_APPLIED
 from worker.process.partitions import Partitions
@@ -180,7 +180,7 @@ def drain(as_json: bool) -> None:
         queues, number = Queues(services.broker), partitions_of(services)
         parked = [status.queue for status in queues.statuses(number) if status.parked]
         strays = Partitions(services.broker).stray_queues(number)
-        count = queues.drain([*parked, *strays], services.parking.take)
+        count = queues.drain([*parked, *strays], services.parking.store)
     if as_json:
         print_json({"drained": count})
     else:
