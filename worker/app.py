@@ -16,7 +16,6 @@ from contracts.partition import COMMANDS, QUERIES, VERSIONS, command_queues
 from contracts.plugin import PluginInfo
 from contracts.values import MAX_BATCH_BYTES, MAX_COMMAND_BYTES
 from worker.process.checks import Checks
-from worker.process.consumer import Pulse
 from worker.services import Services
 from worker.settings import Settings, load_settings
 from worker.tasks import results
@@ -76,7 +75,6 @@ class PluginRepository(Celery):  # type: ignore[misc]  # celery is untyped
             consumer=CONSUMER,
         )
         self.steps["worker"].add(Checks)
-        self.steps["consumer"].add(Pulse)
         bridge = LosslessBridge()
         register_commands(self, bridge)
         register_queries(self, bridge)

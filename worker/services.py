@@ -3,7 +3,7 @@
 import threading
 from collections.abc import Callable
 from contextlib import ExitStack
-from functools import cached_property
+from functools import cached_property, partial
 from typing import Any, Self, TypeVar, overload
 
 from contracts._redis.connect import open_fail_fast_redis, open_redis
@@ -149,8 +149,8 @@ class Services:
     def policy(self) -> Policy:
         return Policy(
             repository=self.settings.repositories.local.info,
-            registry=lambda kind, url: check_registry(self.settings.allowed_registries, kind, url),
-            credential=self._check_credential,
+            registry=partial(check_registry, self.settings.allowed_registries),
+            credential=self.settings.registry_credentials.may_use,
             image_max_length=self.settings.image_max_length,
         )
 
@@ -222,9 +222,6 @@ class Services:
     @property
     def _has_managed(self) -> bool:
         return bool(self.settings.repositories.managed)
-
-    def _check_credential(self, name: str, domain_id: str, registry_type: str, registry_url: str) -> bool:
-        return self.registries.may_use(name, domain_id, registry_url.partition("/")[0])
 
     def _close_later(self, opened: T) -> T:
         self._opened.callback(opened.close)  # type: ignore[attr-defined]

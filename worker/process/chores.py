@@ -1,10 +1,10 @@
-"""What a commands worker does beside its commands."""
+"""What a worker does beside its tasks."""
 
 import logging
 import os
 import signal
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 from celery import Celery
@@ -14,6 +14,7 @@ from contracts.errors import Unavailable
 from contracts.partition import QUERIES, VERSIONS
 from worker.dead_letters.parking import Parking
 from worker.events.sweeper import Sweeper, Turn
+from worker.process.checks import is_commands
 from worker.process.partitions import Partitions
 from worker.process.periodic import Chore, Periodic
 from worker.process.queues import drain_queue
@@ -32,18 +33,11 @@ _AFTER_FAULT_S = 30.0
 
 
 class Companions:
-    """The threads beside a worker that applies commands from ``queues``."""
+    """The threads beside a worker. ``turn``: the turn to sweep, which another process gets at the end."""
 
-    def __init__(self, app: Celery, services: Services, queues: Iterable[str]) -> None:
-        self._turn = Turn(services.redis)
-        chores: list[Chore] = [
-            EnsureIndexes(services.database),
-            DrainDeadMessages(services.broker, queues, Letterbox(app, services.parking)),
-            KeepPartitions(Partitions(services.broker), services.settings.command_partitions),
-            Sweeper(services.sweep(self._turn.keep), services.publisher, self._turn, services.redis),
-        ]
-        # Folders have a thread of their own: to load a large one must not hold up the sweep.
-        self._threads = [Periodic("chores", chores), Periodic("repositories", [services.folders()])]
+    def __init__(self, threads: Sequence[Periodic], turn: Turn | None = None) -> None:
+        self._threads = threads
+        self._turn = turn
 
     def start(self) -> None:
         """Start the threads."""
@@ -51,13 +45,30 @@ class Companions:
             thread.start()
 
     def stop(self) -> None:
-        """End the threads, and leave the turn to sweep to another process."""
+        """End the threads when the chores that run now are done."""
         for thread in self._threads:
             thread.stop()
         try:
-            self._turn.leave()
+            if self._turn is not None:
+                self._turn.leave()
         except Unavailable:
             logger.info("the turn to sweep ends by itself")
+
+
+def companions_of(app: Any, queues: Sequence[str]) -> Companions:
+    """Return what runs beside a worker of ``app``, a ``worker.app.PluginRepository``, on these queues."""
+    if not is_commands(queues):
+        return Companions([])
+    services: Services = app.services
+    turn = Turn(services.redis)
+    chores: list[Chore] = [
+        EnsureIndexes(services.database),
+        DrainDeadMessages(services.broker, queues, Letterbox(app, services.parking)),
+        KeepPartitions(Partitions(services.broker), services.settings.command_partitions),
+        Sweeper(services.sweep(turn.keep), services.publisher, turn, services.redis),
+    ]
+    # Folders have a thread of their own: to load a large one must not hold up the sweep.
+    return Companions([Periodic("chores", chores), Periodic("repositories", [services.folders()])], turn)
 
 
 class EnsureIndexes:

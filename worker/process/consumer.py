@@ -3,17 +3,40 @@
 from typing import Any
 
 from celery import bootsteps
+from celery.worker.consumer import Consumer as CeleryConsumer
 
 from contracts.errors import InvalidParameter
-from worker.process.checks import is_commands
-from worker.process.chores import Companions
+from worker.process.chores import Companions, companions_of
 from worker.process.heartbeat import BEAT_S, Heartbeat, begin_heartbeat
 from worker.transport import Delivery
 from worker.transport.consumer import Consumer as LosslessConsumer
 
 
+class Pulse(bootsteps.StartStopStep):  # type: ignore[misc]  # celery is untyped
+    """Beats from the worker's event loop, which also settles messages and renews leases."""
+
+    requires = ("celery.worker.consumer.tasks:Tasks",)
+
+    def __init__(self, consumer: Any, **_: Any) -> None:
+        self._entry: Any = None
+
+    def start(self, consumer: Any) -> None:
+        consumer.alive()
+        self._entry = consumer.timer.call_repeatedly(BEAT_S, consumer.alive)
+
+    def stop(self, consumer: Any) -> None:
+        if self._entry is not None:
+            self._entry.cancel()
+            self._entry = None
+
+    shutdown = stop
+
+
 class Consumer(LosslessConsumer):
     """Named by Celery's setting ``worker_consumer``; there is one in a worker, from its start to its end."""
+
+    class Blueprint(CeleryConsumer.Blueprint):  # type: ignore[misc]  # celery is untyped
+        default_steps = (*CeleryConsumer.Blueprint.default_steps, Pulse)
 
     _heartbeat: Heartbeat | None = None
     _companions: Companions | None = None
@@ -21,10 +44,8 @@ class Consumer(LosslessConsumer):
     def start(self) -> None:
         """Begin the heartbeat and, in a commands worker, the chores; then run until the worker ends."""
         self._heartbeat = begin_heartbeat(str(self.hostname), self.app.settings.heartbeat_dir)
-        queues = list(self.app.amqp.queues.consume_from)
-        if is_commands(queues):
-            self._companions = Companions(self.app, self.app.services, queues)
-            self._companions.start()
+        self._companions = companions_of(self.app, list(self.app.amqp.queues.consume_from))
+        self._companions.start()
         super().start()
 
     def alive(self) -> None:
@@ -46,23 +67,3 @@ class Consumer(LosslessConsumer):
             self._companions.stop()
         if self._heartbeat is not None:
             self._heartbeat.end()
-
-
-class Pulse(bootsteps.StartStopStep):  # type: ignore[misc]  # celery is untyped
-    """Beats from the worker's event loop, which also settles messages and renews leases."""
-
-    requires = ("celery.worker.consumer.tasks:Tasks",)
-
-    def __init__(self, consumer: Consumer, **_: Any) -> None:
-        self._entry: Any = None
-
-    def start(self, consumer: Consumer) -> None:
-        consumer.alive()
-        self._entry = consumer.timer.call_repeatedly(BEAT_S, consumer.alive)
-
-    def stop(self, consumer: Consumer) -> None:
-        if self._entry is not None:
-            self._entry.cancel()
-            self._entry = None
-
-    shutdown = stop
