@@ -32,7 +32,7 @@ class Deployment:
     def start(self) -> None:
         """Start every worker, and beat."""
         self.start_workers(*WORKERS)
-        command = ["-m", "celery", "-A", "worker", "beat", "--scheduler", "celery.beat:Scheduler"]
+        command = ["-m", "celery", "-A", "worker", "beat", "--scheduler", "worker.process.beat:Scheduler"]
         beat = ChildProcess(
             [sys.executable, *command], log=self._log("beat"), env=self.env, cwd=ROOT, name="beat"
         )

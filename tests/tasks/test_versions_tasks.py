@@ -63,11 +63,25 @@ class Registry:
         return TagList(("1.0", "2.0"))
 
 
+class App(Celery):  # type: ignore[misc]  # celery is untyped
+    """An application whose services are those of a deployment, unless its store is away."""
+
+    def __init__(self, deployment: "Deployment") -> None:
+        super().__init__("test", set_as_current=False)
+        self._deployment = deployment
+
+    @property
+    def services(self) -> Any:
+        if self._deployment.away:
+            raise self._deployment.away
+        return self._deployment
+
+
 class Deployment:
     """The tasks, done as they are sent, over real servers and with the real publisher."""
 
     def __init__(self, database: Any, redis: Redis) -> None:
-        self.app = Celery("test", set_as_current=False)
+        self.app = App(self)
         self.database = database
         self.redis = redis
         self.store = ImageStore.of(database)
@@ -80,12 +94,7 @@ class Deployment:
         self.reader = VersionsReader(self.store.images, dispatch, clock)
         self.away: StoreUnavailable | None = None
         self.bridge = Bridge()
-        register_versions(self.app, self._cycle, cast(Any, self.bridge))
-
-    def _cycle(self) -> Cycle:
-        if self.away:
-            raise self.away
-        return self.cycle
+        register_versions(self.app, cast(Any, self.bridge))
 
     def do(self, task: str, **arguments: Any) -> None:
         self.app.tasks[task].apply(kwargs=arguments, throw=True)

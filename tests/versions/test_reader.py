@@ -10,7 +10,7 @@ from contracts.errors import ImageNotFound, RegistryUnavailable, VersionsPending
 from tests.support.clock import START
 from tests.versions.world import World
 from worker.domain.image import FetchFailed
-from worker.process.broker import BrokerUnavailable
+from worker.tasks.broker import BrokerUnavailable
 
 
 def test_versions_newest_first_without_signatures_and_without_asking_anybody(world: World) -> None:

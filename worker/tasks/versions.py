@@ -5,7 +5,6 @@ is tried again, and none becomes a dead letter.
 """
 
 import logging
-from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Annotated, Any
 
@@ -59,7 +58,6 @@ class VersionsTask(Task):  # type: ignore[misc]
     acks_late = False
     typing = False
     arguments: type[_Arguments]
-    cycle: Callable[[], Cycle]
     bridge: Bridge
 
     def run(self, *args: Any, **kwargs: Any) -> None:
@@ -77,7 +75,7 @@ class VersionsTask(Task):  # type: ignore[misc]
             # A tick that waited for a worker to come back: newer ones have been sent.
             return
         try:
-            self.work(self.cycle(), **arguments)
+            self.work(self.app.services.cycle, **arguments)
         except Unavailable as outage:
             logger.warning("%s ends early: %s", self.name, outage)
 
@@ -121,11 +119,8 @@ class FollowTask(Task):  # type: ignore[misc]
         """Do nothing."""
 
 
-def register_versions(app: Celery, cycle: Callable[[], Cycle], bridge: Bridge) -> None:
-    """Give ``app`` the tasks of the schedule.
-
-    ``cycle``: returns that of the process that calls.
-    """
+def register_versions(app: Celery, bridge: Bridge) -> None:
+    """Give ``app`` the tasks of the schedule."""
     for task in (TickTask, RefreshTask, FollowTask):
-        attributes = {"cycle": staticmethod(cycle), "bridge": bridge, "Request": app.Task.Request}
-        app.register_task(type(task.__name__, (task,), {**attributes, "__module__": __name__})())
+        attributes = {"bridge": bridge, "Request": app.Task.Request, "__module__": __name__}
+        app.register_task(type(task.__name__, (task,), attributes)())

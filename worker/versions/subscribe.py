@@ -12,12 +12,13 @@ import logging
 from datetime import datetime, timedelta
 from typing import Any
 
+from contracts._redis.outage import translate_outage
 from contracts.errors import Unavailable
 from contracts.events import PLUGIN_CHANGED
 from contracts.subscriber import Event, Subscriber
 from worker.domain.clock import Clock
 from worker.domain.image import ImageRef
-from worker.events.publish import redis_away
+from worker.events.publish import EVENTS_AWAY, EventsUnavailable
 from worker.store.image_store import ImageStore
 from worker.versions.dispatch import Dispatch
 
@@ -64,7 +65,7 @@ class Subscription:
         Raises ``Unavailable`` when a server is away: the event comes again.
         """
         self.interval_s = _AFTER_FAILURE_S
-        with redis_away():
+        with translate_outage(EventsUnavailable, EVENTS_AWAY):
             self._subscriber.poll(_BLOCK_S)
         self.interval_s = 0.0
 

@@ -9,12 +9,11 @@ reached five times in a row is left alone too, until one probe reaches it. The s
 """
 
 from collections.abc import Callable
-from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from importlib.resources import files
 from typing import Any, Literal, cast
 
-from contracts._redis.unavailable import redis_away
+from contracts._redis.outage import translate_outage
 from contracts.errors import Unavailable
 from worker.domain.image import FetchFailed
 from worker.registries.budget.limit import Limit
@@ -140,7 +139,7 @@ class Budget:
             round(self._max_wait_s * _MICRO),
             "" if argument is None else round(argument * _MICRO),
         ]
-        with _away():
+        with translate_outage(BudgetUnavailable, "the Redis of the registries' budgets does not answer"):
             return self._script(keys=[key, f"{key}:slots"], args=arguments)
 
 
@@ -181,7 +180,3 @@ class Slot:
             return wait_s
         self._run("unreachable" if failure.unreachable else "answered", None)
         return None
-
-
-def _away() -> AbstractContextManager[None]:
-    return redis_away(BudgetUnavailable, "the Redis of the registries' budgets does not answer")
