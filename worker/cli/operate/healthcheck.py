@@ -1,4 +1,4 @@
-"""`plugins healthcheck`: whether the processes of this machine or container are alive and not stuck."""
+"""`plugins healthcheck`: check that the processes of this machine or container are alive."""
 
 import sys
 
@@ -10,15 +10,15 @@ from worker.process.heartbeat import STALE_S, HeartbeatError, folder, seen
 
 @click.command()
 def healthcheck() -> None:
-    """Exit with 0 when every process here is alive, with 1 when one hangs or there is none.
+    """Exit with 0 if every process here is alive, with 1 if one hangs or there is none.
 
-    A process shows that it is alive by a file that its main loop touches, in PLUGINS_HEARTBEAT_DIR (default:
-    a folder of this user in the temporary folder). No server is asked.
+    The main loop of each process touches a file in PLUGINS_HEARTBEAT_DIR (default: a folder of this user in
+    the temporary folder). No server is contacted.
     """
     try:
         processes = seen(folder(settings.load().heartbeat_dir))
-    except (settings.SettingsError, HeartbeatError) as fault:
-        click.echo(f"unhealthy: {fault}")
+    except (settings.SettingsError, HeartbeatError) as error:
+        click.echo(f"unhealthy: {error}")
         sys.exit(1)
     stuck = [process for process in processes if not process.healthy]
     if not processes:
