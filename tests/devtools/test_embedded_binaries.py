@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 import os
 import sys
 import sysconfig
@@ -18,7 +19,6 @@ from worker.devtools.embedded import (
     mongod_binaries,
     redis_binaries,
 )
-from worker.devtools.embedded import binaries as module
 
 MakeProgram = Callable[[str, str], Path]
 
@@ -39,7 +39,7 @@ def on_path(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> MakeProgram:
 
 @pytest.fixture
 def no_wheels(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(module.importlib.util, "find_spec", lambda name: None)
+    monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
 
 
 def test_path_comes_before_the_wheel(on_path: MakeProgram) -> None:

@@ -55,7 +55,7 @@ def _parameter(name: str, field: Mapping[str, Any], required: bool) -> click.Par
 
 
 def _kinds(field: Mapping[str, Any]) -> dict[str, Mapping[str, Any]]:
-    """Return the JSON types that a field may have, each with its schema. Null is left out: it means absent."""
+    """Return the JSON types that a field may have, each with its schema, without null: it means absent."""
     return {
         str(form.get("type", "object")): form  # a reference is to a model
         for form in field.get("anyOf", [field])
