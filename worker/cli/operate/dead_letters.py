@@ -15,7 +15,7 @@ from worker.cli.param_types import Moment
 from worker.cli.table import Table, write
 from worker.cli.text import plain
 from worker.dead_letters.message import read_message
-from worker.dead_letters.parking import Objection, Replay, Replayed
+from worker.dead_letters.replay import Objection, Replay, Replayed
 from worker.domain.dead_letter import DeadLetter, hide_secrets
 from worker.domain.record import MAX_APPLIED
 from worker.process.broker import Broker
@@ -189,7 +189,7 @@ def drain_letters(as_json: bool) -> None:
         broker = Broker(services.broker)
         partitions = partitions_of(services)
         queues = [state.queue for state in broker.states(partitions) if state.parked]
-        count = broker.drain([*queues, *broker.stray_queues(partitions)], services.parking.take)
+        count = broker.drain([*queues, *broker.stray_queues(partitions)], services.parking.store)
     if as_json:
         print_json({"drained": count})
     else:

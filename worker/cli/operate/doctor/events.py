@@ -6,8 +6,8 @@ from datetime import UTC, datetime
 from itertools import islice
 
 from worker.cli.operate.doctor.finding import Finding, ago
+from worker.domain.subjects import Subjects
 from worker.events.publish import Publisher, redis_away
-from worker.events.sweep import Source
 from worker.events.sweeper import TURN
 from worker.services import Services
 from worker.store.images import Images
@@ -60,7 +60,7 @@ def inspect_ahead(services: Services) -> Iterator[Finding]:
 
 def inspect_behind(services: Services) -> Iterator[Finding]:
     """Find subjects whose stream lacks events that the store has, but for events on their way just now."""
-    sources: list[Source] = [services.plugins, Images(services.database)]
+    sources: list[Subjects] = [services.plugins, Images(services.database)]
     publisher = services.publisher
     behind = [(source, late) for source in sources if (late := dict(_behind(source, publisher)))]
     if behind:
@@ -74,10 +74,10 @@ def inspect_behind(services: Services) -> Iterator[Finding]:
     yield Finding("stream_behind", "warn", "events", text, _PUBLISHED_BY, details)
 
 
-def _behind(source: Source, publisher: Publisher) -> Iterator[tuple[str, int]]:
+def _behind(source: Subjects, publisher: Publisher) -> Iterator[tuple[str, int]]:
     positions = source.revisions()
     while chunk := list(islice(positions, _CHUNK)):
-        on_stream = publisher.marks(source.event_type, [position.name for position in chunk])
+        on_stream = publisher.positions(source.event_type, [position.name for position in chunk])
         for position, (last, _) in zip(chunk, on_stream, strict=True):
             if last < position.revision:
                 yield position.name, position.revision
@@ -87,5 +87,5 @@ def _still(event_type: str, names: dict[str, int], publisher: Publisher) -> Iter
     every = list(names.items())
     for start in range(0, len(every), _CHUNK):
         chunk = every[start : start + _CHUNK]
-        on_stream = publisher.marks(event_type, [name for name, _ in chunk])
+        on_stream = publisher.positions(event_type, [name for name, _ in chunk])
         yield from (n for (n, wanted), (last, _) in zip(chunk, on_stream, strict=True) if last < wanted)
