@@ -160,7 +160,7 @@ def test_no_answer_in_time(plugins: Plugins, live: Live) -> None:
     finally:
         live.queries.resume()
     assert result.exit_code == 1
-    assert result.stderr.startswith("TIMEOUT: no answer to mine within 0.2 s.")
+    assert result.stderr == "TIMEOUT: no answer to mine within 0.2 s. Is a worker running?\n"
 
 
 def test_no_redis(plugins: Plugins) -> None:
@@ -202,6 +202,7 @@ def test_an_expired_command(plugins: Plugins) -> None:
         (["update", "x", "--expected-revision", "one"], "not a valid integer"),
         (["get", "x", "--timeout", "0"], "--timeout"),
         (["explode"], "No such command"),
+        (["lst"], "Did you mean one of these?\n    list"),
         (["batch", "/no/such/file"], "No such file"),
     ],
 )

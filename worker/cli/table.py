@@ -8,7 +8,6 @@ from typing import Any
 import click
 from rich.box import SIMPLE_HEAD
 from rich.console import Console
-from rich.measure import Measurement
 from rich.table import Table as RichTable
 from rich.text import Text
 
@@ -16,6 +15,7 @@ from worker.cli.text import plain
 
 _WIDEST = 60
 _NARROWEST = 12
+_GAP = 3
 _STATES = {"ENABLED": "green", "ok": "green", "DISABLED": "yellow"}
 
 
@@ -87,10 +87,12 @@ def write(*parts: str | Table | Fields) -> None:
 
 
 def write_layout(console: Console, part: Table | Fields) -> None:
-    """Write a table to a terminal. One that cannot be made narrow enough is wrapped by the terminal."""
-    layout = part.layout()
-    least = Measurement.get(console, console.options.update(max_width=10_000), layout).minimum
-    console.print(layout, width=max(console.width, least), crop=False)
+    """Write a table to a terminal. If it cannot be made narrow enough, the terminal wraps its lines."""
+    layout, width = part.layout(), console.width
+    least = sum((column.min_width or 0) + _GAP for column in layout.columns)
+    console.width = max(width, least)
+    console.print(layout, crop=False)
+    console.width = width
 
 
 def _styled(column: str, text: str) -> Text:

@@ -91,7 +91,7 @@ def list_letters(wanted: Filter, limit: int, as_json: bool) -> None:
         print_json({"results": [_shown(letter) for letter in letters], "total_count": total})
         return
     if sys.stdout.isatty() and letters:
-        write(Table(_COLUMNS, [_row(letter) for letter in letters], whole=("id",)))
+        write(Table(_COLUMNS, [_row(letter) for letter in letters], whole=("id", "parked at")))
     else:
         for letter in letters:
             *told, replayed = _row(letter).values()
