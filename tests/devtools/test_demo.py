@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import json
+import signal
 import sys
 from pathlib import Path
 from urllib.request import Request, urlopen
 
 import pytest
 
-from tests.support.servers import ROOT, ChildProcess
+from tests.support.servers import ROOT, ChildProcess, wait_until
 from worker.devtools.demo.registry import serve_tags
 from worker.devtools.demo.script import EXAMPLES, HOOK, JIRA
 
@@ -81,6 +82,24 @@ def test_where_something_cannot_run_it_says_so_and_leaves_nothing(tmp_path: Path
     assert "bad | the setting is wrong" in process.output()
     assert list((tmp_path / "tmp").iterdir()) == []
     assert left_of(tmp_path) == []
+
+
+def test_interrupted_it_leaves_nothing(tmp_path: Path) -> None:
+    with demo(tmp_path) as process:
+        process.wait_for_output("Starting Redis")
+        wait_until(lambda: any("mongod" in words for words in left_of(tmp_path)), what="the start of MongoDB")
+        process.signal(signal.SIGINT)
+        assert process.wait() == 1
+    assert "Traceback" not in process.output()
+    assert list((tmp_path / "tmp").iterdir()) == []
+    assert left_of(tmp_path) == []
+
+
+def test_killed_it_leaves_no_process(tmp_path: Path) -> None:
+    with demo(tmp_path) as process:
+        wait_until(lambda: any("mongod" in words for words in left_of(tmp_path)), what="the start of MongoDB")
+        process.kill()
+    wait_until(lambda: left_of(tmp_path) == [], what="the end of every process")
 
 
 def test_what_it_sends_are_the_examples_of_the_api_text() -> None:

@@ -47,12 +47,16 @@ def test_path_comes_before_the_wheel(on_path: MakeProgram) -> None:
     assert find_redis() == Binary(path, (7, 2, 5), "PATH")
 
 
-@pytest.mark.skipif(sys.prefix == sys.base_prefix, reason="not a virtual environment")
 def test_an_activated_environment_changes_nothing(
-    on_path: MakeProgram, monkeypatch: pytest.MonkeyPatch
+    on_path: MakeProgram, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    own = sysconfig.get_path("scripts")
-    assert Path(own, "redis-server").exists()
+    # Not every wheel puts its server into the programs folder; one that does must not be found there.
+    own = str(tmp_path / "environment" / "bin")
+    Path(own).mkdir(parents=True)
+    program = on_path("redis-server", "echo 'Redis server v=7.9.9 sha=00000000:0 malloc=jemalloc bits=64'")
+    program.rename(Path(own, "redis-server"))
+    monkeypatch.setattr(sys, "prefix", str(tmp_path / "environment"))
+    monkeypatch.setattr(sysconfig, "get_path", {"scripts": own}.__getitem__)
     monkeypatch.setenv("PATH", own)
     assert find_redis().origin.startswith("the Python package")
 

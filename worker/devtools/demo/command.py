@@ -16,7 +16,8 @@ from worker.devtools.demo.script import EXAMPLES, DemoFailed, play, say
 from worker.devtools.embedded import ChildProcess, EmbeddedError, free_port
 
 _LAST_LINES = 12
-_ENDING_S = 120.0
+_READY_S = 120.0
+_STOP_S = 120.0
 
 
 @click.command()
@@ -37,16 +38,16 @@ def demo() -> None:
         up = _deployment(Path(folder), redis_port, registry)
         try:
             say("Starting Redis, MongoDB and every process of the Procfile ...")
-            up.start()
+            up.start().wait_for_output("Ready: ", _READY_S)
             play(f"redis://127.0.0.1:{redis_port}/0")
-        except (EmbeddedError, OSError) as error:
-            raise click.ClickException(str(error)) from error
         except (DemoFailed, ContractError, AskTimeout, RedisUnavailable) as error:
             raise click.ClickException(f"{error}\n{_errors(up)}") from error
+        except (EmbeddedError, OSError) as error:
+            raise click.ClickException(str(error)) from error
         finally:
             say("Stopping, and removing everything ...")
             if up.running:
-                up.stop(_ENDING_S)
+                up.stop(_STOP_S)
 
 
 def _end(number: int, frame: FrameType | None) -> None:
@@ -68,12 +69,10 @@ def _deployment(folder: Path, redis_port: int, registry_url: str) -> ChildProces
             "TMPDIR": str(folder),
         },
         name="plugins up",
-        ready="Ready: ",
     )
 
 
 def _errors(up: ChildProcess) -> str:
-    """Return what the processes have logged of errors, at the end."""
-    words = ("ERROR", "CRITICAL", "Error", "has ended")
-    lines = [line for line in up.output().splitlines() if any(word in line for word in words)]
+    """Return the last lines that the processes have logged, but for Celery's of level INFO."""
+    lines = [line for line in up.output().splitlines() if "INFO/" not in line]
     return "\n".join(lines[-_LAST_LINES:])
