@@ -115,5 +115,5 @@ def test_a_missing_library_names_its_package(
 
 def test_one_that_is_something_else_is_quoted(on_path: MakeProgram, no_wheels: None) -> None:
     on_path("redis-server", "echo 'not a server' >&2; exit 2")
-    with pytest.raises(ServerNotFound, match=r"does not say its version \(exit status 2\): not a server"):
+    with pytest.raises(ServerNotFound, match=r"does not report its version \(exit status 2\): not a server"):
         find_redis()

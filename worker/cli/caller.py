@@ -17,7 +17,7 @@ from worker.cli.text import printable, to_json
 from worker.process.broker import Broker
 from worker.settings import Settings, SettingsError, load
 
-Callback = Callable[..., Any]
+CommandCallback = Callable[..., Any]
 """The function behind a click command."""
 
 REFUSED = 1
@@ -96,7 +96,7 @@ def print_json(value: Any) -> None:
     click.echo(to_json(value, indent=2))
 
 
-def sending_options(command: Callback) -> Callback:
+def sending_options(command: CommandCallback) -> CommandCallback:
     """Add the options of every command that waits for an answer."""
     for option in (
         click.option("--json", "as_json", is_flag=True, help="Print JSON, errors too."),

@@ -45,10 +45,10 @@ class Moment(click.ParamType[datetime]):
         return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
 
 
-class StreamPosition(click.ParamType[str]):
+class StreamStart(click.ParamType[str]):
     """Where to start in the event stream: ``beginning``, ``now``, or the id of an entry."""
 
-    name = "position"
+    name = "start"
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
         text = str(value)

@@ -9,10 +9,10 @@ from worker.cli.text import plain
 
 _COLUMNS = ("plugin_id", "name", "state", "service_type", "provider", "image", "revision")
 
-Part = str | Table | Fields
+AnswerPart = str | Table | Fields
 
 
-def render(operation: Operation, answer: Any) -> list[Part]:
+def render(operation: Operation, answer: Any) -> list[AnswerPart]:
     """Return an operation's answer in the parts to write, from the top."""
     match operation.verb:
         case "list":
@@ -25,26 +25,26 @@ def render(operation: Operation, answer: Any) -> list[Part]:
             return [Fields(answer)]
 
 
-def _plugins(answer: Mapping[str, Any]) -> list[Part]:
+def _plugins(answer: Mapping[str, Any]) -> list[AnswerPart]:
     rows = answer["results"]
     known = [column for column in _COLUMNS if any(column in row for row in rows)]
     others = sorted({name for row in rows for name in row} - set(_COLUMNS)) if len(known) < 4 else []
-    parts: list[Part] = [Table([*known, *others], rows)] if rows else []
+    parts: list[AnswerPart] = [Table([*known, *others], rows)] if rows else []
     parts.append(_count(len(rows), answer.get("total_count"), "plugin(s)"))
     if answer.get("unavailable"):
         parts.append(f"not answered by: {', '.join(map(plain, answer['unavailable']))}")
     return parts
 
 
-def _rows(answer: Mapping[str, Any]) -> list[Part]:
+def _rows(answer: Mapping[str, Any]) -> list[AnswerPart]:
     rows = answer["results"]
-    parts: list[Part] = [plain(row) for row in rows]
+    parts: list[AnswerPart] = [plain(row) for row in rows]
     if rows and all(isinstance(row, dict) for row in rows):
         parts = [Table(list(dict.fromkeys(name for row in rows for name in row)), rows)]
     return [*parts, _count(len(rows), answer.get("total_count"), "row(s)")]
 
 
-def _versions(answer: Mapping[str, Any]) -> list[Part]:
+def _versions(answer: Mapping[str, Any]) -> list[AnswerPart]:
     notes = [f"{answer['total_count']} version(s), {answer['sync_state']}"]
     if "synced_at" in answer:
         notes.append(f"read at {answer['synced_at']}")

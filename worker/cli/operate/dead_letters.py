@@ -9,7 +9,7 @@ from typing import Any
 import click
 
 from contracts.values import format_time
-from worker.cli.caller import Callback, fail, print_json
+from worker.cli.caller import CommandCallback, fail, print_json
 from worker.cli.operate.connection import connected, partitions_of
 from worker.cli.param_types import Moment
 from worker.cli.table import Table, write
@@ -38,7 +38,7 @@ _EXPLAINED: Mapping[Objection, str] = {
 }
 
 
-def _filtered(command: Callback) -> Callback:
+def _filtered(command: CommandCallback) -> CommandCallback:
     """Add the options of a filter; the command gets the filter as ``wanted``."""
 
     @wraps(command)
@@ -80,7 +80,9 @@ def dead_letters() -> None:
 
 @dead_letters.command("list")
 @_filtered
-@click.option("--limit", type=click.IntRange(0), default=100, show_default=True, help="0 is no limit.")
+@click.option(
+    "--limit", type=click.IntRange(0), default=100, show_default=True, help="The most to show; 0: all."
+)
 @_as_json
 def list_letters(wanted: Filter, limit: int, as_json: bool) -> None:
     """List dead letters, the oldest first."""
@@ -94,9 +96,9 @@ def list_letters(wanted: Filter, limit: int, as_json: bool) -> None:
         write(Table(_COLUMNS, [_row(letter) for letter in letters], whole=("id", "parked at")))
     else:
         for letter in letters:
-            *told, replayed = _row(letter).values()
+            *texts, replayed = _row(letter).values()
             # A sender has chosen the names in it: they must not write on the terminal.
-            click.echo(plain("  ".join(told)) + ("  (replayed)" if replayed else ""))
+            click.echo(plain("  ".join(texts)) + ("  (replayed)" if replayed else ""))
     click.echo(f"{len(letters)} of {total} dead letter(s)")
 
 
@@ -114,8 +116,8 @@ def show_letter(letter_id: str, as_json: bool) -> None:
         print_json(shown)
         return
     for name, value in shown.items():
-        told = format_time(value) if isinstance(value, datetime) else "-" if value is None else plain(value)
-        click.echo(f"{name:<14}{told}")
+        text = format_time(value) if isinstance(value, datetime) else "-" if value is None else plain(value)
+        click.echo(f"{name:<14}{text}")
 
 
 @dead_letters.command()

@@ -24,9 +24,9 @@ def healthcheck() -> None:
     if not processes:
         click.echo("unhealthy: no process has a heartbeat here")
     elif stuck:
-        told = ", ".join(f"{p.name} (process {p.pid}) for {p.age_s:.0f} s" for p in stuck)
-        click.echo(f"unhealthy: no heartbeat of {told}; {STALE_S:g} s are allowed")
+        shown = ", ".join(f"{p.name} (process {p.pid}) for {p.age_s:.0f} s" for p in stuck)
+        click.echo(f"unhealthy: no heartbeat of {shown}; {STALE_S:g} s are allowed")
     else:
-        told = ", ".join(f"{p.name} {p.age_s:.0f} s ago" for p in processes)
-        click.echo(f"healthy: {told}")
+        shown = ", ".join(f"{p.name} {p.age_s:.0f} s ago" for p in processes)
+        click.echo(f"healthy: {shown}")
     sys.exit(0 if processes and not stuck else 1)

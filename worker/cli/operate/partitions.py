@@ -75,9 +75,9 @@ def set_number(number: int, as_json: bool) -> None:
         try:
             broker.set_partitions(number)
         except InUse as error:
-            told = f"{error.key!r} is in use: {_explained(error.key)}. Nothing was changed"
+            message = f"{error.key!r} is in use: {_explained(error.key)}. Nothing was changed"
             hint = "see plugins partitions set --help"
-            fail("IN_USE", f"{told}; {hint}", as_json, "InUse", {"key": error.key})
+            fail("IN_USE", f"{message}; {hint}", as_json, "InUse", {"key": error.key})
     if as_json:
         print_json({"before": before, "partitions": number})
     else:

@@ -30,7 +30,7 @@ def reconcile(dry_run: bool, as_json: bool) -> None:
                 print_json({"ahead": [asdict(ahead) for ahead in found]})
             else:
                 for ahead in found:
-                    click.echo(f"would {_told(ahead)}")
+                    click.echo(f"would {_described(ahead)}")
                 click.echo(f"{len(found)} subject(s) are behind their events; nothing was changed")
             return
         done = list(work.repair())
@@ -40,12 +40,12 @@ def reconcile(dry_run: bool, as_json: bool) -> None:
     else:
         for repaired in done:
             result = "FAILED" if repaired.revision is None else f"now at {repaired.revision}"
-            click.echo(f"{_told(repaired.ahead)}: {result}")
+            click.echo(f"{_described(repaired.ahead)}: {result}")
         click.echo(f"{len(done) - len(left)} subject(s) repaired, {len(left)} left")
     sys.exit(1 if left else 0)
 
 
-def _told(ahead: Ahead) -> str:
+def _described(ahead: Ahead) -> str:
     known = f"at {ahead.store}" if ahead.store else "unknown"
     return f"{ahead.what} {plain(ahead.subject)} ({known} in the store, at {ahead.stream} on the stream)"
 

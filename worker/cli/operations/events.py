@@ -11,7 +11,7 @@ from contracts.events import PLUGIN_CHANGED, STREAM
 from contracts.subscriber import Event, UnreadableEvent, entries_of, read_event
 from worker.cli.caller import fail, read_settings
 from worker.cli.main import Entry, LazyGroup
-from worker.cli.param_types import StreamPosition
+from worker.cli.param_types import StreamStart
 from worker.cli.text import plain, to_json
 
 _PAGE = 500
@@ -33,7 +33,7 @@ SUBCOMMANDS: list[Entry] = [
     "--from",
     "start",
     metavar="beginning|now|ID",
-    type=StreamPosition(),
+    type=StreamStart(),
     help="Where to start; ID: after this stream entry. Default: now with --follow, else beginning.",
 )
 @click.option("--subject", metavar="S", help="Only this subject: DOMAIN/PLUGIN or images/HOST/IMAGE.")

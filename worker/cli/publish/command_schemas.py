@@ -14,7 +14,7 @@ _ABSENT = {"enum": [None, ""], "description": "Counts as not given."}
 
 
 def as_sent(model: type[BaseModel], schema: dict[str, Any]) -> dict[str, Any]:
-    """The JSON Schema of the keyword arguments of ``model``, from the ``schema`` of the model itself.
+    """Return the JSON Schema of the keyword arguments of ``model``, from the ``schema`` of the model itself.
 
     An optional field may be null or an empty string; the frame of a batch has its ids and operations checked.
     """

@@ -37,7 +37,7 @@ ANSWERS: dict[str, type[BaseModel]] = {
     "EventAttributes": Attributes,
     "Rejection": Rejection,
 }
-"""What callers and subscribers read: file name to model."""
+"""The messages that callers and subscribers read: file name to model."""
 
 
 @click.command()
@@ -45,9 +45,9 @@ ANSWERS: dict[str, type[BaseModel]] = {
     "--directory",
     type=click.Path(path_type=Path, file_okay=False),
     default=FOLDER,
-    help="Where to. Default: contracts/schemas beside the program.",
+    help="Where to write. Default: contracts/schemas beside the program.",
 )
-@click.option("--check", is_flag=True, help="Write nothing; status 1 when the files are stale.")
+@click.option("--check", is_flag=True, help="Write nothing; exit status 1 if a file is stale.")
 def schemas(directory: Path, check: bool) -> None:
     """Publish the contract: a JSON Schema for each message, the table of errors, and asyncapi.yaml."""
     stale = _stale(directory)
@@ -65,8 +65,10 @@ def schemas(directory: Path, check: bool) -> None:
 
 
 def _stale(directory: Path) -> dict[Path, bytes | None]:
-    """What is to be written, and as None what is to be removed: schemas that are no longer published, in the
-    program's own folder alone, as in another one they may be somebody else's.
+    """Return the files to write, and as None those to remove.
+
+    Schemas that are no longer published are removed from the program's own folder alone: in another folder
+    they may belong to others.
     """
     wanted = {directory / name: text.encode() for name, text in documents().items()}
     found = {path: path.read_bytes() for path in wanted if path.is_file()}
@@ -77,7 +79,7 @@ def _stale(directory: Path) -> dict[Path, bytes | None]:
 
 
 def documents() -> dict[str, str]:
-    """Every published file by its name."""
+    """Return every published file by its name."""
     found = {o.command.__name__: _command(o.command) for o in OPERATIONS}
     found |= {name: _open(_schema(name, model, "serialization")) for name, model in ANSWERS.items()}
     found["PluginProjection"] = _projection()
@@ -98,7 +100,7 @@ def documents() -> dict[str, str]:
 
 
 def error_table() -> list[dict[str, Any]]:
-    """Every error that may be answered: code, class, kind, meaning, and SpaceONE's code where one exists."""
+    """Return every error that may be answered: code, class, kind, meaning, and SpaceONE's code, if any."""
     rows = []
     for name, error in vars(errors).items():
         if isinstance(error, type) and issubclass(error, ContractError) and not error.__subclasses__():
@@ -108,7 +110,7 @@ def error_table() -> list[dict[str, Any]]:
 
 
 class _Plain(GenerateJsonSchema):
-    """Without the titles that pydantic makes of field names."""
+    """Leaves out the titles that pydantic makes of field names."""
 
     def field_title_should_be_set(self, schema: Any) -> bool:
         return False
@@ -126,7 +128,7 @@ def _command(model: type[BaseModel]) -> dict[str, Any]:
 
 
 def _described(value: Any) -> Any:
-    """With the descriptions, which are docstrings, in one line."""
+    """Return a schema with its descriptions, which are docstrings, in one line."""
     if isinstance(value, list):
         return [_described(item) for item in value]
     if not isinstance(value, dict):
@@ -138,7 +140,7 @@ def _described(value: Any) -> Any:
 
 
 def _open(value: Any) -> Any:
-    """What is read may grow by fields: a reader passes over those that it does not know."""
+    """Return a schema that allows unknown fields: new ones may be added to answers and events."""
     if isinstance(value, list):
         return [_open(item) for item in value]
     if not isinstance(value, dict):

@@ -6,7 +6,7 @@ it is killed.
 
 from worker.devtools.embedded.binaries import Binary, find_mongod, find_redis, mongod_binaries, redis_binaries
 from worker.devtools.embedded.errors import EmbeddedError, ServerFailed, ServerNotFound
-from worker.devtools.embedded.given import ping_mongodb, ping_redis, without_password
+from worker.devtools.embedded.external import ping_mongodb, ping_redis, without_password
 from worker.devtools.embedded.mongo import MongoReplicaSet, MongoServer
 from worker.devtools.embedded.ports import free_port, port_is_free
 from worker.devtools.embedded.process import ChildProcess, wait_until

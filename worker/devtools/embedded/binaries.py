@@ -134,7 +134,7 @@ def _probe(path: Path, origin: str, pattern: re.Pattern[str], oldest: tuple[int,
     version = pattern.search(ran.stdout)
     if version is None:
         said = (ran.stderr or ran.stdout).strip()[:300]
-        return f"{path} does not say its version (exit status {ran.returncode}): {said}"
+        return f"{path} does not report its version (exit status {ran.returncode}): {said}"
     binary = Binary(path, tuple(int(part) for part in version.groups()), origin)
     if binary.version < oldest:
         needed = ".".join(str(part) for part in oldest)
