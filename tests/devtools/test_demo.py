@@ -14,6 +14,8 @@ from tests.support.servers import ROOT, ChildProcess, wait_until
 from worker.devtools.demo.registry import serve_tags
 from worker.devtools.demo.script import EXAMPLES, HOOK, JIRA
 
+pytestmark = pytest.mark.process
+
 PAIRS = Path(__file__).parents[1] / "data" / "examples"
 
 

@@ -20,6 +20,8 @@ from worker.devtools.embedded import (
     redis_binaries,
 )
 
+pytestmark = pytest.mark.process
+
 MakeProgram = Callable[[str, str], Path]
 
 
