@@ -10,7 +10,6 @@ from worker.devtools.embedded import (
     Binary,
     MongoReplicaSet,
     RedisServer,
-    find_mongod,
     find_redis,
     ping_mongodb,
     ping_redis,
@@ -65,13 +64,10 @@ def ensure_mongodb(supervisor: Supervisor, console: Console, folder: RunDirector
         ping_mongodb(url)
         _say_joined(console, "MongoDB", MONGODB_SETTING, url)
         return url
-    binary = find_mongod()
+    replica_set = MongoReplicaSet(folder.mongodb, ports=[port], log=folder.logs / "mongodb.log", cache_gb=0.5)
     require_port("MongoDB", port, "--mongodb-port", "MONGODB_PORT", MONGODB_SETTING)
-    replica_set = MongoReplicaSet(
-        folder.mongodb, ports=[port], binary=binary, log=folder.logs / "mongodb.log", cache_gb=0.5
-    )
     supervisor.keep(replica_set.members[0], shown=False, first_start=replica_set.start)
-    _say_started(console, "MongoDB", replica_set.url(), binary)
+    _say_started(console, "MongoDB", replica_set.url(), replica_set.members[0].binary)
     return replica_set.url()
 
 

@@ -119,10 +119,9 @@ class MongoReplicaSet:
         name: str = "rs0",
         election_timeout_ms: int = 10_000,
         cache_gb: float = 0.25,
-        binary: Binary | None = None,
         log: Path | None = None,
     ) -> None:
-        binary = binary or find_mongod()
+        binary = find_mongod()
         self.name = name
         self.election_timeout_ms = election_timeout_ms
         self.members = [
