@@ -41,6 +41,17 @@ def fail_by_settings(error: SettingsError, as_json: bool) -> NoReturn:
 
 
 @contextmanager
+def ending_errors(as_json: bool) -> Iterator[None]:
+    """End the command with status 1 at an error of the contract, or of Redis."""
+    try:
+        yield
+    except ContractError as error:
+        fail(error.code, error.message, as_json, type(error).__name__, error.details)
+    except redis.RedisError as error:
+        fail("REDIS_UNAVAILABLE", f"Redis does not answer: {error}", as_json, "RedisUnavailable", {})
+
+
+@contextmanager
 def plugin_client(as_json: bool, *, writes: bool = True) -> Iterator[PluginClient]:
     """Open a client of this deployment. An error ends the command with one line and status 1.
 
@@ -52,19 +63,15 @@ def plugin_client(as_json: bool, *, writes: bool = True) -> Iterator[PluginClien
         number = (_partitions(settings.broker) if writes else None) or settings.command_partitions
     except ContractError as error:
         fail("REDIS_UNAVAILABLE", error.message, as_json, "RedisUnavailable", {})
-    with PluginClient(settings.broker, settings.results, number) as client:
+    with ending_errors(as_json), PluginClient(settings.broker, settings.results, number) as client:
         try:
             yield client
-        except ContractError as error:
-            fail(error.code, error.message, as_json, type(error).__name__, error.details)
         except AskTimeout as error:
             message = f"{error}. Is a worker running?{_resend(error, writes)}"
             details = {"command_id": error.command_id, **_ids(error)}
             fail("TIMEOUT", message, as_json, "AskTimeout", details)
         except RedisUnavailable as error:
             fail("REDIS_UNAVAILABLE", str(error), as_json, "RedisUnavailable", _ids(error))
-        except redis.RedisError as error:
-            fail("REDIS_UNAVAILABLE", str(error), as_json, "RedisUnavailable", {})
 
 
 def _resend(error: AskTimeout, writes: bool) -> str:
@@ -89,6 +96,10 @@ def fail(code: str, message: str, as_json: bool, name: str, details: dict[str, A
     else:
         click.echo(printable(f"{code}: {message}"), err=True)
     sys.exit(REFUSED)
+
+
+json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+"""The option of commands that do not send a message."""
 
 
 def print_json(value: Any) -> None:

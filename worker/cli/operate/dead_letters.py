@@ -2,6 +2,7 @@
 
 import sys
 from collections.abc import Mapping
+from dataclasses import asdict, fields
 from datetime import datetime
 from functools import wraps
 from typing import Any
@@ -9,13 +10,13 @@ from typing import Any
 import click
 
 from contracts.values import format_time
-from worker.cli.caller import CommandCallback, fail, print_json
+from worker.cli.caller import CommandCallback, fail, json_option, print_json
 from worker.cli.operate.connection import connected, partitions_of
 from worker.cli.param_types import Moment
 from worker.cli.table import Table, write
 from worker.cli.text import plain
 from worker.dead_letters.message import read_message
-from worker.dead_letters.replay import Objection, Replay, Replayed
+from worker.dead_letters.replay import Objection, Replay
 from worker.domain.dead_letter import DeadLetter, hide_secrets
 from worker.domain.record import MAX_APPLIED
 from worker.process.broker import Broker
@@ -23,7 +24,6 @@ from worker.services import Services
 from worker.settings import REPLAY_TOKEN
 from worker.store.dead_letters import Filter
 
-_as_json = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 _COLUMNS = ("id", "parked at", "queue", "reason", "task", "plugins", "replayed")
 
 _EXPLAINED: Mapping[Objection, str] = {
@@ -42,16 +42,9 @@ def _filtered(command: CommandCallback) -> CommandCallback:
     """Add the options of a filter; the command gets the filter as ``wanted``."""
 
     @wraps(command)
-    def with_filter(
-        ids: tuple[str, ...],
-        reason: str | None,
-        queue: str | None,
-        task: str | None,
-        plugin: str | None,
-        since: datetime | None,
-        **rest: Any,
-    ) -> None:
-        command(Filter(ids, reason, queue, task, plugin, since), **rest)
+    def with_filter(**options: Any) -> None:
+        wanted = Filter(**{field.name: options.pop(field.name) for field in fields(Filter)})
+        command(wanted, **options)
 
     for option in (
         click.option(
@@ -83,7 +76,7 @@ def dead_letters() -> None:
 @click.option(
     "--limit", type=click.IntRange(0), default=100, show_default=True, help="The most to show; 0: all."
 )
-@_as_json
+@json_option
 def list_letters(wanted: Filter, limit: int, as_json: bool) -> None:
     """List dead letters, the oldest first."""
     with connected(as_json) as services:
@@ -104,7 +97,7 @@ def list_letters(wanted: Filter, limit: int, as_json: bool) -> None:
 
 @dead_letters.command("show")
 @click.argument("letter_id", metavar="ID")
-@_as_json
+@json_option
 def show_letter(letter_id: str, as_json: bool) -> None:
     """Show one dead letter: its queue, the reason, and its parameters. Secrets are never shown."""
     with connected(as_json) as services:
@@ -131,7 +124,7 @@ def show_letter(letter_id: str, as_json: bool) -> None:
     "on this machine can read a command line.",
 )
 @click.option("--force", is_flag=True, help="Send it despite an objection.")
-@_as_json
+@json_option
 def replay(wanted: Filter, every: bool, token: str | None, force: bool, as_json: bool) -> None:
     """Send dead letters again, to the end of their queue, with their own command ids.
 
@@ -147,7 +140,7 @@ def replay(wanted: Filter, every: bool, token: str | None, force: bool, as_json:
     if as_json:
         print_json(
             {
-                "results": [_result(r) for r in results],
+                "results": [asdict(result) for result in results],
                 "replayed": len(results) - len(left),
                 "left": len(left),
             }
@@ -166,7 +159,7 @@ def replay(wanted: Filter, every: bool, token: str | None, force: bool, as_json:
 @_filtered
 @click.option("--all", "every", is_flag=True, help="Every dead letter that passes the filters.")
 @click.option("--yes", is_flag=True, help="Do not ask for confirmation.")
-@_as_json
+@json_option
 def purge(wanted: Filter, every: bool, yes: bool, as_json: bool) -> None:
     """Remove dead letters for ever. Exit status 1 if one was not removed."""
     _check_chosen(wanted, every)
@@ -184,7 +177,7 @@ def purge(wanted: Filter, every: bool, yes: bool, as_json: bool) -> None:
 
 
 @dead_letters.command("drain")
-@_as_json
+@json_option
 def drain_letters(as_json: bool) -> None:
     """Move parked messages from Redis to the dead letters (only when no worker runs)."""
     with connected(as_json) as services:
@@ -249,7 +242,3 @@ def _content(letter: DeadLetter) -> dict[str, Any]:
     except RecursionError:
         return {"kwargs": "(nested too deeply to be shown)"}
     return {"begins": reading.raw[:500].decode("utf-8", "backslashreplace")}
-
-
-def _result(result: Replayed) -> dict[str, Any]:
-    return {"id": result.id, "queue": result.queue, "objection": result.objection}

@@ -4,11 +4,9 @@ import sys
 
 import click
 
-from worker.cli.caller import fail, print_json
+from worker.cli.caller import fail, json_option, print_json
 from worker.cli.operate.connection import connected
 from worker.process.broker import Broker, InUse
-
-_as_json = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 
 
 @click.group()
@@ -20,7 +18,7 @@ def partitions() -> None:
 
 
 @partitions.command("show")
-@_as_json
+@json_option
 def show_number(as_json: bool) -> None:
     """Show the number in force and the one in this environment. Exit status 1 if they differ."""
     with connected(as_json) as services:
@@ -39,7 +37,7 @@ def show_number(as_json: bool) -> None:
 
 @partitions.command("set")
 @click.argument("number", type=click.IntRange(1, 1024))
-@_as_json
+@json_option
 def set_number(number: int, as_json: bool) -> None:
     """Change the number of partitions while no command is waiting or in progress.
 

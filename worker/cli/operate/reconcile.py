@@ -5,7 +5,7 @@ from dataclasses import asdict
 
 import click
 
-from worker.cli.caller import print_json
+from worker.cli.caller import json_option, print_json
 from worker.cli.operate.connection import connected
 from worker.cli.text import plain
 from worker.events.reconcile import Ahead, Repaired
@@ -13,7 +13,7 @@ from worker.events.reconcile import Ahead, Repaired
 
 @click.command()
 @click.option("--dry-run", is_flag=True, help="Only show what would be done.")
-@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+@json_option
 def reconcile(dry_run: bool, as_json: bool) -> None:
     """Repair events after MongoDB was restored from a backup: the event stream is then ahead of the store.
 

@@ -1,15 +1,16 @@
 """`plugins events`: the event stream as it is, without a consumer group."""
 
 from collections.abc import Iterator
+from contextlib import suppress
+from itertools import islice
 from typing import Any
 
 import click
-import redis
 
 from contracts._redis.connect import open_redis
 from contracts.events import PLUGIN_CHANGED, STREAM
 from contracts.subscriber import Event, UnreadableEvent, entries_of, read_event
-from worker.cli.caller import fail, read_settings
+from worker.cli.caller import ending_errors, read_settings
 from worker.cli.main import Entry, LazyGroup
 from worker.cli.param_types import StreamStart
 from worker.cli.text import plain, to_json
@@ -59,18 +60,11 @@ def events(
     if context.invoked_subcommand is not None:
         return
     start = start or ("now" if follow else "beginning")
-    shown = 0
-    try:
-        for event in _read(read_settings(as_json).events, start, follow):
-            if subject in (None, event.subject):
-                click.echo(_as_json(event) if as_json else _line(event))
-                shown += 1
-            if shown == count:
-                return
-    except KeyboardInterrupt:
-        return
-    except redis.RedisError as error:
-        fail("REDIS_UNAVAILABLE", f"Redis does not answer: {error}", as_json, "RedisUnavailable", {})
+    found = _read(read_settings(as_json).events, start, follow)
+    wanted = (event for event in found if subject in (None, event.subject))
+    with ending_errors(as_json), suppress(KeyboardInterrupt):
+        for event in islice(wanted, count):
+            click.echo(_as_json(event) if as_json else _line(event))
 
 
 def _read(url: str, start: str, follow: bool) -> Iterator[Event]:

@@ -4,6 +4,7 @@ import inspect
 import json
 import re
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -127,29 +128,31 @@ def _command(model: type[BaseModel]) -> dict[str, Any]:
     return as_sent(model, _schema(model.__name__, model, "validation"))
 
 
-def _described(value: Any) -> Any:
+def _described(schema: dict[str, Any]) -> Any:
     """Return a schema with its descriptions, which are docstrings, in one line."""
-    if isinstance(value, list):
-        return [_described(item) for item in value]
-    if not isinstance(value, dict):
-        return value
-    return {
-        key: _one_line(item) if key == "description" and isinstance(item, str) else _described(item)
-        for key, item in value.items()
-    }
+
+    def describe(part: dict[str, Any]) -> dict[str, Any]:
+        text = part.get("description")
+        return part | {"description": _one_line(text)} if isinstance(text, str) else part
+
+    return _changed(schema, describe)
 
 
-def _open(value: Any) -> Any:
+def _open(schema: dict[str, Any]) -> Any:
     """Return a schema that allows unknown fields: new ones may be added to answers and events."""
+    closed = ("additionalProperties", False)
+    return _changed(
+        schema, lambda part: {key: value for key, value in part.items() if (key, value) != closed}
+    )
+
+
+def _changed(value: Any, change: Callable[[dict[str, Any]], dict[str, Any]]) -> Any:
+    """Return a JSON value with every object in it changed."""
     if isinstance(value, list):
-        return [_open(item) for item in value]
+        return [_changed(item, change) for item in value]
     if not isinstance(value, dict):
         return value
-    return {
-        key: _open(item)
-        for key, item in value.items()
-        if not (key == "additionalProperties" and item is False)
-    }
+    return change({key: _changed(item, change) for key, item in value.items()})
 
 
 def _projection() -> dict[str, Any]:

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 
 import click
 
-from worker.cli.caller import print_json
+from worker.cli.caller import json_option, print_json
 from worker.cli.operate.connection import connected
 from worker.cli.operate.doctor import events, queues, schedule
 from worker.cli.operate.doctor.finding import UNREACHABLE, Check, Finding, Server
@@ -32,7 +32,7 @@ CHECKS: tuple[Check, ...] = (
 
 
 @click.command()
-@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+@json_option
 @click.option("--quick", is_flag=True, help="Do not compare the event stream with the store.")
 def doctor(as_json: bool, quick: bool) -> None:
     """Check the deployment and suggest fixes. Nothing is changed.
