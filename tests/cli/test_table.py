@@ -66,6 +66,7 @@ def test_what_is_too_wide_is_folded_and_ids_never() -> None:
     assert shown.count("y") == 100
 
 
+@pytest.mark.process
 def test_a_real_terminal_gets_colours_and_a_pipe_none() -> None:
     program = "from worker.cli.table import Table, write; write(Table(('state',), [{'state': 'ENABLED'}]))"
     command = [sys.executable, "-c", program]
