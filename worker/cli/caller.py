@@ -14,8 +14,8 @@ from contracts.client import AskTimeout, PluginClient, RedisUnavailable
 from contracts.errors import ContractError
 from worker.cli.param_types import Seconds
 from worker.cli.text import printable, to_json
-from worker.process.broker import Broker
-from worker.settings import Settings, SettingsError, load
+from worker.process.partitions import Partitions
+from worker.settings import Connections, SettingsError, load_connections
 
 CommandCallback = Callable[..., Any]
 """The function behind a click command."""
@@ -24,31 +24,26 @@ REFUSED = 1
 """The exit status of a command that was refused, is unavailable, or was not answered in time."""
 
 
-def read_settings(as_json: bool = False) -> Settings:
-    """Return the settings; wrong ones end the command."""
-    try:
-        return load()
-    except SettingsError as error:
-        fail_by_settings(error, as_json)
-
-
-def fail_by_settings(error: SettingsError, as_json: bool) -> NoReturn:
-    """End with status 1, and name the settings that are wrong."""
-    if as_json:
-        fail("WRONG_SETTINGS", str(error), as_json, "SettingsError", {})
-    click.echo(printable(str(error)), err=True)
-    sys.exit(REFUSED)
-
-
 @contextmanager
 def ending_errors(as_json: bool) -> Iterator[None]:
-    """End the command with status 1 at an error of the contract, or of Redis."""
+    """End the command with status 1 at wrong settings, an error of the contract, or of Redis."""
     try:
         yield
+    except SettingsError as error:
+        if as_json:
+            fail("WRONG_SETTINGS", str(error), as_json, "SettingsError", {})
+        click.echo(printable(str(error)), err=True)
+        sys.exit(REFUSED)
     except ContractError as error:
         fail(error.code, error.message, as_json, type(error).__name__, error.details)
     except redis.RedisError as error:
         fail("REDIS_UNAVAILABLE", f"Redis does not answer: {error}", as_json, "RedisUnavailable", {})
+
+
+def read_connections(as_json: bool) -> Connections:
+    """Return the settings of a client; wrong ones end the command."""
+    with ending_errors(as_json):
+        return load_connections()
 
 
 @contextmanager
@@ -58,7 +53,7 @@ def plugin_client(as_json: bool, *, writes: bool = True) -> Iterator[PluginClien
     ``writes``: whether it sends writes. They go by the number of partitions in force, or, before the first
     worker has started, by the number in the settings.
     """
-    settings = read_settings(as_json)
+    settings = read_connections(as_json)
     try:
         number = (_partitions(settings.broker) if writes else None) or settings.command_partitions
     except ContractError as error:
@@ -86,7 +81,7 @@ def _ids(error: AskTimeout | RedisUnavailable) -> dict[str, Any]:
 
 def _partitions(url: str) -> int | None:
     with open_redis(url) as client:
-        return Broker(client).partitions()
+        return Partitions(client).number()
 
 
 def fail(code: str, message: str, as_json: bool, name: str, details: dict[str, Any]) -> NoReturn:

@@ -4,7 +4,7 @@ import os
 import signal
 import sys
 from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from contextlib import contextmanager
 from pathlib import Path
 from types import FrameType
 from typing import IO, Any
@@ -19,8 +19,7 @@ from worker.devtools.procfile import Process, read_procfile
 from worker.devtools.rundir import RunDirectory
 from worker.devtools.servers import MONGODB_SETTING, REDIS_SETTING, ensure_mongodb, ensure_redis
 from worker.devtools.supervisor import Supervisor
-from worker.services import Services
-from worker.settings import SettingsError, load
+from worker.settings import SettingsError, load_settings
 
 
 class WrongSettings(click.ClickException):
@@ -102,8 +101,7 @@ def check_settings() -> None:
         WrongSettings: a process would refuse to start.
     """
     try:
-        with closing(Services(load())) as services:
-            services.check()
+        load_settings()
     except SettingsError as error:
         raise WrongSettings(str(error)) from None
 

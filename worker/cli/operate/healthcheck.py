@@ -1,11 +1,11 @@
 """`plugins healthcheck`: check that the processes of this machine or container are alive."""
 
+import os
 import sys
 
 import click
 
-from worker import settings
-from worker.process.heartbeat import STALE_S, HeartbeatError, folder, seen
+from worker.process.heartbeat import HEARTBEAT_DIR, STALE_S, HeartbeatError, folder, seen
 
 
 @click.command()
@@ -16,8 +16,8 @@ def healthcheck() -> None:
     the temporary folder). No server is contacted.
     """
     try:
-        processes = seen(folder(settings.load().heartbeat_dir))
-    except (settings.SettingsError, HeartbeatError) as error:
+        processes = seen(folder(os.environ.get(HEARTBEAT_DIR, "")))
+    except HeartbeatError as error:
         click.echo(f"unhealthy: {error}")
         sys.exit(1)
     stuck = [process for process in processes if not process.healthy]

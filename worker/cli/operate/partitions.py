@@ -6,7 +6,7 @@ import click
 
 from worker.cli.caller import fail, json_option, print_json
 from worker.cli.operate.connection import connected
-from worker.process.broker import Broker, InUse
+from worker.process.partitions import InUse, Partitions
 
 
 @click.group()
@@ -22,7 +22,7 @@ def partitions() -> None:
 def show_number(as_json: bool) -> None:
     """Show the number in force and the one in this environment. Exit status 1 if they differ."""
     with connected(as_json) as services:
-        kept = Broker(services.broker).partitions()
+        kept = Partitions(services.broker).number()
         wanted = services.settings.command_partitions
     differs = kept not in (None, wanted)
     if as_json:
@@ -68,10 +68,10 @@ def set_number(number: int, as_json: bool) -> None:
     waiting or in progress, or while a worker holds its lease.
     """
     with connected(as_json) as services:
-        broker = Broker(services.broker)
-        before = broker.partitions()
+        in_force = Partitions(services.broker)
+        before = in_force.number()
         try:
-            broker.set_partitions(number)
+            in_force.change(number)
         except InUse as error:
             message = f"{error.key!r} is in use: {_explained(error.key)}. Nothing was changed"
             hint = "see plugins partitions set --help"

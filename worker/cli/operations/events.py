@@ -10,7 +10,7 @@ import click
 from contracts._redis.connect import open_redis
 from contracts.events import PLUGIN_CHANGED, STREAM
 from contracts.subscriber import Event, UnreadableEvent, entries_of, read_event
-from worker.cli.caller import ending_errors, read_settings
+from worker.cli.caller import ending_errors, read_connections
 from worker.cli.main import Entry, LazyGroup
 from worker.cli.param_types import StreamStart
 from worker.cli.text import plain, to_json
@@ -60,7 +60,7 @@ def events(
     if context.invoked_subcommand is not None:
         return
     start = start or ("now" if follow else "beginning")
-    found = _read(read_settings(as_json).events, start, follow)
+    found = _read(read_connections(as_json).events, start, follow)
     wanted = (event for event in found if subject in (None, event.subject))
     with ending_errors(as_json), suppress(KeyboardInterrupt):
         for event in islice(wanted, count):

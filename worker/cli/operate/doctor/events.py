@@ -5,12 +5,12 @@ from collections.abc import Iterator
 from datetime import UTC, datetime
 from itertools import islice
 
+from contracts._redis.outage import translate_outage
 from worker.cli.operate.doctor.finding import Finding, ago
 from worker.domain.subjects import Subjects
-from worker.events.publish import Publisher, redis_away
+from worker.events.publish import EVENTS_AWAY, EventsUnavailable, Publisher
 from worker.events.sweeper import TURN
 from worker.services import Services
-from worker.store.images import Images
 from worker.store.inspect import outboxes
 
 _LATE_S = 30.0
@@ -38,7 +38,7 @@ def inspect_outboxes(services: Services) -> Iterator[Finding]:
 
 def inspect_sweeper(services: Services) -> Iterator[Finding]:
     """Tell whether the event sweeper of any worker runs."""
-    with redis_away():
+    with translate_outage(EventsUnavailable, EVENTS_AWAY):
         runs = services.redis.exists(TURN)
     if runs:
         yield Finding("sweeper", "ok", "sweep", "event sweeper running")
@@ -60,7 +60,7 @@ def inspect_ahead(services: Services) -> Iterator[Finding]:
 
 def inspect_behind(services: Services) -> Iterator[Finding]:
     """Find subjects whose stream lacks events that the store has, but for events on their way just now."""
-    sources: list[Subjects] = [services.plugins, Images(services.database)]
+    sources: list[Subjects] = [services.plugins, services.images]
     publisher = services.publisher
     behind = [(source, late) for source in sources if (late := dict(_behind(source, publisher)))]
     if behind:

@@ -6,7 +6,6 @@ from datetime import UTC, datetime, timedelta
 from worker.cli.operate.doctor.finding import Finding, ago
 from worker.process.heartbeat import STALE_S, HeartbeatError, folder, seen
 from worker.services import Services
-from worker.store.image_queue import ImageQueue
 
 _OVERDUE = timedelta(minutes=30)
 
@@ -14,7 +13,7 @@ _OVERDUE = timedelta(minutes=30)
 def inspect_versions(services: Services) -> Iterator[Finding]:
     """Find images that are overdue or fail, by registry."""
     now = datetime.now(UTC)
-    groups = ImageQueue(services.database).counts(now)
+    groups = services.image_queue.counts(now)
     late = [group for group in groups if group.oldest_due_at and now - group.oldest_due_at > _OVERDUE]
     failing = [group for group in groups if group.failing]
     if not late and not failing:
@@ -26,12 +25,12 @@ def inspect_versions(services: Services) -> Iterator[Finding]:
         text = f"{group.due} of {group.images} image(s) are due, the oldest for {oldest}"
         advice = "see plugins sync status; are beat and a worker of plugin.versions running?"
         details = {"images": group.images, "due": group.due}
-        yield Finding("versions", "warn", group.host, text, advice, details)
+        yield Finding("versions", "warn", group.budget_group, text, advice, details)
     for group in failing:
         text = f"{group.failing} of {group.images} image(s) could not be read at the last try"
-        advice = f"see plugins sync status; can a worker of plugin.versions reach {group.host}?"
+        advice = f"see plugins sync status; can a worker of plugin.versions reach {group.budget_group}?"
         details = {"images": group.images, "failing": group.failing}
-        yield Finding("versions", "warn", group.host, text, advice, details)
+        yield Finding("versions", "warn", group.budget_group, text, advice, details)
 
 
 def inspect_managed(services: Services) -> Iterator[Finding]:

@@ -7,10 +7,11 @@ from typing import Any
 import redis
 
 from contracts._redis.connect import open_redis
+from contracts._redis.outage import translate_outage
 from worker.cli.operate.doctor.finding import Check, Finding, Server
-from worker.process.broker import broker_away
 from worker.services import Services
 from worker.store.inspect import store_facts
+from worker.tasks.broker import BROKER_AWAY, BrokerUnavailable
 
 _REDIS_OLDEST = (6, 2)
 _MONGODB_OLDEST = (6, 0)
@@ -46,7 +47,7 @@ def inspect_redis(client: Any, uses: Sequence[Server]) -> Iterator[Finding]:
         BrokerUnavailable: it does not answer.
     """
     subject = f"redis ({', '.join(uses)})"
-    with broker_away():
+    with translate_outage(BrokerUnavailable, BROKER_AWAY):
         info = client.info()
     version = tuple(int(part) for part in str(info["redis_version"]).split(".")[:2])
     text = f"version {info['redis_version']}"
