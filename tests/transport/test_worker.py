@@ -10,7 +10,7 @@ from celery import Celery
 
 from tests.transport.poison_shapes import SHAPES
 from tests.transport.transport_harness import Server, binaries, task_message, until
-from worker.transport import drain
+from worker.transport import drain_dead_messages
 
 LEDGER = "test.ledger"
 LEASE_S = 1.5
@@ -45,7 +45,7 @@ def test_no_shape_of_message_ends_the_worker_and_none_is_dropped(client, server,
     until(lambda: not leftovers(client, queue), what="nothing is left")
     assert worker.alive and not worker.said("Reconnecting") and not worker.said("Trying to reconnect")
     parked = []
-    drain(client, queue, parked.append, limit=1000)
+    drain_dead_messages(client, queue, parked.append, limit=1000)
     expected = {
         (raw, "unknown_task" if fate == "unknown" else reason)
         for raw, (fate, reason) in SHAPES.values()
@@ -173,7 +173,7 @@ def test_a_message_that_kills_its_workers_is_parked(client, server, start_worker
     assert ledger(client) == ["1"]
     assert len(ledger(client, "test.started")) == 3
     parked = []
-    drain(client, "test.commands", parked.append)
+    drain_dead_messages(client, "test.commands", parked.append)
     assert [(entry.reason, entry.deaths) for entry in parked] == [("deaths", 3)]
 
 

@@ -11,7 +11,7 @@ from worker.transport import channel as transport
 from worker.transport import renewal, scripts
 from worker.transport.inbox import Inbox
 from worker.transport.scripts import Script
-from worker.transport.wakeup import Watch
+from worker.transport.wakeup import Wakeup
 
 Setter = Callable[[Any, str, Any], None]
 
@@ -111,10 +111,10 @@ def _no_recheck(set_attribute: Setter) -> None:
 def _no_tracking(set_attribute: Setter) -> None:
     """A Redis that cannot announce changes."""
 
-    def ask(self: Watch, *command: str) -> Any:
+    def ask(self: Wakeup, *command: str) -> Any:
         raise ResponseError("unknown command 'CLIENT|TRACKING'")
 
-    set_attribute(Watch, "_ask", ask)
+    set_attribute(Wakeup, "_ask", ask)
 
 
 _PATCHES: dict[str, Callable[[Setter], None]] = {

@@ -50,7 +50,7 @@ RELEASE = Script.load("release")
 RELEASE_SHARED = Script.load("release_shared")
 
 
-def run(client: "Redis", call: Call) -> Any:
+def run_script(client: "Redis", call: Call) -> Any:
     """Runs one script. Raises redis-py's errors."""
     return run_all(client, [call])[0]
 
