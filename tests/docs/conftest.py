@@ -10,7 +10,7 @@ import pytest
 from tests.support.servers import ChildProcess, free_port
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def deployment(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, str]]:
     """The environment that `plugins up` tells to set in another terminal, while it runs."""
     folder = tmp_path_factory.mktemp("deployment")

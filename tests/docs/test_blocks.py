@@ -21,7 +21,7 @@ def test_the_blocks_do_what_the_page_shows(page: Page, deployment: dict[str, str
     Reader(page, deployment, tmp_path).read()
 
 
-def test_the_programs_of_the_readme_run_again(deployment: dict[str, str], tmp_path: Path) -> None:
+def test_the_programs_of_the_readme_can_be_run_again(deployment: dict[str, str], tmp_path: Path) -> None:
     for reading in ("first", "second"):
         folder = tmp_path / reading
         folder.mkdir()

@@ -39,7 +39,7 @@ def test_the_files_that_it_names_exist(page: Page) -> None:
 @pytest.mark.parametrize("page", MANUAL, ids=name_of)
 def test_the_modules_that_it_names_exist(page: Page) -> None:
     for name in page.modules():
-        module, rest = name, []
+        module, rest = name, list[str]()
         while not _is_module(module):
             module, _, last = module.rpartition(".")
             assert module, name

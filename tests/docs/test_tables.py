@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from typing import Any
+from typing import Any, get_args
 
 import pytest
 
@@ -83,7 +83,7 @@ def test_every_error_is_shown() -> None:
 
 def test_every_change_is_shown() -> None:
     told = page("contracts.md").text.split("**`PluginChanged`**")[1].split("**`ImageVersionsChanged`**")[0]
-    assert set(PluginChange.__args__) <= set(code(told))
+    assert set(get_args(PluginChange)) <= set(code(told))
 
 
 def test_every_registry_type_is_shown_with_its_budget() -> None:
@@ -91,7 +91,7 @@ def test_every_registry_type_is_shown_with_its_budget() -> None:
         code(name)[0]: re.findall(r"[0-9.]+", text)
         for name, _, text in page("registries.md").table("Registries")
     }
-    assert set(rows) == set(RegistryType.__args__)
+    assert set(rows) == set(get_args(RegistryType))
     for name, numbers in rows.items():
         limit = KINDS[name].limit
         assert [float(number) for number in numbers[:2]] == [limit.rate, limit.at_once], name
