@@ -13,7 +13,8 @@ from contracts.errors import ContractError, Fault, Refused, Unavailable
 from contracts.events import PluginChange
 from contracts.plugin import RegistryType
 from tests.docs.pages import page
-from worker.registries.caps import Caps
+from tests.support.servers import ROOT
+from worker.registries.http.caps import Caps
 from worker.registries.kinds import KINDS
 from worker.settings import DOMAIN_ID, REPLAY_TOKEN, Settings
 from worker.transport.keys import QueueKeys
@@ -126,3 +127,15 @@ def test_every_key_of_a_queue_is_shown() -> None:
     }
     shown = {name for row in page("glossary.md").table("Redis keys") for name in code(row[0])}
     assert companions <= shown
+
+
+def test_doctor_says_what_the_troubleshooting_shows() -> None:
+    sources = [path.read_text() for path in (ROOT / "worker/cli/operate/doctor").glob("*.py")]
+    said = re.sub(r'"\n\s+f?"', "", "\n".join(sources))
+    rows = page("operations.md").table("Troubleshooting")
+    lines = [line for row in rows for line in code(row[1]) if line.startswith(("ok ", "warn ", "FAIL "))]
+    assert len(lines) > 10
+    for line in lines:
+        text = line.partition(": ")[2]
+        for part in re.split(r"\.\.\.|\d+", text):
+            assert part.strip(" :;,") in said, line
