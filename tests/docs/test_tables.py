@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import tomllib
 from typing import Any, get_args
 
 import pytest
@@ -139,3 +140,10 @@ def test_doctor_says_what_the_troubleshooting_shows() -> None:
         text = line.partition(": ")[2]
         for part in re.split(r"\.\.\.|\d+", text):
             assert part.strip(" :;,") in said, line
+
+
+def test_the_layers_are_those_that_are_checked() -> None:
+    tools = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]
+    (layers,) = (c["layers"] for c in tools["importlinter"]["contracts"] if c["type"] == "layers")
+    (shown,) = (b.text.split("\n") for b in page("architecture.md").blocks() if b.language == "text")
+    assert [line for line in shown if line] == [*layers, "contracts"]
