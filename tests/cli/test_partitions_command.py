@@ -8,7 +8,7 @@ from click.testing import CliRunner, Result
 from redis import Redis
 
 from worker.cli.operate.partitions import partitions
-from worker.process.broker import PARTITIONS
+from worker.process.partitions import PARTITIONS
 
 
 @pytest.fixture

@@ -15,8 +15,8 @@ from contracts.client import AskTimeout, PluginClient, RedisUnavailable
 from contracts.errors import ContractError
 from worker.cli.render import to_json
 from worker.cli.text import printable
-from worker.process.broker import Broker
-from worker.settings import Settings, SettingsError, load
+from worker.process.partitions import Partitions
+from worker.settings import Connections, SettingsError, load_connections
 
 Command = Callable[..., Any]
 
@@ -24,10 +24,10 @@ REFUSED = 1
 """The exit status of whatever was refused, is unavailable, or was not answered in time."""
 
 
-def settings(as_json: bool = False) -> Settings:
-    """The settings; wrong ones end the command."""
+def settings(as_json: bool = False) -> Connections:
+    """Return the settings of a client; wrong ones end the command."""
     try:
-        return load()
+        return load_connections()
     except SettingsError as fault:
         wrong_settings(fault, as_json)
 
@@ -76,7 +76,7 @@ def _ids(fault: AskTimeout | RedisUnavailable) -> dict[str, Any]:
 
 def _partitions(url: str) -> int | None:
     with open_redis(url) as opened:
-        return Broker(opened).partitions()
+        return Partitions(opened).number()
 
 
 def fail(code: str, message: str, as_json: bool, name: str, details: dict[str, Any]) -> NoReturn:

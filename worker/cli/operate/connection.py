@@ -9,10 +9,10 @@ import click
 import redis
 
 from contracts.errors import ContractError
-from worker.cli.caller import fail, settings, wrong_settings
-from worker.process.broker import Broker
+from worker.cli.caller import fail, wrong_settings
+from worker.process.partitions import Partitions
 from worker.services import Services
-from worker.settings import SettingsError
+from worker.settings import SettingsError, load_settings
 
 _UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days"}
 
@@ -33,18 +33,15 @@ def connected(as_json: bool) -> Iterator[Services]:
 
 def checked(as_json: bool = False) -> Services:
     """The services of this deployment, nothing dialled yet; wrong settings end the command."""
-    services = Services(settings(as_json))
     try:
-        services.check()
-    except SettingsError as fault:
-        services.close()
-        wrong_settings(fault, as_json)
-    return services
+        return Services(load_settings())
+    except SettingsError as error:
+        wrong_settings(error, as_json)
 
 
 def partitions_of(services: Services) -> int:
     """The number of partitions in force, or the one of the settings where no worker has started yet."""
-    return Broker(services.broker).partitions() or services.settings.command_partitions
+    return Partitions(services.broker).number() or services.settings.command_partitions
 
 
 class Moment(click.ParamType[datetime]):

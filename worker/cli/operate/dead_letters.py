@@ -16,7 +16,8 @@ from worker.dead_letters.message import read_message
 from worker.dead_letters.replay import Objection, Replay, Replayed
 from worker.domain.dead_letter import DeadLetter, hide_secrets
 from worker.domain.record import MAX_APPLIED
-from worker.process.broker import Broker
+from worker.process.partitions import Partitions
+from worker.process.queues import Queues
 from worker.services import Services
 from worker.settings import REPLAY_TOKEN
 from worker.store.dead_letters import Filter
@@ -128,8 +129,8 @@ def replay(wanted: Filter, every: bool, token: str | None, force: bool, as_json:
     """
     _check_chosen(wanted, every)
     with connected(as_json) as services:
-        broker = Broker(services.broker)
-        again = Replay(services.dead_letters, services.plugins, broker.push, partitions_of(services))
+        push = Queues(services.broker).push
+        again = Replay(services.dead_letters, services.plugins, push, partitions_of(services))
         results = [again.replay(name, token=token, force=force) for name in _chosen(services, wanted)]
     left = [result for result in results if result.objection]
     if as_json:
@@ -176,10 +177,10 @@ def purge(wanted: Filter, every: bool, yes: bool, as_json: bool) -> None:
 def drain(as_json: bool) -> None:
     """Store what is parked in Redis now, for when no worker runs that would do so."""
     with connected(as_json) as services:
-        broker = Broker(services.broker)
-        partitions = partitions_of(services)
-        queues = [state.queue for state in broker.states(partitions) if state.parked]
-        count = broker.drain([*queues, *broker.stray_queues(partitions)], services.parking.store)
+        queues, number = Queues(services.broker), partitions_of(services)
+        parked = [status.queue for status in queues.statuses(number) if status.parked]
+        strays = Partitions(services.broker).stray_queues(number)
+        count = queues.drain([*parked, *strays], services.parking.store)
     if as_json:
         print_json({"drained": count})
     else:

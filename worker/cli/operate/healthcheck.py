@@ -1,11 +1,11 @@
 """`plugins healthcheck`: whether the processes of this machine or container are alive and not stuck."""
 
+import os
 import sys
 
 import click
 
-from worker import settings
-from worker.process.heartbeat import STALE_S, HeartbeatError, folder, seen
+from worker.process.heartbeat import HEARTBEAT_DIR, STALE_S, HeartbeatError, folder, seen
 
 
 @click.command()
@@ -16,9 +16,9 @@ def healthcheck() -> None:
     a folder of this user in the temporary folder). No server is asked.
     """
     try:
-        processes = seen(folder(settings.load().heartbeat_dir))
-    except (settings.SettingsError, HeartbeatError) as fault:
-        click.echo(f"unhealthy: {fault}")
+        processes = seen(folder(os.environ.get(HEARTBEAT_DIR, "")))
+    except HeartbeatError as error:
+        click.echo(f"unhealthy: {error}")
         sys.exit(1)
     stuck = [process for process in processes if not process.healthy]
     if not processes:

@@ -6,7 +6,7 @@ import click
 
 from worker.cli.caller import fail, print_json
 from worker.cli.operate.connection import connected
-from worker.process.broker import Broker, InUse
+from worker.process.partitions import InUse, Partitions
 
 _as_json = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 
@@ -21,7 +21,7 @@ def partitions() -> None:
 def show(as_json: bool) -> None:
     """Show the number in force and the one of this environment's settings. Status 1 when they differ."""
     with connected(as_json) as services:
-        kept = Broker(services.broker).partitions()
+        kept = Partitions(services.broker).number()
         wanted = services.settings.command_partitions
     differs = kept not in (None, wanted)
     if as_json:
@@ -67,10 +67,10 @@ def set_number(number: int, as_json: bool) -> None:
     delivered or not, or a worker holds the lease of one.
     """
     with connected(as_json) as services:
-        broker = Broker(services.broker)
-        before = broker.partitions()
+        in_force = Partitions(services.broker)
+        before = in_force.number()
         try:
-            broker.set_partitions(number)
+            in_force.change(number)
         except InUse as use:
             told = f"{use.key!r} is in use: {_explained(use.key)}. Nothing was changed"
             hint = "see plugins partitions set --help"

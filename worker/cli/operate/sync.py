@@ -39,7 +39,7 @@ def status(as_json: bool) -> None:
     """How each registry stands: images, what is due, its budget, cooldown and failures."""
     now = datetime.now(UTC)
     with connected(as_json) as services:
-        rows = [_row(group, services.sync.budget, now) for group in services.sync.queue.counts(now)]
+        rows = [_row(group, services.budget, now) for group in services.image_queue.counts(now)]
     if as_json:
         for row in rows:
             click.echo(json.dumps(row))
@@ -65,7 +65,7 @@ def now(image: str | None, as_json: bool) -> None:
     (images/registry.hub.docker.com/team/plugin); without it, all images that are followed.
     """
     with connected(as_json) as services:
-        count = services.sync.images.make_due(image, datetime.now(UTC))
+        count = services.images.make_due(image, datetime.now(UTC))
     if image is not None and not count:
         fail("NOT_FOUND", f"no plugin's image is followed as {image}", as_json, "ImageNotFollowed", {})
     if as_json:
@@ -75,7 +75,9 @@ def now(image: str | None, as_json: bool) -> None:
 
 
 def _row(group: GroupCount, budget: Budget, now: datetime) -> dict[str, Any]:
-    row = asdict(group) | asdict(budget.status(group.host, group.registry_type))
+    row = {"host": group.budget_group, **asdict(group)}
+    del row["budget_group"]
+    row |= asdict(budget.status(group.budget_group, group.registry_type))
     oldest = row.pop("oldest_due_at")
     row["oldest_due_at"] = format_time(oldest) if oldest else None
     row["overdue_s"] = round((now - oldest).total_seconds(), 1) if oldest else 0.0

@@ -9,7 +9,7 @@ import click
 
 from contracts._redis.connect import open_redis
 from worker.cli.caller import print_json
-from worker.cli.operate.connection import connected
+from worker.cli.operate.connection import connected, partitions_of
 from worker.cli.operate.doctor.events import check_ahead, check_behind, check_outboxes, check_sweeper
 from worker.cli.operate.doctor.finding import Check, Finding, Server, examine
 from worker.cli.operate.doctor.queues import check_dead_letters, check_partitions, check_queues, check_strays
@@ -17,8 +17,9 @@ from worker.cli.operate.doctor.schedule import check_heartbeats, check_managed, 
 from worker.cli.operate.doctor.servers import check_mongodb, check_redis
 from worker.cli.render import plain
 from worker.domain.subjects import Subjects
-from worker.process.broker import Broker
 from worker.process.heartbeat import folder
+from worker.process.partitions import Partitions
+from worker.process.queues import Queues
 from worker.services import Services
 from worker.store.image_queue import ImageQueue
 from worker.store.images import Images
@@ -78,13 +79,14 @@ def _redis(url: str, uses: list[Server]) -> list[Finding]:
 
 
 def _checks(services: Services, quick: bool) -> Iterable[Check]:
-    broker, wanted = Broker(services.broker), services.settings.command_partitions
+    partitions, wanted = Partitions(services.broker), services.settings.command_partitions
+    queues = Queues(services.broker)
     reconcile, publisher = services.reconcile(), services.publisher
     database, queue = services.database, ImageQueue(services.database)
     sources: list[Subjects] = [services.plugins, Images(database)]
-    yield _check("partitions", lambda: check_partitions(broker, wanted), "broker")
-    yield _check("queues", lambda: check_queues(broker, wanted), "broker")
-    yield _check("strays", lambda: check_strays(broker, wanted), "broker")
+    yield _check("partitions", lambda: check_partitions(partitions, wanted), "broker")
+    yield _check("queues", lambda: check_queues(queues, partitions_of(services)), "broker")
+    yield _check("strays", lambda: check_strays(queues, partitions_of(services)), "broker")
     yield _check("dead letters", lambda: check_dead_letters(services.dead_letters.counts()), "store")
     yield _check("outboxes", lambda: check_outboxes(outboxes(database)), "store")
     yield _check("sweep", lambda: check_sweeper(services.redis), "events")

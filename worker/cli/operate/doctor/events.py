@@ -6,9 +6,10 @@ from datetime import UTC, datetime
 from itertools import islice
 from typing import Any
 
+from contracts._redis.outage import translate_outage
 from worker.cli.operate.doctor.finding import Finding, ago
 from worker.domain.subjects import Subjects
-from worker.events.publish import Publisher, redis_away
+from worker.events.publish import EVENTS_AWAY, EventsUnavailable, Publisher
 from worker.events.reconcile import Reconcile
 from worker.events.sweeper import TURN
 from worker.store.inspect import Outbox
@@ -37,7 +38,7 @@ def check_outboxes(found: Sequence[Outbox]) -> Iterator[Finding]:
 
 def check_sweeper(client: Any) -> Iterator[Finding]:
     """Whether any process sweeps."""
-    with redis_away():
+    with translate_outage(EventsUnavailable, EVENTS_AWAY):
         alive = client.exists(TURN)
     if alive:
         yield Finding("sweeper", "ok", "sweep", "a worker sweeps")

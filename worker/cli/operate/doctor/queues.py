@@ -5,14 +5,15 @@ from datetime import UTC, datetime
 
 from contracts.partition import COMMANDS
 from worker.cli.operate.doctor.finding import Finding, Level, ago
-from worker.process.broker import Broker, QueueState
+from worker.process.partitions import Partitions
+from worker.process.queues import Queues, QueueStatus
 
 _EPOCHS_FROM = datetime(2020, 1, 1, tzinfo=UTC).timestamp() * 1000
 
 
-def check_partitions(broker: Broker, wanted: int) -> Iterator[Finding]:
+def check_partitions(partitions: Partitions, wanted: int) -> Iterator[Finding]:
     """The number of partitions in force against the one of the settings."""
-    kept = broker.partitions()
+    kept = partitions.number()
     if kept is None:
         yield Finding("partitions", "ok", COMMANDS, f"no worker has started yet; the settings say {wanted}")
     elif kept == wanted:
@@ -25,10 +26,10 @@ def check_partitions(broker: Broker, wanted: int) -> Iterator[Finding]:
         yield Finding("partitions", "fail", COMMANDS, text, advice)
 
 
-def check_queues(broker: Broker, wanted: int) -> Iterator[Finding]:
+def check_queues(queues: Queues, number: int) -> Iterator[Finding]:
     """Every queue."""
     now = datetime.now(UTC)
-    for state in broker.states(broker.partitions() or wanted):
+    for state in queues.statuses(number):
         yield _consumed(state, now)
         if state.parked:
             text = f"{state.parked} parked message(s) are not stored yet"
@@ -36,15 +37,15 @@ def check_queues(broker: Broker, wanted: int) -> Iterator[Finding]:
             yield Finding("parked", "warn", state.queue, text, advice, {"parked": state.parked})
 
 
-def check_strays(broker: Broker, wanted: int) -> Iterator[Finding]:
+def check_strays(queues: Queues, number: int) -> Iterator[Finding]:
     """Commands that were sent by a larger number of partitions: no worker consumes their queues."""
-    for queue, waiting in broker.strays(broker.partitions() or wanted).items():
+    for queue, waiting in queues.strays(number).items():
         text = f"{waiting} command(s) wait on a partition that there is not; nobody applies them"
         advice = "give their publisher the number in force, and see plugins partitions set --help"
         yield Finding("stray", "warn", queue, text, advice, {"waiting": waiting})
 
 
-def _consumed(state: QueueState, now: datetime) -> Finding:
+def _consumed(state: QueueStatus, now: datetime) -> Finding:
     details = {
         "owner": state.owner,
         "lease_s": round(state.owned_for_s, 1),
@@ -65,7 +66,7 @@ def _consumed(state: QueueState, now: datetime) -> Finding:
     return Finding("queue", level, state.queue, f"{waits}; nobody consumes it", advice, details)
 
 
-def _since(state: QueueState, now: datetime) -> str:
+def _since(state: QueueStatus, now: datetime) -> str:
     """An epoch is the time at which the lease was taken, unless it had to be raised."""
     if not _EPOCHS_FROM < state.epoch <= now.timestamp() * 1000:
         return ""

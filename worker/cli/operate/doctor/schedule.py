@@ -26,13 +26,13 @@ def check_versions(groups: Sequence[GroupCount]) -> Iterator[Finding]:
         text = f"{group.due} of {group.images} image(s) are due, the oldest for {oldest}"
         advice = "see plugins sync status; are beat and a worker of plugin.versions running?"
         yield Finding(
-            "versions", "warn", group.host, text, advice, {"images": group.images, "due": group.due}
+            "versions", "warn", group.budget_group, text, advice, {"images": group.images, "due": group.due}
         )
     for group in failing:
         text = f"{group.failing} of {group.images} image(s) could not be read at the last try"
-        advice = f"see plugins sync status; can a worker of plugin.versions reach {group.host}?"
+        advice = f"see plugins sync status; can a worker of plugin.versions reach {group.budget_group}?"
         details = {"images": group.images, "failing": group.failing}
-        yield Finding("versions", "warn", group.host, text, advice, details)
+        yield Finding("versions", "warn", group.budget_group, text, advice, details)
 
 
 def check_managed(faults: Iterable[Any]) -> Iterator[Finding]:

@@ -5,9 +5,10 @@ from typing import Any
 
 import redis
 
+from contracts._redis.outage import translate_outage
 from worker.cli.operate.doctor.finding import Finding
-from worker.process.broker import broker_away
 from worker.store.inspect import store_facts
+from worker.tasks.broker import BROKER_AWAY, BrokerUnavailable
 
 _REDIS_OLDEST = (6, 2)
 _MONGODB_OLDEST = (6, 0)
@@ -17,7 +18,7 @@ _FULL = 0.8
 def check_redis(client: Any, uses: Iterable[str]) -> Iterator[Finding]:
     """A Redis that serves as ``uses``. Raises ``BrokerUnavailable``."""
     subject = f"redis ({', '.join(uses)})"
-    with broker_away():
+    with translate_outage(BrokerUnavailable, BROKER_AWAY):
         info = client.info()
     version = tuple(int(part) for part in str(info["redis_version"]).split(".")[:2])
     text = f"version {info['redis_version']}"

@@ -1,25 +1,31 @@
 """A worker that cannot start as it should does not start."""
 
+from typing import Any
+
 import pytest
 
 from worker.app import create_app
-from worker.process.startup import _or_end, check_profile, check_queues
+from worker.process.checks import check_partitions, check_profile, check_queues
+from worker.process.partitions import PARTITIONS, Partitions
 from worker.settings import Settings
 from worker.transport.options import Options
 
 
-def test_a_failure_ends_the_process(caplog: pytest.LogCaptureFixture) -> None:
-    def step(**_: object) -> None:
-        raise ValueError("no sweep")
+def test_a_number_of_partitions_that_differs_ends_the_process(client: Any) -> None:
+    client.set(PARTITIONS, 4)
+    check_partitions(Partitions(client), 4)
+    with pytest.raises(SystemExit, match=r"4 partition\(s\), and PLUGINS_COMMAND_PARTITIONS says 2"):
+        check_partitions(Partitions(client), 2)
 
-    with pytest.raises(SystemExit, match="no sweep"):
-        _or_end(step)(sender=None)
+
+def test_the_first_worker_says_the_number(client: Any) -> None:
+    check_partitions(Partitions(client), 3)
+    assert client.get(PARTITIONS) == b"3"
 
 
-def test_success_goes_on() -> None:
-    seen: list[object] = []
-    _or_end(lambda **arguments: seen.append(arguments))(sender=1)
-    assert seen == [{"sender": 1}]
+def test_a_failing_check_ends_the_making_of_the_worker(redis_url: str) -> None:
+    with create_app(Settings(redis_url=redis_url)) as app, pytest.raises(SystemExit, match="concurrency 1"):
+        app.WorkController(pool_cls="threads", concurrency=2, queues=["plugin.commands"])
 
 
 @pytest.mark.parametrize(
