@@ -21,16 +21,18 @@ PROCESS_FIXTURES = frozenset(
         "oldest_server",
         "mortal_server",
         "certificate",
+        "deployment",
     }
 )
 # Tests in these folders start processes by themselves.
-PROCESS_FOLDERS = frozenset({"compatibility", "docs", "examples", "system"})
+PROCESS_FOLDERS = frozenset({"compatibility", "examples", "system"})
 # Parallel workers start with the folders that take longest, so that no long test is left at the end.
 LONGEST_FIRST = (
     "chaos",
     "system",
     "compatibility",
     "devtools",
+    "docs",
     "transport",
     "repositories",
     "cli",
