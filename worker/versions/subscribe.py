@@ -87,8 +87,8 @@ class Subscription:
     def _follow(self, ref: ImageRef, registered_at: datetime) -> None:
         image = self._store.images.read(ref)
         if image is not None and image.synced_at is not None and image.synced_at >= registered_at:
-            # The list is newer than the registration: so it is for most events that are read again after Redis
-            # has lost the group, and their images must not all become due.
+            # The list is newer than the registration. So it is for most events that are read again after
+            # Redis has lost the group, and their images must not all become due.
             return
         if not self._store.users.named(ref):
             return
