@@ -46,11 +46,11 @@ def main() -> None:
 
 def measure(fleet: Fleet, commands: MongoCommands, minutes: float) -> None:
     say(f"{IMAGES} images at {HOSTS} registries: {LIMIT.rate} requests/s and {LIMIT.at_once} at once each")
-    fleet.clock.run(3_600)  # nobody ticks for an hour: everything is due
+    fleet.time.run(3_600)  # nobody ticks for an hour: everything is due
     memory = memory_mb()
     commands.clear()
     started = time.perf_counter()
-    sent = sum(fleet.dispatch.tick().values())
+    sent = sum(fleet.dispatch.all_groups().values())
     took = time.perf_counter() - started
     say(
         f"a tick, all due: {sent} images sent in {took:.3f} s, of it MongoDB {commands.seconds:.3f} s in"
@@ -59,7 +59,7 @@ def measure(fleet: Fleet, commands: MongoCommands, minutes: float) -> None:
     fleet.beat()
     commands.clear()
     started = time.perf_counter()
-    fleet.clock.run(60 * minutes)
+    fleet.time.run(60 * minutes)
     took = time.perf_counter() - started
     refreshed = len(fleet.publisher.data)
     share = refreshed / (HOSTS * LIMIT.rate * 60 * minutes)
@@ -69,7 +69,7 @@ def measure(fleet: Fleet, commands: MongoCommands, minutes: float) -> None:
         f" MongoDB {commands.seconds / refreshed * 1_000:.1f} ms in {commands.ended / refreshed:.1f} commands"
     )
     say(f"memory of the process at most: {memory_mb():.0f} MB")
-    fleet.clock.close()
+    fleet.time.close()
 
 
 def memory_mb() -> float:

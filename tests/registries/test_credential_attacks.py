@@ -9,7 +9,7 @@ import pytest
 
 from tests.registries.attacks import BASIC, GUARDED, PATH, Make, Oci, attempt
 from tests.registries.double import Double, demands, listing, says
-from worker.registries import Credentials, Registries
+from worker.registries import Credentials
 from worker.registries.auth import authorizer, tokens
 from worker.registries.http import session
 from worker.registries.tags import oci as oci_tags
@@ -174,9 +174,8 @@ def test_a_credential_for_another_host(
 def test_another_tenants_credential(credentials: Callable[..., Credentials], guarded: bool) -> None:
     """The domains of a credential are its guard; without them in the file, all would pass."""
     domains = ("domain-a",) if guarded else ("*",)
-    with Registries(credentials=credentials("registry.example", domains=domains)) as made:
-        assert made.may_use("robot", "domain-a", "registry.example")
-        assert made.may_use("robot", "domain-b", "registry.example") is not guarded
-        assert not made.may_use("robot", "domain-a", "other.example")
-        assert not made.may_use("unknown", "domain-a", "registry.example")
-        assert made.may_use(None, "domain-b", "registry.example")
+    known = credentials("registry.example", domains=domains)
+    assert known.may_use("robot", "domain-a", "registry.example")
+    assert known.may_use("robot", "domain-b", "registry.example") is not guarded
+    assert not known.may_use("robot", "domain-a", "other.example")
+    assert not known.may_use("unknown", "domain-a", "registry.example")

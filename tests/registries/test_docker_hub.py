@@ -169,8 +169,9 @@ def test_an_account_is_asked_for_at_the_registry_not_the_api(
         asked.append(f"{host}:{port}")
         return []
 
-    made = registries(docker_hub_api=double.url, credentials=credentials("docker.io"), resolver=resolver)
-    assert made.may_use("robot", "any", "registry.hub.docker.com")
+    known = credentials("docker.io")
+    made = registries(docker_hub_api=double.url, credentials=known, resolver=resolver)
+    assert known.may_use("robot", "any", "registry.hub.docker.com")
     with pytest.raises(FetchFailed):
         made.fetch(nginx("robot"))
     assert (asked, double.asked) == (["registry-1.docker.io:443"], [])

@@ -15,8 +15,8 @@ from worker.domain.managed import managed_plugin
 from worker.domain.policy import Policy
 from worker.domain.registry.allowed import AllowedRegistries
 from worker.domain.registry.hosts import check_registry
-from worker.repositories.managed import documents
-from worker.repositories.managed.documents import (
+from worker.repositories.managed import folder
+from worker.repositories.managed.folder import (
     Contents,
     FolderError,
     check_folder,
@@ -214,7 +214,7 @@ def test_a_missing_folder_is_not_an_empty_one(tmp_path: Path) -> None:
 
 
 def test_too_many_files_are_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(documents, "MAX_FILES", 2)
+    monkeypatch.setattr(folder, "MAX_FILES", 2)
     for name in ("a", "b", "c"):
         write(tmp_path, f"{name}.json", JIRA)
 

@@ -21,7 +21,7 @@ def both(world: World) -> World:
     put(world.one, "slack")
     put(world.two, "jira", name="two jira")
     put(world.two, "teams")
-    world.watch().once()
+    world.watch().run()
     world.store.insert(plugin_row("jira", name="local jira"))
     return world
 

@@ -10,7 +10,7 @@ from contracts.parse import parse
 from tests.support.deployments import LOCAL, Store, managed_entry
 from worker.domain.policy import Policy
 from worker.domain.repositories import Repositories
-from worker.repositories.managed.folder import Watch
+from worker.repositories.managed.watch import FolderWatch
 from worker.store.indexes import ensure_indexes
 from worker.store.managed import ManagedPlugins
 
@@ -36,13 +36,13 @@ class World:
         self.plugins: Any = self.store.database["plugins"]
         ensure_indexes(self.store.database)
 
-    def watch(self, *entries: dict[str, Any], **options: Any) -> Watch:
+    def watch(self, *entries: dict[str, Any], **options: Any) -> FolderWatch:
         self.store.repositories = Repositories.of(entries or self.entries)
         policy = Policy(
             self.store.repositories.local.info, registry=lambda kind, url: "registry.hub.docker.com"
         )
         store = ManagedPlugins(self.store.database)
-        return Watch(store, self.store.repositories, policy, clock=lambda: self.now, **options)
+        return FolderWatch(store, self.store.repositories, policy, clock=lambda: self.now, **options)
 
     def answer(self, command: Any, **arguments: Any) -> dict[str, Any]:
         given = parse(command, {"domain_id": "d-1"} | arguments)

@@ -7,7 +7,7 @@ from typing import Self
 
 from contracts.values import IMAGE_PATTERN
 from worker.domain.clock import Clock
-from worker.domain.image import FetchFailed, ImageRef, Listing, Take
+from worker.domain.image import BeforeRequest, FetchFailed, ImageRef, TagList
 from worker.domain.registry.allowed import AllowedRegistries, default_port, parse_authority
 from worker.domain.registry.hosts import FIXED_TYPES, type_of
 from worker.registries.auth.authorizer import Account, Authorizer
@@ -80,17 +80,13 @@ class Registries:
     def _open_pools(self, *trusted: Origin) -> ConnectionPools:
         return ConnectionPools(self._allowed, trusted, self._network.resolver, self._ca_files)
 
-    def may_use(self, credential: str | None, domain_id: str, host: str) -> bool:
-        """Return whether a plugin of that domain may use the credential for that registry; None always."""
-        return credential is None or self._credentials.may_use(credential, domain_id, host)
-
     def domains(self, ref: ImageRef) -> frozenset[str] | None:
         """Return the domains whose plugins may have the image read with its credential; None: all of them."""
         return None if ref.credential is None else self._credentials.domains(ref.credential, ref.host)
 
     def fetch(
-        self, ref: ImageRef, before_request: Take | None = None, known: frozenset[str] | None = None
-    ) -> Listing:
+        self, ref: ImageRef, before_request: BeforeRequest | None = None, known: frozenset[str] | None = None
+    ) -> TagList:
         """Return all tags of an image, or the newest page if nothing else is new.
 
         ``before_request``: called before every HTTP request; what it raises is let through. None: nothing.
@@ -102,7 +98,7 @@ class Registries:
         pools = self._pools_by_type.get(ref.registry_type, self._pools)
         return self._fetch(RegistrySession(pools, self._caps, before_request), ref, known)
 
-    def _fetch(self, session: RegistrySession, ref: ImageRef, known: frozenset[str] | None) -> Listing:
+    def _fetch(self, session: RegistrySession, ref: ImageRef, known: frozenset[str] | None) -> TagList:
         profile = KINDS.get(ref.registry_type)
         if profile is None or not IMAGE_PATTERN.match(ref.repository):
             raise FetchFailed("refused", detail="not an image that can be asked for")
@@ -121,7 +117,7 @@ class Registries:
             base = self._base(ref, profile.oci_host)
         account = self._account(parse_url(base)[0], credential, ref)
         tags = list_oci_tags(session, self._authorizer, base, name, account)
-        return Listing(tags.names(), tags.truncated)
+        return TagList(tags.names(), tags.truncated)
 
     def _credential(self, ref: ImageRef) -> Credential | None:
         if ref.credential is None:

@@ -1,20 +1,20 @@
 """The budget of each registry: its pace, its slots, its cooldown and its circuit, shared by all workers in
 Redis.
 
-A budget group is a group of hosts (``ImageRef.group``). It has as many slots as images may be read at once.
-The holder of a slot reads images one after the other, and acquires every request at the group's even pace.
-A registry that asks to be left alone gets a cooldown; afterwards its rate is halved, and recovers within an
-hour. A registry that cannot be reached five times in a row is left alone too, until one probe reaches it. The
-state is in ``plugin.registries:{budget_group}`` and ``plugin.registries:{budget_group}:slots``.
+A budget group is a group of hosts (``ImageRef.budget_group``). It has as many slots as images may be read
+at once. The holder of a slot reads images one after the other, and acquires every request at the even pace
+of the group. A registry that asks to be left alone gets a cooldown; afterwards its rate is halved, and
+recovers within an hour. A registry that cannot be reached five times in a row is left alone too, until one
+probe reaches it. The state is in ``plugin.registries:{budget_group}`` and
+``plugin.registries:{budget_group}:slots``.
 """
 
 from collections.abc import Callable
-from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from importlib.resources import files
 from typing import Any, Literal, cast
 
-from contracts._redis.unavailable import redis_away
+from contracts._redis.outage import translate_outage
 from contracts.errors import Unavailable
 from worker.domain.image import FetchFailed
 from worker.registries.budget.table import BudgetTable
@@ -153,7 +153,7 @@ class Budget:
             round(self._max_wait_s * _MICRO),
             "" if argument is None else round(argument * _MICRO),
         ]
-        with _away():
+        with translate_outage(BudgetUnavailable, "the Redis of the registries' budgets does not answer"):
             return self._script(keys=[key, f"{key}:slots"], args=arguments)
 
 
@@ -200,7 +200,3 @@ class Slot:
 
     def _run(self, operation: str, argument: float | None = None) -> tuple[str, float]:
         return self._budget.run(self._budget_group, self._registry_type, operation, self._token, argument)
-
-
-def _away() -> AbstractContextManager[None]:
-    return redis_away(BudgetUnavailable, "the Redis of the registries' budgets does not answer")

@@ -10,7 +10,7 @@ from time import monotonic
 from requests import PreparedRequest, RequestException, Response
 from urllib3.exceptions import HTTPError
 
-from worker.domain.image import FetchFailed, Take
+from worker.domain.image import BeforeRequest, FetchFailed
 from worker.registries.http.caps import Caps
 from worker.registries.http.guard import DialRefused, until
 from worker.registries.http.origin import Origin, parse_url, resolve
@@ -49,7 +49,7 @@ class RegistrySession:
     ``before_request``: called before each request; its time does not count as the image's. None: nothing.
     """
 
-    def __init__(self, pools: ConnectionPools, caps: Caps, before_request: Take | None) -> None:
+    def __init__(self, pools: ConnectionPools, caps: Caps, before_request: BeforeRequest | None) -> None:
         self.caps = caps
         self._pools = pools
         self._before_request = before_request

@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from worker.domain.clock import Clock
-from worker.domain.image import FetchFailed, Listing
+from worker.domain.image import FetchFailed, TagList
 from worker.registries.http.failure import failure_of
 from worker.registries.http.session import RegistrySession, is_ok
 from worker.registries.tags.names import Tags, read_list, read_object
@@ -15,7 +15,7 @@ API = "https://hub.docker.com"
 
 def list_docker_hub_tags(
     session: RegistrySession, base: str, name: str, known: frozenset[str] | None, clock: Clock
-) -> Listing:
+) -> TagList:
     """Return all tags of a repository, or only the newest page if nothing else is new.
 
     The pages are numbered: a tag that is deleted or comes to the front meanwhile moves others from one page
@@ -48,11 +48,11 @@ def list_docker_hub_tags(
         reference = document.get("next")
         if not isinstance(reference, str) or not reference or tags.truncated:
             shifted = not tags.truncated and len(named) < counted
-            return Listing(tags.names(), truncated=tags.truncated, shifted=shifted)
+            return TagList(tags.names(), truncated=tags.truncated, shifted=shifted)
         if page == 0 and known and _is_all_new(known, tags.names(), counted):
-            return Listing(tags.names(), complete=False)
+            return TagList(tags.names(), complete=False)
         url = following(answer.url, reference, visited)
-    return Listing(tags.names(), truncated=True)
+    return TagList(tags.names(), truncated=True)
 
 
 def _is_all_new(known: frozenset[str], newest: tuple[str, ...], count: int) -> bool:
