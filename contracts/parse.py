@@ -1,4 +1,4 @@
-"""From untrusted keyword arguments to a message, or to the refusal that says what is wrong with them."""
+"""Parses untrusted keyword arguments to a message, or to the refusal that says what is wrong with them."""
 
 from collections.abc import Sequence
 from typing import Any, TypeVar
@@ -17,11 +17,12 @@ _SHOWN = 10
 
 
 def parse(model: type[M], arguments: Any) -> M:
-    """The message of type ``model`` in ``arguments``.
+    """Return the message of type ``model`` in ``arguments``.
 
-    null counts as not given, and so does an empty string unless the model says that it clears. Raises
-    ``RequiredParameter``, ``InvalidParameter``, ``InvalidImage`` or ``InvalidQuery``; none of them repeats a
-    value that was sent.
+    null counts as not given, and so does an empty string, unless the model says that it clears the field.
+
+    Raises: ``RequiredParameter``, ``InvalidParameter``, ``InvalidImage`` or ``InvalidQuery``. None of them
+    repeats a value that was sent.
     """
     if not isinstance(arguments, dict):
         raise InvalidParameter("keyword arguments must be an object", details={"path": ""})
@@ -41,8 +42,8 @@ def parse(model: type[M], arguments: Any) -> M:
 
 
 def _checked_here(model: type[BaseModel], arguments: dict[str, Any]) -> dict[str, Any]:
-    """The arguments without a query, and without the parameters of a batch's items: those have parsers of
-    their own.
+    """Return the arguments without a query, and without the parameters of a batch's items: those have parsers
+    of their own.
     """
     if model.__name__ in _QUERY_PARSERS and "query" in arguments:
         return arguments | {"query": None}
@@ -60,7 +61,9 @@ def _outside_params(frame: dict[str, Any]) -> dict[str, Any]:
 
 
 def _refusal(faults: list[ErrorDetails]) -> ContractError:
-    """The refusal for the fault to mend first: an unknown field often is why another is missing."""
+    """Return the refusal for the error to mend first: an unknown field is often the reason why another is
+    missing.
+    """
     order = {"extra_forbidden": 0, "missing": 1}
     faults = sorted(faults, key=lambda fault: order.get(fault["type"], 2))
     first = faults[0]
@@ -71,7 +74,7 @@ def _refusal(faults: list[ErrorDetails]) -> ContractError:
         details["faults"] = [{"path": path_of(f["loc"]), "message": f["msg"]} for f in faults[:_SHOWN]]
     match first["type"]:
         case "extra_forbidden":
-            return InvalidParameter(f"{path} is no parameter of this operation", details=details)
+            return InvalidParameter(f"unknown parameter {path}", details=details)
         case "missing":
             return RequiredParameter(f"{path} is required", details=details)
         case "string_too_short" if len(first["loc"]) == 1:
@@ -86,7 +89,7 @@ def _refusal(faults: list[ErrorDetails]) -> ContractError:
 
 
 def _field_path(location: Sequence[int | str]) -> str:
-    """The path without the names that pydantic adds for the members of a union (``state``, not
+    """Return the path without the names that pydantic adds for the members of a union (``state``, not
     ``state.list[...]``).
     """
     return path_of([part for part in location if isinstance(part, int) or _is_field(part)])

@@ -30,12 +30,22 @@ Q = TypeVar("Q", Query, StatisticsQuery)
 
 
 def parse_query(data: Any, path: str = "query") -> Query:
-    """The query in ``data``, which is at ``path`` of the message. Raises ``InvalidQuery``."""
+    """Return the query in ``data``.
+
+    ``path``: where ``data`` is in the message.
+
+    Raises: ``InvalidQuery``.
+    """
     return _parse(Query, data, path)
 
 
 def parse_statistics(data: Any, path: str = "query") -> StatisticsQuery:
-    """The statistics query in ``data``, which is at ``path`` of the message. Raises ``InvalidQuery``."""
+    """Return the statistics query in ``data``.
+
+    ``path``: where ``data`` is in the message.
+
+    Raises: ``InvalidQuery``.
+    """
     return _parse(StatisticsQuery, data, path)
 
 

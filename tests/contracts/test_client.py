@@ -212,7 +212,7 @@ def test_what_is_larger_than_a_command_may_be_is_refused_before_it_is_sent() -> 
 
 
 def test_a_word_that_is_no_operation(client: PluginClient) -> None:
-    with pytest.raises(ValueError, match=r"no operation purge; there are plugin\.batch, "):
+    with pytest.raises(ValueError, match=r"unknown operation purge; there are plugin\.batch, "):
         client.send("purge")
 
 

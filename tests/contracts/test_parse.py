@@ -71,7 +71,7 @@ def test_a_misspelt_field_is_named_before_the_one_it_leaves_missing() -> None:
 
     assert isinstance(fault, InvalidParameter)
     assert fault.details["path"] == "nmae"
-    assert "nmae is no parameter" in fault.message
+    assert "unknown parameter nmae" in fault.message
     assert {f["path"] for f in fault.details["faults"]} == {"nmae", "name"}
 
 

@@ -73,7 +73,9 @@ def decide(
 
 def not_found(domain_id: str, plugin_id: str) -> PluginNotFound:
     """The refusal for a plugin that is not there."""
-    return PluginNotFound(f"there is no plugin {plugin_id} in {domain_id}", details={"plugin_id": plugin_id})
+    return PluginNotFound(
+        f'plugin "{plugin_id}" does not exist in {domain_id}', details={"plugin_id": plugin_id}
+    )
 
 
 def _register(
@@ -86,7 +88,7 @@ def _register(
     check_template(command.template)
     if plugin is not None:
         raise PluginAlreadyExists(
-            f"{command.domain_id} has a plugin {command.plugin_id} already",
+            f'plugin "{command.plugin_id}" already exists in {command.domain_id}',
             details={"plugin_id": command.plugin_id},
         )
     registered = PluginInfo.model_construct(
@@ -130,7 +132,9 @@ def _check_credential(command: RegisterPlugin, registry_url: str, policy: Policy
         raise InvalidParameter("registry_config.credential must be the name of a credential", details=path)
     if not policy.credential(name, command.domain_id, command.registry_type, registry_url):
         # The same words for a credential that is not there and one of another tenant.
-        raise InvalidParameter("registry_config.credential names none that may be used here", details=path)
+        raise InvalidParameter(
+            "registry_config.credential is not a credential that may be used here", details=path
+        )
 
 
 @singledispatch

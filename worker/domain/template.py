@@ -37,7 +37,7 @@ def check_template(template: dict[str, Any]) -> None:
         nodes += _nodes(schema)
         if nodes > MAX_NODES:
             raise InvalidTemplateSchema(
-                f"{path}: the schemas of a template may hold {MAX_NODES} objects, lists and booleans",
+                f"{path}: the schemas of a template may have at most {MAX_NODES} objects, lists and booleans",
                 details={"path": path},
             )
     for path, schema in schemas.items():
@@ -63,19 +63,19 @@ def _fault(text: str) -> tuple[str, str] | None:
     if not isinstance(schema, dict | bool):
         return "", "is neither an object nor a boolean"
     if isinstance(schema, dict) and not isinstance(schema.get("$schema", ""), str):
-        return ".$schema", "is no valid JSON Schema (type)"
+        return ".$schema", "is not a valid JSON Schema (type)"
     try:
         fault = _first_error(schema)
     except (RecursionError, OverflowError):
         # What Python's regular expressions raise for some beside their own error.
         return "", "has a pattern that is too large"
     except ValueError:
-        return ".$schema", "is no URI"
+        return ".$schema", "is not a URI"
     if fault is None:
         return None
     path = path_of(list(fault.absolute_path))
     dot = "." if path and not path.startswith("[") else ""
-    return f"{dot}{path}", f"is no valid JSON Schema ({fault.validator})"
+    return f"{dot}{path}", f"is not a valid JSON Schema ({fault.validator})"
 
 
 # Forms repeat far more often than they change.

@@ -24,11 +24,11 @@ class Rejections:
     def __init__(self, client: Any) -> None:
         self._redis = client
 
-    def tell(self, command_id: str, operation: str, params: Mapping[str, Any], refusal: Refused) -> None:
+    def publish(self, command_id: str, operation: str, params: Mapping[str, Any], refusal: Refused) -> None:
         """Add a refusal. A Redis that is away costs the entry, not the command."""
-        self.tell_all([(command_id, operation, params, refusal)])
+        self.publish_all([(command_id, operation, params, refusal)])
 
-    def tell_all(self, refused: Iterable[tuple[str, str, Mapping[str, Any], Refused]]) -> None:
+    def publish_all(self, refused: Iterable[tuple[str, str, Mapping[str, Any], Refused]]) -> None:
         """Add several, in one round trip."""
         entries = [_entry(*one) for one in refused]
         if not entries:
@@ -39,7 +39,7 @@ class Rejections:
                     pipe.xadd(REJECTIONS, entry, maxlen=_MAXLEN, approximate=True)
                 pipe.execute()
         except redis.RedisError as fault:
-            logger.warning("%d rejection(s) were not told: %s", len(entries), fault)
+            logger.warning("%d rejection(s) were not published: %s", len(entries), fault)
 
 
 def _entry(command_id: str, operation: str, params: Mapping[str, Any], refusal: Refused) -> dict[str, bytes]:

@@ -35,7 +35,7 @@ def check_frame(batch: PluginBatch, partitions: int) -> None:
         if not is_command_id(item.id):
             raise _bad(f"{path}.id", "must be 1 to 128 printable ASCII characters")
         if item.id in seen:
-            raise _bad(f"{path}.id", "is in the batch already")
+            raise _bad(f"{path}.id", "is used twice in the batch")
         if item.operation not in WRITES:
             raise _bad(f"{path}.operation", f"must be one of {', '.join(sorted(WRITES))}")
         seen.add(item.id)
@@ -44,7 +44,7 @@ def check_frame(batch: PluginBatch, partitions: int) -> None:
     if most > MAX_BATCH_PER_PLUGIN and all(plugin):
         raise _bad("commands", f"has {most} commands for {plugin[1]}; {MAX_BATCH_PER_PLUGIN} are allowed")
     if len({partition(*where, partitions) for where in addresses}) > 1:
-        raise _bad("commands", "is for several partitions; send one batch to each")
+        raise _bad("commands", "belongs to several partitions; send a batch for each")
 
 
 def _bad(path: str, expected: str) -> InvalidParameter:
@@ -168,7 +168,7 @@ class BatchWriter:
                 plan.decided.append((index, record.shown))
             else:
                 fault = DecidedBefore(
-                    f"the command had no effect on {command.plugin_id} when it was first decided"
+                    f"the command was decided before, without an effect on {command.plugin_id}"
                 )
                 plan.decided.append((index, fault))
         if count:

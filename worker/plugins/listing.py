@@ -107,7 +107,7 @@ class Listing:
             return too_many_rows(self._max_results)
         return ResultTooLarge(
             f"pages over several repositories end at row {self._max_results}: "
-            "name one by repository_id to go further",
+            "set repository_id to read further",
             details={"max_results": self._max_results},
         )
 

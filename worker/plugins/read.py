@@ -125,7 +125,7 @@ class Reader:
         selection = self._repositories.select(command.repository_id)
         if selection.remote and command.repository_id is not None:
             raise InvalidParameter(
-                "statistics of a remote repository are to be asked for there",
+                "there are no statistics over a remote repository: send the query to its deployment",
                 details={"path": "repository_id"},
             )
         return self._search.stat(

@@ -153,5 +153,6 @@ class Writer:
 
 def _not_local(plugin_id: str) -> RepositoryNotLocal:
     return RepositoryNotLocal(
-        f"{plugin_id} is a managed plugin, which cannot be changed here", details={"plugin_id": plugin_id}
+        f'plugin "{plugin_id}" is of a managed repository and cannot be changed here',
+        details={"plugin_id": plugin_id},
     )

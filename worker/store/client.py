@@ -24,7 +24,7 @@ def check_mongodb_url(url: str) -> None:
     except (PyMongoError, ValueError, OSError) as fault:
         # Its own words may hold a part of the password.
         raise ValueError(
-            f"is no URL that MongoDB's driver can use ({type(fault).__name__}): look at the port, the name "
+            f"is not a URL that MongoDB's driver can use ({type(fault).__name__}): check the port, the name "
             "of the database, the options (every read is of the primary) and their files; user and password "
             "must be percent-encoded"
         ) from None

@@ -35,7 +35,7 @@ class CommandTask(OperationTask):
                 lambda attempt: self.apply(services, args, kwargs, attempt), attempt, self.parked
             )
         except Refused as refusal:
-            services.rejections.tell(request.id, self.operation.task, kwargs, refusal)
+            services.rejections.publish(request.id, self.operation.task, kwargs, refusal)
             raise
         except Fenced:
             # Not acknowledged: while the lease is ours after all, it is delivered again under its new epoch.
@@ -65,7 +65,7 @@ class CommandTask(OperationTask):
             raise InvalidParameter(fault.message, details={"path": fault.details["path"]}) from None
         check_frame(batch, services.settings.command_partitions)
         outcomes = list(services.apply_batch(batch, attempt))
-        services.rejections.tell_all(
+        services.rejections.publish_all(
             (item.id, item.operation, item.params, outcome)
             for item, outcome in outcomes
             if isinstance(outcome, Refused)
@@ -86,7 +86,7 @@ def rows_of(outcomes: Iterable[tuple[BatchItem, ItemOutcome]]) -> list[dict[str,
                 rows.append(row)
                 continue
             outcome = ResultTooLarge(
-                f"the command was applied; the answer has no room for {outcome.plugin_id}: get it",
+                f'the command was applied; the answer has no room for plugin "{outcome.plugin_id}": read it',
                 details={"max_bytes": MAX_ANSWER_BYTES, "revision": outcome.revision},
             )
         rows.append({"id": item.id, "error": outcome.as_dict()})

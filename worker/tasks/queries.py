@@ -39,7 +39,7 @@ class QueryTask(OperationTask):
         self.check(args)
         expires = self.bridge.attempt(self.request).expires
         if expires and datetime.now(UTC) >= expires:
-            raise DeadlineExceeded("the deadline of the question has passed; it was not looked into")
+            raise DeadlineExceeded("the query's deadline has passed; it was not answered")
         command: Any = parse(self.operation.command, kwargs)
         own_only = self.bridge.headers(self.request).get(REPOSITORIES) == OWN
         return self.services().reader.answer(command, own_only=own_only)
