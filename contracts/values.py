@@ -160,7 +160,7 @@ def looks_secret(name: str) -> bool:
 
 
 def secret_key(value: Any, path: str) -> str | None:
-    """Return the path of the first key in ``value``, at any depth, that looks like that of a secret, or None."""
+    """Return the path of the first key in ``value``, at any depth, that looks like a secret's, or None."""
     trail: list[int | str] = []
     if not _finds_secret(value, trail):
         return None

@@ -72,7 +72,7 @@ def keys_in(stage: AnyStage) -> list[Named]:
 
 
 def check_columns(stages: Sequence[AnyStage]) -> None:
-    """Refuse a key without a column, a name that is used twice, and a comparison of a time with another type."""
+    """Refuse a key without a column, a name used twice, and a comparison of a time with another type."""
     parts = 0
     for index, (stage, columns) in enumerate(walk(stages)):
         here = f"aggregate[{index}]"

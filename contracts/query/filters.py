@@ -1,4 +1,4 @@
-"""The conditions of ``filter`` and ``filter_or``: one model for each shape of value, chosen by ``operator``."""
+"""The conditions of ``filter`` and ``filter_or``: a model for each shape of value, chosen by ``operator``."""
 
 from typing import Annotated, Literal, Self
 

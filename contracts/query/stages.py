@@ -63,7 +63,7 @@ class ArithmeticField(NamedPart):
 
 
 class ValueField(NamedPart):
-    """A value of the group. ``add_to_set`` is sorted, ``merge_objects`` ignores values that are not objects."""
+    """A value of the group. ``add_to_set`` is sorted, ``merge_objects`` ignores any value but objects."""
 
     operator: Literal["max", "min", "first", "last", "add_to_set", "merge_objects"]
     name: ColumnName
