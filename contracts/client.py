@@ -43,16 +43,16 @@ __all__ = ["AskTimeout", "BatchOutcome", "PluginClient", "RedisUnavailable"]
 def _redis() -> Iterator[None]:
     try:
         yield
-    except OperationalError as fault:
-        raise RedisUnavailable(f"Redis does not answer: {fault}") from fault
-    except redis.RedisError as fault:
-        if is_outage(fault):
-            raise RedisUnavailable(f"Redis does not answer: {fault}") from fault
+    except OperationalError as error:
+        raise RedisUnavailable(f"Redis does not answer: {error}") from error
+    except redis.RedisError as error:
+        if is_outage(error):
+            raise RedisUnavailable(f"Redis does not answer: {error}") from error
         raise
-    except RuntimeError as fault:
+    except RuntimeError as error:
         # How Celery's result consumer says that it could not connect again.
-        if isinstance(fault.__cause__, redis.RedisError):
-            raise RedisUnavailable(f"Redis does not answer: {fault.__cause__}") from fault
+        if isinstance(error.__cause__, redis.RedisError):
+            raise RedisUnavailable(f"Redis does not answer: {error.__cause__}") from error
         raise
 
 
@@ -190,8 +190,8 @@ class PluginClient:
         check_expires(expires_s)
         try:
             outcomes = self._outcomes(frames_of(items, self._partitions), timeout_s, expires_s)
-        except (AskTimeout, RedisUnavailable) as fault:
-            fault.ids = tuple(item["id"] for item in items)
+        except (AskTimeout, RedisUnavailable) as error:
+            error.ids = tuple(item["id"] for item in items)
             raise
         return [outcomes[item["id"]] for item in items]
 

@@ -29,16 +29,16 @@ def parse(model: type[M], arguments: Any) -> M:
     parse_language = _QUERY_PARSERS.get(model.__name__)
     try:
         check_json(_checked_here(model, arguments))
-    except Unstorable as fault:
-        raise InvalidParameter(str(fault), details={"path": fault.path}) from None
+    except Unstorable as error:
+        raise InvalidParameter(str(error), details={"path": error.path}) from None
     clearable: frozenset[str] = getattr(model, "clearable", frozenset())
     given = {k: v for k, v in arguments.items() if v is not None and (v != "" or k in clearable)}
     if parse_language and "query" in given:
         given["query"] = parse_language(given["query"])
     try:
         return model.model_validate(given)
-    except ValidationError as fault:
-        raise _refusal(fault.errors(include_url=False, include_input=False)) from None
+    except ValidationError as error:
+        raise _refusal(error.errors(include_url=False, include_input=False)) from None
 
 
 def _checked_here(model: type[BaseModel], arguments: dict[str, Any]) -> dict[str, Any]:
@@ -65,7 +65,7 @@ def _refusal(faults: list[ErrorDetails]) -> ContractError:
     missing.
     """
     order = {"extra_forbidden": 0, "missing": 1}
-    faults = sorted(faults, key=lambda fault: order.get(fault["type"], 2))
+    faults = sorted(faults, key=lambda error: order.get(error["type"], 2))
     first = faults[0]
     # The name of an unknown field is the sender's; in any other location are pydantic's names as well.
     path = path_of(first["loc"]) if first["type"] == "extra_forbidden" else _field_path(first["loc"])

@@ -101,8 +101,8 @@ class Subscriber:
         start = "0" if self._was_there or self._redis.exists(self._seen) else self._start
         try:
             self._redis.xgroup_create(self._stream, self._group, id=start, mkstream=True)
-        except redis.ResponseError as fault:
-            if not str(fault).startswith("BUSYGROUP"):
+        except redis.ResponseError as error:
+            if not str(error).startswith("BUSYGROUP"):
                 raise
         self._was_there = True
 
@@ -116,11 +116,11 @@ class Subscriber:
         while not stop():
             try:
                 self.poll(block_s)
-            except redis.RedisError as fault:
-                if fault is self._raised or not is_outage(fault):
+            except redis.RedisError as error:
+                if error is self._raised or not is_outage(error):
                     raise
                 if not away:
-                    logger.warning("group %s waits for its Redis: %s", self._group, fault)
+                    logger.warning("group %s waits for its Redis: %s", self._group, error)
                 away = True
                 time.sleep(min(block_s, 1.0))
             else:
@@ -146,8 +146,8 @@ class Subscriber:
             if self._take_new(0 if handled else block_s):
                 handled += self._catch_up()
             return handled
-        except redis.ResponseError as fault:
-            if fault is self._raised or not str(fault).startswith("NOGROUP"):
+        except redis.ResponseError as error:
+            if error is self._raised or not str(error).startswith("NOGROUP"):
                 raise
             self.join()
             return 0
@@ -234,6 +234,6 @@ class Subscriber:
         """
         try:
             yield
-        except Exception as fault:
-            self._raised = fault
+        except Exception as error:
+            self._raised = error
             raise

@@ -61,8 +61,8 @@ def read_event(entry: str, fields: Mapping[bytes, bytes] | Mapping[str, str]) ->
         event = Event(entry, text, data)
         if event.revision < 1 or not event.type or not event.subject or not isinstance(data, dict):
             raise ValueError("no revision, type, subject or data")
-    except (KeyError, ValueError, RecursionError) as fault:
-        raise UnreadableEvent(f"{entry}: {fault}") from None
+    except (KeyError, ValueError, RecursionError) as error:
+        raise UnreadableEvent(f"{entry}: {error}") from None
     return event
 
 

@@ -57,7 +57,7 @@ def _parse(model: type[Q], data: Any, path: str) -> Q:
     try:
         check_json(data, path, depth=2)
         return model.model_validate(data)
-    except Unstorable as fault:
-        raise invalid_query(fault.path, f"a value that JSON and the store can hold: {fault.reason}") from None
-    except ValidationError as fault:
-        raise refusal(fault, path) from None
+    except Unstorable as error:
+        raise invalid_query(error.path, f"a value that JSON and the store can hold: {error.reason}") from None
+    except ValidationError as error:
+        raise refusal(error, path) from None

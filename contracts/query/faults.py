@@ -28,12 +28,12 @@ def invalid_query(path: str, what: str) -> InvalidQuery:
     return InvalidQuery(f"{path}: expected {what}", details={"path": path, "expected": what})
 
 
-def refusal(fault: ValidationError, root: str) -> InvalidQuery:
+def refusal(error: ValidationError, root: str) -> InvalidQuery:
     """Return the refusal for the error to mend first: a misspelt field is often the reason why another is
     missing.
     """
-    errors = fault.errors(include_url=False, include_input=False)
-    first = min(errors, key=lambda error: _FIRST.get(error["type"], 3))
+    errors = error.errors(include_url=False, include_input=False)
+    first = min(errors, key=lambda each: _FIRST.get(each["type"], 3))
     return invalid_query(_path(root, first), _wanted(first))
 
 

@@ -1,4 +1,4 @@
-"""Publish: a subject's pending events onto the stream, in the order of its revisions, each once."""
+"""Publish: put a subject's pending events on the stream, each once, in the order of its revisions."""
 
 from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager
@@ -23,7 +23,9 @@ PublishOutcome = Literal["ok", "lost", "ahead"]
 
 
 class EventsUnavailable(Unavailable):
-    """Raised when the Redis of the events does not answer. Never answered to a caller: a write waits."""
+    """Raised when the Redis of the events does not answer. It is never answered to a caller: a write
+    waits.
+    """
 
     code = "STORE_UNAVAILABLE"
 

@@ -1,4 +1,4 @@
-"""The thread that sweeps: in every commands worker, one of them at a time."""
+"""The thread that sweeps: one in every commands worker, of which one sweeps at a time."""
 
 import logging
 import threading
@@ -15,10 +15,10 @@ from worker.events.sweep import Report, Sweep
 logger = logging.getLogger(__name__)
 
 TURN = f"{STREAM}:sweeper"
-"""The Redis key that says whose turn it is."""
+"""The Redis key of the process that may sweep now."""
 
 COMPARED = f"{STREAM}:compared"
-"""The Redis key with the ``run_id`` under which the last full comparison was made."""
+"""The Redis key of the ``run_id`` under which the last full comparison was made."""
 
 
 class NotMyTurn(Exception):
@@ -26,7 +26,7 @@ class NotMyTurn(Exception):
 
 
 class Turn:
-    """Lets one process sweep at a time. Two at once would do no harm, only the same work twice."""
+    """Lets one process sweep at a time. Two at once do no harm, only the same work twice."""
 
     def __init__(self, client: Any, hold_s: float = 5.0) -> None:
         self._redis = client
@@ -34,7 +34,7 @@ class Turn:
         self._hold_ms = int(hold_s * 1000)
 
     def take(self) -> bool:
-        """Take or keep the turn; False while another process has it."""
+        """Take or keep the turn; return False while another process has it."""
         with redis_away():
             if self._redis.set(TURN, self._name, px=self._hold_ms, nx=True):
                 return True
@@ -43,23 +43,25 @@ class Turn:
             return bool(self._redis.pexpire(TURN, self._hold_ms))
 
     def keep(self) -> None:
-        """Keep the turn; raises ``NotMyTurn``."""
+        """Keep the turn.
+
+        Raises: ``NotMyTurn``.
+        """
         if not self.take():
             raise NotMyTurn
 
     def leave(self) -> None:
-        """Let another process have it at once."""
+        """Give up the turn, so that another process can take it at once."""
         with redis_away():
             if self._redis.get(TURN) == self._name.encode():
                 self._redis.delete(TURN)
 
 
 class Sweeper(threading.Thread):
-    """Sweeps every ``interval_s``; compares everything after each change of Redis's run and every
-    ``compare_s``.
+    """Sweeps every ``interval_s`` seconds. Compares everything after each new run of Redis, and every
+    ``compare_s`` seconds.
 
-    ``also`` is called each time as well, in every process, for whatever else wants tidying; it may raise
-    ``Unavailable``.
+    ``also``: called each time too, in every process, for other regular work; it may raise ``Unavailable``.
     """
 
     def __init__(
@@ -100,7 +102,7 @@ class Sweeper(threading.Thread):
                 logger.exception("the sweep failed and will try again")
 
     def stop(self) -> None:
-        """End the thread and leave the turn to another process."""
+        """End the thread and give up the turn."""
         self._ending.set()
         self.join(timeout=10)
         try:
@@ -109,7 +111,7 @@ class Sweeper(threading.Thread):
             logger.info("the turn to sweep ends by itself")
 
     def once(self) -> Report | None:
-        """One pass; None when another process has the turn."""
+        """Make one pass; return None if another process has the turn."""
         self._also()
         if not self._turn.take():
             return None

@@ -23,10 +23,10 @@ def check_mongodb_url(url: str) -> None:
     """
     try:
         connect_mongodb(url)
-    except (PyMongoError, ValueError, OSError) as fault:
+    except (PyMongoError, ValueError, OSError) as error:
         # Its own words may hold a part of the password.
         raise ValueError(
-            f"is not a URL that MongoDB's driver can use ({type(fault).__name__}): check the port, the name "
+            f"is not a URL that MongoDB's driver can use ({type(error).__name__}): check the port, the name "
             "of the database, the options (every read is of the primary) and their files; user and password "
             "must be percent-encoded"
         ) from None

@@ -95,8 +95,8 @@ class Plugins(Outboxes):
         with outage():
             try:
                 result = self._plugins.bulk_write(requests, ordered=False)
-            except BulkWriteError as fault:
-                if {e.get("code") for e in fault.details.get("writeErrors", ())} == {_DUPLICATE_KEY}:
+            except BulkWriteError as error:
+                if {e.get("code") for e in error.details.get("writeErrors", ())} == {_DUPLICATE_KEY}:
                     return False
                 raise
         return result.matched_count + result.upserted_count == len(writes)

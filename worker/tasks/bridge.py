@@ -1,4 +1,4 @@
-"""Between the transport and the tasks: what a decision has to know of the message that brought it."""
+"""Between the transport and the tasks: makes the attempt of a message."""
 
 import time
 from typing import Any
@@ -13,7 +13,10 @@ from worker.transport import Delivery, LeaseLost
 
 
 class TransportLease:
-    """The lease of the partition that a delivery came from. Redis being away raises ``BrokerUnavailable``."""
+    """The lease of the partition that a delivery came from.
+
+    Raises: ``BrokerUnavailable`` while Redis is away.
+    """
 
     def __init__(self, delivery: Delivery) -> None:
         self._delivery = delivery
@@ -40,7 +43,7 @@ class TransportLease:
 
 
 class NoLease:
-    """Stands where nothing is leased: with the stock transport."""
+    """A lease that always holds: the stock transport has none."""
 
     def confirm(self) -> bool:
         return True
@@ -57,7 +60,7 @@ class NoLease:
 
 
 class LosslessBridge:
-    """The bridge to the lossless transport, and, where a message came by the stock one, to that."""
+    """The bridge to the lossless transport, or to the stock one for its messages."""
 
     def check(self, request: Any) -> None:
         delivery = _delivery(request)

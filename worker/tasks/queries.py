@@ -1,4 +1,4 @@
-"""The reads: one task for each."""
+"""The tasks of the reads."""
 
 import logging
 from collections.abc import Callable
@@ -19,7 +19,7 @@ logger = logging.getLogger(__name__)
 
 
 class QueryTask(OperationTask):
-    """What every read has in common: answered once, with whatever it meets. Nothing waits; a bug is kept as a
+    """A read: answered once, with its answer or its error. Nothing waits; a message that met a bug becomes a
     dead letter.
     """
 
