@@ -15,6 +15,7 @@ from pymongo.write_concern import WriteConcern
 from contracts.query import parse_query, parse_statistics
 from tests.store import evaluator
 from tests.store.queries import NOW, aggregations, distincts, lists, plugins
+from tests.support.clock import FakeClock
 from worker.store.documents import Document
 from worker.store.escape import escape
 from worker.store.indexes import ensure_indexes
@@ -62,7 +63,7 @@ class Bench:
     def __init__(self, collection: Any) -> None:
         self._plugins = collection
         self._domains = itertools.count()
-        self.search = Search(collection, now=lambda: NOW)
+        self.search = Search(collection, clock=FakeClock(NOW))
         self.cases = 0
         self.telling = 0
 

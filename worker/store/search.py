@@ -1,9 +1,8 @@
 """List and stat, answered by MongoDB with one or two commands."""
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from typing import Any
 
 from bson import CodecOptions, decode
@@ -14,6 +13,7 @@ from pymongo.cursor import Cursor
 
 from contracts.query import Page, Query, StatisticsQuery
 from worker.domain.answer import AnswerSize, too_many_bytes, too_many_rows
+from worker.domain.clock import Clock
 from worker.store.client import Document
 from worker.store.errors import outage, refusals
 from worker.store.query import (
@@ -65,7 +65,7 @@ class Search:
     ``time_limit_s``: the time that MongoDB may spend on one answer, in seconds.
     ``has_managed``: whether managed repositories are configured, and so in reach unless a read says
     otherwise.
-    ``now``: the time, in UTC.
+    ``clock``: default the system's.
 
     Raises: ``InvalidQuery``, ``ResultTooLarge``, ``QueryTimeout``; ``StoreUnavailable`` when the store is
     away.
@@ -78,7 +78,7 @@ class Search:
         max_results: int = 10_000,
         time_limit_s: float = 5.0,
         has_managed: bool = False,
-        now: Callable[[], datetime] = lambda: datetime.now(UTC),
+        clock: Clock | None = None,
     ) -> None:
         # A page is decoded row by row: the bytes tell at once whether a row has an escaped key.
         raw: CodecOptions[RawBSONDocument] = CodecOptions(RawBSONDocument)
@@ -87,7 +87,7 @@ class Search:
         self._max_results = max_results
         self._time_limit_s = time_limit_s
         self._has_managed = has_managed
-        self._now = now
+        self._now = (clock or Clock.system()).now
 
     def list(
         self,
