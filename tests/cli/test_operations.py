@@ -261,7 +261,7 @@ def test_a_batch_from_a_file_as_a_person_reads_it(plugins: Plugins, tmp_path: Pa
         ("[7]", "command 1 of FILE is no object"),
         ('{"operation": "enable"}', 'has no "params" object'),
         ('{"operation": "enable", "params": {}, "parms": {}}', "has unknown parms"),
-        ('{"operation": "get", "params": {}}', "plugin.get is no write"),
+        ('{"operation": "get", "params": {}}', "plugin.get is not a write"),
         ('{"operation": "enable", "params": {}, "id": "x"}\n' * 2, "two commands have the id x"),
     ],
 )

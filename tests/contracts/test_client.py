@@ -253,7 +253,7 @@ def test_any_caller_reads_the_code_from_the_reply(bare: celery.Celery, domain: s
         "exc_type": "PluginNotFound",
         "exc_module": "contracts.errors",
         "exc_message": [
-            f"there is no plugin x in {domain}",
+            f'plugin "x" does not exist in {domain}',
             "NOT_FOUND",
             {"plugin_id": "x", "spaceone_code": "ERROR_NO_PLUGIN"},
         ],

@@ -155,7 +155,7 @@ def test_what_a_document_may_say_beside(tmp_path: Path) -> None:
         ({"domain_id": "d-1"}, "domain_id is no field of a managed plugin"),
         ({"colour": "red"}, "unknown parameter colour"),
         ({"tags": {"a": "\x00"}}, "NUL"),
-        ({"tags": {"a": 2**70}}, "beyond 64 bits"),
+        ({"tags": {"a": 2**70}}, "of more than 64 bits"),
     ],
 )
 def test_the_rules_of_a_registration_hold(tmp_path: Path, change: dict[str, Any], words: str) -> None:
@@ -206,9 +206,9 @@ BOMB = "a: &a [x,x,x,x,x,x,x,x,x]\n" + "".join(
         ("a.yaml", "? [a]\n: b", "a key that is no text"),
         ("a.yaml", "a: [", "no YAML that is accepted here, line"),
         ("a.yaml", "a: 1\n---\nb: 2", "no YAML that is accepted"),
-        ("a.yaml", "tags: {a: 1e999}", "no finite number"),
+        ("a.yaml", "tags: {a: 1e999}", "not a finite number"),
         ("a.yaml", "tags: {a: " + "9" * 5000 + "}", "no YAML that is accepted"),
-        ("a.json", '{"tags": {"a": NaN}}', "no finite number"),
+        ("a.json", '{"tags": {"a": NaN}}', "not a finite number"),
         ("a.json", '{"tags": {"a": ' + "9" * 5000 + "}}", "is no JSON"),
         ("a.json", "{", "is no JSON, line 1"),
         ("a.json", '{"tags": {"a": "\\ud800"}}', "lone surrogate"),

@@ -156,7 +156,7 @@ class Publisher:
         for event in pending:
             fields = self._fields(subject, event)
             gap = "1" if event.gap else "0"
-            arguments += [event.revision, gap, event.stands_for, len(fields), *fields]
+            arguments += [event.revision, gap, event.digest, len(fields), *fields]
         return arguments
 
     def _fields(self, subject: Subject, event: Pending) -> list[str]:
