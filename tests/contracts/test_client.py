@@ -1,7 +1,5 @@
 """`contracts.client` and bare Celery clients against a real worker."""
 
-from __future__ import annotations
-
 import json
 from collections.abc import Iterator
 from typing import Any

@@ -1,7 +1,5 @@
 """`contracts.client` and a Redis that dies, comes back, or refuses writes."""
 
-from __future__ import annotations
-
 import json
 from concurrent.futures import ThreadPoolExecutor
 

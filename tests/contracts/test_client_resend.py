@@ -1,7 +1,5 @@
 """Sending again after a doubt, with the same command id; and what never gets as far as a worker."""
 
-from __future__ import annotations
-
 import json
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor

@@ -1,7 +1,5 @@
 """Any number of writes as batches that fit the limits."""
 
-from __future__ import annotations
-
 import json
 from typing import Any
 

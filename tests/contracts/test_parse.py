@@ -1,7 +1,5 @@
 """From untrusted keyword arguments to a message, or to the refusal that says what is wrong."""
 
-from __future__ import annotations
-
 import json
 from typing import Any
 

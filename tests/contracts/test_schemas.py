@@ -1,7 +1,5 @@
 """The published JSON Schemas: fresh, complete, and true."""
 
-from __future__ import annotations
-
 import json
 from collections.abc import Iterator
 from contextlib import nullcontext

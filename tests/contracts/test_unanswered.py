@@ -1,7 +1,5 @@
 """What a caller meets who gets no answer, or whose command is not sent at all."""
 
-from __future__ import annotations
-
 import copy
 import math
 import pickle

@@ -1,7 +1,5 @@
 """The scalar types and the limits of JSON that the store can hold."""
 
-from __future__ import annotations
-
 import subprocess
 import sys
 from datetime import UTC, datetime, timedelta, timezone
