@@ -59,6 +59,7 @@ def test_no_shape_of_message_ends_the_worker_and_none_is_dropped(client, server,
     assert len(ledger(client)) == fates.count("ran") + 1
 
 
+@pytest.mark.process
 @pytest.mark.parametrize("version", binaries())
 def test_stock_publishers_remote_control_and_all_priorities_work(version, start_worker, tmp_path):
     server = Server(binaries()[version], tmp_path)
