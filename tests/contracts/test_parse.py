@@ -51,7 +51,7 @@ def test_the_least_a_registration_needs() -> None:
 @pytest.mark.parametrize("name", ["domain_id", "name", "service_type", "image"])
 @pytest.mark.parametrize("value", [None, "", "absent"])
 def test_a_required_field_that_is_absent_null_or_empty(name: str, value: str | None) -> None:
-    arguments = {k: v for k, v in REGISTER.items() if k != name}
+    arguments: dict[str, Any] = {k: v for k, v in REGISTER.items() if k != name}
     if value != "absent":
         arguments[name] = value
 

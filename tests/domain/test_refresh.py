@@ -3,6 +3,7 @@
 import json
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import pytest
 
@@ -20,7 +21,7 @@ def read(image: Image, *tags: str, **listing: bool) -> Decision:
     return decide(image, Listing(tags, **listing), NOW, INTERVALS)
 
 
-def fail(image: Image, *reasons: str) -> Decision:
+def fail(image: Image, *reasons: Any) -> Decision:
     for reason in reasons:
         decision = decide(image, FetchFailed(reason), NOW, INTERVALS)
         image = decision.image
