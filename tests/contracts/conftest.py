@@ -4,10 +4,10 @@ from pathlib import Path
 import pytest
 
 from tests.support.any_redis import any_redis
-from tests.support.live import client, domain, live, own_redis
+from tests.support.live import client, domain
 from tests.support.servers import RedisServer, start_redis
 
-__all__ = ["any_redis", "client", "domain", "live", "mortal_redis", "own_redis"]
+__all__ = ["any_redis", "client", "domain", "mortal_redis"]
 
 
 @pytest.fixture

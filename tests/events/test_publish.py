@@ -18,7 +18,7 @@ from tests.support.any_redis import FAKE, REAL
 from tests.support.servers import start_redis
 from tests.support.stream import Stream
 from worker.devtools.embedded.binaries import Binary, redis_binaries
-from worker.domain.event import Pending, Subject
+from worker.domain.events import Pending, Subject
 from worker.events.publish import EventsUnavailable, Published, Publisher
 
 NAME = "d-1/jira"

@@ -12,6 +12,7 @@ from tests.support.subjects import MemorySubjects
 from worker.events.publish import Publisher
 from worker.events.sweep import Sweep
 from worker.events.sweeper import Sweeper, Turn
+from worker.process.periodic import Periodic
 
 
 # A fake has no run of its own: no INFO.
@@ -23,14 +24,16 @@ def test_the_thread_repairs_after_each_new_run_of_redis(
     sweep = Sweep([subjects], publisher)
     subjects.change("d/p1")
     sweep.pending()
-    sweeper = Sweeper(sweep, publisher, Turn(client), client, interval_s=0.02)
-    sweeper.start()
+    turn = Turn(client)
+    thread = Periodic("chores", [Sweeper(sweep, publisher, turn, client, interval_s=0.02)])
+    thread.start()
     try:
         wait_until(lambda: stream.client.get("plugin.events:compared") is not None, 10, "a first comparison")
         stream.client.flushall()
         wait_until(lambda: stream.changes() == [(1, "resynced")], 10, "the repair")
     finally:
-        sweeper.stop()
+        thread.stop()
+        turn.leave()
     assert stream.client.get("plugin.events:sweeper") is None
 
 
@@ -54,8 +57,8 @@ def test_a_bug_in_the_sweep_does_not_end_it(
             raise ZeroDivisionError
 
     faulty: Any = Faulty()
-    sweeper = Sweeper(faulty, publisher, Turn(client), client, interval_s=0.01)
-    sweeper.start()
+    thread = Periodic("chores", [Sweeper(faulty, publisher, Turn(client), client, interval_s=0.01)])
+    thread.start()
     wait_until(lambda: faulty.calls > 2, 10, "another try")
-    sweeper.stop()
+    thread.stop()
     assert "the sweep failed" in caplog.text

@@ -11,7 +11,7 @@ from contracts.events import PLUGIN_CHANGED
 from contracts.plugin import RepositoryInfo
 from contracts.values import format_time
 from tests.support.clock import START
-from worker.domain.event import Pending, Position, Subject
+from worker.domain.events import Pending, Position, Subject
 from worker.domain.plugin import Changed, decide
 from worker.domain.policy import Policy
 from worker.domain.record import key_of

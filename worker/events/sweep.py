@@ -10,7 +10,7 @@ from datetime import timedelta
 from itertools import islice
 
 from worker.domain.clock import Clock
-from worker.domain.event import ANY, Position
+from worker.domain.events import ANY, Position
 from worker.domain.subjects import Subjects
 from worker.events.publish import Publisher, StreamPosition
 

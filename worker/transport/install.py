@@ -1,11 +1,10 @@
 """Sets up a Celery app to use the transport."""
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from celery import signals
 
-from worker.transport.delivery import Delivery
 from worker.transport.envelope import DEFAULT_MAX_BYTES, DEFAULT_MAX_DEPTH
 from worker.transport.options import DEFAULT_LEASE_S, DEFAULT_MAX_DEATHS
 from worker.transport.state import stop_requested
@@ -27,7 +26,7 @@ def install(
     max_bytes: int = DEFAULT_MAX_BYTES,
     max_bytes_by_task: Mapping[str, int] | None = None,
     max_depth: int = DEFAULT_MAX_DEPTH,
-    answer_unknown_task: Callable[[Delivery], None] | None = None,
+    consumer: str = CONSUMER,
 ) -> None:
     """Set everything that the lossless transport needs on ``app``, for the broker at ``url``.
 
@@ -38,7 +37,7 @@ def install(
     ``lease_s``: the time of a lease, in seconds.
     ``max_deaths``: park a message at this number of deaths.
     ``max_bytes``, ``max_bytes_by_task``, ``max_depth``: see ``MessageLimits``.
-    ``answer_unknown_task``: called in the event loop with a message of an unknown task, before it is parked.
+    ``consumer``: a class as "module:Class": ``worker.transport.consumer.Consumer`` or a subclass.
 
     The pool must be one of threads.
 
@@ -64,14 +63,13 @@ def install(
         broker_connection_retry_on_startup=True,
         broker_connection_max_retries=None,
         broker_channel_error_retry=True,
-        worker_consumer=CONSUMER,
+        worker_consumer=consumer,
         # Running tasks keep their messages over a reconnect: nothing is redelivered meanwhile.
         worker_cancel_long_running_tasks_on_connection_loss=False,
         worker_enable_prefetch_count_reduction=False,
         task_acks_late=True,
     )
     app.Task.Request = REQUEST
-    app.answer_unknown_task = answer_unknown_task
     signals.worker_shutting_down.connect(_stop, dispatch_uid="worker.transport.stop")
 
 

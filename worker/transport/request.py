@@ -8,8 +8,7 @@ from celery.worker.request import Request as CeleryRequest
 class Request(CeleryRequest):  # type: ignore[misc]  # celery is untyped
     """Gives the task ``self.request.delivery`` (a ``worker.transport.Delivery``).
 
-    The message is read already, so the pool does not read it again. Only for pools of threads. With the stock
-    transport there is no delivery, and nothing else changes.
+    The message is read already, so the pool does not read it again. Only for pools of threads.
     """
 
     def __init__(self, message: Any, **options: Any) -> None:
