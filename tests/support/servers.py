@@ -1,10 +1,7 @@
 """Real servers and workers for tests: started on the loopback interface, stopped by their pid.
 
-Import it as `from servers import start_redis, run_worker, wait_until`. Everything started here ends with the
-test process, even when that one is killed.
+Everything started here ends with the test process, even when that one is killed.
 """
-
-from __future__ import annotations
 
 import sys
 from collections.abc import Iterator, Mapping, Sequence
@@ -19,18 +16,21 @@ from worker.devtools.embedded import (
     MongoServer,
     RedisServer,
     free_port,
+    redis_binaries,
     wait_until,
 )
 
 __all__ = [
     "ROOT",
     "WORKER_READY",
+    "Binary",
     "ChildProcess",
     "MongoReplicaSet",
     "MongoServer",
     "RedisServer",
     "free_port",
     "is_running",
+    "redis_by_age",
     "run_worker",
     "start_mongod",
     "start_redis",
@@ -41,6 +41,11 @@ __all__ = [
 
 ROOT = Path(__file__).resolve().parents[2]
 WORKER_READY = "@localhost ready."  # what celery logs when a worker consumes
+
+
+def redis_by_age() -> list[Binary]:
+    """The servers at hand, the oldest first: on Python 3.11 and 3.12 that one is Redis 6.2, the oldest supported."""
+    return sorted(redis_binaries(), key=lambda binary: binary.version)
 
 
 def start_redis(

@@ -51,7 +51,7 @@ def spawn(
 T = TypeVar("T")
 
 
-def wait_until(condition: Callable[[], T], timeout_s: float = 60.0, what: str = "the condition") -> T:
+def wait_until(condition: Callable[[], T | None], timeout_s: float = 60.0, what: str = "the condition") -> T:
     """Call `condition` every 50 ms until it answers something true, and return that.
 
     TimeoutError, naming `what`, after `timeout_s`.
