@@ -35,8 +35,7 @@ from worker.tasks.versions import (
     follow_arguments,
     register_refresh,
 )
-from worker.transport import Delivery as Parcel
-from worker.transport import install
+from worker.transport import Delivery, install
 from worker.transport.state import stop_requested
 from worker.versions.follow import Follow
 
@@ -63,7 +62,7 @@ def create_app(settings: Settings | None = None) -> Celery:
             lease_s=given.lease_s,
             max_bytes=MAX_COMMAND_BYTES,
             max_bytes_by_task={"plugin.batch": MAX_BATCH_BYTES},
-            answer_unknown_task=lambda parcel: _answer_unknown(app, parcel),
+            answer_unknown_task=lambda delivery: _answer_unknown(app, delivery),
         )
     services = _services(app, given)
     services().check()
@@ -137,8 +136,8 @@ def _services(app: Celery, settings: Settings) -> Callable[[], Services]:
     return lambda: of(os.getpid())
 
 
-def _answer_unknown(app: Celery, parcel: Parcel) -> None:
+def _answer_unknown(app: Celery, delivery: Delivery) -> None:
     """Answer a message that names no known task; it is parked as well."""
     fault = InvalidParameter("there is no such task", details={"path": "task"})
-    if parcel.envelope and not parcel.envelope.headers.get("ignore_result"):
-        app.backend.refuse(parcel.envelope.id, fault)
+    if delivery.envelope and not delivery.envelope.headers.get("ignore_result"):
+        app.backend.refuse(delivery.envelope.id, fault)

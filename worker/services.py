@@ -11,18 +11,18 @@ from contracts.partition import COMMANDS
 from contracts.plugin import PluginInfo
 from worker.dead_letters.message import task_message
 from worker.dead_letters.parking import Parking
-from worker.domain.delivery import Delivery
+from worker.domain.attempt import Attempt
 from worker.domain.policy import Policy
 from worker.domain.registry.allowed import AllowedRegistries
 from worker.domain.registry.hosts import check_registry
 from worker.domain.repositories import ManagedOptions, Repositories
 from worker.domain.schedule import Intervals
 from worker.events.publish import Publisher
-from worker.events.reconcile import Lift, Reconcile
+from worker.events.reconcile import Reconcile
 from worker.events.rejections import Rejections
 from worker.events.sweep import Sweep
 from worker.once import once
-from worker.plugins.batch import BatchWriter, Outcome
+from worker.plugins.batch import BatchWriter, ItemOutcome
 from worker.plugins.read import Reader
 from worker.plugins.write import Writer
 from worker.registries import (
@@ -39,10 +39,9 @@ from worker.repositories.managed.folder import Watch
 from worker.repositories.remote.peer import Remote
 from worker.repositories.remote.remotes import open_remotes
 from worker.settings import Settings, SettingsError
-from worker.store.client import check_mongodb_url, connect
-from worker.store.constants import Constants
+from worker.store.client import check_mongodb_url, connect_mongodb
+from worker.store.condition import ConditionEvaluator
 from worker.store.dead_letters import DeadLetters
-from worker.store.lift import ImageLift, PluginLift
 from worker.store.managed import ManagedPlugins
 from worker.store.plugins import Plugins
 from worker.store.search import Search
@@ -90,7 +89,7 @@ class Services:
 
     @once
     def database(self) -> Any:
-        return connect(self.settings.mongodb_url)
+        return connect_mongodb(self.settings.mongodb_url)
 
     @once
     def redis(self) -> Any:
@@ -213,11 +212,7 @@ class Services:
 
     def reconcile(self) -> Reconcile:
         """What the stream is ahead of, of every kind of subject, and its repair."""
-        lifts: list[Lift] = [
-            PluginLift(self.database, self.plugins),
-            ImageLift(self.database, self.intervals),
-        ]
-        return Reconcile(lifts, self.publisher, self.redis)
+        return Reconcile([self.plugins, self.sync.images], self.publisher, self.redis)
 
     @once
     def search(self) -> Search:
@@ -236,14 +231,14 @@ class Services:
             lambda: self.sync.look,
             self.repositories,
             self.remotes,
-            Constants(self.database),
+            ConditionEvaluator(self.database),
             self.settings.max_results,
             self.settings.query_time_limit_s,
         )
 
-    def apply_batch(self, batch: PluginBatch, delivery: Delivery) -> Iterator[tuple[BatchItem, Outcome]]:
+    def apply_batch(self, batch: PluginBatch, attempt: Attempt) -> Iterator[tuple[BatchItem, ItemOutcome]]:
         """The items of a batch with their outcomes."""
-        return zip(batch.commands, self.batches.apply(batch.commands, delivery), strict=True)
+        return zip(batch.commands, self.batches.apply(batch.commands, attempt), strict=True)
 
     def park_item(self, item: BatchItem, bug: Exception) -> InternalFault:
         """Keep an item of a batch that met a bug as a command of its own."""
@@ -254,7 +249,7 @@ class Services:
         """Keep a message that met a bug, and say how that is answered. One command is one letter, however
         often it is parked.
         """
-        kept = self.parking.fault(command_id, task, queue, raw, bug)
+        kept = self.parking.keep(command_id, task, queue, raw, bug)
         return InternalFault(
             "the command met a fault of this service and was kept", details={"dead_letter_id": kept}
         )

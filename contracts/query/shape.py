@@ -1,4 +1,4 @@
-"""The base of every part of a query: immutable, strict, without unknown fields, under long or short names."""
+"""The base of every part of a query: immutable, strict, without unknown fields, with long or short names."""
 
 from collections.abc import Callable
 from typing import Any
@@ -10,15 +10,14 @@ from pydantic_core import CoreSchema
 from contracts.values import Contract
 
 SHORT = {"key": "k", "value": "v", "operator": "o", "name": "n", "fields": "f"}
-"""Long name to short name; where both are given, the long one wins."""
+"""Long name to short name; if both are given, the long one wins."""
 
-
-_NULLABLE = {"value", SHORT["value"]}
+_TAKES_NULL = {"value", SHORT["value"]}
 """The field, of conditions, in which null is a value."""
 
 
 def lengthened(*names: str) -> Callable[[Any], Any]:
-    """A validator that replaces the short names of these fields; what is no object passes."""
+    """Return a validator that replaces the short names of these fields; it lets anything but objects pass."""
 
     def lengthen(data: Any) -> Any:
         if not isinstance(data, dict) or not any(SHORT[name] in data for name in names):
@@ -33,8 +32,20 @@ def lengthened(*names: str) -> Callable[[Any], Any]:
     return lengthen
 
 
+def nullable(field: dict[str, Any], absent: dict[str, Any] | None = None) -> dict[str, Any]:
+    """Return the JSON Schema of a field that may also be absent.
+
+    ``absent``: the schema of the values that count as not given, default null.
+    """
+    null = {"type": "null"}
+    outside = {key: field[key] for key in ("default", "description") if key in field}
+    bare = {key: item for key, item in field.items() if key not in outside}
+    forms = bare["anyOf"] if bare.keys() == {"anyOf"} else [bare]
+    return {"anyOf": [*(form for form in forms if form != null), absent or null]} | outside
+
+
 class Part(Contract):
-    """A part of a query in which null counts as not given, but for a value to compare with."""
+    """A part of a query in which null counts as not given, except as a value to compare with."""
 
     @model_validator(mode="before")
     @classmethod
@@ -46,13 +57,13 @@ class Part(Contract):
         schema = handler.resolve_ref_schema(super().__get_pydantic_json_schema__(core, handler))
         fields = schema["properties"]
         optional = fields.keys() - schema.get("required", ())
-        fields.update({name: _or_null(fields[name]) for name in optional})
+        fields.update({name: nullable(fields[name]) for name in optional})
         schema["additionalProperties"] = {"type": "null"}
         return schema
 
 
 class NamedPart(Part):
-    """A part whose fields may come under SpaceONE's short names (``k``, ``v``, ``o``, ``n``, ``f``)."""
+    """A part whose fields may have SpaceONE's short names (``k``, ``v``, ``o``, ``n``, ``f``)."""
 
     @model_validator(mode="before")
     @classmethod
@@ -65,34 +76,24 @@ class NamedPart(Part):
 
 
 def _without_nulls(data: dict[Any, Any]) -> dict[Any, Any]:
-    return {name: item for name, item in data.items() if item is not None or name in _NULLABLE}
-
-
-def _or_null(field: dict[str, Any]) -> dict[str, Any]:
-    """The JSON Schema of a field that may be null as well."""
-    default = {"default": field["default"]} if "default" in field else {}
-    bare = {key: item for key, item in field.items() if key != "default"}
-    forms = bare["anyOf"] if bare.keys() == {"anyOf"} else [bare]
-    null = {"type": "null"}
-    return {"anyOf": forms if null in forms else [*forms, null]} | default
+    return {name: item for name, item in data.items() if item is not None or name in _TAKES_NULL}
 
 
 def _under_both_names(schema: dict[str, Any]) -> dict[str, Any]:
-    """The JSON Schema of a part, with each field that has a short name accepted under either."""
+    """Return the JSON Schema of a part in which each field may have its short name instead."""
     properties = schema["properties"]
     both = [name for name in SHORT if name in properties]
     required = [name for name in schema.get("required", []) if name in both]
     if required:
         schema["required"] = [name for name in schema["required"] if name not in both]
         schema["allOf"] = [{"anyOf": [_given(name), _given(SHORT[name])]} for name in required]
-        nullable = [name for name in required if name not in _NULLABLE]
-        properties.update({name: _or_null(properties[name]) for name in nullable})
+        properties.update({name: nullable(properties[name]) for name in required if name not in _TAKES_NULL})
     properties.update({SHORT[name]: properties[name] for name in both})
     return schema
 
 
 def _given(name: str) -> dict[str, Any]:
-    """The JSON Schema of an object in which that field is given."""
-    if name in _NULLABLE:
+    """Return the JSON Schema of an object in which that field is given."""
+    if name in _TAKES_NULL:
         return {"required": [name]}
     return {"required": [name], "properties": {name: {"not": {"type": "null"}}}}

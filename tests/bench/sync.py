@@ -20,7 +20,7 @@ from redis import Redis
 from tests.support.servers import start_mongod, start_redis
 from tests.versions.fleet import LATENCY_S, TICK_S, Fleet
 from worker.registries.budget.limit import Limit
-from worker.store.client import connect
+from worker.store.client import connect_mongodb
 
 IMAGES = 100_000
 HOSTS = 20
@@ -61,7 +61,7 @@ def main() -> None:
         redis_server = start_redis(Path(folder) / "redis", appendfsync=None)
         mongodb = start_mongod(Path(folder) / "mongodb")
         try:
-            database = connect(mongodb.url("bench"))
+            database = connect_mongodb(mongodb.url("bench"))
             with database.client, Redis.from_url(redis_server.url) as redis:
                 fleet = Fleet(database, redis, images=IMAGES, hosts=HOSTS, limit=LIMIT)
                 measure(fleet, commands, minutes)

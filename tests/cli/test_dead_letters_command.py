@@ -10,7 +10,7 @@ import redis
 from click.testing import CliRunner
 
 from contracts.commands import RegisterPlugin
-from tests.support.deliveries import delivery
+from tests.support.attempts import attempt
 from tests.support.servers import run_worker, wait_until
 from tests.support.stream import Stream
 from worker.cli.operate.dead_letters import dead_letters
@@ -171,7 +171,7 @@ def test_a_worker_stores_what_is_parked_and_applies_what_is_replayed(
     services: Services, run: Run, plugins_env: dict[str, str], tmp_path: Path
 ) -> None:
     given = {"domain_id": "d", "name": "n", "service_type": "s", "image": "a/jira"}
-    services.writer.apply(RegisterPlugin(**given), delivery("r"))
+    services.writer.apply(RegisterPlugin(**given), attempt("r"))
     kwargs = {"domain_id": "d", "plugin_id": "jira"}
     raw = task_message("plugin.disable", "c-1", kwargs, "plugin.commands")
     services.park("c-1", "plugin.disable", "plugin.commands", raw, KeyError("a bug that is put right"))

@@ -25,7 +25,7 @@ from worker.cli.text import printable
 from worker.process.broker import PARTITIONS
 from worker.services import Services
 from worker.settings import SettingsError, load
-from worker.store.client import connect
+from worker.store.client import connect_mongodb
 
 
 def run(*arguments: str, **env: str) -> Result:
@@ -149,7 +149,7 @@ def test_something_that_is_no_redis_is_told(command: list[str], no_redis: str, m
     env = {"PLUGINS_REDIS_URL": no_redis, "PLUGINS_MONGODB_URL": mongodb_url}
     # `sync status` asks Redis only where images are followed.
     if command == ["sync", "status"]:
-        database = connect(mongodb_url)
+        database = connect_mongodb(mongodb_url)
         with database.client:
             database["images"].insert_one(
                 {"host": "h", "registry_type": "OCI", "next_refresh_at": datetime.now(UTC), "failures": 0}

@@ -12,7 +12,7 @@ from worker.cli.operate.sync import sync
 from worker.domain.image import FetchFailed, ImageRef
 from worker.registries.budget.budget import Budget
 from worker.registries.budget.limits import Limits
-from worker.store.client import connect
+from worker.store.client import connect_mongodb
 from worker.store.images import Images
 
 REF = ImageRef("GITHUB", "ghcr.io", "team/plugin")
@@ -23,7 +23,7 @@ def images(mongodb_url: str, redis_url: str, monkeypatch: pytest.MonkeyPatch) ->
     """The images of the deployment that the environment names."""
     monkeypatch.setenv("PLUGINS_MONGODB_URL", mongodb_url)
     monkeypatch.setenv("PLUGINS_REDIS_URL", redis_url)
-    database = connect(mongodb_url)
+    database = connect_mongodb(mongodb_url)
     with database.client:
         yield Images(database)
 

@@ -13,7 +13,7 @@ from contracts.parse import parse
 from contracts.partition import queue_of
 from tests.plugins.writes import DISABLE, ENABLE, by, register
 from worker.dead_letters.message import read_message, task_message
-from worker.dead_letters.parking import Replay
+from worker.dead_letters.replay import Replay
 from worker.plugins.batch import check_frame
 from worker.process.broker import Broker, Drain
 from worker.services import Services
@@ -24,7 +24,7 @@ AT = datetime(2026, 1, 2, 3, 4, 5, 678000, tzinfo=UTC)
 
 
 @dataclass(frozen=True)
-class Parcel:
+class Parked:
     """A parked message as the transport hands it out."""
 
     id: str
@@ -51,13 +51,13 @@ def replayer(services: Services, partitions: int = 1) -> Replay:
 def test_a_parked_message_is_stored_once_with_its_plugins_revision(services: Services) -> None:
     services.writer.apply(register(), by("r-1"))
     services.writer.apply(DISABLE, by("d-1"))
-    parcel = Parcel("p-1", command())
-    services.parking.take(parcel)
+    parked = Parked("p-1", command())
+    services.parking.store(parked)
     services.writer.apply(ENABLE, by("e-1"))
-    services.parking.take(parcel)  # drained by two processes at once
+    services.parking.store(parked)  # drained by two processes at once
     letter = services.dead_letters.read("p-1")
     assert letter is not None and len(letters(services)) == 1
-    assert letter.raw == parcel.raw
+    assert letter.raw == parked.raw
     assert letter.revisions == {"d-1/jira": 2}
     assert (letter.task, letter.command_id, letter.attempts) == ("plugin.disable", "c-1", 5)
     assert letter.first_at == letter.parked_at == AT
@@ -102,8 +102,8 @@ def test_what_has_no_arguments_is_told_apart_by_its_bytes(services: Services) ->
 
 def test_a_message_above_the_document_limit_is_stored_in_pieces(services: Services) -> None:
     huge = b'{"not": "closed", ' + b"\xff" * (17 * 1024 * 1024)
-    services.parking.take(Parcel("p-1", huge, reason="oversize"))
-    services.parking.take(Parcel("p-1", huge, reason="oversize"))
+    services.parking.store(Parked("p-1", huge, reason="oversize"))
+    services.parking.store(Parked("p-1", huge, reason="oversize"))
     letter = services.dead_letters.read("p-1")
     assert letter is not None and letter.raw == huge and letter.size == len(huge)
     pieces = services.database["dead_letters.files"]
@@ -128,7 +128,7 @@ def test_a_letter_parked_again_leaves_no_pieces_behind(services: Services) -> No
 
 def test_a_replay_sends_the_very_message_to_the_tail_and_removes_the_letter(services: Services) -> None:
     services.broker.lpush("plugin.commands", b"older")
-    services.parking.take(Parcel("p-1", command()))
+    services.parking.store(Parked("p-1", command()))
     done = replayer(services).replay("p-1")
     assert (done.queue, done.objection) == ("plugin.commands", None)
     assert services.broker.lrange("plugin.commands", 0, -1) == [command_as_sent(services), b"older"]
@@ -144,26 +144,26 @@ def command_as_sent(services: Services) -> bytes:
 
 def test_a_replay_goes_to_the_partition_of_today(services: Services) -> None:
     # crc32(b"d-1/jira") % 7 == 5, told by zlib.
-    services.parking.take(Parcel("p-1", command(), queue="plugin.commands.11"))
+    services.parking.store(Parked("p-1", command(), queue="plugin.commands.11"))
     assert replayer(services, partitions=7).replay("p-1").queue == "plugin.commands.5"
-    services.parking.take(Parcel("p-2", b"nonsense", queue="plugin.commands.11"))
+    services.parking.store(Parked("p-2", b"nonsense", queue="plugin.commands.11"))
     assert replayer(services, partitions=7).replay("p-2", force=True).queue == "plugin.commands"
-    services.parking.take(Parcel("p-3", b"nonsense", queue="plugin.queries"))
+    services.parking.store(Parked("p-3", b"nonsense", queue="plugin.queries"))
     assert replayer(services).replay("p-3", force=True).queue == "plugin.queries"
 
 
 def test_what_speaks_against_a_replay_is_told_and_forced(services: Services) -> None:
     past = (datetime.now(UTC) - timedelta(hours=1)).isoformat()
     cases = {
-        "unreadable": Parcel("unreadable", b"\xff\xfe"),
-        "expired": Parcel("expired", command().replace(b'"group": null', f'"expires": "{past}"'.encode())),
-        "token_removed": Parcel(
+        "unreadable": Parked("unreadable", b"\xff\xfe"),
+        "expired": Parked("expired", command().replace(b'"group": null', f'"expires": "{past}"'.encode())),
+        "token_removed": Parked(
             "token_removed", command().replace(b'"group": null', b'"authorization": "Bearer x.y.z"')
         ),
     }
-    for objection, parcel in cases.items():
-        services.parking.take(parcel)
-        assert replayer(services).replay(parcel.id).objection == objection
+    for objection, parked in cases.items():
+        services.parking.store(parked)
+        assert replayer(services).replay(parked.id).objection == objection
     assert len(letters(services)) == 3
     assert services.broker.llen("plugin.commands") == 0
     assert replayer(services).replay("token_removed", token="a.b.c").queue
@@ -179,7 +179,7 @@ def test_a_plugin_that_moved_beyond_its_memory_asks_for_force(
     services: Services, effects: int, objection: str | None
 ) -> None:
     services.writer.apply(register(), by("r-1"))
-    services.parking.take(Parcel("p-1", command()))
+    services.parking.store(Parked("p-1", command()))
     for number in range(effects):
         services.writer.apply(ENABLE if number % 2 else DISABLE, by(f"e-{number}"))
     assert replayer(services).replay("p-1").objection == objection
@@ -202,7 +202,7 @@ def test_a_letter_parked_again_while_it_is_replayed_is_not_removed(services: Ser
 
 
 def test_an_ending_between_sending_and_removing_loses_nothing(services: Services) -> None:
-    services.parking.take(Parcel("p-1", command()))
+    services.parking.store(Parked("p-1", command()))
 
     def ends(queue: str, raw: bytes) -> None:
         Broker(services.broker).push(queue, raw)
@@ -228,7 +228,7 @@ def test_a_drain_empties_its_queues_and_the_shared_ones(services: Services) -> N
         park(services, queue, b"{", 1)
         park(services, queue, b"{", 2)
     park(services, "plugin.commands.1", b"{")
-    drain = Drain(lambda: Broker(services.broker), queues[:2], services.parking.take)
+    drain = Drain(lambda: Broker(services.broker), queues[:2], services.parking.store)
     drain()
     assert sorted(letter.queue for letter in letters(services)) == sorted(queues * 2)
     assert services.broker.keys("*poison") == [b"plugin.commands.1:poison"]
@@ -243,13 +243,13 @@ def test_a_drain_survives_a_bug_and_an_outage_and_leaves_everything_where_it_is(
     def sink(parked: Any) -> None:
         if parked.queue == "plugin.commands":
             raise TypeError("bug")
-        services.parking.take(parked)
+        services.parking.store(parked)
 
     Drain(lambda: Broker(services.broker), ["plugin.commands"], sink)()
     assert "stay in Redis" in caplog.text
     assert services.broker.keys("*poison") == [b"plugin.commands:poison"]
     with redis.Redis(port=1) as nobody:
-        Drain(lambda: Broker(nobody), ["plugin.commands"], services.parking.take)()
+        Drain(lambda: Broker(nobody), ["plugin.commands"], services.parking.store)()
     assert services.broker.llen("plugin.commands:poison") == 1
 
 
@@ -291,7 +291,7 @@ def test_a_batch_parked_before_there_were_partitions_is_replayed_in_parts(servic
         for number in range(8)
     ]
     raw = task_message("plugin.batch", "b-1", {"commands": items}, "plugin.commands")
-    services.parking.take(Parcel("p-1", raw))
+    services.parking.store(Parked("p-1", raw))
 
     replayed = replayer(services, partitions=4).replay("p-1", token="t")
     assert replayed.objection is None and replayed.queue is not None

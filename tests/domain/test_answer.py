@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from worker.domain import answer
-from worker.domain.answer import Room
+from worker.domain.answer import AnswerSize
 
 MOST = 100
 
@@ -21,9 +21,9 @@ def small_answers() -> object:
 
 @given(st.lists(st.tuples(st.text(max_size=30), st.one_of(st.none(), st.integers(0, 40)))))
 def test_what_fits_is_taken_and_nothing_else(parts: list[tuple[str, int | None]]) -> None:
-    room, taken = Room(), 0
+    answer_size, taken = AnswerSize(), 0
     for part, more in parts:
         size = len(json.dumps(part)) + len(", ")
         fits = taken + size <= MOST
-        assert room.take(part, None if more is None else size + more) is fits
+        assert answer_size.add(part, None if more is None else size + more) is fits
         taken += size * fits

@@ -81,7 +81,7 @@ def test_what_waits_in_the_outbox_behind_a_repair_is_known_to_be_out(
     stream.client.flushall()
     assert publisher.publish(subject(4, 3, 4)) == Published("ok", 4)
     assert publisher.last_known(PLUGIN_CHANGED, NAME, 4, (event(3), event(4))) == 4
-    assert publisher.marks(PLUGIN_CHANGED, [NAME]) == [(4, event(4).digest)]
+    assert publisher.positions(PLUGIN_CHANGED, [NAME]) == [(4, event(4).digest)]
     assert another.publish(subject(4, 3, 4)) == Published("ok", 4)
     assert another.publish(subject(5, 3, 4, 5)) == Published("ok", 5)
     assert stream.changes() == [(4, "resynced"), (5, "updated")]

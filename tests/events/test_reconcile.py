@@ -12,7 +12,7 @@ from click.testing import CliRunner
 from contracts.commands import DeregisterPlugin, DisablePlugin, EnablePlugin, RegisterPlugin
 from contracts.errors import PluginNotFound
 from contracts.subscriber import Event, Subscriber
-from tests.support.deliveries import delivery
+from tests.support.attempts import attempt
 from tests.support.stream import Stream
 from worker.cli.operate.reconcile import reconcile
 from worker.domain.image import ImageRef, Listing
@@ -53,7 +53,7 @@ class Hand:
 
     def write(self, command: Any) -> Any:
         self._number += 1
-        return self.services.writer.apply(command, delivery(f"c-{id(self)}-{self._number}"))
+        return self.services.writer.apply(command, attempt(f"c-{id(self)}-{self._number}"))
 
     def register(self, plugin: str) -> Any:
         given = {"domain_id": "d", "name": "n", "service_type": "s", "image": f"a/{plugin}"}

@@ -8,7 +8,7 @@ import pytest
 import redis
 
 from contracts.commands import RegisterPlugin
-from tests.support.deliveries import delivery
+from tests.support.attempts import attempt
 from tests.support.servers import wait_until
 from tests.support.stream import Stream
 from worker.domain.event import Subject
@@ -39,7 +39,7 @@ def sweep(services: Services) -> Sweep:
 
 def register(services: Services, number: int) -> None:
     command = RegisterPlugin(domain_id="d", name="n", service_type="s", image=f"a/p{number}")
-    services.writer.apply(command, delivery(f"c-{number}"))
+    services.writer.apply(command, attempt(f"c-{number}"))
 
 
 def outboxes(services: Services) -> int:
@@ -92,7 +92,7 @@ def test_a_tombstone_is_repaired_as_deregistered(services: Services, stream: Str
     from contracts.commands import DeregisterPlugin
 
     register(services, 1)
-    services.writer.apply(DeregisterPlugin(domain_id="d", plugin_id="p1"), delivery("c-d"))
+    services.writer.apply(DeregisterPlugin(domain_id="d", plugin_id="p1"), attempt("c-d"))
     stream.client.flushall()
     sweep.compare()
     assert stream.changes() == [(2, "deregistered")]
@@ -133,7 +133,7 @@ def test_streams_ahead_are_told_once_and_looked_at_when_they_move(
         stream.client.hset("plugin.events:revisions", f"PluginChanged|d/p{number}", "9:another")
     assert sweep.pending().ahead == 7
     (told,) = [record.getMessage() for record in caplog.records]
-    assert "7 more" in told and "at 9 there, at 1 here" in told
+    assert "7 more" in told and "revision 9 on the stream, 1 in the store" in told
 
     looked_at.clear()
     assert [sweep.pending().ahead for _ in range(3)] == [7, 7, 7]

@@ -11,7 +11,7 @@ from contracts.commands import BatchItem, PluginBatch
 from contracts.plugin import PluginInfo
 from tests.plugins.writes import Counter, LostLease, by
 from tests.support.stream import Stream
-from worker.domain.delivery import Fenced
+from worker.domain.attempt import Fenced
 from worker.plugins.batch import check_frame
 from worker.services import Services
 
@@ -83,7 +83,7 @@ def test_events_that_do_not_fit_the_outbox_go_out_in_between(
 
 
 class TestRedelivered:
-    """What an earlier delivery decided is not decided again."""
+    """What an earlier attempt decided is not decided again."""
 
     def items(self) -> list[BatchItem]:
         return [
@@ -127,8 +127,8 @@ class TestRedelivered:
 
         def thaw(*arguments: Any) -> bool:
             monkeypatch.setattr(services.plugins, "write_many", frozen)
-            delivery = by("b-1", epoch=2, redelivered=True)
-            assert shape(newer.batches.apply(refused, delivery)) == ["NOT_FOUND"]
+            attempt = by("b-1", epoch=2, redelivered=True)
+            assert shape(newer.batches.apply(refused, attempt)) == ["NOT_FOUND"]
             return frozen(*arguments)
 
         monkeypatch.setattr(services.plugins, "write_many", thaw)
@@ -156,10 +156,10 @@ def test_a_fault_in_one_item_is_parked_alone(services: Services, monkeypatch: py
     services.batches.apply(registers(2), by("b-0"))
     decide = services.writer.decide
 
-    def faulty(record: Any, command: Any, delivery: Any) -> Any:
+    def faulty(record: Any, command: Any, attempt: Any) -> Any:
         if command.plugin_id == "p1":
             raise ZeroDivisionError("bug")
-        return decide(record, command, delivery)
+        return decide(record, command, attempt)
 
     monkeypatch.setattr(services.writer, "decide", faulty)
     items = [item(f"d-{n}", "disable", plugin_id=f"p{n}") for n in range(2)]

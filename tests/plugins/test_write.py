@@ -11,7 +11,7 @@ from pymongo import MongoClient
 from contracts import errors
 from tests.plugins.writes import DEREGISTER, DISABLE, ENABLE, Counter, LostLease, by, register, update
 from tests.support.stream import Stream
-from worker.domain.delivery import Fenced
+from worker.domain.attempt import Fenced
 from worker.domain.record import MAX_APPLIED, MAX_PENDING
 from worker.events.publish import EventsUnavailable
 from worker.plugins.write import OutboxFull
@@ -167,7 +167,7 @@ class TestFence:
     ) -> None:
         """The protection taken out: the same story ends with a command that was refused and applied."""
         newer, frozen_write = another(), services.plugins.write
-        monkeypatch.setattr(newer.writer, "owns", lambda record, delivery: True)
+        monkeypatch.setattr(newer.writer, "owns", lambda record, attempt: True)
         past = datetime.now(UTC) - timedelta(seconds=1)
 
         def thaw(*arguments: Any) -> bool:

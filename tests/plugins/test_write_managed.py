@@ -10,7 +10,7 @@ from contracts.commands import BatchItem, DisablePlugin, GetPlugin
 from contracts.errors import ContractError, PluginNotFound, RepositoryNotLocal
 from contracts.plugin import RepositoryInfo
 from tests.plugins.writes import Counter
-from tests.support.deliveries import delivery
+from tests.support.attempts import attempt
 from tests.support.deployments import LOCAL, Store, managed_entry, plugin_row
 from worker.services import Services
 from worker.settings import Settings
@@ -49,11 +49,11 @@ def disable(plugin_id: str) -> BatchItem:
 
 
 def apply(services: Services, *plugin_ids: str) -> list[Any]:
-    return list(services.batches.apply([disable(name) for name in plugin_ids], delivery("b-1")))
+    return list(services.batches.apply([disable(name) for name in plugin_ids], attempt("b-1")))
 
 
 def one(services: Services, plugin_id: str) -> Any:
-    return services.writer.apply(DisablePlugin(domain_id="d-1", plugin_id=plugin_id), delivery("c-1"))
+    return services.writer.apply(DisablePlugin(domain_id="d-1", plugin_id=plugin_id), attempt("c-1"))
 
 
 def test_a_managed_plugin_was_found_but_is_not_ours(
@@ -97,7 +97,7 @@ def test_a_batch_without_misses_asks_nothing_more(
     register = {"domain_id": "d-1", "name": "x", "service_type": "x.Y", "image": "acme/teams"}
     item = BatchItem(id="c-1", operation="plugin.register", params=register)
 
-    (plugin,) = services.batches.apply([item], delivery("b-1"))
+    (plugin,) = services.batches.apply([item], attempt("b-1"))
 
     assert plugin.plugin_id == "teams"
     assert commands.names == ["find", "update"]
@@ -107,7 +107,7 @@ def test_what_is_written_says_what_the_repository_is_called_now(services_of: Cal
     first = services_of(LOCAL)
     register = {"domain_id": "d-1", "name": "x", "service_type": "x.Y", "image": "acme/teams"}
     apply_one = [BatchItem(id="r-1", operation="plugin.register", params=register)]
-    list(first.batches.apply(apply_one, delivery("b-1")))
+    list(first.batches.apply(apply_one, attempt("b-1")))
 
     renamed = services_of(LOCAL | {"name": "Ours"})
     after = one(renamed, "teams")
@@ -134,9 +134,9 @@ def test_a_key_is_of_one_plugin_only(services_of: Callable[..., Services], opera
         for n, (verb, params, _) in enumerate(writes)
     ]
 
-    assert codes(list(services.batches.apply(items, delivery("b-1")))) == [code for _, _, code in writes]
+    assert codes(list(services.batches.apply(items, attempt("b-1")))) == [code for _, _, code in writes]
     with pytest.raises(PluginNotFound):
-        services.writer.apply(DisablePlugin(domain_id="a", plugin_id="b/teams"), delivery("c-9"))
+        services.writer.apply(DisablePlugin(domain_id="a", plugin_id="b/teams"), attempt("c-9"))
     with pytest.raises(PluginNotFound):
         services.reader.answer(GetPlugin(domain_id="a", plugin_id="b/teams"))
     assert services.database["plugins"].count_documents({"scope": ""}) == 2

@@ -6,8 +6,8 @@ from pymongo import monitoring
 
 from contracts.commands import DeregisterPlugin, DisablePlugin, EnablePlugin, RegisterPlugin, UpdatePlugin
 from contracts.parse import parse
-from tests.support.deliveries import delivery
-from worker.domain.delivery import Delivery
+from tests.support.attempts import attempt
+from worker.domain.attempt import Attempt
 
 ENABLE = EnablePlugin(domain_id="d-1", plugin_id="jira")
 DISABLE = DisablePlugin(domain_id="d-1", plugin_id="jira")
@@ -23,9 +23,9 @@ def update(**fields: Any) -> UpdatePlugin:
     return parse(UpdatePlugin, {"domain_id": "d-1", "plugin_id": "jira"} | fields)
 
 
-def by(command_id: str, epoch: int = 0, **fields: Any) -> Delivery:
-    """The delivery of a command."""
-    return delivery(command_id, epoch=epoch, **fields)
+def by(command_id: str, epoch: int = 0, **fields: Any) -> Attempt:
+    """The attempt of a command."""
+    return attempt(command_id, epoch=epoch, **fields)
 
 
 class LostLease:

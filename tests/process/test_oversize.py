@@ -16,7 +16,7 @@ WAITED_FOR = task_message("plugin.batch", "c-1", {}, "plugin.commands").replace(
 
 
 @dataclass(frozen=True)
-class Parcel:
+class Parked:
     raw: bytes = WAITED_FOR
     reason: str = "oversize"
     id: str = "p-1"
@@ -39,32 +39,32 @@ class App:
     backend: Backend = field(default_factory=Backend)
 
 
-def answers_to(parcel: Parcel) -> dict[str, Any]:
+def answers_to(parked: Parked) -> dict[str, Any]:
     app: Any = App()
-    answer_oversize(app, parcel)
+    answer_oversize(app, parked)
     answers: dict[str, Any] = app.backend.answers
     return answers
 
 
 def test_whoever_waits_is_told_the_limit_of_the_task() -> None:
-    (fault,) = answers_to(Parcel()).values()
+    (fault,) = answers_to(Parked()).values()
     assert isinstance(fault, InvalidParameter)
     assert fault.message == f"the message has {len(WAITED_FOR)} bytes, at most 4194304 are allowed"
-    (fault,) = answers_to(Parcel(WAITED_FOR.replace(b"plugin.batch", b"plugin.enable"))).values()
+    (fault,) = answers_to(Parked(WAITED_FOR.replace(b"plugin.batch", b"plugin.enable"))).values()
     assert "at most 524288" in fault.message
 
 
 @pytest.mark.parametrize(
-    "parcel",
+    "parked",
     [
-        replace(Parcel(), reason="deaths"),
-        Parcel(task_message("plugin.batch", "c-1", {}, "plugin.commands")),
-        Parcel(WAITED_FOR[:-1]),
-        Parcel(WAITED_FOR.replace(b'"id": "c-1"', b'"id": 7')),
-        Parcel(WAITED_FOR.replace(b'"id": "c-1"', b'"id": "\\ud800"')),
-        Parcel(b"[" * 5000),
+        replace(Parked(), reason="deaths"),
+        Parked(task_message("plugin.batch", "c-1", {}, "plugin.commands")),
+        Parked(WAITED_FOR[:-1]),
+        Parked(WAITED_FOR.replace(b'"id": "c-1"', b'"id": 7')),
+        Parked(WAITED_FOR.replace(b'"id": "c-1"', b'"id": "\\ud800"')),
+        Parked(b"[" * 5000),
     ],
     ids=["parked for another reason", "nobody waits", "cut off", "id a number", "id no text", "deep"],
 )
-def test_nothing_else_is_answered(parcel: Parcel) -> None:
-    assert answers_to(parcel) == {}
+def test_nothing_else_is_answered(parked: Parked) -> None:
+    assert answers_to(parked) == {}

@@ -14,7 +14,7 @@ from pymongo.database import Database
 from worker.domain.image import Image, ImageRef, Listing
 from worker.domain.refresh import Decision, decide
 from worker.domain.schedule import Intervals
-from worker.store.client import connect
+from worker.store.client import connect_mongodb
 from worker.store.image_documents import new_document
 from worker.store.image_indexes import IMAGES, PLUGINS
 from worker.store.image_queue import ImageQueue
@@ -27,7 +27,7 @@ LEASE = timedelta(seconds=120)
 
 @pytest.fixture
 def database(mongodb_url: str) -> Iterator[Database[dict[str, Any]]]:
-    database = connect(mongodb_url)
+    database = connect_mongodb(mongodb_url)
     with database.client:
         database["images"].create_indexes(IMAGES)
         database["plugins"].create_indexes(PLUGINS)

@@ -12,10 +12,9 @@ from contracts.errors import QueryTimeout, ResultTooLarge, StoreUnavailable
 from contracts.query import parse_query, parse_statistics
 from tests.store.catalogue import document
 from tests.support.servers import start_mongod
-from worker.store.client import connect
+from worker.store.client import connect_mongodb
+from worker.store.errors import PING_S, within
 from worker.store.indexes import ensure_indexes
-from worker.store.outage import within
-from worker.store.refusals import PATIENCE_S
 from worker.store.search import Search
 
 EVERYTHING = parse_statistics({"aggregate": [{"sort": {"key": "plugin_id"}}]})
@@ -42,16 +41,16 @@ def test_a_query_that_takes_too_long_is_told_from_a_store_that_is_away(
     collection.insert_one(slow(1))
     search = Search(collection, time_limit_s=limit_s)
     # Whoever asks may have a limit of their own, which is longer here.
-    with within(limit_s + 10 * PATIENCE_S), pytest.raises(QueryTimeout):
+    with within(limit_s + 10 * PING_S), pytest.raises(QueryTimeout):
         search.list("d", parse_query(SLOW))
-    with within(limit_s + 10 * PATIENCE_S), pytest.raises(QueryTimeout):
+    with within(limit_s + 10 * PING_S), pytest.raises(QueryTimeout):
         search.stat("d", parse_statistics({**SLOW, "distinct": "name"}))
 
 
 def test_a_store_that_has_stopped_is_away(tmp_path: Path) -> None:
     server = start_mongod(tmp_path / "data")
     try:
-        database = connect(server.url("plugins"))
+        database = connect_mongodb(server.url("plugins"))
         with database.client:
             search = Search(database["plugins"], time_limit_s=0.2)
             assert Search(database["plugins"]).list("d").rows == []

@@ -13,7 +13,7 @@ from contracts.errors import InvalidQuery, QueryTimeout, ResultTooLarge, StoreUn
 from contracts.plugin import PluginInfo
 from contracts.query import Query, parse_query, parse_statistics
 from tests.store.catalogue import document
-from worker.store.client import connect
+from worker.store.client import connect_mongodb
 from worker.store.indexes import ensure_indexes
 from worker.store.query import compile_statistics
 from worker.store.search import Search
@@ -313,7 +313,7 @@ def test_sorting_by_two_lists_at_once_is_an_invalid_query(collection: Any, searc
 
 def test_a_store_that_is_away_is_unavailable() -> None:
     url = "mongodb://127.0.0.1:1/plugins?serverSelectionTimeoutMS=200"
-    database = connect(url)
+    database = connect_mongodb(url)
     with database.client, pytest.raises(StoreUnavailable):
         Search(database["plugins"]).list("d", Query())
 

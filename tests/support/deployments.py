@@ -16,8 +16,8 @@ from worker.domain.projection import project
 from worker.domain.repositories import RemoteOptions, Repositories
 from worker.plugins.read import Reader
 from worker.repositories.remote.peer import Remote
-from worker.store.client import connect
-from worker.store.constants import Constants
+from worker.store.client import connect_mongodb
+from worker.store.condition import ConditionEvaluator
 from worker.store.plugins import Plugins
 from worker.store.search import Search
 
@@ -65,7 +65,7 @@ class Store:
     """The plugins of one deployment, in a real MongoDB."""
 
     def __init__(self, mongodb_url: str, *entries: Mapping[str, Any]) -> None:
-        self.database = connect(mongodb_url)
+        self.database = connect_mongodb(mongodb_url)
         self.repositories = Repositories.of([LOCAL, *entries])
 
     def insert(self, *rows: dict[str, Any], domain: str = "d-1") -> None:
@@ -97,7 +97,7 @@ class Store:
             no_versions,
             self.repositories,
             remotes or {},
-            Constants(self.database),
+            ConditionEvaluator(self.database),
             max_results,
         )
 

@@ -10,9 +10,9 @@ import pytest
 from celery import Celery
 
 from contracts.errors import DeadlineExceeded, QueryTimeout, StoreUnavailable
-from tests.support.deliveries import delivery
+from tests.support.attempts import attempt
 from tests.support.deployments import LOCAL, Desk, Store, open_remote, plugin_row, remote_entry
-from worker.domain.delivery import Delivery
+from worker.domain.attempt import Attempt
 from worker.services import Services
 from worker.settings import Settings
 from worker.tasks.queries import register_queries
@@ -28,8 +28,8 @@ class Bridge:
 
     def check(self, request: Any) -> None: ...
 
-    def delivery(self, request: Any) -> Delivery:
-        return delivery(str(request.id), expires=self.expires)
+    def attempt(self, request: Any) -> Attempt:
+        return attempt(str(request.id), expires=self.expires)
 
     def headers(self, request: Any) -> dict[str, Any]:
         return {}

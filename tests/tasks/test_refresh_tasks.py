@@ -10,15 +10,15 @@ from redis import Redis
 
 from contracts.errors import InvalidParameter, StoreUnavailable
 from contracts.events import IMAGE_VERSIONS_CHANGED
-from tests.support.deliveries import delivery
+from tests.support.attempts import attempt
 from worker.app import create_app
-from worker.domain.delivery import Delivery
+from worker.domain.attempt import Attempt
 from worker.domain.image import ImageRef, Listing, Take
 from worker.events.publish import Publisher
 from worker.registries.budget.limit import Limit
 from worker.registries.budget.limits import Limits
 from worker.settings import Settings
-from worker.store.client import connect
+from worker.store.client import connect_mongodb
 from worker.tasks.versions import FOLLOW, REFRESH, TICK, follow_arguments, register_refresh
 from worker.versions.compose import Sync
 from worker.versions.dispatch import LEASE_S
@@ -42,8 +42,8 @@ class Bridge:
         if self.refusal:
             raise self.refusal
 
-    def delivery(self, request: Any) -> Delivery:
-        return delivery(str(request.id), expires=self.expires)
+    def attempt(self, request: Any) -> Attempt:
+        return attempt(str(request.id), expires=self.expires)
 
 
 class Registry:
@@ -86,7 +86,7 @@ class Deployment:
 
 @pytest.fixture
 def deployment(redis_url: str, mongodb_url: str) -> Iterator[Deployment]:
-    database = connect(mongodb_url)
+    database = connect_mongodb(mongodb_url)
     with database.client, Redis.from_url(redis_url) as redis:
         yield Deployment(database, redis)
 

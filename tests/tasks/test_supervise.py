@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from contracts.errors import InternalFault, PluginNotFound, StoreUnavailable
-from worker.domain.delivery import Delivery, Fenced, GiveBack
+from worker.domain.attempt import Attempt, Fenced, GiveBack
 from worker.events.publish import EventsUnavailable
 from worker.tasks.supervise import GIVE_UP_S, TRIES, supervise
 
@@ -34,13 +34,13 @@ class Lease:
         self.given_up = True
 
 
-def failing(*faults: BaseException) -> tuple[Callable[[Delivery], str], list[Delivery]]:
+def failing(*faults: BaseException) -> tuple[Callable[[Attempt], str], list[Attempt]]:
     """A step that fails with these, in turn, and then succeeds; and the deliveries that it saw."""
-    seen: list[Delivery] = []
+    seen: list[Attempt] = []
     left = list(faults)
 
-    def step(delivery: Delivery) -> str:
-        seen.append(delivery)
+    def step(attempt: Attempt) -> str:
+        seen.append(attempt)
         if left:
             raise left.pop(0)
         return "done"
@@ -52,8 +52,8 @@ def never(bug: Exception) -> InternalFault:
     raise AssertionError("parked") from bug
 
 
-def run(step: Callable[[Delivery], Any], lease: Lease, park: Any = never, **options: Any) -> Any:
-    return supervise(step, Delivery("c-1", lease=lease), park, **options)
+def run(step: Callable[[Attempt], Any], lease: Lease, park: Any = never, **options: Any) -> Any:
+    return supervise(step, Attempt("c-1", lease=lease), park, **options)
 
 
 def test_an_outage_is_waited_for_and_the_same_command_tried_again() -> None:
@@ -62,7 +62,7 @@ def test_an_outage_is_waited_for_and_the_same_command_tried_again() -> None:
     assert run(step, lease) == "done"
     assert len(seen) == 21
     assert all(0.05 <= wait <= 1.0 for wait in lease.waits)
-    assert [delivery.redelivered for delivery in seen] == [False] + [True] * 20
+    assert [attempt.redelivered for attempt in seen] == [False] + [True] * 20
 
 
 def test_a_refusal_is_final() -> None:

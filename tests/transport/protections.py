@@ -10,7 +10,7 @@ from worker.transport import channel, renewal
 from worker.transport.delivery import Delivery
 from worker.transport.inbox import Inbox
 from worker.transport.state import QueueState
-from worker.transport.wakeup import Watch
+from worker.transport.wakeup import Wakeup
 
 
 def _pop_not_atomic(replace: Replace) -> None:
@@ -74,10 +74,10 @@ def _no_recheck(replace: Replace) -> None:
 def _no_tracking(replace: Replace) -> None:
     """A Redis that cannot announce changes."""
 
-    def ask(self: Watch, *command: str) -> object:
+    def ask(self: Wakeup, *command: str) -> object:
         raise ResponseError("unknown command 'CLIENT|TRACKING'")
 
-    replace(Watch, "_ask", ask)
+    replace(Wakeup, "_ask", ask)
 
 
 PROTECTIONS: dict[str, Protection] = {

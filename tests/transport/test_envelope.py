@@ -8,15 +8,15 @@ from hypothesis import strategies as st
 
 from tests.transport.elements import element, parts
 from tests.transport.poison_shapes import SHAPES, make, nested, put
-from worker.transport.envelope import Envelope, Limits, Unreadable, parse
+from worker.transport.envelope import Envelope, MessageLimits, Unreadable, parse_envelope
 
-LIMITS = Limits(max_bytes=64 * 1024, max_bytes_by_task={"test.batch": 256 * 1024})
+LIMITS = MessageLimits(max_bytes=64 * 1024, max_bytes_by_task={"test.batch": 256 * 1024})
 
 
 @pytest.mark.parametrize("name", SHAPES)
 def test_each_shape_has_its_fate(name: str) -> None:
     raw, (fate, reason) = SHAPES[name]
-    result = parse(raw, LIMITS)
+    result = parse_envelope(raw, LIMITS)
     if fate == "parked" and reason != "oversize":
         assert isinstance(result, Unreadable) and result.reason == reason
         return
@@ -29,27 +29,27 @@ def test_each_shape_has_its_fate(name: str) -> None:
 
 
 def test_a_stock_message_is_read_as_it_was_sent() -> None:
-    result = parse(element("a.task", **{"$x": [1, 4.0, None, "é"]}), LIMITS)
+    result = parse_envelope(element("a.task", **{"$x": [1, 4.0, None, "é"]}), LIMITS)
     assert isinstance(result, Envelope)
     assert (result.task, result.kwargs, result.args) == ("a.task", {"$x": [1, 4.0, None, "é"]}, [])
 
 
 def test_how_deep_the_arguments_are_is_left_to_the_task() -> None:
     deep = nested(300)
-    result = parse(make(kwargs={"a": deep}), LIMITS)
+    result = parse_envelope(make(kwargs={"a": deep}), LIMITS)
     assert isinstance(result, Envelope) and result.refusal is None
     assert result.kwargs == {"a": deep}
 
 
 def test_a_task_may_have_a_size_of_its_own() -> None:
     large = element("test.batch", filler="x" * 100_000)
-    result = parse(large, LIMITS)
+    result = parse_envelope(large, LIMITS)
     assert isinstance(result, Envelope) and result.refusal is None
     assert LIMITS.largest == 256 * 1024
 
 
 def test_canvas_names_what_is_not_ours_to_do() -> None:
-    result = parse(put("2999-01-01", "headers", "eta"), LIMITS)
+    result = parse_envelope(put("2999-01-01", "headers", "eta"), LIMITS)
     assert isinstance(result, Envelope) and result.canvas == ("eta",)
     assert result.headers["eta"] == "2999-01-01"
 
@@ -63,7 +63,7 @@ json_values = st.recursive(
 
 @given(st.binary(max_size=200))
 def test_no_bytes_raise(raw: bytes) -> None:
-    assert isinstance(parse(raw, LIMITS), Unreadable)
+    assert isinstance(parse_envelope(raw, LIMITS), Unreadable)
 
 
 PARTS = ["headers", "properties", "body", "content-type", "content-encoding"]
@@ -71,10 +71,10 @@ PARTS = ["headers", "properties", "body", "content-type", "content-encoding"]
 
 @given(st.sampled_from(PARTS), json_values)
 def test_no_value_of_any_part_raises(part: str, value: Any) -> None:
-    assert parse(put(value, part), LIMITS)
+    assert parse_envelope(put(value, part), LIMITS)
 
 
 @given(st.sampled_from(["headers", "properties"]), st.data(), json_values)
 def test_no_value_of_any_header_or_property_raises(part: str, data: st.DataObject, value: Any) -> None:
     name = data.draw(st.sampled_from(sorted(parts("t")[part])))
-    assert parse(put(value, part, name), LIMITS)
+    assert parse_envelope(put(value, part, name), LIMITS)

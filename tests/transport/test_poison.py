@@ -13,9 +13,9 @@ from tests.transport.inboxes import (
     pop,
     take_over,
 )
-from worker.transport import drain
-from worker.transport.dead import Parked
-from worker.transport.envelope import Limits
+from worker.transport import drain_dead_messages
+from worker.transport.dead import DeadMessage
+from worker.transport.envelope import MessageLimits
 
 
 def test_five_deaths_park(make_inbox: MakeInbox, client: redis.Redis) -> None:
@@ -27,8 +27,8 @@ def test_five_deaths_park(make_inbox: MakeInbox, client: redis.Redis) -> None:
         client.hset(f"{QUEUE}:lease", "until", 0)
     heir = make_inbox()
     assert take_over(heir).raw == b"good"
-    parked: list[Parked] = []
-    assert drain(client, QUEUE, parked.append) == 1
+    parked: list[DeadMessage] = []
+    assert drain_dead_messages(client, QUEUE, parked.append) == 1
     assert (parked[0].raw, parked[0].reason, parked[0].deaths) == (b"deadly", "deaths", 5)
     assert not client.exists(f"{QUEUE}:returned")
 
@@ -65,16 +65,16 @@ def test_a_wait_that_redis_could_not_be_told_of_is_told_by_the_next_call(
 
 def test_oversize_is_parked_without_leaving_redis(make_inbox: MakeInbox, client: redis.Redis) -> None:
     client.lpush(QUEUE, b"x" * 101, b"y" * 100)
-    inbox = make_inbox(limits=Limits(max_bytes=50, max_bytes_by_task={"batch": 100}))
+    inbox = make_inbox(limits=MessageLimits(max_bytes=50, max_bytes_by_task={"batch": 100}))
     assert must_pop(inbox).raw == b"y" * 100
-    parked: list[Parked] = []
-    drain(client, QUEUE, parked.append)
+    parked: list[DeadMessage] = []
+    drain_dead_messages(client, QUEUE, parked.append)
     assert [(entry.reason, entry.raw) for entry in parked] == [("oversize", b"x" * 101)]
 
 
 def test_a_row_of_poison_does_not_hide_what_is_behind_it(make_inbox: MakeInbox, client: redis.Redis) -> None:
     client.lpush(QUEUE, *[b"x" * 101] * 40, b"good")
-    inbox = make_inbox(limits=Limits(max_bytes=100))
+    inbox = make_inbox(limits=MessageLimits(max_bytes=100))
     state = inbox.consume(QUEUE)
     while (delivery := inbox.exchange(state)) is None:
         assert state.ready(time.monotonic())
@@ -83,8 +83,8 @@ def test_a_row_of_poison_does_not_hide_what_is_behind_it(make_inbox: MakeInbox, 
 
 def test_an_element_of_another_hand_does_not_block_the_drain(client: redis.Redis) -> None:
     client.lpush(f"{QUEUE}:poison", b"what is this", b"a\nb\nc\nd\ne")
-    parked: list[Parked] = []
-    assert drain(client, QUEUE, parked.append) == 2
+    parked: list[DeadMessage] = []
+    assert drain_dead_messages(client, QUEUE, parked.append) == 2
     assert [entry.raw for entry in parked] == [b"what is this", b"a\nb\nc\nd\ne"]
     assert {entry.reason for entry in parked} == {"foreign_element"}
 
@@ -95,8 +95,8 @@ def test_parked_bytes_are_kept_as_they_were(make_inbox: MakeInbox, client: redis
     inbox = make_inbox()
     must_pop(inbox).park_later("because\nof", "two\nlines")
     inbox.flush()
-    parked: list[Parked] = []
-    drain(client, QUEUE, parked.append)
+    parked: list[DeadMessage] = []
+    drain_dead_messages(client, QUEUE, parked.append)
     assert (parked[0].raw, parked[0].reason, parked[0].detail) == (raw, "because of", "two lines")
 
 
@@ -110,26 +110,26 @@ def test_drain_removes_by_value_and_keeps_what_the_sink_could_not_take(
     inbox.flush()
 
     def sink_with_rival(parked: object) -> None:
-        drain(client, QUEUE, lambda _: None, limit=1)
+        drain_dead_messages(client, QUEUE, lambda _: None, limit=1)
 
     # Another process drains the first between our store and our removal: we must not remove the second.
-    assert drain(client, QUEUE, sink_with_rival, limit=1) == 1
+    assert drain_dead_messages(client, QUEUE, sink_with_rival, limit=1) == 1
     assert client.llen(f"{QUEUE}:poison") == 1
 
     def fail(parked: object) -> None:
         raise OSError("the store is away")
 
     with pytest.raises(OSError, match="away"):
-        drain(client, QUEUE, fail)
+        drain_dead_messages(client, QUEUE, fail)
     assert client.llen(f"{QUEUE}:poison") == 1
 
 
 def test_equal_messages_are_parked_each_for_itself(make_inbox: MakeInbox, client: redis.Redis) -> None:
-    inbox = make_inbox(limits=Limits(max_bytes=3))
+    inbox = make_inbox(limits=MessageLimits(max_bytes=3))
     client.lpush(QUEUE, *[b"garbage"] * 40)
     while client.exists(QUEUE):
         assert pop(inbox) is None
-    parked: list[Parked] = []
-    drain(client, QUEUE, parked.append)
+    parked: list[DeadMessage] = []
+    drain_dead_messages(client, QUEUE, parked.append)
     assert [one.raw for one in parked] == [b"garbage"] * 40
     assert len({one.id for one in parked}) == 40

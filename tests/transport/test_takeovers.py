@@ -9,8 +9,8 @@ from celery import Celery
 from tests.support.servers import ChildProcess, RedisServer, wait_until
 from tests.transport.elements import COMMANDS, element, note
 from tests.transport.workers import STARTED, StartWorker, is_owner, ledger, leftovers, let_go, wait_for_ledger
-from worker.transport import drain
-from worker.transport.dead import Parked
+from worker.transport import drain_dead_messages
+from worker.transport.dead import DeadMessage
 
 SOON_S, LATE_S = 1.0, 30.0
 
@@ -116,8 +116,8 @@ def test_a_message_that_kills_its_workers_is_parked(
         wait_for_end_or_ledger(worker, client)
     assert ledger(client) == ["1"]
     assert len(ledger(client, STARTED)) == 3
-    parked: list[Parked] = []
-    drain(client, COMMANDS, parked.append)
+    parked: list[DeadMessage] = []
+    drain_dead_messages(client, COMMANDS, parked.append)
     assert [(entry.reason, entry.deaths) for entry in parked] == [("deaths", 3)]
 
 

@@ -7,22 +7,22 @@ import pytest
 import redis
 
 from tests.support.servers import RedisServer, wait_until
-from worker.transport.wakeup import Watch
+from worker.transport.wakeup import Wakeup
 
 KEY = "test.watched"
 
 
 @pytest.fixture
-def watch(server: RedisServer, client: redis.Redis) -> Iterator[Watch]:
+def watch(server: RedisServer, client: redis.Redis) -> Iterator[Wakeup]:
     with redis.Redis.from_url(server.url) as for_its_parameters:
         pool = for_its_parameters.connection_pool
-        made = Watch({**pool.connection_kwargs, "connection_class": pool.connection_class})
+        made = Wakeup({**pool.connection_kwargs, "connection_class": pool.connection_class})
     yield made
     made.close()
     client.delete(KEY)
 
 
-def between_question_and_answer(watch: Watch, happens: Callable[[], object]) -> None:
+def between_question_and_answer(watch: Wakeup, happens: Callable[[], object]) -> None:
     """Have something happen after Redis has answered `EXISTS` and before the answer is read."""
     send = watch._connection.send_command
 
@@ -38,12 +38,12 @@ def between_question_and_answer(watch: Watch, happens: Callable[[], object]) -> 
     watch._connection.send_command = send_and_let_it_happen
 
 
-def test_a_change_that_arrives_with_the_answer_is_seen(watch: Watch, client: redis.Redis) -> None:
+def test_a_change_that_arrives_with_the_answer_is_seen(watch: Wakeup, client: redis.Redis) -> None:
     assert watch.arm([KEY]) is False
     between_question_and_answer(watch, lambda: client.lpush(KEY, "x"))
     assert watch.arm([KEY]) is True
 
 
-def test_nothing_there_is_nothing_seen(watch: Watch) -> None:
+def test_nothing_there_is_nothing_seen(watch: Wakeup) -> None:
     assert watch.arm([KEY]) is False
     assert watch.arm([KEY]) is False

@@ -11,8 +11,8 @@ from tests.support.servers import Binary, redis_by_age, start_redis, wait_until
 from tests.transport.elements import COMMANDS, QUERIES, element, note
 from tests.transport.poison_shapes import SHAPES
 from tests.transport.workers import Service, StartWorker, is_owner, ledger, leftovers, pongs, wait_for_ledger
-from worker.transport import drain
-from worker.transport.dead import Parked
+from worker.transport import drain_dead_messages
+from worker.transport.dead import DeadMessage
 
 
 @pytest.mark.parametrize("queue", [COMMANDS, QUERIES])
@@ -26,8 +26,8 @@ def test_no_shape_of_message_ends_the_worker_and_none_is_dropped(service: Servic
     assert service.worker.running
     assert "Reconnecting" not in service.output()
     assert "Trying to reconnect" not in service.output()
-    parked: list[Parked] = []
-    drain(client, queue, parked.append, limit=1000)
+    parked: list[DeadMessage] = []
+    drain_dead_messages(client, queue, parked.append, limit=1000)
     expected = {
         (raw, "unknown_task" if fate == "unknown" else reason)
         for raw, (fate, reason) in SHAPES.values()

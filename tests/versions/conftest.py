@@ -8,12 +8,12 @@ from redis import Redis
 from tests.versions.sync_world import HOST, World
 from worker.registries.budget.limit import Limit
 from worker.registries.budget.limits import Limits
-from worker.store.client import connect
+from worker.store.client import connect_mongodb
 
 
 @pytest.fixture
 def world(redis_url: str, mongodb_url: str) -> Iterator[World]:
     """A deployment with one group of hosts that may be asked ten times a second, for two images at once."""
-    database = connect(mongodb_url)
+    database = connect_mongodb(mongodb_url)
     with database.client, Redis.from_url(redis_url) as redis:
         yield World(database, redis, Limits({HOST: Limit(10.0, 2)}))

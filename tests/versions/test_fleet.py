@@ -10,7 +10,7 @@ from redis import Redis
 from tests.versions.fleet import LATENCY_S, LEASE_S, TICK_S, Fleet
 from tests.versions.sync_world import START
 from worker.registries.budget.limit import Limit
-from worker.store.client import connect
+from worker.store.client import connect_mongodb
 
 IMAGES = 100_000
 HOSTS = 10
@@ -22,7 +22,7 @@ SPAN_S = 20.0
 @pytest.fixture
 def fleet(redis_url: str, mongodb_url: str) -> Iterator[Fleet]:
     """100,000 images at ten registries: 2.8 become due a second at each, which may be asked four times."""
-    database = connect(mongodb_url)
+    database = connect_mongodb(mongodb_url)
     with database.client, Redis.from_url(redis_url) as redis:
         fleet = Fleet(database, redis, images=IMAGES, hosts=HOSTS, limit=LIMIT)
         yield fleet

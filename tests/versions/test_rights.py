@@ -5,7 +5,7 @@ import pytest
 from contracts.errors import RegistryUnavailable
 from tests.versions.sync_world import HOST, World
 from worker.domain.image import ImageRef
-from worker.domain.managed import NOBODY
+from worker.domain.scope import NOBODY
 from worker.store.images import Images
 
 

@@ -1,10 +1,11 @@
-"""What an answer may be: how large, and nothing that its readers take for something else."""
+"""What an answer may hold: so many rows, so many bytes, and no object that Celery's callers cannot read."""
 
 import json
 from collections.abc import Iterable
 from typing import Any
 
 from contracts.commands import GetPlugin, ListPlugins, Read, StatPlugins
+from contracts.errors import ResultTooLarge
 from contracts.query import Query
 from contracts.query.faults import invalid_query
 from contracts.values import KOMBU_TYPE, MAX_ANSWER_BYTES, is_kombus_own
@@ -12,8 +13,8 @@ from contracts.values import KOMBU_TYPE, MAX_ANSWER_BYTES, is_kombus_own
 _BETWEEN = len(", ")
 
 
-class Room:
-    """What is left of ``MAX_ANSWER_BYTES`` while an answer is put together, part by part.
+class AnswerSize:
+    """The size of an answer while it is put together, part by part: at most ``MAX_ANSWER_BYTES``.
 
     Counted as the answer is sent: JSON in ASCII, where a character may take six or twelve bytes.
     """
@@ -23,11 +24,11 @@ class Room:
         self._unmeasured: list[Any] = []
         self._bound = 0
 
-    def take(self, part: Any, at_most: int | None = None) -> bool:
-        """Whether there is room for ``part``, a JSON value; it is then taken up.
+    def add(self, part: Any, at_most: int | None = None) -> bool:
+        """Add a JSON value; return False, and leave it out, if the answer has no room for it.
 
-        ``at_most`` is a size that it surely does not exceed, where one is known without measuring: as long as
-        those fit, which is nearly always, nothing is measured.
+        ``at_most``: an upper bound of its size in bytes, if one is known without measuring. As long as the
+        bounds together fit, which is nearly always, nothing is measured.
         """
         if at_most is not None and self._bound + at_most <= self._left:
             self._bound += at_most
@@ -47,10 +48,28 @@ def _size(part: Any) -> int:
     return len(json.dumps(part)) + _BETWEEN
 
 
-def check_readable(command: Read, answer: Any) -> None:
-    """Refuse an answer to ``command``, a JSON value, with an object that Celery's callers do not read as one.
+def too_many_rows(max_results: int) -> ResultTooLarge:
+    """Return the refusal of an answer of more than ``max_results`` rows."""
+    return ResultTooLarge(
+        f"the answer has more than {max_results} rows: page it", details={"max_results": max_results}
+    )
 
-    Raises ``InvalidQuery``. What is stored holds none, so that an answer of whole fields is not looked at.
+
+def too_many_bytes() -> ResultTooLarge:
+    """Return the refusal of an answer of more than ``MAX_ANSWER_BYTES``."""
+    return ResultTooLarge(
+        f"the answer is larger than {MAX_ANSWER_BYTES // 2**20} MiB: ask for fewer rows or fields",
+        details={"max_bytes": MAX_ANSWER_BYTES},
+    )
+
+
+def check_readable(command: Read, answer: Any) -> None:
+    """Refuse an answer to ``command``, a JSON value, with an object that Celery's callers cannot read.
+
+    No stored object is such a one, so an answer of whole fields is not searched.
+
+    Raises:
+        InvalidQuery: the query made such an object.
     """
     path = _maker(command)
     if path and not _is_readable(answer):
@@ -58,7 +77,7 @@ def check_readable(command: Read, answer: Any) -> None:
 
 
 def _maker(command: Read) -> str | None:
-    """The path of what in a read may make an object that nobody has stored; None if nothing does."""
+    """Return the path of the part of a read that may make an object that is not stored, or None."""
     match command:
         case GetPlugin(only=[*only]) if _cuts(only):
             return "only"

@@ -40,9 +40,9 @@ class Pending:
 
 
 @dataclass(frozen=True, slots=True)
-class Mark:
-    """How far a subject is in the store: its revision, and the digest of that revision's event where it is
-    still in the outbox.
+class Position:
+    """How far a subject is in the store: its revision, and the digest of that revision's event while it is in
+    the outbox.
     """
 
     name: str

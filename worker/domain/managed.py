@@ -14,10 +14,7 @@ from contracts.plugin import PluginInfo, RepositoryInfo, State
 from contracts.values import Contract, Name, to_milliseconds
 from worker.domain.plugin import Changed, decide
 from worker.domain.policy import Policy
-from worker.domain.record import MANAGED_PREFIX
-
-NOBODY = "-"
-"""Stands for the domain of a managed plugin, which has none: it is answered with the asking one."""
+from worker.domain.scope import MANAGED_PREFIX, NOBODY
 
 
 def managed_key(repository_id: str, plugin_id: str) -> str:

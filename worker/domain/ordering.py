@@ -7,13 +7,12 @@ from typing import Any
 from contracts.query import Query, SortKey
 from contracts.query.keys import split_key
 
-Row = Mapping[str, Any]
 Sortable = tuple[Any, ...]
 
 _MISSING: Sortable = (0, 0)
 
 
-def sort_key(query: Query) -> Callable[[Row], Any]:
+def sort_key(query: Query) -> Callable[[Mapping[str, Any]], Any]:
     """A key for ``sorted`` or ``heapq.merge`` over rows: the query's order, then ``plugin_id``.
 
     null and missing values come first, then numbers, strings, objects, lists, booleans; one object counts as
@@ -22,7 +21,7 @@ def sort_key(query: Query) -> Callable[[Row], Any]:
     """
     order = [*query.order, SortKey(key="plugin_id")]
 
-    def compare(one: Row, other: Row) -> int:
+    def compare(one: Mapping[str, Any], other: Mapping[str, Any]) -> int:
         for item in order:
             parts = split_key(item.key)
             left, right = _bson_order(_value(one, parts)), _bson_order(_value(other, parts))

@@ -12,12 +12,10 @@ from contracts.values import format_time
 from worker.domain.announce import plugin_changed, plugin_resynced
 from worker.domain.event import Pending, Subject
 from worker.domain.plugin import Changed, not_found
+from worker.domain.scope import MANAGED_PREFIX
 
 MAX_APPLIED = 64
 """Command ids that a record remembers: the reach of "at most one effect"."""
-
-MANAGED_PREFIX = "//"
-"""What the keys of managed plugins start with."""
 
 MAX_PENDING = 64
 MAX_PENDING_SIZE = 4 * 1024 * 1024
@@ -91,6 +89,13 @@ class Record:
             applied=(*self.applied, command_id)[-MAX_APPLIED:],
             outbox=(*self.outbox, event),
         )
+
+    def raised(self, revision: int, now: datetime) -> Self:
+        """Return the record at ``revision``, with one event of its present state in place of its outbox."""
+        plugin = self.plugin.model_copy(update={"revision": revision}) if self.plugin else None
+        last = self.last.model_copy(update={"revision": revision - 1}) if self.last else None
+        raised = replace(self, plugin=plugin, last=last, revision=revision)
+        return replace(raised, outbox=(raised.subject(now).present(),))
 
     def subject(self, now: datetime) -> Subject:
         """The record as a subject of events."""

@@ -1,11 +1,13 @@
 """Publish: a subject's pending events onto the stream, in the order of its revisions, each once."""
 
-from collections import OrderedDict
 from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
 from importlib.resources import files
-from typing import Any, Literal
+from threading import Lock
+from typing import Any, Literal, NamedTuple
+
+from cachetools import LRUCache
 
 from contracts._redis import unavailable as redis_outage
 from contracts.errors import Unavailable
@@ -17,7 +19,7 @@ LAST_REVISIONS = f"{STREAM}:revisions"
 
 _REMEMBERED = 100_000
 
-Outcome = Literal["ok", "lost", "ahead"]
+PublishOutcome = Literal["ok", "lost", "ahead"]
 
 
 class EventsUnavailable(Unavailable):
@@ -26,23 +28,33 @@ class EventsUnavailable(Unavailable):
     code = "STORE_UNAVAILABLE"
 
 
+class StreamPosition(NamedTuple):
+    """How far a subject is on the stream: its last revision, and the SHA-1 of that event's data."""
+
+    revision: int = 0
+    digest: str = ""
+
+
 @dataclass(frozen=True, slots=True)
 class Published:
-    """How publishing a subject went: ``last`` is its last revision on the stream.
+    """The result of publishing a subject.
 
-    ``lost``: the stream lacks events before the first pending one. ``ahead``: the stream has what the store
-    has not.
+    ``outcome``: ``ok``; ``lost`` if the stream lacks events before the first pending one; ``ahead`` if the
+    stream has events that the store does not have.
+    ``last``: the subject's last revision on the stream.
     """
 
-    outcome: Outcome
+    outcome: PublishOutcome
     last: int
 
 
 class Publisher:
     """Writes events to the stream; threads may share one.
 
-    ``client`` is a redis-py client, ``source`` the CloudEvents source, ``maxlen`` what the stream is trimmed
-    to, approximately.
+    ``client``: a redis-py client. ``source``: the CloudEvents source. ``maxlen``: the length that the stream
+    is trimmed to, approximately.
+
+    Raises: ``EventsUnavailable`` when Redis does not answer; then everything may be done again.
     """
 
     def __init__(self, client: Any, source: str, maxlen: int) -> None:
@@ -50,18 +62,17 @@ class Publisher:
         self._source = source
         self._maxlen = maxlen
         self._script = client.register_script(files("worker.events").joinpath("publish.lua").read_text())
-        self._last: OrderedDict[str, tuple[int, str]] = OrderedDict()
+        self._last: LRUCache[str, StreamPosition] = LRUCache(_REMEMBERED)
+        self._lock = Lock()
 
     def publish(self, subject: Subject) -> Published:
-        """Publish what is pending of ``subject``; where Redis has lost events, its present state in their
-        place.
-
-        Raises ``EventsUnavailable`` when Redis does not answer; then all of it may be tried again.
+        """Publish the pending events of a subject; if Redis has lost events, publish its present state in
+        their place.
         """
         return self.publish_many([subject])[0]
 
     def publish_many(self, subjects: Sequence[Subject]) -> list[Published]:
-        """``publish`` for several subjects, in one round trip when nothing was lost."""
+        """Publish several subjects, in one round trip unless Redis has lost events."""
         results = self._run([(s, s.pending) for s in subjects])
         for index, (subject, result) in enumerate(zip(subjects, results, strict=True)):
             behind = result.outcome == "ok" and result.last < subject.revision
@@ -70,34 +81,34 @@ class Publisher:
         return results
 
     def last_known(self, event_type: str, subject: str, revision: int, pending: Sequence[Pending]) -> int:
-        """The last revision of a subject that this process knows to be on the stream, 0 if it knows none.
+        """Return the last revision of a subject that this process knows to be on the stream; 0 for none.
 
-        ``revision`` and ``pending`` are the subject's as the store has them now. Where they contradict what
-        was published, the store has been restored from a backup since, and the stream is asked anew: what
-        waits in the outbox is then something else than what is out under the same revision.
+        ``revision``, ``pending``: those of the subject as the store has them now. If they contradict what was
+        published, the store has been restored from a backup since: its pending event is not the one that is
+        on the stream under the same revision. The answer is then 0, so that the stream is asked again.
         """
         field = _field(event_type, subject)
-        last, digest = self._last.get(field, (0, ""))
-        if last <= revision and all(
-            e.digest == digest for e in pending if e.revision == last and digest not in ("", ANY)
-        ):
-            return last
-        self._last.pop(field, None)
+        with self._lock:
+            last, digest = self._last.get(field, StreamPosition())
+            if last <= revision and all(
+                e.digest == digest for e in pending if e.revision == last and digest not in ("", ANY)
+            ):
+                return last
+            self._last.pop(field, None)
         return 0
 
-    def marks(self, event_type: str, subjects: Sequence[str]) -> list[tuple[int, str]]:
-        """The last revision on the stream and the SHA-1 of its data, by subject; ``(0, "")`` where Redis
-        knows none.
-        """
+    def positions(self, event_type: str, subjects: Sequence[str]) -> list[StreamPosition]:
+        """Return the position of each subject on the stream; ``(0, "")`` if Redis knows none."""
         if not subjects:
             return []
         with redis_away():
             found = self._redis.hmget(LAST_REVISIONS, [_field(event_type, name) for name in subjects])
-        return [_mark(value.decode()) if value else (0, "") for value in found]
+        return [_position(value.decode()) if value else StreamPosition() for value in found]
 
     def subjects(self, event_type: str, count: int) -> Iterator[list[str]]:
-        """The names of all subjects of a type that the stream has had, about ``count`` at a time; a name may
-        come twice.
+        """Yield the names of all subjects of a type that were ever on the stream, about ``count`` at a time.
+
+        A name may come twice.
         """
         prefix, cursor = _field(event_type, ""), 0
         while True:
@@ -110,7 +121,7 @@ class Publisher:
                 return
 
     def run_id(self) -> str:
-        """Redis's own name for its present run; another one means that it may have lost writes."""
+        """Return Redis's id of its present run: a new one means that Redis may have lost writes."""
         with redis_away():
             return str(self._redis.info("server")["run_id"])
 
@@ -131,14 +142,12 @@ class Publisher:
         return results
 
     def _remember(self, field: str, result: Published, pending: Sequence[Pending]) -> None:
-        if result.outcome == "ahead":
-            self._last.pop(field, None)
-            return
         digest = next((e.digest for e in pending if e.revision == result.last), "")
-        self._last[field] = (result.last, digest)
-        self._last.move_to_end(field)
-        while len(self._last) > _REMEMBERED:
-            self._last.popitem(last=False)
+        with self._lock:
+            if result.outcome == "ahead":
+                self._last.pop(field, None)
+            else:
+                self._last[field] = StreamPosition(result.last, digest)
 
     def _arguments(self, subject: Subject, pending: Sequence[Pending]) -> list[str | int]:
         arguments: list[str | int] = [_field(subject.type, subject.name), self._maxlen, subject.revision]
@@ -149,8 +158,8 @@ class Publisher:
         return arguments
 
     def _fields(self, subject: Subject, event: Pending) -> list[str]:
-        """The CloudEvents attributes and the data, names and values in turn; the script expects ``data``
-        last.
+        """Return the CloudEvents attributes and the data, names and values in turn; the script needs ``data``
+        to be the last.
         """
         fields = {
             "specversion": "1.0",
@@ -173,13 +182,15 @@ class Publisher:
 
 
 def _in_place(subject: Subject) -> Pending:
-    """The event in place of those that Redis has lost. The last pending one is in it, and must not be taken
-    for that of another history when it is published again, or met in the outbox.
+    """Return the event that replaces those that Redis has lost.
+
+    It covers the subject's last pending event, which stays in the outbox for now. It carries the digest of
+    that event, so that the pending one still counts as published, and not as another event of that revision.
     """
     present = subject.present()
     last = subject.pending[-1] if subject.pending else None
     known = last is not None and last.revision == present.revision
-    # Where the outbox was empty, a writer that read it before may still bring its last event along.
+    # If the outbox is empty, a writer that read it earlier may still publish that last event.
     return replace(present, stands_for=last.digest if last and known else ANY)
 
 
@@ -187,9 +198,9 @@ def _field(event_type: str, name: str) -> str:
     return f"{event_type.rsplit('.', 1)[-1]}|{name}"
 
 
-def _mark(value: str) -> tuple[int, str]:
+def _position(value: str) -> StreamPosition:
     revision, _, digest = value.partition(":")
-    return int(revision), digest
+    return StreamPosition(int(revision), digest)
 
 
 def redis_away() -> AbstractContextManager[None]:

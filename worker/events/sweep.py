@@ -4,42 +4,28 @@ It runs beside the writes and needs no beat. Everything it does may be done twic
 """
 
 import logging
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from itertools import islice
-from typing import Protocol
 
-from worker.domain.event import ANY, Mark, Subject
-from worker.events.publish import Publisher
+from worker.domain.event import ANY, Position
+from worker.domain.subjects import Subjects
+from worker.events.publish import Publisher, StreamPosition
 
 logger = logging.getLogger(__name__)
 
 _CHUNK = 500
 _REMEMBERED = 100_000
 
-Place = tuple[Mark, tuple[int, str]]
-"""How far a subject is in the store, and its last revision and digest on the stream."""
-
-
-class Source(Protocol):
-    """A collection of subjects with outboxes."""
-
-    event_type: str
-
-    def pending(self, before: datetime) -> Iterator[Mark]: ...
-
-    def revisions(self) -> Iterator[Mark]: ...
-
-    def load(self, names: Iterable[str], now: datetime) -> list[Subject]: ...
-
-    def clear(self, published: dict[str, int]) -> None: ...
+Positions = tuple[Position, StreamPosition]
+"""How far a subject is in the store, and on the stream."""
 
 
 @dataclass(slots=True)
 class Report:
-    """What one pass met: subjects in all, those whose events it made good, and those whose stream is ahead of
-    the store.
+    """The result of one pass: subjects in all, subjects whose events it published or repaired, and subjects
+    whose stream is ahead of the store.
     """
 
     seen: int = 0
@@ -54,19 +40,19 @@ def _now() -> datetime:
 class Sweep:
     """Brings the stream up to the store, for several kinds of subjects.
 
-    ``grace_s`` leaves the newest events to the writer that is about to publish them itself.
-    ``between`` is called between chunks; it may raise to end a pass.
+    ``grace_s``: leave events younger than this to their writer, in seconds.
+    ``between``: called between two chunks; it may raise to end a pass.
     """
 
     def __init__(
         self,
-        sources: Sequence[Source],
+        kinds: Sequence[Subjects],
         publisher: Publisher,
         grace_s: float = 2.0,
         clock: Callable[[], datetime] = _now,
         between: Callable[[], None] = lambda: None,
     ) -> None:
-        self._sources = sources
+        self._kinds = kinds
         self._publisher = publisher
         self._grace = timedelta(seconds=grace_s)
         self._clock = clock
@@ -75,105 +61,101 @@ class Sweep:
 
     def pending(self) -> Report:
         """Publish and clear the outboxes that have waited longer than the grace."""
-        return self._pass(lambda source: source.pending(self._clock() - self._grace), clear=True)
+        return self._pass(lambda subjects: subjects.pending(self._clock() - self._grace), clear=True)
 
     def compare(self) -> Report:
         """Compare every subject with the stream, and repair what the stream lacks."""
         self._ahead.forget()
-        return self._pass(lambda source: source.revisions(), clear=False)
+        return self._pass(lambda subjects: subjects.revisions(), clear=False)
 
-    def _pass(self, marks_of: Callable[[Source], Iterator[Mark]], clear: bool) -> Report:
+    def _pass(self, positions_of: Callable[[Subjects], Iterator[Position]], clear: bool) -> Report:
         report = Report()
         try:
-            for source in self._sources:
-                for marks in _chunks(marks_of(source)):
-                    self._settle(source, marks, report, clear)
+            for subjects in self._kinds:
+                positions = positions_of(subjects)
+                while chunk := list(islice(positions, _CHUNK)):
+                    self._settle(subjects, chunk, report, clear)
                     self._between()
         finally:
-            self._ahead.tell()
+            self._ahead.log()
         return report
 
-    def _settle(self, source: Source, marks: list[Mark], report: Report, clear: bool) -> None:
-        report.seen += len(marks)
-        on_stream = self._publisher.marks(source.event_type, [mark.name for mark in marks])
+    def _settle(self, subjects: Subjects, positions: list[Position], report: Report, clear: bool) -> None:
+        report.seen += len(positions)
+        on_stream = self._publisher.positions(subjects.event_type, [each.name for each in positions])
         done: dict[str, int] = {}
-        behind: dict[str, Place] = {}
-        for mark, last in zip(marks, on_stream, strict=True):
-            revision, digest = last
-            if revision == mark.revision and (mark.digest in (None, digest) or digest == ANY):
-                done[mark.name] = mark.revision
-            elif self._ahead.has(source.event_type, (mark, last)):
+        behind: dict[str, Positions] = {}
+        for stored, published in zip(positions, on_stream, strict=True):
+            is_same = stored.digest in (None, published.digest) or published.digest == ANY
+            if published.revision == stored.revision and is_same:
+                done[stored.name] = stored.revision
+            elif self._ahead.has(subjects.event_type, (stored, published)):
                 report.ahead += 1
             else:
-                behind[mark.name] = mark, last
-        repaired = self._repair(source, behind, report)
-        source.clear(done | repaired if clear else repaired)
+                behind[stored.name] = stored, published
+        repaired = self._repair(subjects, behind, report)
+        subjects.clear(done | repaired if clear else repaired)
 
-    def _repair(self, source: Source, behind: Mapping[str, Place], report: Report) -> dict[str, int]:
-        done, ahead = self._publish(source, behind)
-        # A writer may have moved a subject between our read and our publish: only what a second look confirms
-        # is ahead.
-        late, ahead = self._publish(source, ahead)
+    def _repair(self, subjects: Subjects, behind: Mapping[str, Positions], report: Report) -> dict[str, int]:
+        done, ahead = self._publish(subjects, behind)
+        # A writer may have moved a subject between our read and our publish: it counts as ahead only if a
+        # second look confirms it.
+        late, ahead = self._publish(subjects, ahead)
         for name in ahead:
-            self._ahead.add(source.event_type, behind[name])
+            self._ahead.add(subjects.event_type, behind[name])
         report.ahead += len(ahead)
         report.repaired += len(done) + len(late)
         return done | late
 
-    def _publish(self, source: Source, names: Collection[str]) -> tuple[dict[str, int], list[str]]:
-        """Publish subjects: the revisions of those whose events are out now, and the names of those whose
-        stream is ahead.
+    def _publish(self, subjects: Subjects, names: Collection[str]) -> tuple[dict[str, int], list[str]]:
+        """Publish subjects. Return the revisions of those whose events are on the stream now, and the names
+        of those whose stream is ahead.
         """
-        subjects = source.load(names, self._clock()) if names else []
-        results = list(zip(subjects, self._publisher.publish_many(subjects), strict=True))
+        loaded = subjects.load(names, self._clock()) if names else []
+        results = list(zip(loaded, self._publisher.publish_many(loaded), strict=True))
         out = {subject.name: subject.revision for subject, result in results if result.outcome != "ahead"}
         return out, [subject.name for subject, result in results if result.outcome == "ahead"]
 
 
 class _Ahead:
-    """Subjects known to be ahead on the stream: looked at again when they have moved, and told of once.
+    """The subjects known to be ahead on the stream: checked again when they have moved, and logged once.
 
     A restored store may leave any number of them, which wait for an operator while the sweep goes on every
-    second. Of more than 100,000 nothing is remembered, and nothing more is told.
+    second. It remembers 100,000 at most, and logs no others.
     """
 
     def __init__(self) -> None:
-        self._known: dict[tuple[str, str], Place] = {}
-        self._new: list[Place] = []
+        self._known: dict[tuple[str, str], Positions] = {}
+        self._new: list[Positions] = []
 
-    def has(self, event_type: str, place: Place) -> bool:
-        """Whether a subject is known to be ahead where it is now."""
-        return self._known.get((event_type, place[0].name)) == place
+    def has(self, event_type: str, positions: Positions) -> bool:
+        """Return whether a subject is known to be ahead, and has not moved since."""
+        return self._known.get((event_type, positions[0].name)) == positions
 
-    def add(self, event_type: str, place: Place) -> None:
-        """A subject is ahead."""
-        subject = event_type, place[0].name
+    def add(self, event_type: str, positions: Positions) -> None:
+        """Note that a subject is ahead."""
+        subject = event_type, positions[0].name
         if subject not in self._known:
             if len(self._known) >= _REMEMBERED:
                 return
-            self._new.append(place)
-        self._known[subject] = place
+            self._new.append(positions)
+        self._known[subject] = positions
 
     def forget(self) -> None:
-        """Look at all of them again, and tell of them again."""
+        """Check all of them again, and log them again."""
         self._known.clear()
 
-    def tell(self) -> None:
-        """Log what is new, in one line."""
+    def log(self) -> None:
+        """Log the new ones, in one line."""
         if not self._new:
             return
-        mark, (last, _) = self._new[0]
+        stored, published = self._new[0]
         logger.error(
-            "the stream is ahead of the store for %d more subject(s), such as %s: at %d there, at %d here; "
-            "their events wait for 'plugins events reconcile'",
+            "the stream is ahead of the store for %d more subject(s), such as %s: revision %d on the stream, "
+            "%d in the store; their events wait for 'plugins events reconcile'",
             len(self._new),
-            mark.name,
-            last,
-            mark.revision,
+            stored.name,
+            published.revision,
+            stored.revision,
         )
         self._new.clear()
-
-
-def _chunks(marks: Iterator[Mark]) -> Iterator[list[Mark]]:
-    while chunk := list(islice(marks, _CHUNK)):
-        yield chunk

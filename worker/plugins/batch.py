@@ -14,13 +14,13 @@ from contracts.parse import parse
 from contracts.partition import address, partition
 from contracts.plugin import PluginInfo
 from contracts.values import is_command_id
-from worker.domain.delivery import Delivery
+from worker.domain.attempt import Attempt
 from worker.domain.plugin import Unchanged
 from worker.domain.record import Record, own_key
 from worker.plugins.write import Writer
-from worker.store.plugins import Step
+from worker.store.plugins import GuardedWrite
 
-Outcome = PluginInfo | ContractError
+ItemOutcome = PluginInfo | ContractError
 Park = Callable[[BatchItem, Exception], InternalFault]
 """Keeps an item that met a bug as a dead letter of its own, and says how that is answered."""
 
@@ -68,7 +68,7 @@ class _Plan:
 
     before: Record
     after: Record
-    decided: list[tuple[int, Outcome]] = field(default_factory=list)
+    decided: list[tuple[int, ItemOutcome]] = field(default_factory=list)
     registered: list[PluginInfo] = field(default_factory=list)
 
 
@@ -79,11 +79,11 @@ class BatchWriter:
         self._writer = writer
         self._park = park
 
-    def apply(self, items: Sequence[BatchItem], delivery: Delivery) -> list[Outcome]:
+    def apply(self, items: Sequence[BatchItem], attempt: Attempt) -> list[ItemOutcome]:
         """The outcome of each item, in order: the plugin after it, or the error that it alone is answered
         with.
         """
-        outcomes: dict[int, Outcome] = {}
+        outcomes: dict[int, ItemOutcome] = {}
         queues: dict[str, _Queue] = {}
         for index, item in enumerate(items):
             try:
@@ -94,27 +94,29 @@ class BatchWriter:
                 continue
             queues.setdefault(key, _Queue(key)).open.append((index, item, command))
         while queues:
-            delivery = self._round(list(islice(queues.values(), _PLUGINS_A_ROUND)), delivery, outcomes)
+            attempt = self._round(list(islice(queues.values(), _PLUGINS_A_ROUND)), attempt, outcomes)
             queues = {key: queue for key, queue in queues.items() if queue.open}
         return [outcomes[index] for index in range(len(items))]
 
-    def _round(self, queues: list[_Queue], delivery: Delivery, outcomes: dict[int, Outcome]) -> Delivery:
+    def _round(self, queues: list[_Queue], attempt: Attempt, outcomes: dict[int, ItemOutcome]) -> Attempt:
         records = self._writer.plugins.read_many([queue.key for queue in queues])
         fence = max(record.fence for record in records.values())
-        if fence > delivery.epoch:
-            delivery = delivery.refenced(fence)
-        plans = [(queue, self._plan(queue, records[queue.key], delivery)) for queue in queues]
-        self._explain([plan for _, plan in plans])
-        steps = [
-            Step(p.before, p.after, delivery.epoch) for _, p in plans if p.after.revision != p.before.revision
+        if fence > attempt.epoch:
+            attempt = attempt.refenced(fence)
+        plans = [(queue, self._plan(queue, records[queue.key], attempt)) for queue in queues]
+        self._with_not_local([plan for _, plan in plans])
+        writes = [
+            GuardedWrite(p.before, p.after, attempt.epoch)
+            for _, p in plans
+            if p.after.revision != p.before.revision
         ]
-        missed = self._write(steps)
-        subjects = [s.after.subject(self._writer.clock()) for s in steps if s.after.key not in missed]
+        missed = self._write(writes)
+        subjects = [s.after.subject(self._writer.clock()) for s in writes if s.after.key not in missed]
         self._writer.publisher.publish_many(subjects)
         registered: list[PluginInfo] = []
         for queue, plan in plans:
             wrote = plan.after.revision != plan.before.revision
-            if queue.key in missed or (not wrote and not self._writer.owns(plan.before, delivery)):
+            if queue.key in missed or (not wrote and not self._writer.owns(plan.before, attempt)):
                 continue
             outcomes.update(plan.decided)
             settled = {index for index, _ in plan.decided}
@@ -123,39 +125,41 @@ class BatchWriter:
             registered += plan.registered
         if registered:
             self._writer.registered(registered)
-        return delivery
+        return attempt
 
-    def _explain(self, plans: list[_Plan]) -> None:
-        outcomes = iter(self._writer.explain([outcome for plan in plans for _, outcome in plan.decided]))
+    def _with_not_local(self, plans: list[_Plan]) -> None:
+        outcomes = iter(
+            self._writer.with_not_local([outcome for plan in plans for _, outcome in plan.decided])
+        )
         for plan in plans:
             plan.decided = [(index, next(outcomes)) for index, _ in plan.decided]
 
-    def _write(self, steps: list[Step]) -> set[str]:
-        """Make the steps; the keys of those that missed."""
-        if not steps or self._writer.plugins.write_many(steps, self._writer.clock()):
+    def _write(self, writes: list[GuardedWrite]) -> set[str]:
+        """Make the writes; the keys of those that missed."""
+        if not writes or self._writer.plugins.write_many(writes, self._writer.clock()):
             return set()
         # A bulk write tells how many missed, not which: what has taken effect is in the records. The command
         # id alone does not tell: an earlier attempt, whose outcome never arrived, may have put it there, and
         # the events to publish are then that attempt's.
-        records = self._writer.plugins.read_many([step.after.key for step in steps])
-        return {s.after.key for s in steps if s.after.outbox[-1] not in records[s.after.key].outbox}
+        records = self._writer.plugins.read_many([write.after.key for write in writes])
+        return {s.after.key for s in writes if s.after.outbox[-1] not in records[s.after.key].outbox}
 
-    def _plan(self, queue: _Queue, record: Record, delivery: Delivery) -> _Plan:
+    def _plan(self, queue: _Queue, record: Record, attempt: Attempt) -> _Plan:
         """Decide the items of one plugin, as many as its outbox has room for."""
         before = self._writer.trimmed(record)
         plan = _Plan(before, before)
-        first = self._decided_before(queue, record, delivery, plan)
+        first = self._decided_before(queue, record, attempt, plan)
         for index, item, command in queue.open[first:]:
             if plan.decided and not plan.after.has_room(
                 1, plan.after.outbox[-1].size if plan.after.outbox else 0
             ):
                 break
-            plan.decided.append((index, self._decide(plan, item, command, delivery)))
+            plan.decided.append((index, self._decide(plan, item, command, attempt)))
         return plan
 
-    def _decided_before(self, queue: _Queue, record: Record, delivery: Delivery, plan: _Plan) -> int:
-        """Settle what an earlier delivery of the batch has decided already: up to its last effect."""
-        if not delivery.redelivered or queue.begun:
+    def _decided_before(self, queue: _Queue, record: Record, attempt: Attempt, plan: _Plan) -> int:
+        """Settle what an earlier attempt of the batch has decided already: up to its last effect."""
+        if not attempt.redelivered or queue.begun:
             return 0
         applied = [n for n, (_, item, _) in enumerate(queue.open) if item.id in record.applied]
         count = applied[-1] + 1 if applied else 0
@@ -171,18 +175,18 @@ class BatchWriter:
             self._writer.announce(record)
         return count
 
-    def _decide(self, plan: _Plan, item: BatchItem, command: Write, delivery: Delivery) -> Outcome:
+    def _decide(self, plan: _Plan, item: BatchItem, command: Write, attempt: Attempt) -> ItemOutcome:
         if item.id in plan.after.applied and plan.after.shown:
             return plan.after.shown
         try:
-            decision = self._writer.decide(plan.after, command, delivery)
+            decision = self._writer.decide(plan.after, command, attempt)
         except ContractError as refusal:
             return refusal
         except Exception as bug:  # noqa: BLE001  # a bug in one item must not take the others with it: it is parked alone
             return self._park(item, bug)
         if isinstance(decision, Unchanged):
             return decision.plugin
-        plan.after = plan.after.apply(decision, item.id, self._writer.clock(), delivery.traceparent)
+        plan.after = plan.after.apply(decision, item.id, self._writer.clock(), attempt.traceparent)
         if decision.change == "registered":
             plan.registered.append(decision.plugin)
         return decision.plugin

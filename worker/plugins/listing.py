@@ -7,17 +7,16 @@ from typing import Any
 from contracts.commands import ListPlugins
 from contracts.errors import QueryTimeout, RepositoryUnavailable, ResultTooLarge
 from contracts.query import Page, Query
-from worker.domain.answer import Room
+from worker.domain.answer import AnswerSize, too_many_bytes, too_many_rows
 from worker.domain.ordering import keys_needed, sort_key
 from worker.domain.projection import project
 from worker.domain.repositories import Repositories
-from worker.plugins.sources import Found, Row, Source, Sources
+from worker.plugins.sources import Row, Source, SourceRows, Sources
 from worker.repositories.remote.peer import Remote
-from worker.store.constants import Constants
-from worker.store.refusals import too_many_bytes, too_many_rows
+from worker.store.condition import ConditionEvaluator
 from worker.store.search import Search
 
-Finds = Mapping[Source, Found]
+Finds = Mapping[Source, SourceRows]
 
 
 class Listing:
@@ -32,13 +31,13 @@ class Listing:
     def __init__(
         self,
         search: Search,
-        constants: Constants,
+        evaluator: ConditionEvaluator,
         repositories: Repositories,
         remotes: Mapping[str, Remote],
         max_results: int,
     ) -> None:
         self._repositories = repositories
-        self._sources = Sources(search, constants, remotes, max_results)
+        self._sources = Sources(search, evaluator, remotes, max_results)
         self._max_results = max_results
 
     def answer(self, command: ListPlugins, own_only: bool) -> dict[str, Any]:
@@ -97,8 +96,8 @@ class Listing:
     def _check_size(self, page: Sequence[Row], query: Query, sources: Sequence[Source]) -> None:
         if len(page) > self._max_results:
             raise self._too_many(query, sources)
-        room = Room()
-        if not all(room.take(row) for row in page):
+        answer = AnswerSize()
+        if not all(answer.add(row) for row in page):
             raise too_many_bytes()
 
     def _too_many(self, query: Query, sources: Sequence[Source]) -> ResultTooLarge:

@@ -8,15 +8,16 @@ from contracts.errors import InvalidParameter, PluginNotFound
 from contracts.results import VersionsInfo
 from worker.domain.answer import check_readable
 from worker.domain.image import ImageRef
-from worker.domain.managed import NOBODY, managed_key
+from worker.domain.managed import managed_key
 from worker.domain.plugin import not_found
 from worker.domain.projection import project
 from worker.domain.record import own_key
 from worker.domain.repositories import Repositories, Repository, Selection
+from worker.domain.scope import NOBODY
 from worker.plugins.listing import Listing
 from worker.repositories.remote.peer import Question, Remote
-from worker.store.constants import Constants
-from worker.store.outage import within
+from worker.store.condition import ConditionEvaluator
+from worker.store.errors import within
 from worker.store.plugins import Plugins
 from worker.store.search import Search
 
@@ -48,7 +49,7 @@ class Reader:
         versions: Callable[[], Versions],
         repositories: Repositories,
         remotes: Mapping[str, Remote],
-        constants: Constants,
+        evaluator: ConditionEvaluator,
         max_results: int = 10_000,
         time_limit_s: float = 5.0,
     ) -> None:
@@ -58,7 +59,7 @@ class Reader:
         self._repositories = repositories
         self._remotes = remotes
         self._time_limit_s = time_limit_s
-        self._listing = Listing(search, constants, repositories, remotes, max_results)
+        self._listing = Listing(search, evaluator, repositories, remotes, max_results)
 
     def answer(self, command: Read, *, own_only: bool = False) -> dict[str, Any]:
         """What ``command`` asks for, as JSON. ``own_only``: remote repositories are not in reach, as when it

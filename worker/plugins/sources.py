@@ -10,15 +10,16 @@ from contracts.query.keys import root_of
 from contracts.query.listing import MAX_ONLY
 from worker.domain.repositories import Repository, Selection
 from worker.repositories.remote.peer import Remote
-from worker.store.constants import Constants
+from worker.store.condition import ConditionEvaluator
+from worker.store.query import Shortcuts
 from worker.store.search import Search
 
 Row = dict[str, Any]
-Shortcuts = dict[str, Any]
+"""A ``PluginInfo`` as JSON, or the fields of one that were asked for."""
 
 
 @dataclass(frozen=True, slots=True)
-class Found:
+class SourceRows:
     """What a source has: rows in the order of the query, each with the rank of its repository, and their
     count before paging, None where it was not asked for.
     """
@@ -31,7 +32,7 @@ class Found:
 class Asked:
     """A question to a source: ``result`` waits for the answer, ``give_up`` says that nobody does any more."""
 
-    result: Callable[[], Found]
+    result: Callable[[], SourceRows]
     give_up: Callable[[], None] = lambda: None
 
 
@@ -54,12 +55,12 @@ class Sources:
     def __init__(
         self,
         search: Search,
-        constants: Constants,
+        evaluator: ConditionEvaluator,
         remotes: Mapping[str, Remote],
         max_results: int,
     ) -> None:
         self._search = search
-        self._constants = constants
+        self._evaluator = evaluator
         self._remotes = remotes
         self._max_results = max_results
 
@@ -78,7 +79,7 @@ class Sources:
         return sources
 
     def _store(self, domain_id: str, shortcuts: Shortcuts, selection: Selection) -> Source:
-        def find(query: Query) -> Found:
+        def find(query: Query) -> SourceRows:
             page = self._search.list(
                 domain_id,
                 query,
@@ -87,7 +88,7 @@ class Sources:
                 managed=bool(selection.managed),
                 among=selection.among,
             )
-            return Found(list(zip(page.ranks, page.rows, strict=True)), page.total_count)
+            return SourceRows(list(zip(page.ranks, page.rows, strict=True)), page.total_count)
 
         return Source(lambda query: Asked(lambda: find(query)))
 
@@ -106,9 +107,9 @@ class Sources:
                 **shortcuts,
             )
 
-            def result() -> Found:
+            def result() -> SourceRows:
                 rows, total = question.result()
-                return Found([(repository.rank, row) for row in rows], total)
+                return SourceRows([(repository.rank, row) for row in rows], total)
 
             return Asked(result, question.give_up)
 
@@ -127,7 +128,7 @@ class Sources:
 
         every = [c for c in query.filter if is_known(c)]
         either = [c for c in query.filter_or if is_known(c)]
-        held = self._constants.hold([*every, *either], known)
+        held = self._evaluator.evaluate([*every, *either], known)
         changes: dict[str, Any] = {"filter": [c for c in query.filter if not is_known(c)]}
         if not all(held[: len(every)]):
             return None

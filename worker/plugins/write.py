@@ -15,12 +15,12 @@ from contracts.errors import (
 from contracts.events import PLUGIN_CHANGED
 from contracts.plugin import PluginInfo
 from contracts.values import to_milliseconds
-from worker.domain.delivery import Delivery
+from worker.domain.attempt import Attempt
 from worker.domain.plugin import Decision, Unchanged, decide
 from worker.domain.policy import Policy
 from worker.domain.record import Record, own_key
 from worker.events.publish import Publisher
-from worker.store.plugins import Plugins, Step
+from worker.store.plugins import GuardedWrite, Plugins
 
 T = TypeVar("T")
 
@@ -43,7 +43,7 @@ class Writer:
     """Applies writes to plugins.
 
     Raises a refusal (final), ``StoreUnavailable`` or ``EventsUnavailable`` (call again with the same
-    delivery: every step may be repeated), or ``Fenced`` (a newer owner has the partition: neither acknowledge
+    attempt: every step may be repeated), or ``Fenced`` (a newer owner has the partition: neither acknowledge
     nor answer).
     """
 
@@ -63,39 +63,39 @@ class Writer:
         self.clock = clock
         self._has_managed = has_managed
 
-    def apply(self, command: Write, delivery: Delivery) -> PluginInfo:
+    def apply(self, command: Write, attempt: Attempt) -> PluginInfo:
         """Apply one command, at most once, and answer with the plugin as it is afterwards."""
         key = own_key(command.domain_id, command.plugin_id)
         while True:
             record = self.plugins.read(key)
-            if record.fence > delivery.epoch:
-                delivery = delivery.refenced(record.fence)
-            if delivery.command_id in record.applied and record.shown:
+            if record.fence > attempt.epoch:
+                attempt = attempt.refenced(record.fence)
+            if attempt.command_id in record.applied and record.shown:
                 self.announce(record)
                 return record.shown
             try:
-                decision = self.decide(record, command, delivery)
+                decision = self.decide(record, command, attempt)
             except Refused as refusal:
-                if self.owns(record, delivery):
-                    raise self.explain([refusal])[0] from None
+                if self.owns(record, attempt):
+                    raise self.with_not_local([refusal])[0] from None
                 continue
             if isinstance(decision, Unchanged):
-                if self.owns(record, delivery):
+                if self.owns(record, attempt):
                     return decision.plugin
                 continue
             now = self.clock()
             before = self.trimmed(record)
-            after = before.apply(decision, delivery.command_id, now, delivery.traceparent)
-            if self.plugins.write(Step(before, after, delivery.epoch), now):
+            after = before.apply(decision, attempt.command_id, now, attempt.traceparent)
+            if self.plugins.write(GuardedWrite(before, after, attempt.epoch), now):
                 self.announce(after)
                 if decision.change == "registered":
                     self._registered([decision.plugin])
                 return decision.plugin
 
-    def decide(self, record: Record, command: Write, delivery: Delivery) -> Decision:
+    def decide(self, record: Record, command: Write, attempt: Attempt) -> Decision:
         """The pure decision, behind the command's deadline."""
         now = self.clock()
-        if delivery.expires and now >= delivery.expires:
+        if attempt.expires and now >= attempt.expires:
             raise DeadlineExceeded("the command's deadline has passed; it was not applied")
         return decide(record.plugin, record.revision, command, now, self._policy)
 
@@ -121,7 +121,7 @@ class Writer:
     def _last_known(self, record: Record) -> int:
         return self.publisher.last_known(PLUGIN_CHANGED, record.key, record.revision, record.outbox)
 
-    def explain(self, outcomes: Sequence[T]) -> list[T | RepositoryNotLocal]:
+    def with_not_local(self, outcomes: Sequence[T]) -> list[T | RepositoryNotLocal]:
         """The outcomes as they are to be answered: a plugin that only a managed repository has was found, but
         is not ours to change. At most one query for all of them, and none without managed repositories.
         """
@@ -138,16 +138,16 @@ class Writer:
         """Have the versions of newly registered plugins fetched."""
         self._registered(plugins)
 
-    def owns(self, record: Record, delivery: Delivery) -> bool:
+    def owns(self, record: Record, attempt: Attempt) -> bool:
         """Whether a decision to write nothing is final; if not, it was made safe now and has to be made
         again.
 
         An earlier owner of a redelivered command may be about to write it: the fence is raised before anyone
         is told that it had no effect.
         """
-        if not delivery.redelivered or record.fence >= delivery.epoch:
+        if not attempt.redelivered or record.fence >= attempt.epoch:
             return True
-        self.plugins.raise_fence(record.key, delivery.epoch)
+        self.plugins.raise_fence(record.key, attempt.epoch)
         return False
 
 

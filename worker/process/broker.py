@@ -11,7 +11,7 @@ from typing import Any
 from contracts._redis.unavailable import redis_away
 from contracts.errors import Unavailable
 from contracts.partition import COMMANDS, QUERIES, VERSIONS, command_queues
-from worker.transport import Parked, drain
+from worker.transport import DeadMessage, drain_dead_messages
 from worker.transport.keys import PRIORITY_STEPS, SEPARATOR, QueueKeys
 
 logger = logging.getLogger(__name__)
@@ -161,16 +161,16 @@ class Broker:
         if in_the_way:
             raise InUse(in_the_way.decode())
 
-    def drain(self, queues: Iterable[str], sink: Callable[[Parked], None]) -> int:
+    def drain(self, queues: Iterable[str], sink: Callable[[DeadMessage], None]) -> int:
         """Hand every parked message of ``queues`` to ``sink``; returns how many. What ``sink`` raises ends it
         and loses nothing.
         """
         with broker_away():
             return sum(self._drain(queue, sink) for queue in queues)
 
-    def _drain(self, queue: str, sink: Callable[[Parked], None]) -> int:
+    def _drain(self, queue: str, sink: Callable[[DeadMessage], None]) -> int:
         total = 0
-        while count := drain(self._redis, queue, sink, limit=_DRAINED_AT_ONCE):
+        while count := drain_dead_messages(self._redis, queue, sink, limit=_DRAINED_AT_ONCE):
             total += count
         return total
 
@@ -188,7 +188,7 @@ class Drain:
     """
 
     def __init__(
-        self, broker: Callable[[], Broker], queues: Iterable[str], sink: Callable[[Parked], None]
+        self, broker: Callable[[], Broker], queues: Iterable[str], sink: Callable[[DeadMessage], None]
     ) -> None:
         self._broker = broker
         self._queues = list(dict.fromkeys([*queues, QUERIES, VERSIONS]))

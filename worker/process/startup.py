@@ -12,7 +12,7 @@ from celery import Celery, signals
 
 from contracts.errors import Unavailable
 from contracts.partition import COMMANDS, command_queues
-from worker.dead_letters.parking import Parked
+from worker.dead_letters.parking import ParkedMessage
 from worker.events.sweeper import Sweeper, Turn
 from worker.process.broker import PARTITIONS, Broker, Drain
 from worker.repositories.managed.folder import Watch
@@ -46,8 +46,8 @@ def connect(app: Celery, settings: Settings, services: Callable[[], Services]) -
             own = services()
             turn = Turn(own.redis)
 
-            def keep(parked: Parked) -> None:
-                own.parking.take(parked)
+            def keep(parked: ParkedMessage) -> None:
+                own.parking.store(parked)
                 try:
                     answer_oversize(app, parked)
                 except Exception:

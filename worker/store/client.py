@@ -15,12 +15,12 @@ DEFAULT_DATABASE = "plugins"
 
 
 def check_mongodb_url(url: str) -> None:
-    """Raises ``ValueError``, which does not show the URL, for one that ``connect`` cannot use.
+    """Raises ``ValueError``, which does not show the URL, for one that ``connect_mongodb`` cannot use.
 
     Nothing is dialled or resolved: what the names of a ``mongodb+srv://`` URL lead to is not looked at.
     """
     try:
-        connect(url)
+        connect_mongodb(url)
     except (PyMongoError, ValueError, OSError) as fault:
         # Its own words may hold a part of the password.
         raise ValueError(
@@ -30,7 +30,7 @@ def check_mongodb_url(url: str) -> None:
         ) from None
 
 
-def connect(url: str) -> Database[Document]:
+def connect_mongodb(url: str) -> Database[Document]:
     """The database that ``url`` names (default ``plugins``), majority reads and writes on the primary.
 
     Nothing is dialled or resolved until the first command. A server that is away is given up on after 2 s, a

@@ -14,7 +14,7 @@ from pymongo.database import Database
 
 from worker.domain.dead_letter import DeadLetter
 from worker.store.client import Document
-from worker.store.outage import outage
+from worker.store.errors import outage
 
 __all__ = ["DeadLetter", "DeadLetters", "Filter"]
 

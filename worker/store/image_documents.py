@@ -63,6 +63,20 @@ def new_document(ref: ImageRef, now: datetime, due: datetime, *, priority: bool)
     return document
 
 
+def placeholder(name: str, last_event: Mapping[str, Any], now: datetime) -> Document | None:
+    """Return the document of an image that only its last event describes; None if that is another image's."""
+    try:
+        kind, url, image = (last_event[field] for field in ("registry_type", "registry_url", "image"))
+        ref = ImageRef(kind, url, image, name.partition("#")[2] or None)
+    except KeyError:
+        return None
+    if ref.key != name:
+        return None
+    document = new_document(ref, now, now, priority=False)
+    del document["next_refresh_at"], document["revision"]
+    return document
+
+
 def image_update(before: Image, after: Image, now: datetime, *, priority: bool) -> Document:
     """The update of the one write that takes an image from ``before`` to ``after`` and gives its lease back.
 

@@ -12,7 +12,7 @@ from typing import Any
 from pymongo.database import Database
 
 from worker.store.client import Document
-from worker.store.outage import outage
+from worker.store.errors import outage
 
 
 @dataclass(frozen=True, slots=True)

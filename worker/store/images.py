@@ -1,8 +1,9 @@
 """The images: one document each, changed by guarded writes under the lease of whoever reads the registry."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+from typing import Any
 
 from pymongo.database import Database
 from pymongo.errors import DuplicateKeyError
@@ -17,14 +18,14 @@ from worker.domain.announce_versions import (
 )
 from worker.domain.event import Subject
 from worker.domain.image import Image, ImageRef
-from worker.domain.managed import NOBODY
-from worker.domain.refresh import Decision
+from worker.domain.refresh import Change, Decision
 from worker.domain.schedule import Intervals, first_due
+from worker.domain.scope import MANAGED, NOBODY
 from worker.store.client import Document
-from worker.store.image_documents import image_of, image_update, new_document
-from worker.store.outage import outage
+from worker.store.documents import outbox_document
+from worker.store.errors import outage
+from worker.store.image_documents import image_of, image_update, new_document, placeholder
 from worker.store.outboxes import Outboxes
-from worker.store.query import MANAGED
 
 LOOK_S = 60.0
 """How often, at most, looking at an image makes it due before its time."""
@@ -34,6 +35,7 @@ class Images(Outboxes):
     """The ``images`` collection. Raises ``StoreUnavailable`` when the store is away."""
 
     event_type = IMAGE_VERSIONS_CHANGED
+    needs_last_event = True
 
     def __init__(self, database: Database[Document], intervals: Intervals | None = None) -> None:
         super().__init__(database["images"])
@@ -197,6 +199,34 @@ class Images(Outboxes):
         wanted = {"_id": {"$in": list(names)}, "revision": {"$gt": 0}}
         with outage():
             return [self._summary(image_of(document), now) for document in self._images.find(wanted)]
+
+    def raise_revision(self, name: str, above: int, now: datetime) -> int | None:
+        """Give an image a revision higher than ``above``; see ``Subjects``.
+
+        The event has neither added nor removed versions.
+        """
+        with outage():
+            document = self._images.find_one({"_id": name, "revision": {"$gt": 0}})
+        if document is None:
+            return None
+        before = image_of(document)
+        after = replace(before, revision=max(above, before.revision) + 1)
+        event = versions_changed(after, Change(), shown_of(after), self.users(before.ref), now, gap=True)
+        changes = {"revision": after.revision, "outbox": outbox_document((event,))}
+        update = {"$set": changes, "$min": {"pending_at": now}}
+        with outage():
+            result = self._images.update_one({"_id": name, "revision": before.revision}, update)
+        return after.revision if result.matched_count else None
+
+    def reserve_revision(
+        self, name: str, revision: int, last_event: Mapping[str, Any] | None, now: datetime
+    ) -> bool:
+        """Store a placeholder for an image, whose place is in its last event; see ``Subjects``.
+
+        It is not followed before a plugin uses it.
+        """
+        document = placeholder(name, last_event, now) if last_event else None
+        return self._reserve({"_id": name, "revision": 0}, revision, document)
 
     def _summary(self, image: Image, now: datetime) -> Subject:
         """The subject of an image whose list may go: hundreds of the largest would not fit into memory."""

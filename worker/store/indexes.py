@@ -12,7 +12,7 @@ from pymongo import ASCENDING, IndexModel
 from pymongo.database import Database
 
 from worker.store import image_indexes
-from worker.store.outage import outage
+from worker.store.errors import outage
 
 _SCOPE = ("scope", ASCENDING)
 _NAME = ("plugin.name", ASCENDING)

@@ -6,7 +6,7 @@ from datetime import datetime
 from pymongo.database import Database
 
 from worker.store.client import Document
-from worker.store.outage import outage
+from worker.store.errors import outage
 
 
 @dataclass(frozen=True, slots=True)

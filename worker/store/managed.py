@@ -15,10 +15,10 @@ from pymongo.database import Database
 from contracts.plugin import PluginInfo, RepositoryInfo
 from contracts.query.keys import TIMES
 from worker.domain.managed import managed_key
+from worker.domain.scope import MANAGED
 from worker.store.client import Document
 from worker.store.documents import plugin_document
-from worker.store.outage import outage
-from worker.store.query import MANAGED
+from worker.store.errors import outage
 
 _RENAME_S = 300
 

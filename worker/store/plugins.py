@@ -1,6 +1,6 @@
 """The plugins: one document each, changed by guarded writes."""
 
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -13,18 +13,19 @@ from contracts.events import PLUGIN_CHANGED
 from contracts.plugin import RepositoryInfo
 from worker.domain.event import Subject
 from worker.domain.record import Record
+from worker.domain.scope import MANAGED
 from worker.store.client import Document
 from worker.store.documents import guarded_update, record_of
-from worker.store.outage import outage
+from worker.store.errors import outage
 from worker.store.outboxes import Outboxes
-from worker.store.query import MANAGED, compile_projection
+from worker.store.query import compile_projection
 from worker.store.render import render_plugin
 
 _DUPLICATE_KEY = 11000
 
 
 @dataclass(frozen=True, slots=True)
-class Step:
+class GuardedWrite:
     """One guarded write: from the record that was read to the record that was decided, under an epoch."""
 
     before: Record
@@ -40,6 +41,7 @@ class Plugins(Outboxes):
     """
 
     event_type = PLUGIN_CHANGED
+    needs_last_event = False
 
     def __init__(self, database: Database[Document], repository: RepositoryInfo | None = None) -> None:
         super().__init__(database["plugins"])
@@ -66,26 +68,26 @@ class Plugins(Outboxes):
             found = {d["_id"]: d for d in self._plugins.find({"_id": {"$in": list(keys)}}, {"revision": 1})}
         return {key: found[key].get("revision", 0) if key in found else 0 for key in keys}
 
-    def write(self, step: Step, now: datetime) -> bool:
+    def write(self, write: GuardedWrite, now: datetime) -> bool:
         """Make one guarded write; False if it missed: the record moved on, or a higher epoch wrote."""
-        query, update = guarded_update(step.before, step.after, step.epoch, now)
+        query, update = guarded_update(write.before, write.after, write.epoch, now)
         with outage():
             try:
                 # Upserting makes the first registration the same write as any other: where the guard
                 # misses an existing document, the insertion collides with it.
-                result = self._plugins.update_one(query, update, upsert=step.before.revision == 0)
+                result = self._plugins.update_one(query, update, upsert=write.before.revision == 0)
             except DuplicateKeyError:
                 return False
         return result.matched_count == 1 or result.upserted_id is not None
 
-    def write_many(self, steps: Sequence[Step], now: datetime) -> bool:
+    def write_many(self, writes: Sequence[GuardedWrite], now: datetime) -> bool:
         """Make guarded writes to different records in one command; False if any missed: read again which took
         effect.
         """
         requests = []
-        for step in steps:
-            query, update = guarded_update(step.before, step.after, step.epoch, now)
-            requests.append(UpdateOne(query, update, upsert=step.before.revision == 0))
+        for write in writes:
+            query, update = guarded_update(write.before, write.after, write.epoch, now)
+            requests.append(UpdateOne(query, update, upsert=write.before.revision == 0))
         with outage():
             try:
                 result = self._plugins.bulk_write(requests, ordered=False)
@@ -93,7 +95,7 @@ class Plugins(Outboxes):
                 if {e.get("code") for e in fault.details.get("writeErrors", ())} == {_DUPLICATE_KEY}:
                     return False
                 raise
-        return result.matched_count + result.upserted_count == len(steps)
+        return result.matched_count + result.upserted_count == len(writes)
 
     def raise_fence(self, key: str, epoch: int) -> bool:
         """Keep every lower epoch from writing ``key``, with a placeholder where there is no document; False
@@ -112,7 +114,7 @@ class Plugins(Outboxes):
         """The ``PluginInfo``, as JSON, of the first of ``keys`` that has a plugin; with ``only``, those
         fields.
         """
-        query = {"_id": {"$in": list(keys)}, "scope": {"$in": [domain_id, ""]}}
+        query = {"_id": {"$in": list(keys)}, "scope": {"$in": [domain_id, MANAGED]}}
         with outage():
             found = {
                 d["_id"]: d
@@ -130,3 +132,23 @@ class Plugins(Outboxes):
     def load(self, names: Iterable[str], now: datetime) -> list[Subject]:
         """The subjects of these names, as they are now."""
         return [r.subject(now) for r in self.read_many(names).values() if r.shown]
+
+    def raise_revision(self, name: str, above: int, now: datetime) -> int | None:
+        """Give a plugin a revision higher than ``above``; see ``Subjects``."""
+        record = self.read(name)
+        if record.shown is None:
+            return above if self.reserve_revision(name, above, None, now) else None
+        after = record.raised(max(above, record.revision) + 1, now)
+        # The fence stays: the owner of the partition goes on with the raised record.
+        return after.revision if self.write(GuardedWrite(record, after, record.fence), now) else None
+
+    def reserve_revision(
+        self, name: str, revision: int, last_event: Mapping[str, Any] | None, now: datetime
+    ) -> bool:
+        """Store a placeholder: registering the plugin continues above its ``revision``. See ``Subjects``."""
+        unused = {
+            "plugin": {"$exists": False},
+            "last": {"$exists": False},
+            "revision": {"$not": {"$gte": revision}},
+        }
+        return self._reserve({"_id": name, **unused}, revision, {"fence": 0})

@@ -13,8 +13,9 @@ from pymongo.command_cursor import CommandCursor
 from pymongo.cursor import Cursor
 
 from contracts.query import Page, Query, StatisticsQuery
-from worker.domain.answer import Room
-from worker.store.outage import outage
+from worker.domain.answer import AnswerSize, too_many_bytes, too_many_rows
+from worker.store.client import Document
+from worker.store.errors import outage, refusals
 from worker.store.query import (
     Reach,
     Shortcuts,
@@ -25,13 +26,11 @@ from worker.store.query import (
     compile_statistics,
     fixed_keys,
 )
-from worker.store.refusals import refusals, too_many_bytes, too_many_rows
 from worker.store.render import render_plugin, render_value
 
-Document = dict[str, Any]
 Rows = list[dict[str, Any]]
 Ranks = list[int]
-Found = Cursor[RawBSONDocument] | CommandCursor[RawBSONDocument]
+RawCursor = Cursor[RawBSONDocument] | CommandCursor[RawBSONDocument]
 
 _ESCAPE = b"~"
 
@@ -143,7 +142,7 @@ class Search:
     def _reach(self, domain_id: str, local: bool, managed: bool | None, among: Sequence[str]) -> Reach:
         return Reach(domain_id, local, self._has_managed if managed is None else managed, tuple(among))
 
-    def _find(self, head: Sequence[Document], query: Query, sort: dict[str, int]) -> Found:
+    def _find(self, head: Sequence[Document], query: Query, sort: dict[str, int]) -> RawCursor:
         """The documents of a page, in one command: a plain find wherever that will do."""
         fields = compile_projection(query.fields)
         if len(head) > 1:
@@ -165,7 +164,7 @@ class Search:
     def _aggregate(self, pipeline: Sequence[Document]) -> CommandCursor[RawBSONDocument]:
         return self._plugins.aggregate(list(pipeline), batchSize=self._max_results + 2, allowDiskUse=True)
 
-    def _rows(self, cursor: Found, domain_id: str, query: Query) -> tuple[Rows, Ranks]:
+    def _rows(self, cursor: RawCursor, domain_id: str, query: Query) -> tuple[Rows, Ranks]:
         ranks: Ranks = []
 
         def row_of(raw: RawBSONDocument) -> tuple[dict[str, Any], int]:
@@ -180,12 +179,12 @@ class Search:
         """All of ``rows``, each with its size as BSON; they are read no further than they have room in one
         answer.
         """
-        room = Room()
+        answer = AnswerSize()
         kept: Rows = []
         for row, size in rows:
             if len(kept) == self._max_results:
                 raise too_many_rows(self._max_results)
-            if not room.take(row, at_most=_ASCII_TO_BSON * size + _RENDERED):
+            if not answer.add(row, at_most=_ASCII_TO_BSON * size + _RENDERED):
                 raise too_many_bytes()
             kept.append(row)
         return kept

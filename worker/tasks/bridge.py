@@ -6,38 +6,37 @@ from typing import Any
 from contracts.errors import InvalidParameter
 from contracts.headers import TRACEPARENT, is_traceparent
 from worker.dead_letters.message import task_message
-from worker.domain.delivery import Delivery, Lease
+from worker.domain.attempt import Attempt, Lease
 from worker.process.broker import broker_away
 from worker.tasks.envelope import deadline
-from worker.transport import Delivery as Parcel
-from worker.transport import LeaseLost
+from worker.transport import Delivery, LeaseLost
 
 
 class TransportLease:
-    """The lease of the partition that a parcel came from. Redis being away raises ``BrokerUnavailable``."""
+    """The lease of the partition that a delivery came from. Redis being away raises ``BrokerUnavailable``."""
 
-    def __init__(self, parcel: Parcel) -> None:
-        self._parcel = parcel
+    def __init__(self, delivery: Delivery) -> None:
+        self._delivery = delivery
 
     def confirm(self) -> bool:
         with broker_away():
-            return self._parcel.holds_lease()
+            return self._delivery.holds_lease()
 
     def raise_epoch(self, at_least: int) -> int | None:
         with broker_away():
             try:
-                return self._parcel.raise_epoch(at_least)
+                return self._delivery.raise_epoch(at_least)
             except LeaseLost:
                 return None
 
     def wait(self, seconds: float) -> bool:
         # For good, and not only for the pause: most of an outage passes in tries that come to nothing.
-        self._parcel.waiting()
-        return self._parcel.pause(seconds)
+        self._delivery.waiting()
+        return self._delivery.pause(seconds)
 
     def give_up(self) -> None:
         with broker_away():
-            self._parcel.give_up()
+            self._delivery.give_up()
 
 
 class NoLease:
@@ -61,51 +60,53 @@ class LosslessBridge:
     """The bridge to the lossless transport, and, where a message came by the stock one, to that."""
 
     def check(self, request: Any) -> None:
-        parcel = _parcel(request)
-        if parcel is None:
+        delivery = _delivery(request)
+        if delivery is None:
             return
-        if parcel.refusal:
-            refusal = parcel.refusal
+        if delivery.refusal:
+            refusal = delivery.refusal
             raise InvalidParameter(refusal.message, details={"path": refusal.path, "reason": refusal.reason})
-        if parcel.canvas:
-            raise InvalidParameter(f"{parcel.canvas[0]} is not supported", details={"path": parcel.canvas[0]})
+        if delivery.canvas:
+            raise InvalidParameter(
+                f"{delivery.canvas[0]} is not supported", details={"path": delivery.canvas[0]}
+            )
 
-    def delivery(self, request: Any) -> Delivery:
-        parcel = _parcel(request)
+    def attempt(self, request: Any) -> Attempt:
+        delivery = _delivery(request)
         headers = self.headers(request)
         traceparent = headers.get(TRACEPARENT)
-        lease: Lease = TransportLease(parcel) if parcel else NoLease()
-        return Delivery(
+        lease: Lease = TransportLease(delivery) if delivery else NoLease()
+        return Attempt(
             command_id=request.id,
-            epoch=parcel.epoch if parcel else 0,
-            redelivered=parcel.redelivered if parcel else bool(request.delivery_info.get("redelivered")),
+            epoch=delivery.epoch if delivery else 0,
+            redelivered=delivery.redelivered if delivery else bool(request.delivery_info.get("redelivered")),
             expires=deadline(headers.get("expires")),
             traceparent=traceparent if is_traceparent(traceparent) else None,
             lease=lease,
         )
 
     def raw(self, request: Any) -> tuple[str, bytes]:
-        parcel = _parcel(request)
-        if parcel:
-            return parcel.queue, parcel.raw
+        delivery = _delivery(request)
+        if delivery:
+            return delivery.queue, delivery.raw
         queue = str(request.delivery_info.get("routing_key"))
         return queue, task_message(request.task, request.id, request.kwargs, queue)
 
     def forward(self, request: Any, queue: str) -> bool:
-        parcel = _parcel(request)
-        if parcel is None or parcel.queue == queue:
+        delivery = _delivery(request)
+        if delivery is None or delivery.queue == queue:
             return False
         with broker_away():
-            parcel.forward(queue)
+            delivery.forward(queue)
         return True
 
     def headers(self, request: Any) -> dict[str, Any]:
-        parcel = _parcel(request)
-        if parcel:
-            return dict(parcel.headers)
+        delivery = _delivery(request)
+        if delivery:
+            return dict(delivery.headers)
         return {**(request.headers or {}), "expires": request.expires}
 
 
-def _parcel(request: Any) -> Parcel | None:
-    parcel = getattr(request, "delivery", None)
-    return parcel if isinstance(parcel, Parcel) else None
+def _delivery(request: Any) -> Delivery | None:
+    delivery = getattr(request, "delivery", None)
+    return delivery if isinstance(delivery, Delivery) else None

@@ -13,9 +13,9 @@ from contracts.parse import parse
 from contracts.partition import queue_of
 from contracts.plugin import PluginInfo
 from contracts.values import MAX_ANSWER_BYTES
-from worker.domain.answer import Room
-from worker.domain.delivery import Delivery, Fenced, GiveBack
-from worker.plugins.batch import Outcome, check_frame
+from worker.domain.answer import AnswerSize
+from worker.domain.attempt import Attempt, Fenced, GiveBack
+from worker.plugins.batch import ItemOutcome, check_frame
 from worker.services import Services
 from worker.tasks.base import OperationTask, register_operations
 from worker.tasks.ports import Bridge
@@ -30,9 +30,9 @@ class CommandTask(OperationTask):
     def run(self, /, *args: Any, **kwargs: Any) -> Any:
         services, request = self.services(), self.request
         try:
-            delivery = self.bridge.delivery(request)
+            attempt = self.bridge.attempt(request)
             return supervise(
-                lambda delivery: self.apply(services, args, kwargs, delivery), delivery, self.parked
+                lambda attempt: self.apply(services, args, kwargs, attempt), attempt, self.parked
             )
         except Refused as refusal:
             services.rejections.tell(request.id, self.operation.task, kwargs, refusal)
@@ -45,7 +45,7 @@ class CommandTask(OperationTask):
             raise Reject("the process is stopping", requeue=True) from None
 
     def apply(
-        self, services: Services, args: tuple[Any, ...], kwargs: dict[str, Any], delivery: Delivery
+        self, services: Services, args: tuple[Any, ...], kwargs: dict[str, Any], attempt: Attempt
     ) -> Any:
         """Check, then apply; every part of it may be repeated."""
         self.check(args)
@@ -53,18 +53,18 @@ class CommandTask(OperationTask):
         if self.bridge.forward(self.request, queue):
             raise Ignore
         if self.operation.command is PluginBatch:
-            return self.apply_batch(services, kwargs, delivery)
+            return self.apply_batch(services, kwargs, attempt)
         command: Any = parse(self.operation.command, kwargs)
-        return services.writer.apply(command, delivery).model_dump(mode="json", exclude_none=True)
+        return services.writer.apply(command, attempt).model_dump(mode="json", exclude_none=True)
 
-    def apply_batch(self, services: Services, kwargs: dict[str, Any], delivery: Delivery) -> Any:
+    def apply_batch(self, services: Services, kwargs: dict[str, Any], attempt: Attempt) -> Any:
         """A batch; what is missing in its frame makes the whole frame wrong."""
         try:
             batch = parse(PluginBatch, kwargs)
         except RequiredParameter as fault:
             raise InvalidParameter(fault.message, details={"path": fault.details["path"]}) from None
         check_frame(batch, services.settings.command_partitions)
-        outcomes = list(services.apply_batch(batch, delivery))
+        outcomes = list(services.apply_batch(batch, attempt))
         services.rejections.tell_all(
             (item.id, item.operation, item.params, outcome)
             for item, outcome in outcomes
@@ -73,16 +73,16 @@ class CommandTask(OperationTask):
         return rows_of(outcomes)
 
 
-def rows_of(outcomes: Iterable[tuple[BatchItem, Outcome]]) -> list[dict[str, Any]]:
+def rows_of(outcomes: Iterable[tuple[BatchItem, ItemOutcome]]) -> list[dict[str, Any]]:
     """The answer to a batch. Each item of one may answer with a whole plugin of 1 MiB: what has no room in
     the answer is said to have been applied, at which revision, and is left for ``plugin.get``.
     """
-    room = Room()
+    answer = AnswerSize()
     rows = []
     for item, outcome in outcomes:
         if isinstance(outcome, PluginInfo):
             row = {"id": item.id, "result": outcome.model_dump(mode="json", exclude_none=True)}
-            if room.take(row):
+            if answer.add(row):
                 rows.append(row)
                 continue
             outcome = ResultTooLarge(

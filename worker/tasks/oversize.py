@@ -5,10 +5,10 @@ from celery import Celery
 from contracts.errors import InvalidParameter
 from contracts.values import MAX_BATCH_BYTES, MAX_COMMAND_BYTES, is_command_id
 from worker.dead_letters.message import read_message
-from worker.dead_letters.parking import Parked
+from worker.dead_letters.parking import ParkedMessage
 
 
-def answer_oversize(app: Celery, parked: Parked) -> None:
+def answer_oversize(app: Celery, parked: ParkedMessage) -> None:
     """Answer ``InvalidParameter`` where ``parked`` was parked for its size alone, its command id can be read,
     and somebody waits. Twice is as good as once.
     """

@@ -2,7 +2,7 @@
 
 from typing import Any, Protocol
 
-from worker.domain.delivery import Delivery
+from worker.domain.attempt import Attempt
 
 
 class Bridge(Protocol):
@@ -11,7 +11,7 @@ class Bridge(Protocol):
     def check(self, request: Any) -> None:
         """Refuse what could be read only in part, or asks for what is not supported: ``InvalidParameter``."""
 
-    def delivery(self, request: Any) -> Delivery:
+    def attempt(self, request: Any) -> Attempt:
         """What a decision has to know of the message. Raises ``InvalidParameter`` for an unusable
         ``expires``.
         """

@@ -37,7 +37,7 @@ class QueryTask(OperationTask):
     def answer(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
         """Check, then answer."""
         self.check(args)
-        expires = self.bridge.delivery(self.request).expires
+        expires = self.bridge.attempt(self.request).expires
         if expires and datetime.now(UTC) >= expires:
             raise DeadlineExceeded("the deadline of the question has passed; it was not looked into")
         command: Any = parse(self.operation.command, kwargs)

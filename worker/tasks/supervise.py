@@ -12,7 +12,7 @@ from typing import TypeVar
 from celery.exceptions import Ignore
 
 from contracts.errors import Fault, InternalFault, Refused, StoreUnavailable, Unavailable
-from worker.domain.delivery import Delivery, Fenced, GiveBack
+from worker.domain.attempt import Attempt, Fenced, GiveBack
 
 logger = logging.getLogger(__name__)
 
@@ -25,8 +25,8 @@ _LONGEST_WAIT_S = 1.0
 
 
 def supervise(
-    step: Callable[[Delivery], T],
-    delivery: Delivery,
+    step: Callable[[Attempt], T],
+    attempt: Attempt,
     park: Callable[[Exception], InternalFault],
     clock: Callable[[], float] = time.monotonic,
 ) -> T:
@@ -46,7 +46,7 @@ def supervise(
         try:
             if bug and faults >= TRIES:
                 raise park(bug) from bug
-            return step(delivery)
+            return step(attempt)
         except (Refused, Fault, Fenced, GiveBack, Ignore):
             raise
         except Unavailable as outage:
@@ -54,33 +54,33 @@ def supervise(
                 faults = 0
             waits += 1
             if waits == 1:
-                logger.warning("%s waits: %s", delivery.command_id, outage.message)
+                logger.warning("%s waits: %s", attempt.command_id, outage.message)
             if not isinstance(outage, StoreUnavailable):
                 store_away_since = None
             elif store_away_since is None:
                 store_away_since = clock()
-            elif clock() - store_away_since > GIVE_UP_S and _gave_up(delivery):
+            elif clock() - store_away_since > GIVE_UP_S and _gave_up(attempt):
                 raise Fenced from outage
-            if delivery.lease.wait(_backoff(waits)):
+            if attempt.lease.wait(_backoff(waits)):
                 raise GiveBack from outage
         except Exception as fault:
             faults += 1
             if faults <= TRIES:
                 bug = fault
-                logger.exception("%s failed, try %d of %d", delivery.command_id, faults, TRIES)
+                logger.exception("%s failed, try %d of %d", attempt.command_id, faults, TRIES)
             else:
                 # It must not be lost, so it waits until it can be kept.
-                logger.exception("%s cannot be kept as a dead letter", delivery.command_id)
-                if delivery.lease.wait(_LONGEST_WAIT_S):
+                logger.exception("%s cannot be kept as a dead letter", attempt.command_id)
+                if attempt.lease.wait(_LONGEST_WAIT_S):
                     raise GiveBack from fault
         # What an earlier attempt has begun may still take effect: from here on it is a redelivery.
-        delivery = replace(delivery, redelivered=True)
+        attempt = replace(attempt, redelivered=True)
 
 
-def _gave_up(delivery: Delivery) -> bool:
+def _gave_up(attempt: Attempt) -> bool:
     """Give the lease up; False where Redis is away too: then nobody could take it, and the wait goes on."""
     try:
-        delivery.lease.give_up()
+        attempt.lease.give_up()
     except Unavailable as outage:
         logger.info("the lease is kept: %s", outage.message)
         return False

@@ -106,7 +106,7 @@ class VersionsTask(Task):  # type: ignore[misc]
             self.bridge.check(self.request)
             check_envelope(self.request, args)
             arguments = self.arguments.model_validate(kwargs).model_dump()
-            expires = self.bridge.delivery(self.request).expires
+            expires = self.bridge.attempt(self.request).expires
         except (InvalidParameter, ValidationError) as refusal:
             # Nobody waits for an answer; and what a stranger wrote does not belong into the log.
             logger.warning("a message for %s was refused: %s", self.name, type(refusal).__name__)

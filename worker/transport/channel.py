@@ -19,13 +19,19 @@ from kombu.transport import redis as stock
 from redis.exceptions import RedisError
 
 from worker.transport.delivery import Delivery
-from worker.transport.envelope import DEFAULT_MAX_BYTES, DEFAULT_MAX_DEPTH, Limits, Unreadable, parse
+from worker.transport.envelope import (
+    DEFAULT_MAX_BYTES,
+    DEFAULT_MAX_DEPTH,
+    MessageLimits,
+    Unreadable,
+    parse_envelope,
+)
 from worker.transport.inbox import Inbox
 from worker.transport.inboxes import inbox_of
 from worker.transport.message import Message
 from worker.transport.options import DEFAULT_LEASE_S, DEFAULT_MAX_DEATHS, Options
 from worker.transport.state import QueueState
-from worker.transport.wakeup import Watch
+from worker.transport.wakeup import Wakeup
 
 logger = logging.getLogger(__name__)
 
@@ -63,7 +69,7 @@ class Channel(stock.Channel):
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         self.inbox: Inbox | None = None
-        self.watch: Watch | None = None
+        self.watch: Wakeup | None = None
         self._states: dict[str, QueueState] = {}
         self._receivers: dict[str, Callback] = {}
         self._armed = False
@@ -74,7 +80,7 @@ class Channel(stock.Channel):
             shared=tuple(self.shared_queues),
             lease_s=self.lease_s,
             max_deaths=self.max_deaths,
-            limits=Limits(self.max_bytes, self.max_bytes_by_task, self.max_depth),
+            limits=MessageLimits(self.max_bytes, self.max_bytes_by_task, self.max_depth),
         )
 
     def basic_consume(
@@ -84,7 +90,7 @@ class Channel(stock.Channel):
             return super().basic_consume(queue, no_ack, callback, consumer_tag, **kwargs)
         if self.inbox is None:
             self.inbox = inbox_of(self._connparams(), self.options)
-            self.watch = Watch(self._connparams())
+            self.watch = Wakeup(self._connparams())
         self._tag_to_queue[consumer_tag] = queue
         self._consumers.add(consumer_tag)
         self._receivers[queue] = callback
@@ -186,7 +192,7 @@ class Channel(stock.Channel):
         return False
 
     def _hand_over(self, delivery: Delivery) -> None:
-        envelope = parse(delivery.raw, self.options.limits)
+        envelope = parse_envelope(delivery.raw, self.options.limits)
         if isinstance(envelope, Unreadable):
             logger.error("parked a message of %s: %s %s", delivery.queue, envelope.reason, envelope.detail)
             delivery.park_later(envelope.reason, envelope.detail)

@@ -1,4 +1,4 @@
-"""Parked messages, and their way out of Redis."""
+"""Dead messages: parked in Redis, and their way out of it."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -11,7 +11,7 @@ from worker.transport.keys import poison_key
 
 
 @dataclass(frozen=True, slots=True)
-class Parked:
+class DeadMessage:
     """One parked message: ``raw`` as it was on the list, why and when, and how many processes it had killed.
 
     ``id`` is the same however often the element is read, for a sink that must store it once.
@@ -26,10 +26,10 @@ class Parked:
     raw: bytes
 
 
-Sink = Callable[[Parked], None]
+Sink = Callable[[DeadMessage], None]
 
 
-def drain(client: "Redis", queue: str, sink: Sink, limit: int = 100) -> int:
+def drain_dead_messages(client: "Redis", queue: str, sink: Sink, limit: int = 100) -> int:
     """Hands up to ``limit`` parked messages of ``queue``, oldest first, to ``sink``; returns how many.
 
     An element leaves Redis after ``sink`` has returned, and by its value: several processes may drain at
@@ -48,11 +48,11 @@ def drain(client: "Redis", queue: str, sink: Sink, limit: int = 100) -> int:
     return drained
 
 
-def _read(queue: str, element: bytes) -> Parked:
+def _read(queue: str, element: bytes) -> DeadMessage:
     identity = sha256(queue.encode() + b"\n" + element).hexdigest()
     try:
         reason, at, deaths, detail, raw = element.split(b"\n", 4)
-        return Parked(
+        return DeadMessage(
             id=identity,
             queue=queue,
             reason=reason.decode("utf-8", "replace"),
@@ -64,4 +64,4 @@ def _read(queue: str, element: bytes) -> Parked:
         )
     except (ValueError, IndexError, OverflowError, OSError):
         # Not written by the scripts. It must not stand in the way of what is.
-        return Parked(identity, queue, "foreign_element", "", datetime.now(UTC), 0, element)
+        return DeadMessage(identity, queue, "foreign_element", "", datetime.now(UTC), 0, element)

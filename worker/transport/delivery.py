@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
-from worker.transport.envelope import Envelope, Refusal
+from worker.transport.envelope import Envelope, EnvelopeRefusal
 
 
 class LeaseLost(Exception):
@@ -49,7 +49,7 @@ class Delivery:
     waits: bool = False
 
     @property
-    def refusal(self) -> Refusal | None:
+    def refusal(self) -> EnvelopeRefusal | None:
         """Why the message is to be refused, or None."""
         return self.envelope.refusal if self.envelope else None
 

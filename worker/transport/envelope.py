@@ -20,7 +20,7 @@ _CANVAS_PARTS: Final = ("callbacks", "errbacks", "chain", "chord")
 
 
 @dataclass(frozen=True, slots=True)
-class Limits:
+class MessageLimits:
     """What a message may be. Sizes are bytes of the whole list element; ``max_bytes_by_task`` names tasks
     with a limit of their own.
 
@@ -39,7 +39,7 @@ class Limits:
 
 
 @dataclass(frozen=True, slots=True)
-class Refusal:
+class EnvelopeRefusal:
     """Why a message whose id can be read is answered with a refusal and not applied.
 
     ``reason`` is a stable word, ``path`` the part at fault, ``message`` a sentence for a person.
@@ -74,7 +74,7 @@ class Envelope:
     reply_to: str | None
     priority: int
     redelivered: bool
-    refusal: Refusal | None = None
+    refusal: EnvelopeRefusal | None = None
 
     @property
     def canvas(self) -> tuple[str, ...]:
@@ -87,10 +87,10 @@ class Envelope:
 class _Refused(Exception):
     def __init__(self, reason: str, path: str, message: str) -> None:
         super().__init__(message)
-        self.refusal = Refusal(reason, path, message)
+        self.refusal = EnvelopeRefusal(reason, path, message)
 
 
-def parse(raw: bytes, limits: Limits) -> Envelope | Unreadable:
+def parse_envelope(raw: bytes, limits: MessageLimits) -> Envelope | Unreadable:
     """Reads ``raw`` as message protocol 2 on a Redis list. Never raises for what a sender can send."""
     try:
         text = raw.decode("utf-8")
@@ -157,7 +157,9 @@ def _was_redelivered(headers: dict[str, Any], properties: dict[str, Any]) -> boo
     return headers.get("redelivered") is True or (isinstance(info, dict) and info.get("redelivered") is True)
 
 
-def _check_envelope(raw: bytes, message: dict[str, Any], properties: Any, task: str, limits: Limits) -> None:
+def _check_envelope(
+    raw: bytes, message: dict[str, Any], properties: Any, task: str, limits: MessageLimits
+) -> None:
     limit = limits.max_bytes_by_task.get(task, limits.max_bytes)
     if len(raw) > limit:
         raise _Refused("oversize", "", f"the message has {len(raw)} bytes, at most {limit} are allowed")

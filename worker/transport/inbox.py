@@ -157,7 +157,7 @@ class Inbox:
     def settle_now(self, delivery: Delivery, action: str, *arguments: str, target: str = "") -> bool:
         if delivery.settled:
             return False
-        valid = bool(scripts.run(self.client, self._settlement(delivery, action, arguments, target)))
+        valid = bool(scripts.run_script(self.client, self._settlement(delivery, action, arguments, target)))
         if not valid:
             _tell_stale(delivery, action)
         with self._lock:
@@ -167,7 +167,9 @@ class Inbox:
     def note_wait(self, delivery: Delivery) -> bool:
         keys = QueueKeys.of(delivery.queue)
         try:
-            scripts.run(self.client, Call(scripts.NOTE_WAIT, [keys.unacked, keys.waiting], [delivery.tag]))
+            scripts.run_script(
+                self.client, Call(scripts.NOTE_WAIT, [keys.unacked, keys.waiting], [delivery.tag])
+            )
         except redis.RedisError as error:
             logger.info("not noted that a message of %s waits: %r", delivery.queue, error)
             return False
@@ -184,7 +186,7 @@ class Inbox:
         if state is None or not state.exclusive:
             raise LeaseLost(f"no lease of {delivery.queue} is held")
         call = Call(scripts.RAISE, [state.keys.lease], [self.owner, str(delivery.epoch), str(to)])
-        epoch = int(scripts.run(self.client, call))
+        epoch = int(scripts.run_script(self.client, call))
         if not epoch:
             raise LeaseLost(f"the lease of {delivery.queue} has another owner")
         state.epoch = epoch
@@ -214,7 +216,7 @@ class Inbox:
             [state.membership, keys.unacked, keys.returned, keys.waiting, keys.lists[0], keys.doorbell],
             [self.owner],
         )
-        moved = int(scripts.run(self.client, call))
+        moved = int(scripts.run_script(self.client, call))
         state.epoch = 0
         with self._lock:
             for delivery in [held for held in self._held.values() if held.queue == keys.queue]:
@@ -292,7 +294,7 @@ class Inbox:
     def _renew_one(self, state: QueueState) -> int:
         script = scripts.RENEW if state.exclusive else scripts.RENEW_SHARED
         arguments: list[scripts.Argument] = [self.owner, self.options.lease_ms]
-        return int(scripts.run(self.client, Call(script, [state.membership], arguments)))
+        return int(scripts.run_script(self.client, Call(script, [state.membership], arguments)))
 
 
 def _one_line(text: str) -> bytes:

@@ -4,7 +4,7 @@ from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
 from typing import Final
 
-from worker.transport.envelope import Limits
+from worker.transport.envelope import MessageLimits
 
 DEFAULT_LEASE_S: Final = 5.0
 DEFAULT_MAX_DEATHS: Final = 5
@@ -22,7 +22,7 @@ class Options:
     shared: tuple[str, ...] = ()
     lease_s: float = DEFAULT_LEASE_S
     max_deaths: int = DEFAULT_MAX_DEATHS
-    limits: Limits = field(default_factory=Limits)
+    limits: MessageLimits = field(default_factory=MessageLimits)
 
     def is_exclusive(self, queue: str) -> bool:
         return any(fnmatchcase(queue, pattern) for pattern in self.exclusive)

@@ -71,7 +71,7 @@ RELEASE = Script.load("prelude", "handout", "release")
 RELEASE_SHARED = Script.load("prelude", "handout", "release_shared")
 
 
-def run(client: "Redis", call: Call) -> Any:
+def run_script(client: "Redis", call: Call) -> Any:
     """Run one script. Raises redis-py's errors."""
     return run_all(client, [call])[0]
 

@@ -14,7 +14,7 @@ from redis.exceptions import ResponseError
 logger = logging.getLogger(__name__)
 
 
-class Watch:
+class Wakeup:
     """One connection that listens for changes of the keys last armed."""
 
     def __init__(self, connection: Mapping[str, Any]) -> None:

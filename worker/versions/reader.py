@@ -16,7 +16,7 @@ from contracts.errors import (
 from contracts.results import VersionsInfo
 from contracts.values import format_time
 from worker.domain.image import DomainsOf, Image, ImageRef, without_credential
-from worker.domain.managed import NOBODY
+from worker.domain.scope import NOBODY
 from worker.domain.versions import without_attachments
 from worker.store.images import Images
 from worker.versions.dispatch import Dispatch

@@ -13,7 +13,7 @@ from worker.cli.caller import fail, print_json
 from worker.cli.operate.connection import Moment, connected, partitions_of
 from worker.cli.render import plain
 from worker.dead_letters.message import read_message
-from worker.dead_letters.parking import Objection, Replay, Replayed
+from worker.dead_letters.replay import Objection, Replay, Replayed
 from worker.domain.dead_letter import DeadLetter, hide_secrets
 from worker.domain.record import MAX_APPLIED
 from worker.process.broker import Broker
@@ -179,7 +179,7 @@ def drain(as_json: bool) -> None:
         broker = Broker(services.broker)
         partitions = partitions_of(services)
         queues = [state.queue for state in broker.states(partitions) if state.parked]
-        count = broker.drain([*queues, *broker.stray_queues(partitions)], services.parking.take)
+        count = broker.drain([*queues, *broker.stray_queues(partitions)], services.parking.store)
     if as_json:
         print_json({"drained": count})
     else:

@@ -7,10 +7,10 @@ from pydantic import BaseModel
 
 from contracts.catalog import WRITES
 from contracts.commands import PluginBatch
+from contracts.query.shape import nullable
 from worker.cli.publish.celery_schemas import COMMAND_ID
 
 _ABSENT = {"enum": [None, ""], "description": "Counts as not given."}
-_OUTSIDE = ("default", "description")
 
 
 def as_sent(model: type[BaseModel], schema: dict[str, Any]) -> dict[str, Any]:
@@ -23,17 +23,11 @@ def as_sent(model: type[BaseModel], schema: dict[str, Any]) -> dict[str, Any]:
     fields = {
         name: field
         if name in required
-        else _optional(field, {"type": "null"} if name in clearable else _ABSENT)
+        else nullable(field, {"type": "null"} if name in clearable else _ABSENT)
         for name, field in schema["properties"].items()
     }
     sent = schema | {"properties": fields}
     return _with_items(sent) if model is PluginBatch else sent
-
-
-def _optional(field: dict[str, Any], absent: dict[str, Any]) -> dict[str, Any]:
-    bare = {key: value for key, value in field.items() if key not in _OUTSIDE}
-    forms = [form for form in bare.get("anyOf", [bare]) if form != {"type": "null"}]
-    return {"anyOf": [*forms, absent]} | {key: field[key] for key in _OUTSIDE if key in field}
 
 
 def _with_items(batch: dict[str, Any]) -> dict[str, Any]:

@@ -1,12 +1,11 @@
 """The query language compiled to MongoDB: pure functions from the contract's models to filters and
 pipelines."""
 
-from worker.store.query.match import MANAGED, Reach, Shortcuts, compile_head, fixed_keys
+from worker.store.query.match import Reach, Shortcuts, compile_head, fixed_keys
 from worker.store.query.rows import compile_page, compile_projection, compile_sort
 from worker.store.query.statistics import compile_statistics
 
 __all__ = [
-    "MANAGED",
     "Reach",
     "Shortcuts",
     "compile_head",

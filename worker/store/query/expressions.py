@@ -12,7 +12,7 @@ from worker.store.query.operators import as_time
 Expression = Any
 Leaf = Callable[[Expression], Expression]
 Test = Callable[[Expression, Any], Expression]
-Compile = Callable[[str, Any], Expression]
+CompileExpression = Callable[[str, Any], Expression]
 
 _UNESCAPES = tuple((stored, plain) for plain, stored in reversed(ESCAPES))
 
@@ -65,7 +65,7 @@ def _below(value: Expression, parts: Sequence[str], test: Leaf) -> Expression:
     return {"$anyElementTrue": {"$map": {"input": items, "as": "item", "in": inner}}}
 
 
-def _is(test: Test) -> Compile:
+def _is(test: Test) -> CompileExpression:
     return lambda key, value: _reached(key, lambda found: _any(found, lambda item: test(item, value)))
 
 
@@ -77,7 +77,7 @@ def _is_equal(key: str, value: Any) -> Expression:
     return {"$or": [found, {"$not": [exists]}]}
 
 
-CONDITIONS: Mapping[str, Compile] = {
+CONDITIONS: Mapping[str, CompileExpression] = {
     "eq": _is_equal,
     "not": lambda key, value: {"$not": [_is_equal(key, value)]},
     "gt": _is(_ordered("$gt")),

@@ -12,16 +12,14 @@ from typing import Any
 
 from contracts.query import Query, StatisticsQuery
 from contracts.query.keys import root_of
+from worker.domain.scope import MANAGED
+from worker.store.client import Document
 from worker.store.query.operators import compile_condition
 from worker.store.query.paths import DOMAIN, PLUGIN, stored
 from worker.store.query.patterns import literal
 
-Document = dict[str, Any]
 Shortcuts = Mapping[str, Any]
 """Key to the value it has, or to a list of values it may have; null and ``""`` count as not given."""
-
-MANAGED = ""
-"""The scope of managed plugins, which every domain sees."""
 
 _REPOSITORY = "repository_info.repository_id"
 

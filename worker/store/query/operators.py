@@ -10,46 +10,46 @@ from typing import Any
 from contracts.query.filters import Condition, Pattern, Patterns
 from contracts.query.keys import LARGE, TIMES, root_of
 from contracts.query.scalars import parse_time, resolve_timediff
+from worker.store.client import Document
 from worker.store.query.paths import escaped, stored
 from worker.store.query.patterns import literal, pattern
 from worker.store.query.times import at_milliseconds
 
-Filter = dict[str, Any]
-Compile = Callable[[str, Any], Filter]
-"""From a path and a value to the filter."""
+CompileFilter = Callable[[str, Any], Document]
+"""Compile a path and a value to a filter of MongoDB."""
 
 
-def _plain(operator: str) -> Compile:
+def _plain(operator: str) -> CompileFilter:
     return lambda path, value: {path: {operator: value}}
 
 
-def _none(compile_any: Compile) -> Compile:
+def _none(compile_any: CompileFilter) -> CompileFilter:
     return lambda path, value: {"$nor": [compile_any(path, value)]}
 
 
-def _among(path: str, values: Sequence[Any]) -> Filter:
+def _among(path: str, values: Sequence[Any]) -> Document:
     found = {path: {"$in": values}}
     # For MongoDB itself, what a list does not hold is neither null nor there.
     return {"$or": [found, {path: {"$exists": False}}]} if None in values else found
 
 
-def _equal(path: str, value: Any) -> Filter:
+def _equal(path: str, value: Any) -> Document:
     return _among(path, [value])
 
 
-def _matched(path: str, pairs: Mapping[str, Any]) -> Filter:
+def _matched(path: str, pairs: Mapping[str, Any]) -> Document:
     return {path: {"$elemMatch": {"$and": [_equal(escaped(key), value) for key, value in pairs.items()]}}}
 
 
-def _contained(path: str, words: Sequence[str]) -> Filter:
+def _contained(path: str, words: Sequence[str]) -> Document:
     return {path: {"$in": [literal(word) for word in words]}}
 
 
-def _one(compile_list: Compile) -> Compile:
+def _one(compile_list: CompileFilter) -> CompileFilter:
     return lambda path, value: compile_list(path, [value])
 
 
-OPERATORS: Mapping[str, Compile] = {
+OPERATORS: Mapping[str, CompileFilter] = {
     "eq": _equal,
     "not": _none(_equal),
     "lt": _plain("$lt"),
@@ -70,7 +70,7 @@ OPERATORS: Mapping[str, Compile] = {
 _OF_SCALARS = frozenset({"eq", "not", "lt", "lte", "gt", "gte", "in", "not_in"})
 
 
-def compile_condition(condition: Condition, now: datetime) -> Filter:
+def compile_condition(condition: Condition, now: datetime) -> Document:
     """The MongoDB filter of one condition; ``now`` is what ``timediff`` counts from."""
     path, operator, value = stored(condition.key), condition.operator, condition.value
     if isinstance(condition, Pattern | Patterns):

@@ -20,12 +20,11 @@ from contracts.query.stages import (
     SortStage,
     UnwindStage,
 )
+from worker.store.client import Document
 from worker.store.escape import escape_key
 from worker.store.query import expressions
+from worker.store.query.expressions import Expression
 from worker.store.query.paths import escaped, value_of
-
-Document = dict[str, Any]
-Expression = Any
 
 DATE_PARTS: Mapping[str, str] = {"year": "$year", "month": "$month", "day": "$dayOfMonth"}
 """The named forms of ``date_format``; any other is a format of ``$dateToString``."""

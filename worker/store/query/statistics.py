@@ -1,16 +1,14 @@
 """The pipeline of stat, after the stages that select the documents."""
 
 from collections.abc import Sequence
-from typing import Any
 
 from contracts.query import StatisticsQuery
 from contracts.query.columns import PLUGIN, AnyStage, keys_in, walk
 from contracts.query.keys import root_of, split_key
 from contracts.query.stages import CountStage, GroupStage, ProjectStage, SortStage
+from worker.store.client import Document
 from worker.store.query.paths import DOMAIN, stored
 from worker.store.query.stages import compile_stage
-
-Document = dict[str, Any]
 
 _VALUE = "value"
 

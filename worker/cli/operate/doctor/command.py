@@ -16,7 +16,7 @@ from worker.cli.operate.doctor.queues import check_dead_letters, check_partition
 from worker.cli.operate.doctor.schedule import check_heartbeats, check_managed, check_versions
 from worker.cli.operate.doctor.servers import check_mongodb, check_redis
 from worker.cli.render import plain
-from worker.events.sweep import Source
+from worker.domain.subjects import Subjects
 from worker.process.broker import Broker
 from worker.process.heartbeat import folder
 from worker.services import Services
@@ -81,7 +81,7 @@ def _checks(services: Services, quick: bool) -> Iterable[Check]:
     broker, wanted = Broker(services.broker), services.settings.command_partitions
     reconcile, publisher = services.reconcile(), services.publisher
     database, queue = services.database, ImageQueue(services.database)
-    sources: list[Source] = [services.plugins, Images(database)]
+    sources: list[Subjects] = [services.plugins, Images(database)]
     yield _check("partitions", lambda: check_partitions(broker, wanted), "broker")
     yield _check("queues", lambda: check_queues(broker, wanted), "broker")
     yield _check("strays", lambda: check_strays(broker, wanted), "broker")

@@ -7,9 +7,9 @@ from itertools import islice
 from typing import Any
 
 from worker.cli.operate.doctor.finding import Finding, ago
+from worker.domain.subjects import Subjects
 from worker.events.publish import Publisher, redis_away
 from worker.events.reconcile import Reconcile
-from worker.events.sweep import Source
 from worker.events.sweeper import TURN
 from worker.store.inspect import Outbox
 
@@ -58,7 +58,7 @@ def check_ahead(reconcile: Reconcile) -> Iterator[Finding]:
 
 
 def check_behind(
-    sources: Sequence[Source], publisher: Publisher, sleep: Callable[[float], None] = time.sleep
+    sources: Sequence[Subjects], publisher: Publisher, sleep: Callable[[float], None] = time.sleep
 ) -> Iterator[Finding]:
     """Subjects whose stream lacks events that the store has; what is on its way just now does not count."""
     behind = [(source, late) for source in sources if (late := dict(_behind(source, publisher)))]
@@ -74,18 +74,18 @@ def check_behind(
     )
 
 
-def _behind(source: Source, publisher: Publisher) -> Iterator[tuple[str, int]]:
-    marks = source.revisions()
-    while chunk := list(islice(marks, _CHUNK)):
-        on_stream = publisher.marks(source.event_type, [mark.name for mark in chunk])
-        for mark, (last, _) in zip(chunk, on_stream, strict=True):
-            if last < mark.revision:
-                yield mark.name, mark.revision
+def _behind(source: Subjects, publisher: Publisher) -> Iterator[tuple[str, int]]:
+    positions = source.revisions()
+    while chunk := list(islice(positions, _CHUNK)):
+        on_stream = publisher.positions(source.event_type, [position.name for position in chunk])
+        for position, (last, _) in zip(chunk, on_stream, strict=True):
+            if last < position.revision:
+                yield position.name, position.revision
 
 
 def _still(event_type: str, names: dict[str, int], publisher: Publisher) -> Iterator[str]:
     every = list(names.items())
     for start in range(0, len(every), _CHUNK):
         chunk = every[start : start + _CHUNK]
-        on_stream = publisher.marks(event_type, [name for name, _ in chunk])
+        on_stream = publisher.positions(event_type, [name for name, _ in chunk])
         yield from (n for (n, wanted), (last, _) in zip(chunk, on_stream, strict=True) if last < wanted)

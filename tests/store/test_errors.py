@@ -18,9 +18,9 @@ from pymongo.errors import (
 )
 
 from contracts.errors import StoreUnavailable
-from worker.store.client import check_mongodb_url, connect
+from worker.store.client import check_mongodb_url, connect_mongodb
 from worker.store.dead_letters import DeadLetters, Filter
-from worker.store.outage import is_outage
+from worker.store.errors import is_mongodb_outage
 
 STEPPED_DOWN, DUPLICATE, TOO_LARGE = 189, 11000, 10334
 
@@ -49,7 +49,7 @@ def bulk(*codes: int, concern: int = 0) -> BulkWriteError:
     ids=str,
 )
 def test_an_outage_is_told_from_a_fault(fault: PyMongoError, waits: bool) -> None:
-    assert is_outage(fault) is waits
+    assert is_mongodb_outage(fault) is waits
 
 
 class Names:
@@ -76,7 +76,7 @@ def test_names_that_do_not_resolve_are_waited_for(mongodb_url: str, monkeypatch:
     names = Names(url.port or 0)
     monkeypatch.setattr(dns.resolver, "resolve", names.resolve)
     monkeypatch.setattr(socket, "getaddrinfo", names.address)
-    database = connect(f"mongodb+srv://db.plugins.test{url.path}?tls=false")
+    database = connect_mongodb(f"mongodb+srv://db.plugins.test{url.path}?tls=false")
     letters = DeadLetters(database)
     for _ in range(2):
         with pytest.raises(StoreUnavailable, match="does not resolve, or an option of it is wrong"):

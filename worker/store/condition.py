@@ -1,4 +1,4 @@
-"""Conditions on what is the same in every row of a repository: MongoDB itself says whether they hold."""
+"""Evaluates conditions on fields that have the same value in every row of a repository."""
 
 from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
@@ -7,16 +7,15 @@ from typing import Any
 from pymongo.database import Database
 
 from worker.store.client import Document
-from worker.store.outage import outage
+from worker.store.errors import outage, refusals
 from worker.store.query.operators import compile_condition
 from worker.store.query.paths import PLUGIN
-from worker.store.refusals import refusals
 
 _LIMIT_S = 1.0
 
 
-class Constants:
-    """Decides conditions about rows that are not in this store, by fields that are known of them.
+class ConditionEvaluator:
+    """Asks MongoDB whether conditions hold for rows that are not in this store.
 
     There is no second evaluator of the query language, and so none that could differ from the first.
     """
@@ -27,10 +26,12 @@ class Constants:
         self._database = database
         self._now = now
 
-    def hold(self, conditions: Sequence[Any], known: Mapping[str, Any]) -> list[bool]:
-        """Whether each of ``conditions`` holds for a row with the fields ``known``; one command for all.
+    def evaluate(self, conditions: Sequence[Any], known: Mapping[str, Any]) -> list[bool]:
+        """Return whether each of ``conditions`` holds for a row with the fields ``known``, with one command.
 
-        Raises ``StoreUnavailable``, and ``InvalidQuery`` for a regular expression that MongoDB refuses.
+        Raises:
+            InvalidQuery: MongoDB refuses a regular expression.
+            StoreUnavailable: the store is away.
         """
         if not conditions:
             return []

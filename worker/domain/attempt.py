@@ -30,8 +30,8 @@ class Lease(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
-class Delivery:
-    """One delivery of a command.
+class Attempt:
+    """One attempt of a command.
 
     ``epoch`` is the lease's at the pop; ``redelivered`` says that an earlier owner may have begun on it; past
     ``expires`` the command is not applied.
@@ -45,7 +45,7 @@ class Delivery:
     lease: Lease = field(kw_only=True)
 
     def refenced(self, fence: int) -> Self:
-        """This delivery under an epoch above ``fence``, once Redis has confirmed the lease. Raises ``Fenced``
+        """This attempt under an epoch above ``fence``, once Redis has confirmed the lease. Raises ``Fenced``
         if it is lost.
 
         A fence above the epoch of a lease that is still our own came from a clock that ran ahead, or from

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from worker.domain.delivery import Delivery
+from worker.domain.attempt import Attempt
 
 
 class OwnLease:
@@ -21,6 +21,6 @@ class OwnLease:
         raise AssertionError("something is away")
 
 
-def delivery(command_id: str, **fields: Any) -> Delivery:
-    """The delivery of a command; its lease is this process's own, if none is given."""
-    return Delivery(command_id, **{"lease": OwnLease()} | fields)
+def attempt(command_id: str, **fields: Any) -> Attempt:
+    """The attempt of a command; its lease is this process's own, if none is given."""
+    return Attempt(command_id, **{"lease": OwnLease()} | fields)
