@@ -5,8 +5,6 @@ A conftest imports the fixtures: `from live import live, own_redis`. Tests share
 and keep apart by `domain`, which is another one for each test.
 """
 
-from __future__ import annotations
-
 import itertools
 from collections.abc import Iterator
 from dataclasses import dataclass

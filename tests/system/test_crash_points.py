@@ -1,7 +1,5 @@
 """After each step of a command, of the sweep and of a takeover, the process is ended on purpose."""
 
-from __future__ import annotations
-
 import itertools
 from collections.abc import Iterator
 

@@ -1,7 +1,5 @@
 """A worker that stands still at a point for longer than its lease, and goes on after others have worked."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 
 import pytest

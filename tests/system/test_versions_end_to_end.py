@@ -1,7 +1,5 @@
 """Versions of images, from a registration to a new tag: every process of a deployment, and real registries."""
 
-from __future__ import annotations
-
 import json
 import sys
 from collections.abc import Callable, Iterator
@@ -18,6 +16,7 @@ from contracts.errors import ContractError, ImageNotFound, InvalidParameter, Reg
 from tests.registries.conftest import SECRET
 from tests.registries.real_registry import BASIC, HTPASSWD, USER, RealRegistry
 from tests.support.servers import ROOT, ChildProcess, MongoReplicaSet, run_worker, start_redis, wait_until
+from tests.support.stream import Stream
 from worker.cli.main import main
 
 WORKERS = {"commands": "1", "queries": "4", "versions": "4"}
@@ -55,7 +54,11 @@ class Deployment:
         self.redis.close()
 
     def register(self, domain: str, image: str, **fields: Any) -> dict[str, Any]:
-        given = {"name": image, "service_type": "notification.Protocol", "image": image}
+        given: dict[str, Any] = {
+            "name": image,
+            "service_type": "notification.Protocol",
+            "image": image,
+        }
         return dict(self.client.ask("register", domain_id=domain, timeout_s=60, **given, **fields))
 
     def versions(self, domain: str, image: str) -> dict[str, Any]:
@@ -72,7 +75,7 @@ class Deployment:
 
     def events(self, subject: str) -> list[dict[str, Any]]:
         """What was told of an image, in order; ids are as they must be."""
-        entries = [fields for _, fields in self.redis.xrange("plugin.events") if fields["subject"] == subject]
+        entries = [fields for fields in Stream(self.redis).entries() if fields["subject"] == subject]
         assert [e["id"] for e in entries] == [f"{subject}@{n}" for n in range(1, len(entries) + 1)]
         return [json.loads(e["data"]) for e in entries]
 

@@ -1,7 +1,5 @@
 """A whole deployment on this machine, and what is done to it."""
 
-from __future__ import annotations
-
 import random
 import threading
 import time
@@ -83,7 +81,7 @@ class World:
             "PLUGINS_MONGODB_URL": self.mongo.url(),
             "PLUGINS_COMMAND_PARTITIONS": str(partitions),
             "PLUGINS_LEASE_S": str(LEASE_S),
-            "PLUGINS_STOCK_TRANSPORT": "1" if stock else None,
+            "TEST_TRANSPORT": "stock" if stock else None,
         }
         half = partitions // 2
         own = [f"plugin.commands.{index}" for index in range(partitions)]
@@ -224,7 +222,7 @@ class World:
         """A worker that holds the lease of some partition, or any."""
         with suppress(RedisError):
             owner = self.redis.hget(f"{self.rng.choice(self.queues)}:lease", "owner")
-            pid = int(owner.split(b":")[1]) if owner else 0
+            pid = int(owner.split(b":")[1]) if isinstance(owner, bytes) else 0
             for process in unhurt:
                 if process.child.pid == pid:
                     return process
