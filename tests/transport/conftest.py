@@ -16,7 +16,7 @@ from worker.transport.inbox import Inbox
 @pytest.fixture(scope="session")
 def oldest_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RedisServer]:
     folder = tmp_path_factory.mktemp("oldest-redis")
-    server = start_redis(folder, appendfsync="always", binary=redis_by_age()[0])
+    server = start_redis(folder, appendfsync=None, binary=redis_by_age()[0])
     yield server
     server.kill()
 
@@ -51,7 +51,7 @@ def client(server: RedisServer) -> Iterator[redis.Redis]:
 @pytest.fixture(scope="session")
 def own_service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
     folder = tmp_path_factory.mktemp("transport-service")
-    server = start_redis(folder / "redis", appendfsync="always", binary=redis_by_age()[0])
+    server = start_redis(folder / "redis", appendfsync=None, binary=redis_by_age()[0])
     worker = start_app(server.url, f"{COMMANDS},{QUERIES}", folder / "worker.log", {})
     wait_for(worker)
     with redis.Redis.from_url(server.url) as client:

@@ -33,7 +33,7 @@ class StartWorker(Protocol):
 
 def start_app(url: str, queues: str, log: Path, environment: Mapping[str, str]) -> ChildProcess:
     """Start a worker, without waiting for it."""
-    env = {"TEST_REDIS_URL": url, "PYTHONWARNINGS": "ignore", **environment}
+    env = {"TEST_REDIS_URL": url, **environment}
     return servers.start_worker("-Q", queues, app="tests.transport.app", env=env, log=log, ready=None)
 
 

@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from types import TracebackType
-from typing import Self, TypeVar
+from typing import Protocol, Self, TypeVar
 
 from worker.devtools.embedded.errors import ServerFailed
 
@@ -46,6 +46,17 @@ def spawn(
         )
 
     return _spawner.submit(start).result()
+
+
+class Spawned(Protocol):
+    """A running program, as `subprocess.Popen` has it."""
+
+    @property
+    def pid(self) -> int: ...
+    def poll(self) -> int | None: ...
+    def wait(self, timeout: float | None = None) -> int: ...
+    def send_signal(self, sig: int) -> None: ...
+    def kill(self) -> None: ...
 
 
 T = TypeVar("T")
@@ -92,7 +103,7 @@ class ChildProcess:
         self.name = name or Path(self.arguments[0]).name
         self.ready = ready
         self.ready_timeout_s = ready_timeout_s
-        self._process: subprocess.Popen[bytes] | None = None
+        self._process: Spawned | None = None
         self._log_start = 0
 
     @property
@@ -109,7 +120,7 @@ class ChildProcess:
     def running(self) -> bool:
         return self._process is not None and self._process.poll() is None
 
-    def _started(self) -> subprocess.Popen[bytes]:
+    def _started(self) -> Spawned:
         if self._process is None:
             raise RuntimeError(f"{self.name} was never started")
         return self._process
@@ -122,12 +133,8 @@ class ChildProcess:
         self.log.parent.mkdir(parents=True, exist_ok=True)
         with self.log.open("ab") as output:
             self._log_start = output.tell()
-            self._process = spawn(
-                self.arguments,
-                env={key: value for key, value in environment.items() if value is not None},
-                cwd=self.cwd,
-                stdout=output.fileno(),
-            )
+            given = {key: value for key, value in environment.items() if value is not None}
+            self._process = self._spawn(given, output.fileno())
         if self.ready is not None:
             try:
                 self.wait_for_output(self.ready, self.ready_timeout_s)
@@ -135,6 +142,9 @@ class ChildProcess:
                 self.kill()
                 raise
         return self
+
+    def _spawn(self, env: Mapping[str, str], stdout: int) -> Spawned:
+        return spawn(self.arguments, env=env, cwd=self.cwd, stdout=stdout)
 
     def signal(self, number: signal.Signals) -> None:
         """Send a signal; nothing happens when it has ended."""
