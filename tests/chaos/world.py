@@ -16,9 +16,9 @@ from redis.backoff import NoBackoff
 from redis.retry import Retry
 
 from tests.support.servers import (
-    ROOT,
     WORKER_READY,
     ChildProcess,
+    start_beat,
     start_redis,
     start_replica_set,
     start_worker,
@@ -91,12 +91,13 @@ class World:
             listens = listens[:2]
         self.workers = [
             Process(
-                start_worker("-Q", ",".join(queues), app=app, env=env, log=folder / f"{n}.log", ready=None)
+                start_worker(
+                    "-Q", ",".join(queues), app=app, env=env, log=folder / f"{n}.log", ready=None, fresh=True
+                )
             )
             for n, queues in enumerate(listens)
         ]
-        celery = [*self.workers[0].child.arguments[:4], app, "beat", "--scheduler", "celery.beat:Scheduler"]
-        self.beat = Process(ChildProcess(celery, log=folder / "beat.log", env=env, cwd=ROOT).start())
+        self.beat = Process(start_beat(app=app, env=env, log=folder / "beat.log", fresh=True))
         self.redis = Redis.from_url(self.redis_server.url, retry=Retry(NoBackoff(), 0), socket_timeout=10)
         self.client: MongoClient[dict[str, Any]] = MongoClient(self.mongo.url())
         self._deck: list[str] = []

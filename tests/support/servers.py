@@ -33,6 +33,7 @@ __all__ = [
     "is_running",
     "redis_by_age",
     "run_worker",
+    "start_beat",
     "start_mongod",
     "start_redis",
     "start_replica_set",
@@ -113,6 +114,22 @@ def start_worker(
         name=name,
         ready=ready,
         ready_timeout_s=timeout_s,
+    ).start()
+
+
+def start_beat(
+    *, env: Mapping[str, str | None], log: Path, app: str = "worker", fresh: bool = False
+) -> ChildProcess:
+    """Start `celery -A worker beat`; its end is the caller's."""
+    return (ChildProcess if fresh else ForkedCelery)(
+        [
+            *(sys.executable, "-m", "celery", "-A", app, "beat"),
+            *("--scheduler", "celery.beat:Scheduler", "--loglevel", "INFO"),
+        ],
+        log=log,
+        env=env,
+        cwd=ROOT,
+        name="beat",
     ).start()
 
 

@@ -1,7 +1,6 @@
 """Versions of images, from a registration to a new tag: every process of a deployment, and real registries."""
 
 import json
-import sys
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from pathlib import Path
@@ -15,7 +14,7 @@ from contracts.client import PluginClient
 from contracts.errors import ContractError, ImageNotFound, InvalidParameter, RegistryUnavailable
 from tests.registries.conftest import SECRET
 from tests.registries.real_registry import BASIC, HTPASSWD, USER, RealRegistry
-from tests.support.servers import ROOT, ChildProcess, MongoReplicaSet, run_worker, start_redis, wait_until
+from tests.support.servers import MongoReplicaSet, run_worker, start_beat, start_redis, wait_until
 from tests.support.stream import Stream
 from worker.cli.main import main
 
@@ -39,11 +38,7 @@ class Deployment:
         for name, concurrency in WORKERS.items():
             options = ("-Q", f"plugin.{name}", "--concurrency", concurrency)
             enter(run_worker(*options, env=self.env, log=self._log(name), timeout_s=120))
-        command = ["-m", "celery", "-A", "worker", "beat", "--scheduler", "celery.beat:Scheduler"]
-        beat = ChildProcess(
-            [sys.executable, *command], log=self._log("beat"), env=self.env, cwd=ROOT, name="beat"
-        )
-        enter(beat.start())
+        enter(start_beat(env=self.env, log=self._log("beat")))
 
     def stop(self) -> None:
         self._processes.close()
