@@ -3,10 +3,12 @@ FROM python:3.12-slim AS build
 WORKDIR /src
 RUN python -m venv /opt/plugins
 ENV PIP_NO_CACHE_DIR=1 PIP_DISABLE_PIP_VERSION_CHECK=1
+COPY requirements requirements
+RUN /opt/plugins/bin/pip install --require-hashes --only-binary :all: -r requirements/image.lock
 COPY pyproject.toml README.md LICENSE Procfile ./
 COPY contracts contracts
 COPY worker worker
-RUN /opt/plugins/bin/pip install '.[aws,gcp]'
+RUN /opt/plugins/bin/pip install --no-deps --no-build-isolation .
 
 FROM python:3.12-slim
 RUN useradd --system --uid 10001 --create-home --home-dir /home/plugins plugins

@@ -1,25 +1,36 @@
-# Everything a developer runs. The environment is made in .venv, from pyproject.toml.
+# Everything a developer runs. The environment is made in .venv, from the locks in requirements/.
 PYTHON ?= python3
 DATA_DIR ?= .plugins
 REDIS_PORT ?= 6379
 MONGODB_PORT ?= 27017
 T ?= tests
 ARGS ?=
+# Tests run on so many processes at once, each with servers of its own; most of the time is waiting. N=0: on none.
+N ?= 4
 
-VENV := .venv
+# Another Python gets an environment of its own: make PYTHON=python3.12 works in .venv-python3.12.
+VENV := .venv$(if $(filter-out python3,$(PYTHON)),-$(notdir $(PYTHON)))
 BIN := $(VENV)/bin
-# Files that say what is installed; made again when pyproject.toml changes.
+OUTDATED := .venv-outdated
+# Files that say what is installed; made again when a lock changes.
 READY := $(VENV)/.installed
 READY_DEV := $(VENV)/.installed-dev
+PIP := $(BIN)/python -m pip --quiet --disable-pip-version-check
+# Only what has a hash in the lock, and nothing that is built here: what is installed is what was tested.
+INSTALL_LOCKED := $(PIP) install --require-hashes --only-binary :all: --requirement
+# The build backend is locked too: pip is not to fetch another one.
+INSTALL_PROJECT := $(PIP) install --no-deps --no-build-isolation --editable .
+
+SELECTED = $(if $(filter quick,$(T)),-m "not process and not chaos and not bench",$(T))
 
 .DEFAULT_GOAL := help
-.PHONY: help up down demo test check schemas bench chaos clean
+.PHONY: help up down demo test coverage check schemas bench chaos lock outdated clean
 
 help: ## This list
-	@awk -F ':.*## ' '/^[a-z.]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z.]+:.*## / {printf "  make %-9s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 	@echo
 	@echo "  REDIS_PORT=$(REDIS_PORT) MONGODB_PORT=$(MONGODB_PORT) DATA_DIR=$(DATA_DIR) for up and down,"
-	@echo "  T=tests/domain for a part of the tests, ARGS='...' for more arguments, PYTHON=python3.12."
+	@echo "  T=quick or T=tests/domain for a part of the tests, ARGS='...' for more arguments, PYTHON=python3.12."
 
 up: $(READY) ## Redis, MongoDB, all workers and beat, until Ctrl-C
 	@exec $(BIN)/plugins up --redis-port $(REDIS_PORT) --mongodb-port $(MONGODB_PORT) --data-dir "$(DATA_DIR)" $(ARGS)
@@ -30,8 +41,12 @@ down: $(READY) ## End what `make up` runs; the data stays
 demo: $(READY) ## Send the API's examples in a temporary folder, and show what happens
 	@$(BIN)/plugins demo $(ARGS)
 
-test: $(READY_DEV) ## All tests, on real servers (T=tests/domain: a part)
-	$(BIN)/python -m pytest $(T) $(ARGS)
+test: $(READY_DEV) ## All tests, on real servers (T=quick: those without a process; T=tests/domain: a part)
+	@$(BIN)/python -m pytest $(SELECTED) --numprocesses $(N) --dist loadgroup $(ARGS)
+
+coverage: $(READY_DEV) ## As `make test`, and which lines and branches of the product no test reaches
+	@$(BIN)/python -m pytest $(SELECTED) --numprocesses $(N) --dist loadgroup --cov \
+	  $(if $(filter-out tests,$(T)),--cov-fail-under 0) $(ARGS)
 
 check: $(READY_DEV) ## Lint, format, types, direction of imports
 	$(BIN)/ruff check .
@@ -48,25 +63,51 @@ bench: $(READY_DEV) ## Benchmarks
 chaos: $(READY_DEV) ## The long kill tests, at most 30 minutes
 	LONG=1 $(BIN)/python -m pytest tests/chaos --timeout 2400 -s $(ARGS)
 
-clean: ## Remove the environment and all caches; the data in .plugins stays
-	rm -rf $(VENV) build dist *.egg-info .mypy_cache .pytest_cache .ruff_cache .hypothesis .import_linter_cache
+lock: $(READY_DEV) ## Write the locks again for pyproject.toml (ARGS=--upgrade: with the newest versions)
+	@$(COMPILE) --extra aws --extra gcp --output-file requirements/image.lock
+	@$(COMPILE) --extra dev --constraint requirements/image.lock --output-file requirements/dev.lock
+	@$(COMPILE) --extra embedded --constraint requirements/dev.lock --output-file requirements/trial.lock
+
+# One set of versions for all Pythons and platforms: the image's, and what is added to it for work.
+COMPILE = $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
+	--no-emit-index-url --no-annotate --custom-compile-command "make lock" \
+	pyproject.toml --group build $(ARGS)
+
+outdated: ## The quick tests with the newest of everything that pyproject.toml allows
+	@rm -rf $(OUTDATED)
+	@$(MAKE) --no-print-directory VENV=$(OUTDATED) $(OUTDATED)/bin/python
+	@echo "Installing into $(OUTDATED), about a minute ..."
+	@$(OUTDATED)/bin/python -m pip install --quiet --disable-pip-version-check --editable '.[dev]'
+	@echo "Other versions than in requirements/dev.lock:"
+	@sed -n 's/^\([a-z0-9.-]*==[^ ;]*\).*/\1/p' requirements/dev.lock > $(OUTDATED)/locked
+	@$(OUTDATED)/bin/python -m pip freeze --exclude-editable | tr 'A-Z_' 'a-z-' \
+	  | grep -vxFf $(OUTDATED)/locked | sed 's/^/  /' || true
+	@touch $(OUTDATED)/.installed-dev
+	@$(MAKE) --no-print-directory VENV=$(OUTDATED) T=quick test
+
+clean: ## Remove the environments and all caches; the data in .plugins stays
+	rm -rf .venv .venv-* build dist *.egg-info .mypy_cache .pytest_cache .ruff_cache .hypothesis .import_linter_cache
 	find contracts worker tests -name __pycache__ -type d -prune -exec rm -rf {} +
 
 $(BIN)/python:
-	@command -v $(PYTHON) >/dev/null || { \
-	  echo "No $(PYTHON) here. Install Python 3.11 or newer (apt-get install python3 python3-venv)," >&2; \
+	@$(PYTHON) -c '' 2>/dev/null || { \
+	  echo "No $(PYTHON) here that runs. Install Python 3.11 or newer (apt-get install python3 python3-venv)," >&2; \
 	  echo "or name one: make PYTHON=/path/to/python3.12 ..." >&2; exit 1; }
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { \
 	  echo "$(PYTHON) is $$($(PYTHON) --version), but Python 3.11 or newer is needed." >&2; \
 	  echo "If one is installed, name it: make PYTHON=python3.12 ..." >&2; exit 1; }
 	@$(PYTHON) -c 'import venv, ensurepip' 2>/dev/null || { \
 	  echo "$(PYTHON) cannot make environments: apt-get install python3-venv" >&2; exit 1; }
-	$(PYTHON) -m venv $(VENV)
+	@$(PYTHON) -m venv $(VENV)
 
-$(READY): pyproject.toml | $(BIN)/python
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check -e '.[embedded]'
+$(READY): requirements/trial.lock pyproject.toml | $(BIN)/python
+	@echo "Installing into $(VENV), about half a minute ..."
+	@$(INSTALL_LOCKED) requirements/trial.lock
+	@$(INSTALL_PROJECT)
 	@touch $@
 
-$(READY_DEV): pyproject.toml | $(BIN)/python
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check -e '.[dev]'
+$(READY_DEV): requirements/dev.lock pyproject.toml | $(BIN)/python
+	@echo "Installing into $(VENV), about a minute ..."
+	@$(INSTALL_LOCKED) requirements/dev.lock
+	@$(INSTALL_PROJECT)
 	@touch $@ $(READY)

@@ -12,12 +12,25 @@ from pymongo import MongoClient
 from redis import Redis
 
 from tests.support.servers import MongoReplicaSet, RedisServer, start_mongod, start_redis
+from tests.support.tiers import (
+    pytest_collection_modifyitems,
+    pytest_runtest_setup,
+    pytest_runtest_teardown,
+)
+
+__all__ = ["pytest_collection_modifyitems", "pytest_runtest_setup", "pytest_runtest_teardown"]
 
 _databases = itertools.count(1)
 
 # How long an example takes says more of the machine than of the code.
 settings.register_profile("suite", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("suite")
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
+    """Say where the logs are: of the last three runs, a folder for each test."""
+    factory: pytest.TempPathFactory = config._tmp_path_factory  # type: ignore[attr-defined]
+    terminalreporter.write_line(f"Logs of servers and workers: {factory.getbasetemp()}")
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -57,6 +70,7 @@ def mongodb_url(mongodb_server: MongoReplicaSet) -> Iterator[str]:
     name = f"plugins_{next(_databases)}"
     url = mongodb_server.url(name)
     yield url
+    client: MongoClient[dict[str, object]]
     with MongoClient(url) as client:
         client.drop_database(name)
 

@@ -112,6 +112,7 @@ def test_a_data_folder_that_cannot_be_made_is_told() -> None:
     assert "--data-dir /proc/x cannot be used" in one_line(run("up", "--data-dir=/proc/x"))
 
 
+@pytest.mark.process
 def test_a_worker_with_a_wrong_setting_says_so_without_a_traceback() -> None:
     ended = subprocess.run(
         [sys.executable, "-m", "celery", "-A", "worker", "worker", "-Q", "plugin.queries"],

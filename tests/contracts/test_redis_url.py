@@ -114,6 +114,7 @@ def given(tmp_path: Path) -> Callable[..., str]:
     return lambda **names: f"rediss://h/0?{urlencode({k: tmp_path / name for k, name in names.items()})}"
 
 
+@pytest.mark.process
 def test_files_that_tls_can_be_set_up_with_are_taken(given: Callable[..., str]) -> None:
     url = given(ssl_ca_certs="other.pem", ssl_certfile="ours.pem", ssl_keyfile="ours.key")
     assert check_redis_url(f"{url}&ssl_cert_reqs=required&ssl_check_hostname=true")
@@ -130,6 +131,7 @@ def test_files_that_tls_can_be_set_up_with_are_taken(given: Callable[..., str]) 
     ],
     ids=["absent", "no certificate", "no key", "another key", "a key with a password"],
 )
+@pytest.mark.process
 def test_others_are_refused(given: Callable[..., str], names: dict[str, str], said: str) -> None:
     with pytest.raises(ValueError, match=said):
         check_redis_url(given(**names))

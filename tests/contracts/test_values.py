@@ -134,6 +134,7 @@ def test_times_are_utc_with_milliseconds(moment: datetime, text: str) -> None:
     assert format_time(moment) == text
 
 
+@pytest.mark.process
 def test_importing_the_contracts_imports_neither_celery_nor_redis() -> None:
     code = (
         "import sys, contracts, contracts.catalog, contracts.parse; "

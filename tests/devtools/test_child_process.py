@@ -10,6 +10,8 @@ import pytest
 
 from worker.devtools.embedded import ChildProcess, ServerFailed
 
+pytestmark = pytest.mark.process
+
 
 def test_start_waits_for_the_ready_text_of_this_start(tmp_path: Path) -> None:
     log = tmp_path / "log"

@@ -13,6 +13,8 @@ from tests.support.servers import ROOT, ChildProcess
 from worker.devtools.demo.examples import JIRA_ID, REGISTER, UPDATE, WEBHOOK, WEBHOOK_ID
 from worker.devtools.demo.registry import Registry
 
+pytestmark = pytest.mark.process
+
 EXAMPLES = Path(__file__).parents[1] / "data" / "examples"
 
 

@@ -20,6 +20,8 @@ from worker.devtools.embedded import (
 )
 from worker.devtools.embedded import binaries as module
 
+pytestmark = pytest.mark.process
+
 MakeProgram = Callable[[str, str], Path]
 
 

@@ -31,6 +31,8 @@ from worker.devtools.embedded import (
     redis_binaries,
 )
 
+pytestmark = pytest.mark.process
+
 
 @pytest.mark.parametrize("binary", redis_binaries(), ids=lambda binary: binary.version_text)
 def test_redis_killed_and_started_again_has_what_it_answered(tmp_path: Path, binary: Binary) -> None:

@@ -10,6 +10,8 @@ from worker.devtools.console import Console, Tail
 from worker.devtools.embedded import ChildProcess
 from worker.devtools.supervisor import Supervisor
 
+pytestmark = pytest.mark.process
+
 
 def test_a_process_that_ignores_sigterm_is_killed(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     deaf = ChildProcess(

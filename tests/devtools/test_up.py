@@ -25,6 +25,8 @@ from tests.support.servers import (
 )
 from worker.devtools.embedded import port_is_free
 
+pytestmark = pytest.mark.process
+
 # Says hello in Redis, and says goodbye there when it gets SIGTERM: it needs Redis until its end.
 STAND_IN = """
 import os, signal, sys, time

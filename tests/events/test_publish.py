@@ -151,6 +151,7 @@ def test_redis_away_is_told_apart() -> None:
     nobody.close()
 
 
+@pytest.mark.process
 @pytest.mark.parametrize("binary", redis_binaries(), ids=lambda binary: binary.version_text)
 @pytest.mark.parametrize("count", [1, 2])
 def test_a_redis_that_refuses_writes_is_away(binary: Binary, count: int, tmp_path: Path) -> None:

@@ -48,6 +48,7 @@ def test_a_process_is_healthy_until_its_heartbeat_is_stale(directory: Path) -> N
     assert check(directory).exit_code == 1
 
 
+@pytest.mark.process
 def test_one_that_hangs_among_others_is_unhealthy(directory: Path) -> None:
     Heartbeat("hangs", directory).begin()
     age(directory, STALE_S + 1)
@@ -60,6 +61,7 @@ def test_one_that_hangs_among_others_is_unhealthy(directory: Path) -> None:
         other.communicate()
 
 
+@pytest.mark.process
 def test_a_process_that_was_killed_does_not_count(directory: Path) -> None:
     Heartbeat("here", directory).begin()
     with subprocess.Popen([sys.executable, "-c", ""]) as gone:
@@ -69,6 +71,7 @@ def test_a_process_that_was_killed_does_not_count(directory: Path) -> None:
     assert len(list(directory.iterdir())) == 1
 
 
+@pytest.mark.process
 def test_a_process_that_starts_clears_away_what_dead_ones_left(directory: Path) -> None:
     directory.mkdir()
     with subprocess.Popen([sys.executable, "-c", ""]) as gone:

@@ -16,6 +16,7 @@ from worker.registries import Credentials, Registries, parse_mirror
 Make = Callable[..., Registries]
 Oci = Callable[..., ImageRef]
 TAGS = ("1.0", "1.1", "latest", "v2.0.0-rc1")
+pytestmark = pytest.mark.process
 
 
 @pytest.fixture

@@ -47,6 +47,7 @@ def test_a_query_that_takes_too_long_is_told_from_a_store_that_is_away(
         search.stat("d", parse_statistics({**SLOW, "distinct": "name"}))
 
 
+@pytest.mark.process
 def test_a_store_that_has_stopped_is_away(tmp_path: Path) -> None:
     server = start_mongod(tmp_path / "data")
     try:

@@ -10,13 +10,13 @@ from pathlib import Path
 from typing import Literal
 
 from tests.support.forked import ForkedProcess
+from tests.support.ports import free_port
 from worker.devtools.embedded import (
     Binary,
     ChildProcess,
     MongoReplicaSet,
     MongoServer,
     RedisServer,
-    free_port,
     redis_binaries,
     wait_until,
 )
@@ -60,7 +60,7 @@ def start_redis(
 ) -> RedisServer:
     """Start a redis-server; `.kill()` and `.start()` bring it back on the same port and data."""
     return RedisServer(
-        directory, port=port, appendfsync=appendfsync, maxmemory=maxmemory, binary=binary
+        directory, port=port or free_port(), appendfsync=appendfsync, maxmemory=maxmemory, binary=binary
     ).start()
 
 
@@ -73,6 +73,7 @@ def start_replica_set(
     directory: Path, *, members: int = 3, ports: list[int] | None = None, name: str = "rs0"
 ) -> MongoReplicaSet:
     """Start a replica set with quick elections (2 s); `.primary()`, `.members[i].kill()` and `.start()`."""
+    ports = ports or [free_port() for _ in range(members)]
     return MongoReplicaSet(
         directory, members=members, ports=ports, name=name, election_timeout_ms=2_000
     ).start()

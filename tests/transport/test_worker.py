@@ -50,6 +50,7 @@ def test_the_stock_transport_does_not_survive_them(
     wait_until(lambda: not worker.running, what="the end of the stock worker")
 
 
+@pytest.mark.process
 @pytest.mark.parametrize(
     "binary", redis_by_age(), ids=lambda binary: f"{binary.path.name}-{binary.version_text}"
 )
