@@ -112,7 +112,7 @@ SHAPES: dict[str, tuple[bytes, Fate]] = {
     "body with Infinity": (put(b64(b'[[], {"a": Infinity}, {}]'), "body"), ("refused", "bad_body")),
     "deep kwargs": (make(kwargs={"number": 1, "a": nested(300)}), ("ran", "")),
     "body too deep to parse": (
-        put(b64(b'[[], {"a": ' + b"[" * 9000 + b"]" * 9000 + b"}, {}]"), "body"),
+        put(b64(b'[[], {"a": ' + b"[" * 20_000 + b"]" * 20_000 + b"}, {}]"), "body"),
         ("refused", "too_deep"),
     ),
     "headers too deep": (put(nested(40), "headers", "x"), ("refused", "too_deep")),
