@@ -18,21 +18,22 @@ from multiprocessing.context import ForkServerProcess
 from pathlib import Path
 
 PRELOADED = [
-    *("celery.bin.celery", "celery.bin.worker", "celery.apps.worker", "celery.apps.beat"),
-    *(
-        "celery.worker.consumer",
-        "celery.worker.autoscale",
-        "celery.concurrency.thread",
-        "celery.fixups.django",
-    ),
-    *(
-        "kombu.transport.redis",
-        "worker.app",
-        "worker.cli",
-        "worker.transport.channel",
-        "worker.transport.consumer",
-    ),
-    *("worker.transport.request", "tests.support.forked"),
+    "celery.apps.beat",
+    "celery.apps.worker",
+    "celery.bin.celery",
+    "celery.bin.worker",
+    "celery.concurrency.thread",
+    "celery.fixups.django",
+    "celery.worker.autoscale",
+    "celery.worker.consumer",
+    "kombu.transport.redis",
+    "tests.support.forked",
+    "worker.app",
+    "worker.cli",
+    "worker.process.beat",
+    "worker.process.consumer",
+    "worker.transport.channel",
+    "worker.transport.request",
 ]
 """Modules that keep nothing of a process: no settings, no app, no connection, no thread."""
 

@@ -125,7 +125,7 @@ def start_beat(
     return (ChildProcess if fresh else ForkedCelery)(
         [
             *(sys.executable, "-m", "celery", "-A", app, "beat"),
-            *("--scheduler", "celery.beat:Scheduler", "--loglevel", "INFO"),
+            *("--scheduler", "worker.process.beat:Scheduler", "--loglevel", "INFO"),
         ],
         log=log,
         env=env,

@@ -6,12 +6,15 @@ Nothing in the product knows of it: what `worker.app` takes from the lossless tr
 import time
 from typing import Any
 
+from celery.worker.consumer import Consumer
+
 import worker.app
 from contracts._redis.connect import CONNECTION_OPTIONS
 from contracts.headers import TRACEPARENT, is_traceparent
 from tests.support.seams import replace
 from worker.dead_letters.message import task_message
 from worker.domain.attempt import Attempt
+from worker.process.chores import companions_of
 from worker.tasks.envelope import deadline
 
 REDELIVERY = {"visibility_timeout": 5, "unacked_restore_interval": 2, "unacked_restore_throttle": 1}
@@ -63,6 +66,19 @@ class StockBridge:
         return {**(request.headers or {}), "expires": request.expires}
 
 
+class StockConsumer(Consumer):  # type: ignore[misc]  # celery is untyped
+    """Celery's own consumer, and beside it what runs beside that of the service."""
+
+    def start(self) -> None:
+        self._companions = companions_of(self.app, list(self.app.amqp.queues.consume_from))
+        self._companions.start()
+        super().start()
+
+    def shutdown(self) -> None:
+        super().shutdown()
+        self._companions.stop()
+
+
 def create_stock_app() -> Any:
     """The app of this process's settings, on kombu's own transport."""
     replace(worker.app, "install", _configure)
@@ -72,3 +88,4 @@ def create_stock_app() -> Any:
 
 def _configure(app: Any, url: str, **options: Any) -> None:
     app.conf.broker_transport_options = CONNECTION_OPTIONS | REDELIVERY
+    app.conf.worker_consumer = f"{__name__}:StockConsumer"

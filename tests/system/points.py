@@ -18,7 +18,7 @@ from celery.backends.base import Backend
 
 import worker.transport.channel
 from tests.support.seams import replace
-from worker.domain.event import Subject
+from worker.domain.events import Subject
 from worker.events.publish import Publisher
 from worker.events.sweep import Sweep
 from worker.plugins.write import Writer

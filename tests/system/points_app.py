@@ -13,10 +13,10 @@ from tests.system.protections import PROTECTIONS
 from worker.app import create_app
 from worker.events.sweep import Sweep
 from worker.events.sweeper import Sweeper, Turn
-from worker.process import startup
+from worker.process import chores
 
-replace(startup, "Turn", partial(Turn, hold_s=1.0))
-replace(startup, "Sweeper", partial(Sweeper, interval_s=0.2))
+replace(chores, "Turn", partial(Turn, hold_s=1.0))
+replace(chores, "Sweeper", partial(Sweeper, interval_s=0.2))
 replace(worker.services, "Sweep", partial(Sweep, grace_s=0.3))
 take_out(PROTECTIONS, os.environ.get("TEST_WITHOUT", ""))
 points.install()

@@ -14,7 +14,7 @@ import worker.tasks.supervise
 from contracts.events import STREAM
 from tests.support.seams import Protection, Replace, script
 from tests.system import points
-from worker.domain.event import Pending, Subject
+from worker.domain.events import Pending, Subject
 from worker.domain.record import Record
 from worker.events.publish import Published, Publisher
 from worker.events.sweep import Sweep
