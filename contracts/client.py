@@ -30,7 +30,7 @@ from contracts._client.frames import (
 from contracts._client.late_answer import drop_late_answer
 from contracts._client.outcome import BatchOutcome
 from contracts._client.unanswered import AskTimeout, RedisUnavailable
-from contracts._redis.outage import is_outage
+from contracts._redis.outage import is_redis_outage
 from contracts.catalog import BY_TASK, task_of
 from contracts.headers import AUTHORIZATION, OWN, REPOSITORIES, TRACEPARENT
 from contracts.partition import queue_of
@@ -46,7 +46,7 @@ def _redis() -> Iterator[None]:
     except OperationalError as fault:
         raise RedisUnavailable(f"Redis does not answer: {fault}") from fault
     except redis.RedisError as fault:
-        if is_outage(fault):
+        if is_redis_outage(fault):
             raise RedisUnavailable(f"Redis does not answer: {fault}") from fault
         raise
     except RuntimeError as fault:

@@ -15,7 +15,7 @@ from typing import Any
 import redis
 
 from contracts._client.entries import Event, UnreadableEvent, entries_of, read_event, text_of
-from contracts._redis.outage import is_outage
+from contracts._redis.outage import is_redis_outage
 from contracts.events import STREAM
 
 __all__ = ["Event", "Gap", "Handler", "Subscriber", "UnreadableEvent", "entries_of", "read_event"]
@@ -108,7 +108,7 @@ class Subscriber:
             try:
                 self.poll(block_s)
             except redis.RedisError as fault:
-                if fault is self._raised or not is_outage(fault):
+                if fault is self._raised or not is_redis_outage(fault):
                     raise
                 if not away:
                     _log.warning("group %s waits for its Redis: %s", self._group, fault)

@@ -7,5 +7,5 @@ from worker.settings import SettingsError
 
 try:
     app = create_app()
-except SettingsError as fault:
-    sys.exit(str(fault))
+except SettingsError as error:
+    sys.exit(str(error))

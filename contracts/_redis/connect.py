@@ -11,18 +11,18 @@ from contracts._redis.url import TIMEOUTS
 CONNECTION_OPTIONS = {**TIMEOUTS, "health_check_interval": 5}
 """How long a worker waits for a Redis, in seconds: options of redis-py, which kombu takes too."""
 
-HASTY_OPTIONS = {"socket_timeout": 0.5, "socket_connect_timeout": 0.5, "retry": Retry(NoBackoff(), 0)}
-"""The same for what nobody waits for."""
+FAIL_FAST_OPTIONS = {"socket_timeout": 0.5, "socket_connect_timeout": 0.5, "retry": Retry(NoBackoff(), 0)}
+"""The same for best effort: one try, which takes half a second at most."""
 
 
 def open_redis(url: str) -> Any:
-    """A client of the Redis at ``url``; nothing is dialled before the first command.
+    """Return a client of the Redis at ``url``; nothing is dialled before the first command.
 
     A Redis that does not answer within the ``CONNECTION_OPTIONS`` raises redis-py's errors.
     """
     return redis.Redis.from_url(url, **CONNECTION_OPTIONS)
 
 
-def open_hasty_redis(url: str) -> Any:
-    """The same with the ``HASTY_OPTIONS``."""
-    return redis.Redis.from_url(url, **HASTY_OPTIONS)
+def open_fail_fast_redis(url: str) -> Any:
+    """Return a client as ``open_redis`` does, with the ``FAIL_FAST_OPTIONS``."""
+    return redis.Redis.from_url(url, **FAIL_FAST_OPTIONS)

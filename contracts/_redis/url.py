@@ -80,5 +80,5 @@ def _check_files(options: dict[str, str]) -> None:
             context.load_cert_chain(certificate, key, password="")
         elif key is not None:
             raise ValueError("ssl_keyfile of a rediss:// URL needs an ssl_certfile")
-    except OSError as fault:
-        raise ValueError(f"{faulty} cannot be used: {fault.strerror}") from None
+    except OSError as error:
+        raise ValueError(f"{faulty} cannot be used: {error.strerror}") from None

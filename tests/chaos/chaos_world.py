@@ -97,7 +97,13 @@ class World:
             )
             for n, queues in enumerate(listens)
         ]
-        celery = [*self.workers[0].child.arguments[:4], app, "beat", "--scheduler", "celery.beat:Scheduler"]
+        celery = [
+            *self.workers[0].child.arguments[:4],
+            app,
+            "beat",
+            "--scheduler",
+            "worker.process.beat:Scheduler",
+        ]
         self.beat = Process(ChildProcess(celery, log=folder / "beat.log", env=env, cwd=ROOT).start())
         self.redis = Redis.from_url(self.redis_server.url, retry=Retry(NoBackoff(), 0), socket_timeout=10)
         self.client: MongoClient[dict[str, Any]] = MongoClient(self.mongo.url())

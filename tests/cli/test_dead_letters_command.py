@@ -56,7 +56,8 @@ def message(command_id: str, **headers: str) -> bytes:
 def park(services: Services, count: int = 1, **headers: str) -> list[str]:
     raws = {f"c-{number}": message(f"c-{number}", **headers) for number in range(count)}
     faults = [
-        services.park(i, "plugin.disable", "plugin.commands.0", raw, KeyError("x")) for i, raw in raws.items()
+        services.parking.keep(i, "plugin.disable", "plugin.commands.0", raw, KeyError("x"))
+        for i, raw in raws.items()
     ]
     return [fault.details["dead_letter_id"] for fault in faults]
 
@@ -132,12 +133,12 @@ def test_purge_tells_of_what_was_parked_again_meanwhile(
     remove = DeadLetters.remove
 
     def parked_again(letters: DeadLetters, letter: DeadLetter) -> bool:
-        services.park("c-1", "plugin.disable", "plugin.commands.0", message("c-1"), KeyError("again"))
+        services.parking.keep("c-1", "plugin.disable", "plugin.commands.0", message("c-1"), KeyError("again"))
         return remove(letters, letter)
 
     monkeypatch.setattr(DeadLetters, "remove", parked_again)
     assert run("purge", "--all", "--yes", "--json", status=1) == {"removed": 1, "left": 1}
-    assert run("purge", "--all", "--yes", status=1) == "0 removed, 1 parked again meanwhile and left\n"
+    assert run("purge", "--all", "--yes", status=1) == "0 removed, 1 left (parked again in the meantime)\n"
 
 
 def test_purge_asks_unless_told_not_to(services: Services, run: Run) -> None:
@@ -170,11 +171,13 @@ def test_an_outage_is_told(run: Run, plugins_env: dict[str, str]) -> None:
 def test_a_worker_stores_what_is_parked_and_applies_what_is_replayed(
     services: Services, run: Run, plugins_env: dict[str, str], tmp_path: Path
 ) -> None:
-    given = {"domain_id": "d", "name": "n", "service_type": "s", "image": "a/jira"}
-    services.writer.apply(RegisterPlugin(**given), attempt("r"))
+    command = RegisterPlugin(domain_id="d", name="n", service_type="s", image="a/jira")
+    services.writer.apply(command, attempt("r"))
     kwargs = {"domain_id": "d", "plugin_id": "jira"}
     raw = task_message("plugin.disable", "c-1", kwargs, "plugin.commands")
-    services.park("c-1", "plugin.disable", "plugin.commands", raw, KeyError("a bug that is put right"))
+    services.parking.keep(
+        "c-1", "plugin.disable", "plugin.commands", raw, KeyError("a bug that is put right")
+    )
     env = plugins_env | {"PLUGINS_COMMAND_PARTITIONS": "2", "PLUGINS_HEARTBEAT_DIR": str(tmp_path / "beats")}
     with run_worker("-Q", "plugin.commands", env=env, log=tmp_path / "worker.log"):
         for queue in ("plugin.commands", "plugin.commands.0", "plugin.commands.1"):

@@ -16,8 +16,8 @@ from tests.support.servers import RedisServer, start_redis
 from worker.cli.operate.doctor.command import doctor
 from worker.events.publish import LAST_REVISIONS
 from worker.events.sweeper import TURN
-from worker.process.broker import PARTITIONS
 from worker.process.heartbeat import STALE_S, Heartbeat
+from worker.process.partitions import PARTITIONS
 from worker.services import Services
 from worker.settings import Settings
 
@@ -75,8 +75,8 @@ def consumed(services: Services) -> None:
 
 
 def register(services: Services, name: str) -> None:
-    given = {"domain_id": "d", "name": "n", "service_type": "s", "image": f"a/{name}"}
-    services.writer.apply(RegisterPlugin(**given), attempt(f"r-{name}"))
+    command = RegisterPlugin(domain_id="d", name="n", service_type="s", image=f"a/{name}")
+    services.writer.apply(command, attempt(f"r-{name}"))
     services.sweep().compare()
 
 
@@ -175,7 +175,7 @@ def test_another_number_of_partitions(services: Services, look: Look) -> None:
 
 
 def test_dead_letters_by_reason(services: Services, look: Look) -> None:
-    services.park("c-1", "plugin.enable", "plugin.commands", b"{}", KeyError())
+    services.parking.keep("c-1", "plugin.enable", "plugin.commands", b"{}", KeyError())
     _, found = look("--quick")
     told = expect(found, "dead_letters", "warn", "dead-letters list")
     assert told["details"] == {"fault": 1}

@@ -22,9 +22,8 @@ from contracts.partition import queue_of
 from tests.support.servers import free_port
 from worker.cli.main import main
 from worker.cli.text import printable
-from worker.process.broker import PARTITIONS
-from worker.services import Services
-from worker.settings import SettingsError, load
+from worker.process.partitions import PARTITIONS
+from worker.settings import SettingsError, load_settings
 from worker.store.client import connect_mongodb
 
 
@@ -45,7 +44,7 @@ def test_json_nested_too_deep_is_wrong_usage(tmp_path: Path) -> None:
     deep.write_text('{"a":' * 100_000 + "1" + "}" * 100_000)
     result = run("update", "jira", "--tags", f"@{deep}")
     assert result.exit_code == 2, result.exception
-    assert "is no JSON" in result.stderr
+    assert "is not valid JSON" in result.stderr
     listed = tmp_path / "deep.list"
     listed.write_text("[" * 100_000)
     assert run("batch", str(listed)).exit_code == 2
@@ -59,7 +58,7 @@ def test_a_batch_that_is_no_utf_8_is_wrong_usage(tmp_path: Path) -> None:
         CliRunner(env={"PLUGINS_DOMAIN_ID": "d"}).invoke(main, ["batch", "-"], input=file.read_bytes()),
     ):
         assert result.exit_code == 2, result.exception
-        assert "FILE is no UTF-8" in result.stderr
+        assert "FILE is not UTF-8" in result.stderr
 
 
 @pytest.mark.parametrize(
@@ -91,14 +90,14 @@ def test_a_wrong_setting_is_one_line(setting: str, value: str, text: str) -> Non
 @pytest.mark.parametrize("path", ["", "/", "/0", "/15"])
 def test_the_database_of_a_redis_may_be_left_out(path: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PLUGINS_REDIS_URL", f"redis://localhost{path}")
-    assert load().broker.endswith(path)
+    assert load_settings().broker.endswith(path)
 
 
 def test_every_wrong_setting_is_named_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PLUGINS_LEASE_S", "0")
     monkeypatch.setenv("PLUGINS_REDIS_URL", "redis://localhost/x")
     with pytest.raises(SettingsError, match=r"PLUGINS_REDIS_URL: .*; PLUGINS_LEASE_S: "):
-        load()
+        load_settings()
 
 
 def test_up_looks_at_the_settings_before_it_starts_anything(tmp_path: Path) -> None:
@@ -220,9 +219,3 @@ def test_seconds_that_are_none_are_wrong_usage(command: list[str], option: str, 
     result = run(*command, option, PLUGINS_REDIS_URL=redis_url)
     assert result.exit_code == 2, result.exception
     assert f"Invalid value for '{option.partition('=')[0]}'" in result.stderr
-
-
-def test_check_takes_the_settings_that_there_are_by_default() -> None:
-    services = Services(load())
-    services.check()
-    services.close()

@@ -15,9 +15,11 @@ from tests.plugins.writes import DISABLE, ENABLE, by, register
 from worker.dead_letters.message import read_message, task_message
 from worker.dead_letters.replay import Replay
 from worker.plugins.batch import check_frame
-from worker.process.broker import Broker, Drain
+from worker.process.chores import DrainDeadMessages
+from worker.process.queues import Queues
 from worker.services import Services
 from worker.store.dead_letters import DeadLetter, DeadLetters, Filter
+from worker.tasks.broker import BrokerUnavailable
 
 JIRA = {"domain_id": "d-1", "plugin_id": "jira"}
 AT = datetime(2026, 1, 2, 3, 4, 5, 678000, tzinfo=UTC)
@@ -45,7 +47,7 @@ def letters(services: Services) -> list[DeadLetter]:
 
 
 def replayer(services: Services, partitions: int = 1) -> Replay:
-    return Replay(services.dead_letters, services.plugins, Broker(services.broker).push, partitions)
+    return Replay(services.dead_letters, services.plugins, Queues(services.broker).push, partitions)
 
 
 def test_a_parked_message_is_stored_once_with_its_plugins_revision(services: Services) -> None:
@@ -72,7 +74,7 @@ def test_a_fault_is_one_letter_that_counts_its_attempts(services: Services) -> N
 
 
 def park_fault(services: Services, raw: bytes, task: str) -> str:
-    fault = services.park("c-1", task, "plugin.commands", raw, KeyError("bug"))
+    fault = services.parking.keep("c-1", task, "plugin.commands", raw, KeyError("bug"))
     return str(fault.details["dead_letter_id"])
 
 
@@ -80,7 +82,7 @@ def test_commands_that_share_their_id_are_letters_of_their_own(services: Service
     """The id of a batch's item need only be unique in its batch."""
     given = [JIRA, JIRA | {"plugin_id": "slack"}, JIRA | {"name": "Jira"}]
     batches = [[BatchItem(id="c-1", operation="plugin.update", params=params)] for params in given]
-    faults = [services.park_item(item, KeyError("bug")) for (item,) in batches + batches]
+    faults = [services.parking.keep_item(item, KeyError("bug")) for (item,) in batches + batches]
     names = [fault.details["dead_letter_id"] for fault in faults]
     assert len(set(names)) == len(given) and names[3:] == names[:3]
     kept = {letter.id: read_message(whole(services, letter.id).raw).kwargs for letter in letters(services)}
@@ -205,7 +207,7 @@ def test_an_ending_between_sending_and_removing_loses_nothing(services: Services
     services.parking.store(Parked("p-1", command()))
 
     def ends(queue: str, raw: bytes) -> None:
-        Broker(services.broker).push(queue, raw)
+        Queues(services.broker).push(queue, raw)
         raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
@@ -228,8 +230,7 @@ def test_a_drain_empties_its_queues_and_the_shared_ones(services: Services) -> N
         park(services, queue, b"{", 1)
         park(services, queue, b"{", 2)
     park(services, "plugin.commands.1", b"{")
-    drain = Drain(lambda: Broker(services.broker), queues[:2], services.parking.store)
-    drain()
+    DrainDeadMessages(services.broker, queues[:2], services.parking.store).run()
     assert sorted(letter.queue for letter in letters(services)) == sorted(queues * 2)
     assert services.broker.keys("*poison") == [b"plugin.commands.1:poison"]
 
@@ -245,11 +246,11 @@ def test_a_drain_survives_a_bug_and_an_outage_and_leaves_everything_where_it_is(
             raise TypeError("bug")
         services.parking.store(parked)
 
-    Drain(lambda: Broker(services.broker), ["plugin.commands"], sink)()
+    DrainDeadMessages(services.broker, ["plugin.commands"], sink).run()
     assert "stay in Redis" in caplog.text
     assert services.broker.keys("*poison") == [b"plugin.commands:poison"]
-    with redis.Redis(port=1) as nobody:
-        Drain(lambda: Broker(nobody), ["plugin.commands"], services.parking.store)()
+    with redis.Redis(port=1) as nobody, pytest.raises(BrokerUnavailable):
+        DrainDeadMessages(nobody, ["plugin.commands"], services.parking.store).run()
     assert services.broker.llen("plugin.commands:poison") == 1
 
 

@@ -11,9 +11,10 @@ from contracts.commands import RegisterPlugin
 from tests.support.attempts import attempt
 from tests.support.servers import wait_until
 from tests.support.stream import Stream
-from worker.domain.event import Subject
+from worker.domain.events import Subject
 from worker.events.sweep import Sweep
 from worker.events.sweeper import Sweeper, Turn
+from worker.process.periodic import Periodic
 from worker.services import Services
 from worker.settings import Settings
 from worker.store.plugins import Plugins
@@ -158,13 +159,15 @@ def test_the_thread_repairs_after_each_new_run_of_redis(
     sweep.pending()
     turn = Turn(services.redis)
     sweeper = Sweeper(sweep, services.publisher, turn, services.redis, interval_s=0.02)
-    sweeper.start()
+    thread = Periodic("chores", [sweeper])
+    thread.start()
     try:
         wait_until(lambda: stream.client.get("plugin.events:compared") is not None, 10, "a first comparison")
         stream.client.flushall()
         wait_until(lambda: stream.changes() == [(1, "resynced")], 10, "the repair")
     finally:
-        sweeper.stop()
+        thread.stop()
+        turn.leave()
     assert stream.client.get("plugin.events:sweeper") is None
 
 
@@ -186,7 +189,8 @@ def test_a_bug_in_the_sweep_does_not_end_it(services: Services, caplog: pytest.L
 
     faulty: Any = Faulty()
     sweeper = Sweeper(faulty, services.publisher, Turn(services.redis), services.redis, interval_s=0.01)
-    sweeper.start()
+    thread = Periodic("chores", [sweeper])
+    thread.start()
     wait_until(lambda: faulty.calls > 2, 10, "another try")
-    sweeper.stop()
+    thread.stop()
     assert "the sweep failed" in caplog.text

@@ -51,7 +51,7 @@ def test_items_take_effect_in_order_and_a_bad_one_fails_alone(services: Services
 def test_a_batch_of_500_costs_few_commands(services: Services, mongodb_url: str, stream: Stream) -> None:
     counter = Counter()
     with MongoClient[dict[str, Any]](mongodb_url, tz_aware=True, event_listeners=[counter]) as client:
-        services.__dict__["database"] = client.get_default_database()
+        services.database = client.get_default_database()
         services.batches.apply(registers(500), by("b-1"))
     assert len(counter.names) <= 2 * 5
     assert len(stream.changes()) == 500

@@ -84,7 +84,7 @@ def test_a_deadline_that_has_passed_keeps_a_command_from_being_applied(services:
 def test_a_write_costs_two_mongodb_commands(services: Services, mongodb_url: str) -> None:
     counter = Counter()
     with MongoClient[dict[str, Any]](mongodb_url, tz_aware=True, event_listeners=[counter]) as client:
-        services.__dict__["database"] = client.get_default_database()
+        services.database = client.get_default_database()
         for command in (register(), update(name="N"), DISABLE, ENABLE, DEREGISTER):
             counter.names.clear()
             services.writer.apply(command, by(type(command).__name__))

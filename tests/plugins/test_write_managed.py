@@ -1,6 +1,7 @@
 """Writes to plugins of managed repositories: refused by their own code, at no cost where there are none."""
 
 from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 from typing import Any
 
 import pytest
@@ -26,21 +27,21 @@ def commands() -> Counter:
 @pytest.fixture
 def services_of(redis_url: str, mongodb_url: str, commands: Counter) -> Iterator[Callable[..., Services]]:
     """Services over given repositories, whose commands to MongoDB are counted."""
-    made: list[Services] = []
+    closing = ExitStack()
 
     def make(*entries: dict[str, Any]) -> Services:
         services = Services(Settings(redis_url=redis_url, mongodb_url=mongodb_url, repositories=entries))
         client: Any = MongoClient(mongodb_url, tz_aware=True, event_listeners=[commands])
-        services.__dict__["database"] = client.get_default_database()
-        made.append(services)
+        services.database = client.get_default_database()
+        closing.callback(services.close)
+        closing.callback(client.close)
         return services
 
     store = Store(mongodb_url, MANAGED)
     store.insert(plugin_row("jira", MANAGED), plugin_row("slack", MANAGED))
     store.close()
-    yield make
-    for each in made:
-        each.close()
+    with closing:
+        yield make
 
 
 def disable(plugin_id: str) -> BatchItem:

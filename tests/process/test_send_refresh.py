@@ -4,15 +4,11 @@ import pytest
 
 from contracts.errors import Unavailable
 from tests.support.servers import free_port
-from worker.app import _services, create_app
+from worker.app import create_app
 from worker.settings import Settings
 
 
 def test_it_is_an_outage_and_no_bug() -> None:
     settings = Settings(redis_url=f"redis://127.0.0.1:{free_port()}/0")
-    app = create_app(settings)
-    try:
-        with pytest.raises(Unavailable):
-            _services(app, settings)().send_refresh(host="h", images=["i"], lease="l")
-    finally:
-        app.close()
+    with create_app(settings) as app, pytest.raises(Unavailable):
+        app.send_refresh(host="h", images=["i"], lease="l")

@@ -3,7 +3,7 @@
 import threading
 from concurrent.futures import ThreadPoolExecutor
 
-from worker.once import once
+from worker.services import once
 
 THREADS = 16
 

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import json
 import os
 from pathlib import Path
 
 import pytest
 
-from worker.settings import SettingsError, load
+from worker.settings import SettingsError, load_connections, load_settings
 
 SECRET = "s3cr3t"
 ENTRY = f'{{repository_id: hq, repository_type: remote, redis_url: "rediss://u:{SECRET}@hq"}}'
@@ -22,7 +23,7 @@ def _nothing_set(monkeypatch: pytest.MonkeyPatch) -> None:
 def refused(monkeypatch: pytest.MonkeyPatch, name: str, value: str) -> str:
     monkeypatch.setenv(name, value)
     with pytest.raises(SettingsError, match=f"^wrong settings: {name}: ") as fault:
-        load()
+        load_settings()
     return str(fault.value)
 
 
@@ -65,12 +66,14 @@ def test_a_file_that_cannot_be_read_is_told_by_its_line(
 def test_repositories_are_read_from_json_and_from_a_file(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setenv("PLUGINS_REPOSITORIES", ' [{"repository_id": "a"}]')
-    assert load().repositories == ({"repository_id": "a"},)
+    monkeypatch.setenv(
+        "PLUGINS_REPOSITORIES", ' [{"repository_id": "a", "name": "A", "repository_type": "local"}]'
+    )
+    assert load_settings().repositories.local.repository_id == "a"
     file = tmp_path / "repositories.yaml"
-    file.write_text("- {repository_id: é}\n", encoding="utf-8")
+    file.write_text("- {repository_id: e, name: é, repository_type: local}\n", encoding="utf-8")
     monkeypatch.setenv("PLUGINS_REPOSITORIES", str(file))
-    assert load().repositories == ({"repository_id": "é"},)
+    assert load_settings().repositories.local.info.name == "é"
 
 
 @pytest.mark.parametrize("value", ["inf", "nan", "1e12"])
@@ -93,13 +96,12 @@ def test_what_is_no_setting_is_named_with_the_one_that_may_be_meant(
     monkeypatch.setenv("PLUGINS_COMAND_PARTITIONS", SECRET)
     monkeypatch.setenv("plugins_lease", SECRET)
     monkeypatch.setenv("PLUGINS_QQQ", SECRET)
-    load()
-    (told,) = caplog.messages
-    assert told.endswith(
-        ": PLUGINS_COMAND_PARTITIONS (PLUGINS_COMMAND_PARTITIONS?), PLUGINS_QQQ, "
-        "plugins_lease (PLUGINS_LEASE_S?)"
-    )
-    assert SECRET not in told
+    load_settings()
+    assert caplog.messages == [
+        "unknown setting PLUGINS_COMAND_PARTITIONS; did you mean PLUGINS_COMMAND_PARTITIONS?",
+        "unknown setting PLUGINS_QQQ",
+        "unknown setting plugins_lease; did you mean PLUGINS_LEASE_S?",
+    ]
 
 
 def test_every_variable_that_is_read_is_known(
@@ -109,7 +111,7 @@ def test_every_variable_that_is_read_is_known(
         monkeypatch.setenv(name, "5")
     for name in ("PLUGINS_DOMAIN_ID", "PLUGINS_REPLAY_TOKEN"):
         monkeypatch.setenv(name, SECRET)
-    assert (load().lease_s, load().max_results) == (5, 5)
+    assert (load_settings().lease_s, load_settings().max_results) == (5, 5)
     assert caplog.messages == []
 
 
@@ -123,4 +125,61 @@ def test_a_number_is_one_that_the_servers_can_work_with(
         refused(monkeypatch, name, str(number))
     for number in (1, most):
         monkeypatch.setenv(name, str(number))
-        assert load().model_dump()[name.removeprefix("PLUGINS_").lower()] == number
+        assert getattr(load_settings(), name.removeprefix("PLUGINS_").lower()) == number
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("PLUGINS_MONGODB_URL", f"mongodb://app:{SECRET}@db.example:999999/plugins"),
+        ("PLUGINS_REPOSITORIES", '[{"repository_id": "a", "name": "A", "repository_type": "managed"}]'),
+        ("PLUGINS_ALLOWED_REGISTRIES", "10.0.0.1/8"),
+        ("PLUGINS_REGISTRY_MIRRORS", f"OCI=ftp://u:{SECRET}@mirror"),
+        ("PLUGINS_REGISTRY_CREDENTIALS", "/nowhere"),
+        ("PLUGINS_REGISTRY_BUDGETS", "ghcr.io=5"),
+        ("PLUGINS_REGISTRY_CAPS", "pages=0"),
+        ("PLUGINS_REGISTRY_CA_FILES", "registry.example=/nowhere"),
+    ],
+)
+def test_a_setting_with_a_language_of_its_own_is_read_at_start(
+    monkeypatch: pytest.MonkeyPatch, name: str, value: str
+) -> None:
+    assert SECRET not in refused(monkeypatch, name, value)
+
+
+def test_several_wrong_settings_are_named_together(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PLUGINS_LEASE_S", "0")
+    assert "PLUGINS_LEASE_S: " in refused(monkeypatch, "PLUGINS_COMMAND_PARTITIONS", "x")
+
+
+@pytest.mark.parametrize(("shortest", "longest"), [("100", "50"), (None, "50")])
+def test_the_shortest_interval_is_not_above_the_longest(
+    monkeypatch: pytest.MonkeyPatch, shortest: str | None, longest: str
+) -> None:
+    monkeypatch.setenv("PLUGINS_SYNC_MAX_INTERVAL_S", longest)
+    if shortest is not None:
+        monkeypatch.setenv("PLUGINS_SYNC_MIN_INTERVAL_S", shortest)
+    with pytest.raises(SettingsError, match="PLUGINS_SYNC_MIN_INTERVAL_S: must not be more than the longest"):
+        load_settings()
+
+
+def test_the_token_of_a_remote_repository_names_a_credential(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    local = {"repository_id": "own", "name": "Own", "repository_type": "local"}
+    remote = {"repository_id": "hq", "name": "HQ", "repository_type": "remote", "domain_id": "d"}
+    entries = [local, remote | {"redis_url": "redis://hq", "token": "hq"}]
+    said = refused(monkeypatch, "PLUGINS_REPOSITORIES", json.dumps(entries))
+    assert said.endswith("repository hq: token names no credential with a password_file or password_env")
+    file = tmp_path / "credentials.json"
+    file.write_text('{"hq": {"password_env": "HQ"}}')
+    monkeypatch.setenv("HQ", SECRET)
+    monkeypatch.setenv("PLUGINS_REGISTRY_CREDENTIALS", str(file))
+    assert [r.repository_id for r in load_settings().repositories.remote] == ["hq"]
+
+
+def test_a_client_needs_no_more_than_its_connections(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PLUGINS_REGISTRY_CREDENTIALS", "/nowhere")
+    monkeypatch.setenv("PLUGINS_EVENTS_URL", "redis://events/1")
+    connections = load_connections()
+    assert (connections.broker, connections.events) == ("redis://localhost:6379/0", "redis://events/1")

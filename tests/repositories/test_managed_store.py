@@ -21,8 +21,9 @@ from tests.support.servers import wait_until
 from worker.domain.managed import managed_plugin
 from worker.domain.policy import Policy
 from worker.domain.repositories import Repositories
+from worker.process.periodic import Periodic
 from worker.repositories.managed.check import read_folder
-from worker.repositories.managed.folder import Watch
+from worker.repositories.managed.folder import FolderWatch
 from worker.store.indexes import ensure_indexes
 from worker.store.managed import Loaded, ManagedPlugin, ManagedPlugins
 
@@ -49,13 +50,13 @@ class World:
         self.plugins = self.store.database["plugins"]
         ensure_indexes(self.store.database)
 
-    def watch(self, *entries: dict[str, Any], **options: Any) -> Watch:
+    def watch(self, *entries: dict[str, Any], **options: Any) -> FolderWatch:
         self.store.repositories = Repositories.of(entries or self.entries)
         policy = Policy(
             self.store.repositories.local.info, registry=lambda kind, url: "registry.hub.docker.com"
         )
         store = ManagedPlugins(self.store.database)
-        return Watch(store, self.store.repositories, policy, clock=lambda: self.now, **options)
+        return FolderWatch(store, self.store.repositories, policy, clock=lambda: self.now, **options)
 
     def answer(self, command: Any, **arguments: Any) -> dict[str, Any]:
         given = parse(command, {"domain_id": "d-1"} | arguments)
@@ -81,7 +82,7 @@ def put(folder: Path, name: str, /, **fields: Any) -> None:
 
 def test_every_domain_sees_them_as_its_own(world: World) -> None:
     put(world.one, "jira", tags={"$ref": 1, "a.b": 2})
-    world.watch().once()
+    world.watch().run()
 
     for domain in ("d-1", "d-2"):
         row = world.answer(GetPlugin, domain_id=domain, plugin_id="jira")
@@ -100,7 +101,7 @@ def test_a_folder_is_followed(world: World) -> None:
     put(world.one, "jira")
     put(world.one, "slack")
     watch = world.watch()
-    watch.once()
+    watch.run()
     assert world.names() == ["jira", "slack"]
     before = world.answer(GetPlugin, plugin_id="slack")
 
@@ -108,7 +109,7 @@ def test_a_folder_is_followed(world: World) -> None:
     put(world.one, "slack", name="Slack, renamed")
     put(world.one, "teams")
     (world.one / "jira.json").unlink()
-    watch.once()
+    watch.run()
 
     assert world.names() == ["Slack, renamed", "teams"]
     after = world.answer(GetPlugin, plugin_id="slack")
@@ -120,21 +121,21 @@ def test_a_bad_document_keeps_its_last_good_version(world: World, caplog: pytest
     put(world.one, "jira")
     put(world.one, "slack")
     watch = world.watch()
-    watch.once()
+    watch.run()
 
     put(world.one, "jira", name=5)
     put(world.one, "slack", name="Slack 2")
     with caplog.at_level(logging.WARNING):
-        watch.once()
+        watch.run()
         watch._loaded.clear()
-        watch.once()
+        watch.run()
 
     assert sorted(world.names()) == ["Slack 2", "jira"]
     told = [r.getMessage() for r in caplog.records if "jira.json" in r.getMessage()]
     assert len(told) == 1, "a fault is logged once"
     assert "INVALID_PARAMETER: name" in told[0]
     (world.one / "jira.json").unlink()
-    watch.once()
+    watch.run()
     assert world.names() == ["Slack 2"]
 
 
@@ -142,16 +143,16 @@ def test_a_folder_that_is_away_takes_nothing_with_it(world: World, caplog: pytes
     put(world.one, "jira")
     put(world.two, "slack")
     watch = world.watch()
-    watch.once()
+    watch.run()
 
     world.one.rename(world.one.with_name("away"))
     put(world.two, "slack", name="Slack 2")
-    watch.once()
+    watch.run()
     assert sorted(world.names()) == ["Slack 2", "jira"]
     assert "cannot be read" in caplog.text
 
     world.one.mkdir()
-    watch.once()
+    watch.run()
     assert world.names() == ["Slack 2"], "an empty folder is one that has no plugins"
 
 
@@ -160,7 +161,7 @@ def test_a_name_that_is_no_text_holds_up_nothing(world: World, caplog: pytest.Lo
     put(world.one, "jira")
     put(world.two, "slack")
 
-    world.watch().once()
+    world.watch().run()
 
     assert world.names() == ["jira", "slack"]
     assert "\\xff\\xfe.json: has a name that is not UTF-8" in caplog.text
@@ -178,7 +179,7 @@ def test_a_bug_in_one_repository_leaves_the_others_as_they_are(
         return read_folder(path, *rest)
 
     monkeypatch.setattr("worker.repositories.managed.folder.read_folder", read_or_fail)
-    world.watch().once()
+    world.watch().run()
 
     assert world.names() == ["slack"]
     assert "repository repo-one could not be loaded" in caplog.text
@@ -187,28 +188,28 @@ def test_a_bug_in_one_repository_leaves_the_others_as_they_are(
 def test_repositories_that_are_gone_take_theirs_with_them(world: World) -> None:
     put(world.one, "jira")
     put(world.two, "slack")
-    world.watch().once()
+    world.watch().run()
 
-    world.watch(LOCAL, managed_entry("repo-two", str(world.two))).once()
+    world.watch(LOCAL, managed_entry("repo-two", str(world.two))).run()
 
     assert world.names() == ["slack"]
-    world.watch(LOCAL).once()
+    world.watch(LOCAL).run()
     assert world.plugins.count_documents({}) == 0
 
 
 def test_another_name_or_place_of_a_repository_is_seen(world: World) -> None:
     put(world.one, "jira")
-    world.watch().once()
+    world.watch().run()
     assert world.plugins.find_one()["rank"] == -1
     before = world.answer(GetPlugin, plugin_id="jira")
 
     world.now += timedelta(hours=1)
     moved = managed_entry("repo-one", str(world.one))
-    world.watch(LOCAL, moved).once()
+    world.watch(LOCAL, moved).run()
     assert world.plugins.find_one()["rank"] == 1
     assert world.answer(GetPlugin, plugin_id="jira") == before, "the plugin is what it was"
 
-    world.watch(LOCAL, moved | {"name": "Market"}).once()
+    world.watch(LOCAL, moved | {"name": "Market"}).run()
     after = world.answer(GetPlugin, plugin_id="jira")
     assert after == before | {"repository_info": before["repository_info"] | {"name": "Market"}}
 
@@ -216,11 +217,11 @@ def test_another_name_or_place_of_a_repository_is_seen(world: World) -> None:
 def test_loading_again_writes_nothing(world: World) -> None:
     put(world.one, "jira")
     put(world.one, "slack", created_at="2020-01-01T00:00:00Z")
-    world.watch().once()
+    world.watch().run()
     before = list(world.plugins.find())
 
     world.now += timedelta(hours=1)
-    world.watch().once()
+    world.watch().run()
 
     assert list(world.plugins.find()) == before
     assert world.answer(GetPlugin, plugin_id="slack")["updated_at"] == "2020-01-01T00:00:00.000Z"
@@ -229,9 +230,9 @@ def test_loading_again_writes_nothing(world: World) -> None:
 def test_a_store_that_lost_them_is_mended(world: World) -> None:
     put(world.one, "jira")
     watch = world.watch(reload_s=0)
-    watch.once()
+    watch.run()
     world.plugins.delete_many({})
-    watch.once()
+    watch.run()
     assert world.names() == ["jira"]
 
 
@@ -252,7 +253,7 @@ def test_what_is_the_same_is_not_written(world: World) -> None:
 
 
 def test_there_is_no_moment_with_half_of_a_load(world: World) -> None:
-    world.watch().once()
+    world.watch().run()
     store = ManagedPlugins(world.store.database)
     store.load(MANAGED_INFO, 1, generation(world, "0"), world.now)
     ended = threading.Event()
@@ -285,7 +286,7 @@ def test_processes_may_load_one_folder_at_once(world: World) -> None:
 
     def load() -> None:
         try:
-            world.watch().once()
+            world.watch().run()
         except BaseException as fault:
             failures.append(fault)
 
@@ -300,30 +301,30 @@ def test_processes_may_load_one_folder_at_once(world: World) -> None:
 
 def test_the_thread_loads_at_start_and_on_change(world: World) -> None:
     put(world.one, "jira")
-    watch = world.watch(poll_s=0.05)
-    watch.start()
+    thread = Periodic("repositories", [world.watch(interval_s=0.05)])
+    thread.start()
     try:
         wait_until(lambda: world.names() == ["jira"], 10)
         put(world.one, "slack")
         wait_until(lambda: world.names() == ["jira", "slack"], 10)
     finally:
-        watch.stop()
-    assert not watch.is_alive()
+        thread.stop()
+    assert not thread.is_alive()
 
 
-def test_without_managed_repositories_the_thread_ends_by_itself(world: World) -> None:
-    watch = world.watch(LOCAL, poll_s=0.05, reload_s=0.05)
-    watch.start()
-    watch.join(30)
-    assert not watch.is_alive()
-    watch.stop()
+def test_a_process_that_ends_leaves_the_load_for_the_next_start(world: World) -> None:
+    put(world.one, "jira")
+    world.watch(stopping=lambda: True).run()
+    assert world.names() == []
+    world.watch().run()
+    assert world.names() == ["jira"]
 
 
 def test_local_plugins_say_what_the_local_repository_is_called_now(world: World) -> None:
     world.store.insert(plugin_row("jira"), plugin_row("slack"))
     renamed = LOCAL | {"name": "Ours"}
 
-    world.watch(renamed).once()
+    world.watch(renamed).run()
 
     assert {row["repository_info"]["name"] for row in world.answer(ListPlugins)["results"]} == {"Ours"}
     assert all(d["revision"] == 1 for d in world.plugins.find())
@@ -336,14 +337,14 @@ def test_plugins_of_a_worker_that_is_being_replaced_are_renamed_too(world: World
         return world.plugins.count_documents({"plugin.repository_info.name": "Local"})
 
     watch = world.watch(LOCAL | {"name": "Ours"}, reload_s=0)
-    watch.once()
+    watch.run()
     for plugin_id in ("jira", "slack"):
         world.store.insert(plugin_row(plugin_id))
-        watch.once()
+        watch.run()
         assert stale() == 0
-    watch.once()
+    watch.run()
     world.store.insert(plugin_row("teams"))
-    watch.once()
+    watch.run()
     assert stale() == 1, "after a look that finds none it is not looked for any more"
 
 
@@ -357,7 +358,7 @@ def both(world: World) -> World:
     put(world.one, "slack")
     put(world.two, "jira", name="two jira")
     put(world.two, "teams")
-    world.watch().once()
+    world.watch().run()
     world.store.insert(plugin_row("jira", name="local jira"))
     return world
 

@@ -15,6 +15,7 @@ TESTS = Path(__file__).resolve().parents[1]
 PROCESS_FIXTURES = frozenset(
     {
         "certificate",
+        "deployment",
         "live",
         "mongodb_server",
         "mortal_redis",
@@ -27,7 +28,7 @@ PROCESS_FIXTURES = frozenset(
     }
 )
 # Tests in these folders start processes by themselves.
-PROCESS_FOLDERS = frozenset({"compatibility", "docs", "examples", "system"})
+PROCESS_FOLDERS = frozenset({"compatibility", "examples", "system"})
 # Parallel workers start with what takes longest, so that no long test is left at the end.
 LONGEST_FIRST = (
     "chaos/",

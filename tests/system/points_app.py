@@ -13,10 +13,10 @@ from tests.system import points, protections
 from worker.app import create_app
 from worker.events.sweep import Sweep
 from worker.events.sweeper import Sweeper, Turn
-from worker.process import startup
+from worker.process import chores
 
-startup.Turn = partial(Turn, hold_s=1.0)  # type: ignore[assignment,misc]
-startup.Sweeper = partial(Sweeper, interval_s=0.2)  # type: ignore[assignment,misc]
+chores.Turn = partial(Turn, hold_s=1.0)  # type: ignore[assignment,misc]
+chores.Sweeper = partial(Sweeper, interval_s=0.2)  # type: ignore[assignment,misc]
 worker.services.Sweep = partial(Sweep, grace_s=0.3)  # type: ignore[assignment,misc]
 for name in filter(None, os.environ.get("TEST_WITHOUT", "").split(",")):
     protections.take_out(name)

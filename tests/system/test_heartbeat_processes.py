@@ -82,7 +82,16 @@ def test_beat_beats_with_its_ticks(
     env: dict[str, str], beats: Path, healthy: Callable[[], bool], tmp_path: Path
 ) -> None:
     beat = ChildProcess(
-        [sys.executable, "-m", "celery", "-A", "worker", "beat", "--scheduler", "celery.beat:Scheduler"],
+        [
+            sys.executable,
+            "-m",
+            "celery",
+            "-A",
+            "worker",
+            "beat",
+            "--scheduler",
+            "worker.process.beat:Scheduler",
+        ],
         log=tmp_path / "beat.log",
         env=env,
         cwd=ROOT,

@@ -6,7 +6,7 @@ import redis
 from celery import Celery
 
 from tests.support.servers import run_worker, wait_until
-from worker.process.broker import PARTITIONS
+from worker.process.partitions import PARTITIONS
 
 
 def test_a_worker_ends_in_good_order_when_the_number_is_another_one(

@@ -35,14 +35,22 @@ class Bridge:
         return {}
 
 
+class App(Celery):  # type: ignore[misc]  # celery is untyped
+    """An application of these services."""
+
+    def __init__(self, services: Services) -> None:
+        super().__init__("test", set_as_current=False)
+        self.services = services
+
+
 class Deployment:
     """The reads of services whose queries may take 0.2 s."""
 
     def __init__(self, mongodb_url: str, **settings: Any) -> None:
-        self.app = Celery("test", set_as_current=False)
         self.services = Services(Settings(mongodb_url=mongodb_url, **{"query_time_limit_s": 0.2} | settings))
+        self.app = App(self.services)
         self.bridge = Bridge()
-        register_queries(self.app, lambda: self.services, cast(Any, self.bridge))
+        register_queries(self.app, cast(Any, self.bridge))
 
     def ask(self, task: str, **arguments: Any) -> Any:
         return self.app.tasks[task].apply(kwargs={"domain_id": "d", **arguments}, throw=True).get()
@@ -82,9 +90,8 @@ def test_what_a_remote_takes_is_not_the_stores(mongodb_url: str) -> None:
         store.insert(plugin_row("jira"), plugin_row("slack"), domain="d")
     repositories = [LOCAL, remote_entry("market")]
     deployment = Deployment(mongodb_url, query_time_limit_s=0.5, repositories=repositories)
-    with closing(deployment.services):
-        # What is made at first use is kept there, and closed with the services.
-        deployment.services.__dict__["remotes"] = {"market": open_remote(Desk(slow), timeout_s=30.0)}
+    with closing(deployment.services), closing(open_remote(Desk(slow), timeout_s=30.0)) as remote:
+        deployment.services.remotes = {"market": remote}
         answer = deployment.ask("plugin.list", query={"page": {"start": 2, "limit": 5}})
     assert [row["plugin_id"] for row in answer["results"]] == ["slack"]
 

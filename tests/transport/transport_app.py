@@ -15,6 +15,7 @@ from celery.exceptions import Ignore, Reject
 from contracts._redis.url import tls_of
 from tests.transport import transport_substitutions
 from worker.transport import Delivery, install
+from worker.transport.consumer import Consumer as LosslessConsumer
 
 URL = os.environ["TEST_REDIS_URL"]
 LEDGER = "test.ledger"
@@ -45,9 +46,12 @@ def ledger() -> "redis.Redis":
     return client
 
 
-def answer_unknown(delivery: Delivery) -> None:
-    assert delivery.envelope is not None
-    ledger().rpush("test.answered", delivery.envelope.id)
+class Consumer(LosslessConsumer):
+    """Notes in the ledger what it answers."""
+
+    def answer_unknown_task(self, delivery: Delivery) -> None:
+        assert delivery.envelope is not None
+        ledger().rpush("test.answered", delivery.envelope.id)
 
 
 if os.environ.get("TEST_TRANSPORT", "lossless") == "lossless":
@@ -61,7 +65,7 @@ if os.environ.get("TEST_TRANSPORT", "lossless") == "lossless":
         max_deaths=int(os.environ.get("TEST_MAX_DEATHS", "5")),
         max_bytes=64 * 1024,
         max_bytes_by_task={"test.batch": 256 * 1024},
-        answer_unknown_task=answer_unknown,
+        consumer=f"{__name__}:Consumer",
     )
 else:
     app.conf.broker_transport_options = {

@@ -6,7 +6,10 @@ from datetime import UTC, datetime
 from hashlib import sha256
 from typing import Protocol
 
-from worker.dead_letters.message import Reading, read_message
+from contracts.commands import BatchItem
+from contracts.errors import InternalFault
+from contracts.partition import COMMANDS
+from worker.dead_letters.message import Reading, read_message, task_message
 from worker.domain.dead_letter import FAULT, DeadLetter
 from worker.store.dead_letters import DeadLetters
 from worker.store.plugins import Plugins
@@ -49,8 +52,8 @@ class Parking:
         )
         self._letters.keep_once(replace(letter, attempts=max(1, message.deaths)))
 
-    def keep(self, command_id: str, task: str, queue: str, raw: bytes, error: Exception) -> str:
-        """Store a message that met a bug and return the letter's id.
+    def keep(self, command_id: str, task: str, queue: str, raw: bytes, error: Exception) -> InternalFault:
+        """Store a message that met a bug and return how it is answered.
 
         One command is one letter, however often it is parked.
         """
@@ -59,7 +62,15 @@ class Parking:
         letter_id = f"{task}:{command_id}:{_digest(reading)}"
         text = f"{type(error).__name__}: {error}"
         letter = self._letter(letter_id, queue, FAULT, text, reading, datetime.now(UTC))
-        return self._letters.keep(replace(letter, task=task, command_id=command_id))
+        kept = self._letters.keep(replace(letter, task=task, command_id=command_id))
+        return InternalFault(
+            "the command met a fault of this service and was kept", details={"dead_letter_id": kept}
+        )
+
+    def keep_item(self, item: BatchItem, error: Exception) -> InternalFault:
+        """Store an item of a batch that met a bug, as a command of its own."""
+        raw = task_message(item.operation, item.id, item.params, COMMANDS)
+        return self.keep(item.id, item.operation, COMMANDS, raw, error)
 
     def _letter(
         self, letter_id: str, queue: str, reason: str, error: str, reading: Reading, now: datetime

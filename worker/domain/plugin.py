@@ -128,7 +128,7 @@ def _check_credential(command: RegisterPlugin, registry_url: str, policy: Policy
     path = {"path": "registry_config.credential"}
     if not isinstance(name, str):
         raise InvalidParameter("registry_config.credential must be the name of a credential", details=path)
-    if not policy.credential(name, command.domain_id, command.registry_type, registry_url):
+    if not policy.credential(name, command.domain_id, registry_url.partition("/")[0]):
         # The same words for a credential that is not there and one of another tenant.
         raise InvalidParameter("registry_config.credential names none that may be used here", details=path)
 

@@ -1,26 +1,32 @@
-"""The limits of this deployment that a decision needs."""
+"""The rules and limits of this deployment that a decision needs."""
 
-from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Protocol
 
 from contracts.plugin import RepositoryInfo
 
-RegistryRule = Callable[[str, str | None], str]
-"""``(registry_type, registry_url) -> stored registry_url``; raises the refusal."""
 
-CredentialRule = Callable[[str, str, str, str], bool]
-"""``(credential, domain_id, registry_type, stored registry_url)``: whether a plugin may use it there."""
+class RegistryRule(Protocol):
+    """Which registries plugins may name."""
+
+    def __call__(self, registry_type: str, registry_url: str | None, /) -> str:
+        """Return the ``registry_url`` to store; raise the refusal of one that is not allowed."""
 
 
-def _no_credential(credential: str, domain_id: str, registry_type: str, registry_url: str) -> bool:
+class CredentialRule(Protocol):
+    """Who may use which credential where."""
+
+    def __call__(self, name: str, domain_id: str, host: str, /) -> bool:
+        """Return whether plugins of a domain may use the credential ``name`` at a registry host."""
+
+
+def _no_credential(name: str, domain_id: str, host: str) -> bool:
     return False
 
 
 @dataclass(frozen=True, slots=True)
 class Policy:
-    """``repository`` is the local one; ``registry`` says which hosts are allowed, ``credential`` who may use
-    which credential where; ``image_max_length`` counts characters.
-    """
+    """``repository``: the local one. ``image_max_length``: in characters."""
 
     repository: RepositoryInfo
     registry: RegistryRule

@@ -1,7 +1,6 @@
 """Publish: a subject's pending events onto the stream, in the order of its revisions, each once."""
 
 from collections.abc import Iterator, Sequence
-from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
 from importlib.resources import files
 from threading import Lock
@@ -9,10 +8,10 @@ from typing import Any, Literal, NamedTuple
 
 from cachetools import LRUCache
 
-from contracts._redis import unavailable as redis_outage
+from contracts._redis.outage import translate_outage
 from contracts.errors import Unavailable
 from contracts.events import STREAM, data_schema, event_id, sequence
-from worker.domain.event import ANY, Pending, Subject
+from worker.domain.events import ANY, Pending, Subject
 
 LAST_REVISIONS = f"{STREAM}:revisions"
 """The Redis hash of the last revision on the stream, by ``{type}|{subject}``."""
@@ -26,6 +25,9 @@ class EventsUnavailable(Unavailable):
     """Raised when the Redis of the events does not answer. Never answered to a caller: a write waits."""
 
     code = "STORE_UNAVAILABLE"
+
+
+EVENTS_AWAY = "the Redis of the events does not answer"
 
 
 class StreamPosition(NamedTuple):
@@ -101,7 +103,7 @@ class Publisher:
         """Return the position of each subject on the stream; ``(0, "")`` if Redis knows none."""
         if not subjects:
             return []
-        with redis_away():
+        with translate_outage(EventsUnavailable, EVENTS_AWAY):
             found = self._redis.hmget(LAST_REVISIONS, [_field(event_type, name) for name in subjects])
         return [_position(value.decode()) if value else StreamPosition() for value in found]
 
@@ -112,7 +114,7 @@ class Publisher:
         """
         prefix, cursor = _field(event_type, ""), 0
         while True:
-            with redis_away():
+            with translate_outage(EventsUnavailable, EVENTS_AWAY):
                 cursor, found = self._redis.hscan(LAST_REVISIONS, cursor, match=f"{prefix}*", count=count)
             names = [field.decode().removeprefix(prefix) for field in found]
             if names:
@@ -122,11 +124,11 @@ class Publisher:
 
     def run_id(self) -> str:
         """Return Redis's id of its present run: a new one means that Redis may have lost writes."""
-        with redis_away():
+        with translate_outage(EventsUnavailable, EVENTS_AWAY):
             return str(self._redis.info("server")["run_id"])
 
     def _run(self, work: Sequence[tuple[Subject, Sequence[Pending]]]) -> list[Published]:
-        with redis_away():
+        with translate_outage(EventsUnavailable, EVENTS_AWAY):
             if len(work) == 1:
                 replies = [self._script(keys=[STREAM, LAST_REVISIONS], args=self._arguments(*work[0]))]
             else:
@@ -201,10 +203,3 @@ def _field(event_type: str, name: str) -> str:
 def _position(value: str) -> StreamPosition:
     revision, _, digest = value.partition(":")
     return StreamPosition(int(revision), digest)
-
-
-def redis_away() -> AbstractContextManager[None]:
-    """Raise ``EventsUnavailable`` in place of redis-py's errors that mean that Redis is away; let any other
-    through.
-    """
-    return redis_outage.redis_away(EventsUnavailable, "the Redis of the events does not answer")

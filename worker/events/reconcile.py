@@ -10,9 +10,10 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, Literal
 
+from contracts._redis.outage import translate_outage
 from contracts.events import STREAM
 from worker.domain.subjects import Subjects
-from worker.events.publish import Publisher, redis_away
+from worker.events.publish import EVENTS_AWAY, EventsUnavailable, Publisher
 
 _CHUNK = 500
 _TRIES = 5
@@ -122,7 +123,7 @@ class Reconcile:
         found: dict[str, Mapping[str, Any]] = {}
         newest = "+"
         while len(found) < len(wanted):
-            with redis_away():
+            with translate_outage(EventsUnavailable, EVENTS_AWAY):
                 rows = self._redis.xrevrange(STREAM, max=newest, count=_CHUNK)
             for _, fields in rows:
                 subject, event_type = (

@@ -1,16 +1,14 @@
-"""The thread that sweeps: in every commands worker, one of them at a time."""
+"""The sweep as a chore: of every commands worker, one of them at a time."""
 
 import logging
-import threading
 import time
-from collections.abc import Callable
 from typing import Any
 from uuid import uuid4
 
-from contracts.errors import Unavailable
+from contracts._redis.outage import translate_outage
 from contracts.events import STREAM
-from worker.events.publish import Publisher, redis_away
-from worker.events.sweep import Report, Sweep
+from worker.events.publish import EVENTS_AWAY, EventsUnavailable, Publisher
+from worker.events.sweep import Sweep
 
 logger = logging.getLogger(__name__)
 
@@ -34,8 +32,8 @@ class Turn:
         self._hold_ms = int(hold_s * 1000)
 
     def take(self) -> bool:
-        """Take or keep the turn; False while another process has it."""
-        with redis_away():
+        """Take or keep the turn; return False while another process has it."""
+        with translate_outage(EventsUnavailable, EVENTS_AWAY):
             if self._redis.set(TURN, self._name, px=self._hold_ms, nx=True):
                 return True
             if self._redis.get(TURN) != self._name.encode():
@@ -43,24 +41,25 @@ class Turn:
             return bool(self._redis.pexpire(TURN, self._hold_ms))
 
     def keep(self) -> None:
-        """Keep the turn; raises ``NotMyTurn``."""
+        """Take or keep the turn. Raises ``NotMyTurn`` while another process has it."""
         if not self.take():
             raise NotMyTurn
 
     def leave(self) -> None:
         """Let another process have it at once."""
-        with redis_away():
+        with translate_outage(EventsUnavailable, EVENTS_AWAY):
             if self._redis.get(TURN) == self._name.encode():
                 self._redis.delete(TURN)
 
 
-class Sweeper(threading.Thread):
-    """Sweeps every ``interval_s``; compares everything after each change of Redis's run and every
-    ``compare_s``.
+class Sweeper:
+    """The sweep, whenever it is this process's turn; and a comparison of everything with the stream.
 
-    ``also`` is called each time as well, in every process, for whatever else wants tidying; it may raise
-    ``Unavailable``.
+    ``interval_s``: seconds between two sweeps. ``compare_s``: seconds between two comparisons; there is one
+    after each new run of Redis, too.
     """
+
+    name = "the sweep"
 
     def __init__(
         self,
@@ -68,69 +67,44 @@ class Sweeper(threading.Thread):
         publisher: Publisher,
         turn: Turn,
         client: Any,
+        *,
         interval_s: float = 1.0,
         compare_s: float = 3600.0,
-        also: Callable[[], None] = lambda: None,
     ) -> None:
-        super().__init__(name="sweeper", daemon=True)
+        self.interval_s = interval_s
         self._sweep = sweep
         self._publisher = publisher
         self._turn = turn
         self._redis = client
-        self._interval = interval_s
         self._compare_every = compare_s
-        self._also = also
         self._compared_at = time.monotonic()
-        self._ending = threading.Event()
-        self._away = False
 
     def run(self) -> None:
-        while not self._ending.wait(self._interval):
-            try:
-                self.once()
-                self._away = False
-            except Unavailable as outage:
-                if not self._away:
-                    logger.warning("the sweep waits: %s", outage.message)
-                self._away = True
-            except NotMyTurn:
-                continue
-            except Exception:
-                # A bug must not end the thread: what the sweep mends is then mended late, not never.
-                logger.exception("the sweep failed and will try again")
-
-    def stop(self) -> None:
-        """End the thread and leave the turn to another process."""
-        self._ending.set()
-        self.join(timeout=10)
+        """Make one pass, unless another process has the turn. Raises ``Unavailable``."""
         try:
-            self._turn.leave()
-        except Unavailable:
-            logger.info("the turn to sweep ends by itself")
+            self._turn.keep()
+            self._sweep.pending()
+            if self._is_due():
+                self._compare()
+        except NotMyTurn:
+            return
 
-    def once(self) -> Report | None:
-        """One pass; None when another process has the turn."""
-        self._also()
-        if not self._turn.take():
-            return None
-        report = self._sweep.pending()
-        if self._is_due():
-            run_id = self._publisher.run_id()
-            report = self._sweep.compare()
-            with redis_away():
-                self._redis.set(COMPARED, run_id)
-            self._compared_at = time.monotonic()
-            logger.info(
-                "compared %d subjects with the stream, repaired %d, left %d ahead of the store",
-                report.seen,
-                report.repaired,
-                report.ahead,
-            )
-        return report
+    def _compare(self) -> None:
+        run_id = self._publisher.run_id()
+        report = self._sweep.compare()
+        with translate_outage(EventsUnavailable, EVENTS_AWAY):
+            self._redis.set(COMPARED, run_id)
+        self._compared_at = time.monotonic()
+        logger.info(
+            "compared %d subjects with the stream, repaired %d, left %d ahead of the store",
+            report.seen,
+            report.repaired,
+            report.ahead,
+        )
 
     def _is_due(self) -> bool:
         if time.monotonic() - self._compared_at > self._compare_every:
             return True
-        with redis_away():
+        with translate_outage(EventsUnavailable, EVENTS_AWAY):
             compared = self._redis.get(COMPARED)
         return bool(compared != self._publisher.run_id().encode())

@@ -5,6 +5,7 @@ Nothing is asked of any server, so an outage of one makes no process unhealthy.
 """
 
 import json
+import logging
 import os
 import stat
 import tempfile
@@ -13,11 +14,16 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
+logger = logging.getLogger(__name__)
+
+HEARTBEAT_DIR = "PLUGINS_HEARTBEAT_DIR"
+"""The environment variable that names the folder."""
+
 STALE_S = 30.0
-"""A loop that has not turned for so long hangs."""
+"""A loop that has not turned for so many seconds hangs."""
 
 BEAT_S = 2.0
-"""How often a loop that is idle beats."""
+"""An idle loop beats every so many seconds."""
 
 
 class HeartbeatError(OSError):
@@ -25,14 +31,15 @@ class HeartbeatError(OSError):
 
 
 def folder(setting: str = "") -> Path:
-    """The folder of this user's heartbeats: ``setting``, or else one of its own in the temporary folder."""
+    """Return the folder of this user's heartbeats: ``setting``, or else one in the temporary folder."""
     return Path(setting) if setting else Path(tempfile.gettempdir()) / f"plugins-heartbeat-{os.getuid()}"
 
 
 class Heartbeat:
-    """The heartbeat of this process; ``name`` says what it is, such as ``commands@host``.
+    """The heartbeat of this process.
 
-    ``beat`` is for the main loop alone: nothing else shows that it turns.
+    ``name``: what the process is, such as ``commands@host``. ``directory``: see ``folder``. Only the main
+    loop may call ``beat``: nothing else shows that it turns.
     """
 
     def __init__(self, name: str, directory: Path) -> None:
@@ -42,7 +49,7 @@ class Heartbeat:
         self._last = float("-inf")
 
     def begin(self) -> None:
-        """Write the file, and clear away those of processes that are dead. Raises ``HeartbeatError``."""
+        """Write the file, and remove those of dead processes. Raises ``HeartbeatError``."""
         _make(self._directory)
         with suppress(HeartbeatError):
             seen(self._directory)
@@ -52,11 +59,11 @@ class Heartbeat:
                 json.dumps({"pid": os.getpid(), "name": self._name, "started": _started(os.getpid())})
             )
             written.replace(self._path)
-        except OSError as fault:
-            raise HeartbeatError(f"{self._path} cannot be written: {fault}") from fault
+        except OSError as error:
+            raise HeartbeatError(f"{self._path} cannot be written: {error}") from error
 
     def beat(self) -> None:
-        """The loop turns. Costs nothing when it was called within the last second."""
+        """Touch the file: the loop turns. Costs nothing within a second of the last call."""
         now = time.monotonic()
         if now - self._last < BEAT_S / 2:
             return
@@ -64,19 +71,31 @@ class Heartbeat:
         try:
             os.utime(self._path)
         except OSError:
-            # Somebody tidied the temporary folder; a disk that is full is told by the health check.
+            # The temporary folder was tidied; of a full disk the health check tells.
             with suppress(HeartbeatError):
                 self.begin()
 
     def end(self) -> None:
-        """The process ends in good order: nobody is to miss it."""
+        """Remove the file: the process ends in good order."""
         with suppress(OSError):
             self._path.unlink()
 
 
+def begin_heartbeat(name: str, setting: str) -> Heartbeat | None:
+    """Begin the heartbeat of this process in ``folder(setting)``; return None, and log why, if that fails."""
+    heartbeat = Heartbeat(name, folder(setting))
+    try:
+        heartbeat.begin()
+    except HeartbeatError as error:
+        # The work goes on without it; the health check finds no heartbeat and says so.
+        logger.error("no heartbeat: %s", error)
+        return None
+    return heartbeat
+
+
 @dataclass(frozen=True, slots=True)
 class Seen:
-    """The heartbeat of a process that is alive: its age in seconds."""
+    """The heartbeat of a process that is alive. ``age_s``: seconds since its last beat."""
 
     name: str
     pid: int
@@ -84,11 +103,15 @@ class Seen:
 
     @property
     def healthy(self) -> bool:
+        """Whether it has beaten lately."""
         return self.age_s <= STALE_S
 
 
 def seen(directory: Path, now: float | None = None) -> list[Seen]:
-    """The heartbeats of the processes that are alive; those of others are cleared away."""
+    """Return the heartbeats of the processes that are alive; remove those of dead ones.
+
+    ``now``: seconds since the epoch, default the present. Raises ``HeartbeatError``.
+    """
     present = time.time() if now is None else now
     if not directory.is_dir():
         return []
@@ -96,13 +119,13 @@ def seen(directory: Path, now: float | None = None) -> list[Seen]:
     found = []
     for path in sorted(directory.glob("*.json")):
         try:
-            told = json.loads(path.read_text())
+            content = json.loads(path.read_text())
             touched = path.stat().st_mtime
-            pid, name, started = int(told["pid"]), str(told["name"]), told["started"]
+            pid, name, started = int(content["pid"]), str(content["name"]), content["started"]
         except FileNotFoundError:
             continue
-        except (OSError, ValueError, KeyError, TypeError) as fault:
-            raise HeartbeatError(f"{path} cannot be read: {fault}") from fault
+        except (OSError, ValueError, KeyError, TypeError) as error:
+            raise HeartbeatError(f"{path} cannot be read: {error}") from error
         if _started(pid) != started or not _alive(pid):
             # It was killed; its number may be another process's by now.
             with suppress(OSError):
@@ -115,13 +138,13 @@ def seen(directory: Path, now: float | None = None) -> list[Seen]:
 def _make(directory: Path) -> None:
     try:
         directory.mkdir(mode=0o700, parents=True, exist_ok=True)
-    except OSError as fault:
-        raise HeartbeatError(f"{directory} cannot be made: {fault}") from fault
+    except OSError as error:
+        raise HeartbeatError(f"{directory} cannot be made: {error}") from error
     _check(directory)
 
 
 def _check(directory: Path) -> None:
-    """The temporary folder is everybody's: what another user has put there is not ours to believe."""
+    """Refuse a folder of another user: everybody may write into the temporary folder."""
     status = directory.lstat()
     is_ours = stat.S_ISDIR(status.st_mode) and status.st_uid == os.getuid()
     if not is_ours or status.st_mode & (stat.S_IWGRP | stat.S_IWOTH):
@@ -139,8 +162,8 @@ def _alive(pid: int) -> bool:
 
 
 def _started(pid: int) -> str | None:
-    """When the process began, as its system counts it (field 22 of ``/proc/{pid}/stat``, see proc(5)); None
-    where that is not told.
+    """Return when the process began, as its system counts it (field 22 of ``/proc/{pid}/stat``, see proc(5));
+    None where there is no such file.
     """
     try:
         text = Path(f"/proc/{pid}/stat").read_text()

@@ -1,6 +1,6 @@
 """What every operation's task has in common."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from typing import Any
 
 from celery import Celery, Task
@@ -24,8 +24,13 @@ class OperationTask(Task):  # type: ignore[misc]  # celery is untyped
     # A result holds what callers stored; the log has no business with it.
     resultrepr_maxsize = 0
     operation: Operation
-    services: Callable[[], Services]
     bridge: Bridge
+
+    @property
+    def services(self) -> Services:
+        """The services of this process, which its app keeps."""
+        services: Services = self.app.services
+        return services
 
     def __call__(self, /, *args: Any, **kwargs: Any) -> Any:
         """As Celery's own, which takes no keyword argument that is called ``self``."""
@@ -39,12 +44,11 @@ class OperationTask(Task):  # type: ignore[misc]  # celery is untyped
     def parked(self, bug: Exception) -> InternalFault:
         """Keep the whole message as a dead letter, and say how that is answered."""
         queue, raw = self.bridge.raw(self.request)
-        return self.services().park(self.request.id, self.operation.task, queue, raw, bug)
+        return self.services.parking.keep(self.request.id, self.operation.task, queue, raw, bug)
 
 
 def register_operations(
     app: Celery,
-    services: Callable[[], Services],
     bridge: Bridge,
     kind: type[OperationTask],
     operations: Iterable[Operation],
@@ -54,7 +58,6 @@ def register_operations(
         attributes = {
             "name": operation.task,
             "operation": operation,
-            "services": staticmethod(services),
             "bridge": bridge,
             "Request": app.Task.Request,
             "__doc__": operation.summary,

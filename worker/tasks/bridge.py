@@ -1,13 +1,12 @@
 """Between the transport and the tasks: what a decision has to know of the message that brought it."""
 
-import time
 from typing import Any
 
+from contracts._redis.outage import translate_outage
 from contracts.errors import InvalidParameter
 from contracts.headers import TRACEPARENT, is_traceparent
-from worker.dead_letters.message import task_message
-from worker.domain.attempt import Attempt, Lease
-from worker.process.broker import broker_away
+from worker.domain.attempt import Attempt
+from worker.tasks.broker import BROKER_AWAY, BrokerUnavailable
 from worker.tasks.envelope import deadline
 from worker.transport import Delivery, LeaseLost
 
@@ -19,11 +18,11 @@ class TransportLease:
         self._delivery = delivery
 
     def confirm(self) -> bool:
-        with broker_away():
+        with translate_outage(BrokerUnavailable, BROKER_AWAY):
             return self._delivery.holds_lease()
 
     def raise_epoch(self, at_least: int) -> int | None:
-        with broker_away():
+        with translate_outage(BrokerUnavailable, BROKER_AWAY):
             try:
                 return self._delivery.raise_epoch(at_least)
             except LeaseLost:
@@ -35,34 +34,15 @@ class TransportLease:
         return self._delivery.pause(seconds)
 
     def give_up(self) -> None:
-        with broker_away():
+        with translate_outage(BrokerUnavailable, BROKER_AWAY):
             self._delivery.give_up()
 
 
-class NoLease:
-    """Stands where nothing is leased: with the stock transport."""
-
-    def confirm(self) -> bool:
-        return True
-
-    def raise_epoch(self, at_least: int) -> int | None:
-        return at_least
-
-    def wait(self, seconds: float) -> bool:
-        time.sleep(seconds)
-        return False
-
-    def give_up(self) -> None:
-        return None
-
-
 class LosslessBridge:
-    """The bridge to the lossless transport, and, where a message came by the stock one, to that."""
+    """The bridge to the lossless transport."""
 
     def check(self, request: Any) -> None:
         delivery = _delivery(request)
-        if delivery is None:
-            return
         if delivery.refusal:
             refusal = delivery.refusal
             raise InvalidParameter(refusal.message, details={"path": refusal.path, "reason": refusal.reason})
@@ -73,40 +53,32 @@ class LosslessBridge:
 
     def attempt(self, request: Any) -> Attempt:
         delivery = _delivery(request)
-        headers = self.headers(request)
-        traceparent = headers.get(TRACEPARENT)
-        lease: Lease = TransportLease(delivery) if delivery else NoLease()
+        traceparent = delivery.headers.get(TRACEPARENT)
         return Attempt(
             command_id=request.id,
-            epoch=delivery.epoch if delivery else 0,
-            redelivered=delivery.redelivered if delivery else bool(request.delivery_info.get("redelivered")),
-            expires=deadline(headers.get("expires")),
+            epoch=delivery.epoch,
+            redelivered=delivery.redelivered,
+            expires=deadline(delivery.headers.get("expires")),
             traceparent=traceparent if is_traceparent(traceparent) else None,
-            lease=lease,
+            lease=TransportLease(delivery),
         )
 
     def raw(self, request: Any) -> tuple[str, bytes]:
         delivery = _delivery(request)
-        if delivery:
-            return delivery.queue, delivery.raw
-        queue = str(request.delivery_info.get("routing_key"))
-        return queue, task_message(request.task, request.id, request.kwargs, queue)
+        return delivery.queue, delivery.raw
 
     def forward(self, request: Any, queue: str) -> bool:
         delivery = _delivery(request)
-        if delivery is None or delivery.queue == queue:
+        if delivery.queue == queue:
             return False
-        with broker_away():
+        with translate_outage(BrokerUnavailable, BROKER_AWAY):
             delivery.forward(queue)
         return True
 
     def headers(self, request: Any) -> dict[str, Any]:
-        delivery = _delivery(request)
-        if delivery:
-            return dict(delivery.headers)
-        return {**(request.headers or {}), "expires": request.expires}
+        return dict(_delivery(request).headers)
 
 
-def _delivery(request: Any) -> Delivery | None:
-    delivery = getattr(request, "delivery", None)
-    return delivery if isinstance(delivery, Delivery) else None
+def _delivery(request: Any) -> Delivery:
+    delivery: Delivery = request.delivery
+    return delivery

@@ -1,6 +1,6 @@
 """The writes: one task for each, and the batch."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from typing import Any
 
 from celery import Celery
@@ -28,7 +28,7 @@ class CommandTask(OperationTask):
     abstract = True
 
     def run(self, /, *args: Any, **kwargs: Any) -> Any:
-        services, request = self.services(), self.request
+        services, request = self.services, self.request
         try:
             attempt = self.bridge.attempt(request)
             return supervise(
@@ -64,7 +64,8 @@ class CommandTask(OperationTask):
         except RequiredParameter as fault:
             raise InvalidParameter(fault.message, details={"path": fault.details["path"]}) from None
         check_frame(batch, services.settings.command_partitions)
-        outcomes = list(services.apply_batch(batch, attempt))
+        applied = services.batches.apply(batch.commands, attempt)
+        outcomes = list(zip(batch.commands, applied, strict=True))
         services.rejections.tell_all(
             (item.id, item.operation, item.params, outcome)
             for item, outcome in outcomes
@@ -93,7 +94,7 @@ def rows_of(outcomes: Iterable[tuple[BatchItem, ItemOutcome]]) -> list[dict[str,
     return rows
 
 
-def register_commands(app: Celery, services: Callable[[], Services], bridge: Bridge) -> None:
+def register_commands(app: Celery, bridge: Bridge) -> None:
     """Give ``app`` the task of every write in the catalog."""
     operations = [operation for operation in OPERATIONS if operation.is_write]
-    register_operations(app, services, bridge, CommandTask, operations)
+    register_operations(app, bridge, CommandTask, operations)

@@ -1,7 +1,6 @@
 """The reads: one task for each."""
 
 import logging
-from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Any
 
@@ -11,7 +10,6 @@ from contracts.catalog import OPERATIONS
 from contracts.errors import ContractError, DeadlineExceeded
 from contracts.headers import OWN, REPOSITORIES
 from contracts.parse import parse
-from worker.services import Services
 from worker.tasks.base import OperationTask, register_operations
 from worker.tasks.ports import Bridge
 
@@ -42,10 +40,10 @@ class QueryTask(OperationTask):
             raise DeadlineExceeded("the deadline of the question has passed; it was not looked into")
         command: Any = parse(self.operation.command, kwargs)
         own_only = self.bridge.headers(self.request).get(REPOSITORIES) == OWN
-        return self.services().reader.answer(command, own_only=own_only)
+        return self.services.reader.answer(command, own_only=own_only)
 
 
-def register_queries(app: Celery, services: Callable[[], Services], bridge: Bridge) -> None:
+def register_queries(app: Celery, bridge: Bridge) -> None:
     """Give ``app`` the task of every read in the catalog."""
     operations = [operation for operation in OPERATIONS if not operation.is_write]
-    register_operations(app, services, bridge, QueryTask, operations)
+    register_operations(app, bridge, QueryTask, operations)

@@ -12,11 +12,14 @@ from celery import current_task, states
 from celery.backends.redis import RedisBackend
 from celery.exceptions import Reject
 
-from contracts._redis.connect import HASTY_OPTIONS
-from contracts._redis.outage import is_outage
+from contracts._redis.connect import FAIL_FAST_OPTIONS
+from contracts._redis.outage import is_redis_outage
 from contracts.errors import ContractError
 from worker.transport import Delivery
 from worker.transport.state import stop_requested
+
+BACKEND = "worker.tasks.results:AnswerBackend"
+"""The name of the backend for Celery, which takes it as ``BACKEND+redis://...``."""
 
 CONFIGURATION: dict[str, Any] = {
     "result_expires": 3600,
@@ -25,30 +28,31 @@ CONFIGURATION: dict[str, Any] = {
     # The waiting is done in one place, which knows when the process is to end.
     "result_backend_transport_options": {"retry_policy": {"max_retries": 0}},
 }
-"""What Celery is to be told with it."""
+"""The settings of Celery that the backend needs."""
 
 
-class Results(RedisBackend):  # type: ignore[misc]  # celery is untyped
-    """The result backend of a worker."""
+class AnswerBackend(RedisBackend):  # type: ignore[misc]  # celery is untyped
+    """The result backend of a worker; the app names it in front of the URL of its Redis."""
 
     def exception_safe_to_retry(self, exc: Exception) -> bool:
-        return isinstance(exc, redis.RedisError) and is_outage(exc)
+        return isinstance(exc, redis.RedisError) and is_redis_outage(exc)
 
     def refuse(self, command_id: str, refusal: ContractError) -> None:
-        """Answer a message that no task was given, as well as it goes: nothing waits for a Redis that is
-        away. Raises redis-py's errors.
+        """Answer a message that no task was given, by best effort: a Redis that is away is not waited for.
+
+        Raises redis-py's errors.
         """
         answer = self.encode_result(refusal, states.FAILURE)
-        self._hasty._store_result(command_id, answer, states.FAILURE)
+        self._fail_fast._store_result(command_id, answer, states.FAILURE)
 
     @cached_property
-    def _hasty(self) -> "Results":
-        hasty = Results(app=self.app, url=self.url)
-        hasty.connparams.update(HASTY_OPTIONS)
-        return hasty
+    def _fail_fast(self) -> "AnswerBackend":
+        backend = AnswerBackend(app=self.app, url=self.url)
+        backend.connparams.update(FAIL_FAST_OPTIONS)
+        return backend
 
     def _sleep(self, amount: float) -> None:
-        # What has its effect is not to be parked for the ends of processes that only wait to tell of it.
+        # A command that has its effect must not be parked because of processes that end while they wait here.
         delivery = getattr(getattr(current_task, "request", None), "delivery", None)
         if isinstance(delivery, Delivery):
             delivery.waiting()

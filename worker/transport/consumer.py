@@ -2,7 +2,6 @@
 
 import logging
 import random
-from collections.abc import Callable
 from concurrent.futures import Future
 from typing import Any, Final
 
@@ -21,9 +20,6 @@ logger = logging.getLogger(__name__)
 
 RECONNECT_S: Final = (0.2, 1.0)
 
-#: Answers a message whose id can be read, but which names no task that this worker knows.
-AnswerUnknownTask = Callable[[Delivery], None]
-
 
 class Consumer(CeleryConsumer):  # type: ignore[misc]  # celery is untyped
     """Reconnects within a second, parks what no task can take, and gives back what it holds when it ends."""
@@ -41,15 +37,21 @@ class Consumer(CeleryConsumer):  # type: ignore[misc]  # celery is untyped
         self._started_for = frozenset(self.app.amqp.queues.consume_from)
         super().start()
 
+    def alive(self) -> None:
+        """Does nothing. A subclass may note that the main thread is not stuck: it waits for Redis."""
+
+    def answer_unknown_task(self, delivery: Delivery) -> None:
+        """Does nothing. A subclass may answer a message that names no task that this worker knows; it is
+        called in the event loop, before the message is parked.
+        """
+
     def ensure_connected(self, conn: Any) -> Any:
         """Connects, however long it takes, trying again every 0.2 to 1 s."""
 
         def tell(error: Exception, interval: float) -> None:
             logger.error("no connection to %s: %s; again in %.1f s", conn.as_uri(), error, interval)
             # Waiting for Redis is no hang: the main thread says so while its event loop stands still.
-            alive: Callable[[], None] | None = getattr(self.app, "alive", None)
-            if alive is not None:
-                alive()
+            self.alive()
 
         pause = random.uniform(*RECONNECT_S)  # noqa: S311  spreads reconnects, guards nothing
         conn = conn.ensure_connection(
@@ -65,13 +67,11 @@ class Consumer(CeleryConsumer):  # type: ignore[misc]  # celery is untyped
             return
         delivery = message.delivery
         logger.error("parked a message of %s that names no known task", delivery.queue)
-        answer: AnswerUnknownTask | None = getattr(self.app, "answer_unknown_task", None)
-        if answer is not None:
-            try:
-                answer(delivery)
-            except Exception:
-                # The caller then meets its own timeout; the message is kept all the same.
-                logger.exception("an unknown task could not be answered")
+        try:
+            self.answer_unknown_task(delivery)
+        except Exception:
+            # The caller then meets its own timeout; the message is kept all the same.
+            logger.exception("an unknown task could not be answered")
         delivery.park_later("unknown_task", delivery.envelope.task if delivery.envelope else "")
 
     def on_unknown_message(self, body: Any, message: Any) -> None:

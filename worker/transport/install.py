@@ -1,11 +1,10 @@
 """Makes a Celery app use the transport."""
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from celery import signals
 
-from worker.transport.delivery import Delivery
 from worker.transport.envelope import DEFAULT_MAX_BYTES, DEFAULT_MAX_DEPTH
 from worker.transport.options import DEFAULT_LEASE_S, DEFAULT_MAX_DEATHS
 from worker.transport.state import stop_requested
@@ -27,15 +26,15 @@ def install(
     max_bytes: int = DEFAULT_MAX_BYTES,
     max_bytes_by_task: Mapping[str, int] | None = None,
     max_depth: int = DEFAULT_MAX_DEPTH,
-    answer_unknown_task: Callable[[Delivery], None] | None = None,
+    consumer: str = CONSUMER,
 ) -> None:
     """Sets everything that the lossless transport needs on ``app``, for the broker at ``url``.
 
     ``exclusive`` queues have one consumer at a time, ``shared`` ones many; both are names, or patterns with
     ``*``. ``timeouts`` are redis-py's ``socket_timeout``, ``socket_connect_timeout`` and
     ``health_check_interval``: seconds, as ``lease_s``. Sizes are bytes of a list element.
-    ``answer_unknown_task`` is called in the event loop for a message that names no known task, before it is
-    parked. The pool must be one of threads. Raises ValueError for a ``rediss://`` URL where the app has no
+    ``consumer`` names a class ("module:Class"), :class:`worker.transport.consumer.Consumer` or a subclass.
+    The pool must be one of threads. Raises ValueError for a ``rediss://`` URL where the app has no
     ``broker_use_ssl``.
     """
     if url.startswith("rediss:") and not app.conf.broker_use_ssl:
@@ -58,14 +57,13 @@ def install(
         broker_connection_retry_on_startup=True,
         broker_connection_max_retries=None,
         broker_channel_error_retry=True,
-        worker_consumer=CONSUMER,
+        worker_consumer=consumer,
         # Running tasks keep their messages over a reconnect: nothing is redelivered meanwhile.
         worker_cancel_long_running_tasks_on_connection_loss=False,
         worker_enable_prefetch_count_reduction=False,
         task_acks_late=True,
     )
     app.Task.Request = REQUEST
-    app.answer_unknown_task = answer_unknown_task
     signals.worker_shutting_down.connect(_stop, dispatch_uid="worker.transport.stop")
 
 

@@ -9,7 +9,6 @@ class Request(CeleryRequest):  # type: ignore[misc]  # celery is untyped
     """Gives the task ``self.request.delivery`` (a :class:`worker.transport.delivery.Delivery`).
 
     The message is read already, so that the pool needs not read it once more. For pools of threads only.
-    With the stock transport there is no delivery, and nothing else changes.
     """
 
     def __init__(self, message: Any, **options: Any) -> None:

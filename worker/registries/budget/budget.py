@@ -1,7 +1,7 @@
 """The budget of each registry: its pace, its slots, its cooldown and its circuit, shared by all workers in
 Redis.
 
-A group of hosts (``ImageRef.group``) has as many slots as images may be read at once; who holds one reads
+A budget group (of ``ImageRef``) has as many slots as images may be read at once; who holds one reads
 images one after the other, and takes every request from the group's even pace. A registry that asks to be
 left alone cools down, at half its rate when it is asked again, which recovers within an hour. One that is not
 reached five times in a row is left alone too, until one probe reaches it. The state is in
@@ -9,12 +9,11 @@ reached five times in a row is left alone too, until one probe reaches it. The s
 """
 
 from collections.abc import Callable
-from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from importlib.resources import files
 from typing import Any, Literal, cast
 
-from contracts._redis.unavailable import redis_away
+from contracts._redis.outage import translate_outage
 from contracts.errors import Unavailable
 from worker.domain.image import FetchFailed
 from worker.registries.budget.limit import Limit
@@ -140,7 +139,7 @@ class Budget:
             round(self._max_wait_s * _MICRO),
             "" if argument is None else round(argument * _MICRO),
         ]
-        with _away():
+        with translate_outage(BudgetUnavailable, "the Redis of the registries' budgets does not answer"):
             return self._script(keys=[key, f"{key}:slots"], args=arguments)
 
 
@@ -181,7 +180,3 @@ class Slot:
             return wait_s
         self._run("unreachable" if failure.unreachable else "answered", None)
         return None
-
-
-def _away() -> AbstractContextManager[None]:
-    return redis_away(BudgetUnavailable, "the Redis of the registries' budgets does not answer")

@@ -1,7 +1,6 @@
-"""The thread that keeps the store in step with the configured repositories, in every commands worker."""
+"""The chore that keeps the store in step with the configured repositories, of every commands worker."""
 
 import logging
-import threading
 import time
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
@@ -26,72 +25,54 @@ class Stopping(Exception):
     """Raised in the middle of a load when the process is to end."""
 
 
-class Watch(threading.Thread):
+class FolderWatch:
     """Loads the folders of the managed repositories, at start and whenever they change.
 
     At start it also removes the documents of repositories that are configured no more, and has the local
     plugins say what the local repository is called now. This it does again every ``reload_s`` until there is
     none to change: a worker with the configuration of before may register others until it is replaced.
     Several processes may do this at once.
+
+    ``interval_s``: seconds between two looks. ``reload_s``: seconds after which a folder is loaded though it
+    has not changed. ``stopping``: whether the process is to end; a load is then left for the next start.
     """
+
+    name = "the look at the repositories"
 
     def __init__(
         self,
         store: ManagedPlugins,
         repositories: Repositories,
         policy: Policy,
-        poll_s: float = POLL_S,
+        interval_s: float = POLL_S,
         reload_s: float = RELOAD_S,
         clock: Callable[[], datetime] = lambda: datetime.now(UTC),
+        stopping: Callable[[], bool] = lambda: False,
     ) -> None:
-        super().__init__(name="repositories", daemon=True)
+        self.interval_s = interval_s
         self._store = store
         self._repositories = repositories
         self._policy = policy
-        self._poll_s = poll_s
         self._reload_s = reload_s
         self._clock = clock
-        self._ending = threading.Event()
+        self._stopping = stopping
         self._begun = False
         self._rename_at: float | None = None
-        self._away = False
         self._loaded: dict[str, tuple[Signature, float]] = {}
         self._told: Mapping[str, frozenset[Fault]] = {}
 
     def run(self) -> None:
-        wait_s = 0.0
-        while not self._ending.wait(wait_s):
-            wait_s = self._poll_s
-            try:
-                self.once()
-                self._away = False
-            except Stopping:
-                return
-            except Unavailable as outage:
-                if not self._away:
-                    logger.warning("the repositories wait: %s", outage.message)
-                self._away = True
-            except Exception:
-                # A bug must not end the thread: the next look may be fine again.
-                logger.exception("the repositories could not be looked at; they stay as they are")
-            if self._begun and self._rename_at is None and not self._repositories.managed:
-                return
-
-    def stop(self) -> None:
-        """End the thread; what it has not loaded is loaded at the next start."""
-        self._ending.set()
-        if self.is_alive():
-            self.join(timeout=10)
-
-    def once(self) -> None:
-        """One look at everything. Raises ``StoreUnavailable``."""
+        """Look at everything once. Raises ``StoreUnavailable``."""
         if not self._begun:
             self._begin()
         elif self._rename_at is not None and time.monotonic() >= self._rename_at:
             self._rename_at = self._next() if self._rename() else None
-        for repository in self._repositories.managed:
-            if isinstance(repository.options, ManagedOptions):
-                self._look(repository, repository.options)
+        try:
+            for repository in self._repositories.managed:
+                if isinstance(repository.options, ManagedOptions):
+                    self._look(repository, repository.options)
+        except Stopping:
+            return
 
     def _begin(self) -> None:
         removed = self._store.forget(r.repository_id for r in self._repositories.managed)
@@ -130,7 +111,7 @@ class Watch(threading.Thread):
 
     def _load(self, repository: Repository, options: ManagedOptions) -> None:
         now = self._clock()
-        contents = read_folder(options.path, repository.info, self._policy, now, self._check_ending)
+        contents = read_folder(options.path, repository.info, self._policy, now, self._check_stopping)
         loaded = self._store.load(
             repository.info, repository.rank, contents.plugins, now, keep=contents.bad_files
         )
@@ -150,6 +131,6 @@ class Watch(threading.Thread):
             logger.warning("repository %s: %s; what was loaded before stays", repository_id, fault)
         self._told = {**self._told, repository_id: faults}
 
-    def _check_ending(self) -> None:
-        if self._ending.is_set():
+    def _check_stopping(self) -> None:
+        if self._stopping():
             raise Stopping

@@ -1,35 +1,25 @@
 """The remote repositories of a deployment, each with the secret it is asked with."""
 
-from collections.abc import Callable
-
 from worker.domain.repositories import RemoteOptions, Repositories
 from worker.registries import Credentials
 from worker.repositories.remote.peer import Remote
+from worker.repositories.remote.tokens import credential_of
 
 
 def open_remotes(repositories: Repositories, credentials: Credentials) -> dict[str, Remote]:
-    """By ``repository_id``. Nothing is dialled yet.
+    """Return them by ``repository_id``. Nothing is dialled yet.
 
     ``token`` names an entry of ``PLUGINS_REGISTRY_CREDENTIALS``; one without ``hosts`` and ``domains`` can be
     used by no plugin. Raises ``ValueError`` for a name that is not there.
     """
-    return {
-        repository.repository_id: Remote(
-            repository.info,
-            repository.options,
-            _token(repository.repository_id, repository.options.token, credentials),
-        )
-        for repository in repositories.remote
-        if isinstance(repository.options, RemoteOptions)
-    }
+    remotes = {}
+    for repository in repositories.remote:
+        if isinstance(repository.options, RemoteOptions):
+            credential = credential_of(repository.repository_id, repository.options, credentials)
+            token = credential.password if credential else _no_token
+            remotes[repository.repository_id] = Remote(repository.info, repository.options, token)
+    return remotes
 
 
-def _token(repository_id: str, name: str | None, credentials: Credentials) -> Callable[[], str | None]:
-    if name is None:
-        return lambda: None
-    credential = credentials.get(name)
-    if credential is None or credential.provider is not None:
-        raise ValueError(
-            f"repository {repository_id}: token names no credential with a password_file or password_env"
-        )
-    return credential.password
+def _no_token() -> None:
+    return None

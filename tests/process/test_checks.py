@@ -1,0 +1,69 @@
+"""A worker that cannot start as it should does not start."""
+
+from typing import Any
+
+import pytest
+
+from worker.app import create_app
+from worker.process.checks import check_partitions, check_profile, check_queues
+from worker.process.partitions import PARTITIONS, Partitions
+from worker.settings import Settings
+from worker.transport.options import Options
+
+
+def test_a_number_of_partitions_that_differs_ends_the_process(client: Any) -> None:
+    client.set(PARTITIONS, 4)
+    check_partitions(Partitions(client), 4)
+    with pytest.raises(SystemExit, match=r"4 partition\(s\), and PLUGINS_COMMAND_PARTITIONS says 2"):
+        check_partitions(Partitions(client), 2)
+
+
+def test_the_first_worker_says_the_number(client: Any) -> None:
+    check_partitions(Partitions(client), 3)
+    assert client.get(PARTITIONS) == b"3"
+
+
+def test_a_failing_check_ends_the_making_of_the_worker(redis_url: str) -> None:
+    with create_app(Settings(redis_url=redis_url)) as app, pytest.raises(SystemExit, match="concurrency 1"):
+        app.WorkController(pool_cls="threads", concurrency=2, queues=["plugin.commands"])
+
+
+@pytest.mark.parametrize(
+    ("concurrency", "pool", "prefetch"),
+    [(2, "threads", 1), (1, "prefork", 1), (1, "solo", 1), (1, "threads", 4)],
+)
+def test_a_commands_worker_applies_one_at_a_time(concurrency: int, pool: str, prefetch: int) -> None:
+    with pytest.raises(SystemExit, match="celery -A worker worker -Q"):
+        check_profile(concurrency, pool, prefetch)
+    check_profile(1, "threads", 1)
+
+
+@pytest.mark.parametrize(
+    ("partitions", "queue", "run"),
+    [
+        (1, "plugin.commands.0", "-Q plugin.commands$"),
+        (4, "plugin.commands.7", "-Q plugin.commands.3$"),
+        (4, "plugin.commands.x", "plugin.commands.0 to plugin.commands.3"),
+    ],
+)
+def test_a_worker_of_a_partition_that_there_is_not_does_not_start(
+    partitions: int, queue: str, run: str
+) -> None:
+    with pytest.raises(SystemExit, match=run) as told:
+        check_queues(["plugin.queries", queue], partitions)
+    assert f"there is no {queue}:" in str(told.value)
+
+
+@pytest.mark.parametrize("partitions", [1, 4])
+def test_a_worker_of_any_other_queue_does(partitions: int) -> None:
+    queues = ["plugin.commands", "plugin.queries", "plugin.versions", "of.somebody.else"]
+    check_queues(
+        queues if partitions == 1 else [*queues, "plugin.commands.0", "plugin.commands.3"], partitions
+    )
+
+
+@pytest.mark.parametrize("queue", ["plugin.commands", "plugin.commands.0", "plugin.commands.7"])
+def test_no_command_comes_by_the_stock_transport(queue: str) -> None:
+    """Not even one of another number of partitions, which a worker that runs may be told to consume."""
+    app = create_app(Settings(command_partitions=4))
+    assert Options(exclusive=app.conf.broker_transport_options["exclusive_queues"]).is_exclusive(queue)

@@ -1,0 +1,79 @@
+"""The chores of a commands worker, each on its own."""
+
+import logging
+import os
+import signal
+from typing import Any
+
+import pytest
+
+from contracts.errors import StoreUnavailable
+from worker.process import chores
+from worker.process.chores import EnsureIndexes, KeepPartitions, Letterbox
+from worker.process.partitions import PARTITIONS, Partitions
+
+
+class Maker:
+    """Makes indexes, and meets ``errors`` first."""
+
+    def __init__(self, *errors: Exception) -> None:
+        self.errors = list(errors)
+        self.calls = 0
+
+    def __call__(self, database: object) -> None:
+        self.calls += 1
+        if self.errors:
+            raise self.errors.pop(0)
+
+
+def test_indexes_are_made_once_when_the_store_answers(monkeypatch: pytest.MonkeyPatch) -> None:
+    maker = Maker(StoreUnavailable("away"), StoreUnavailable("away"))
+    monkeypatch.setattr(chores, "ensure_indexes", maker)
+    chore = EnsureIndexes(None)
+    for _ in range(2):
+        with pytest.raises(StoreUnavailable):
+            chore.run()
+    for _ in range(3):
+        chore.run()
+    assert maker.calls == 3
+
+
+def test_indexes_that_cannot_be_made_are_left(monkeypatch: pytest.MonkeyPatch) -> None:
+    maker = Maker(ZeroDivisionError("a bug"))
+    monkeypatch.setattr(chores, "ensure_indexes", maker)
+    chore = EnsureIndexes(None)
+    with pytest.raises(ZeroDivisionError):
+        chore.run()
+    chore.run()
+    assert maker.calls == 1
+
+
+def test_a_number_that_was_changed_ends_the_process_once(
+    client: Any, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    sent: list[tuple[int, int]] = []
+    monkeypatch.setattr(os, "kill", lambda pid, number: sent.append((pid, number)))
+    chore = KeepPartitions(Partitions(client), 2)
+    chore.run()
+    assert (client.get(PARTITIONS), sent) == (b"2", [])
+    client.set(PARTITIONS, 4)
+    chore.run()
+    chore.run()
+    assert sent == [(os.getpid(), signal.SIGTERM)]
+    assert "there are 4 partition(s) now, not 2" in caplog.text
+
+
+def test_a_message_that_cannot_be_answered_is_kept_all_the_same(caplog: pytest.LogCaptureFixture) -> None:
+    kept: list[object] = []
+
+    class Parking:
+        def store(self, parked: object) -> None:
+            kept.append(parked)
+
+    parking: Any = Parking()
+    app: Any = None
+    parked: Any = object()
+    with caplog.at_level(logging.ERROR):
+        Letterbox(app, parking)(parked)
+    assert kept == [parked]
+    assert "could not be answered" in caplog.text

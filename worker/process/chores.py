@@ -1,0 +1,179 @@
+"""What a worker does beside its tasks."""
+
+import logging
+import os
+import signal
+import time
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any
+
+from celery import Celery
+
+from contracts._redis.outage import translate_outage
+from contracts.errors import Unavailable
+from contracts.partition import QUERIES, VERSIONS
+from worker.dead_letters.parking import Parking
+from worker.events.sweeper import Sweeper, Turn
+from worker.process.checks import is_commands
+from worker.process.partitions import Partitions
+from worker.process.periodic import Chore, Periodic
+from worker.process.queues import drain_queue
+from worker.services import Services
+from worker.store.indexes import ensure_indexes
+from worker.tasks.broker import BROKER_AWAY, BrokerUnavailable
+from worker.tasks.oversize import answer_oversize
+from worker.transport import DeadMessage
+from worker.transport.inspect import any_parked
+
+logger = logging.getLogger(__name__)
+
+_TURN_S = 1.0
+_AFTER_OUTAGE_S = 2.0
+_AFTER_FAULT_S = 30.0
+
+
+class Companions:
+    """The threads beside a worker. ``turn``: the turn to sweep, which another process gets at the end."""
+
+    def __init__(self, threads: Sequence[Periodic], turn: Turn | None = None) -> None:
+        self._threads = threads
+        self._turn = turn
+
+    def start(self) -> None:
+        """Start the threads."""
+        for thread in self._threads:
+            thread.start()
+
+    def stop(self) -> None:
+        """End the threads when the chores that run now are done."""
+        for thread in self._threads:
+            thread.stop()
+        try:
+            if self._turn is not None:
+                self._turn.leave()
+        except Unavailable:
+            logger.info("the turn to sweep ends by itself")
+
+
+def companions_of(app: Any, queues: Sequence[str]) -> Companions:
+    """Return what runs beside a worker of ``app``, a ``worker.app.PluginRepository``, on these queues."""
+    services: Services = app.services
+    # The subscription has a thread of its own: it waits for events.
+    threads = [Periodic("subscription", [services.subscription()])] if VERSIONS in queues else []
+    if not is_commands(queues):
+        return Companions(threads)
+    turn = Turn(services.redis)
+    chores: list[Chore] = [
+        EnsureIndexes(services.database),
+        DrainDeadMessages(services.broker, queues, Letterbox(app, services.parking)),
+        KeepPartitions(Partitions(services.broker), services.settings.command_partitions),
+        Sweeper(services.sweep(turn.keep), services.publisher, turn, services.redis),
+    ]
+    # Folders have a thread of their own: to load a large one must not hold up the sweep.
+    threads += [Periodic("chores", chores), Periodic("repositories", [services.folders()])]
+    return Companions(threads, turn)
+
+
+class EnsureIndexes:
+    """Makes the indexes of the store, once."""
+
+    name = "the making of indexes"
+    interval_s = _TURN_S
+
+    def __init__(self, database: Any) -> None:
+        self._database = database
+        self._done = False
+
+    def run(self) -> None:
+        if self._done:
+            return
+        # An index that cannot be made costs speed alone: a bug is logged, and not met again every second.
+        self._done = True
+        try:
+            ensure_indexes(self._database)
+        except Unavailable:
+            self._done = False
+            raise
+
+
+class Letterbox:
+    """Takes dead messages: keeps each, and answers the one that was only too large."""
+
+    def __init__(self, app: Celery, parking: Parking) -> None:
+        self._app = app
+        self._parking = parking
+
+    def __call__(self, parked: DeadMessage) -> None:
+        """Keep a dead message. Raises ``StoreUnavailable``."""
+        self._parking.store(parked)
+        try:
+            answer_oversize(self._app, parked)
+        except Exception:
+            # It is kept, and its caller meets its own timeout; what is parked behind it goes on.
+            logger.exception("a message parked for its size could not be answered")
+
+
+class DrainDeadMessages:
+    """Brings the dead messages of ``queues`` into the store.
+
+    Every commands worker does so for the queues that it consumes, and for the shared ones, which may have no
+    such worker of their own. Several at once do no harm.
+    """
+
+    name = "the draining of dead messages"
+    interval_s = _TURN_S
+
+    def __init__(self, client: Any, queues: Iterable[str], sink: Callable[[DeadMessage], None]) -> None:
+        self._redis = client
+        self._queues = list(dict.fromkeys([*queues, QUERIES, VERSIONS]))
+        self._sink = sink
+        self._not_before = 0.0
+
+    def run(self) -> None:
+        if time.monotonic() < self._not_before:
+            return
+        try:
+            with translate_outage(BrokerUnavailable, BROKER_AWAY):
+                parked = any_parked(self._redis, self._queues)
+            for queue in self._queues if parked else ():
+                self._drain(queue)
+        except Unavailable:
+            self._not_before = time.monotonic() + _AFTER_OUTAGE_S
+            raise
+
+    def _drain(self, queue: str) -> None:
+        try:
+            with translate_outage(BrokerUnavailable, BROKER_AWAY):
+                count = drain_queue(self._redis, queue, self._sink)
+        except Unavailable:
+            raise
+        except Exception:
+            # A bug that one queue brings to light must not keep the others from being drained.
+            logger.exception("the dead messages of %s stay in Redis for now", queue)
+            self._not_before = time.monotonic() + _AFTER_FAULT_S
+            return
+        if count:
+            logger.warning("%d dead message(s) of %s are dead letters now", count, queue)
+
+
+class KeepPartitions:
+    """Ends this process, once and in good order, when the number of partitions is no longer its own.
+
+    The check at the start may have passed while the number was being changed. A Redis that lost the number
+    is given it again, before a worker with another number starts.
+    """
+
+    name = "the check of the number of partitions"
+    interval_s = _TURN_S
+
+    def __init__(self, partitions: Partitions, number: int) -> None:
+        self._partitions = partitions
+        self._number = number
+        self._ended = False
+
+    def run(self) -> None:
+        kept = self._number if self._ended else self._partitions.agree(self._number)
+        if kept != self._number:
+            logger.critical("there are %d partition(s) now, not %d: this worker ends", kept, self._number)
+            self._ended = True
+            os.kill(os.getpid(), signal.SIGTERM)

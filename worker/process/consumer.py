@@ -1,0 +1,69 @@
+"""Celery's consumer in this service: its heartbeat, what runs beside it, and answers that no task gives."""
+
+from typing import Any
+
+from celery import bootsteps
+from celery.worker.consumer import Consumer as CeleryConsumer
+
+from contracts.errors import InvalidParameter
+from worker.process.chores import Companions, companions_of
+from worker.process.heartbeat import BEAT_S, Heartbeat, begin_heartbeat
+from worker.transport import Delivery
+from worker.transport.consumer import Consumer as LosslessConsumer
+
+
+class Pulse(bootsteps.StartStopStep):  # type: ignore[misc]  # celery is untyped
+    """Beats from the worker's event loop, which also settles messages and renews leases."""
+
+    requires = ("celery.worker.consumer.tasks:Tasks",)
+
+    def __init__(self, consumer: Any, **_: Any) -> None:
+        self._entry: Any = None
+
+    def start(self, consumer: Any) -> None:
+        consumer.alive()
+        self._entry = consumer.timer.call_repeatedly(BEAT_S, consumer.alive)
+
+    def stop(self, consumer: Any) -> None:
+        if self._entry is not None:
+            self._entry.cancel()
+            self._entry = None
+
+    shutdown = stop
+
+
+class Consumer(LosslessConsumer):
+    """Named by Celery's setting ``worker_consumer``; there is one in a worker, from its start to its end."""
+
+    class Blueprint(CeleryConsumer.Blueprint):  # type: ignore[misc]  # celery is untyped
+        default_steps = (*CeleryConsumer.Blueprint.default_steps, Pulse)
+
+    _heartbeat: Heartbeat | None = None
+    _companions: Companions | None = None
+
+    def start(self) -> None:
+        """Begin the heartbeat and, in a commands worker, the chores; then run until the worker ends."""
+        self._heartbeat = begin_heartbeat(str(self.hostname), self.app.settings.heartbeat_dir)
+        self._companions = companions_of(self.app, list(self.app.amqp.queues.consume_from))
+        self._companions.start()
+        super().start()
+
+    def alive(self) -> None:
+        """Beat: the main thread is not stuck."""
+        if self._heartbeat is not None:
+            self._heartbeat.beat()
+
+    def answer_unknown_task(self, delivery: Delivery) -> None:
+        """Answer a message that names no known task; it is parked as well."""
+        envelope = delivery.envelope
+        if envelope and not envelope.headers.get("ignore_result"):
+            error = InvalidParameter("there is no such task", details={"path": "task"})
+            self.app.backend.refuse(envelope.id, error)
+
+    def shutdown(self) -> None:
+        """Give back what the worker holds, then end what runs beside it, and the heartbeat last."""
+        super().shutdown()
+        if self._companions is not None:
+            self._companions.stop()
+        if self._heartbeat is not None:
+            self._heartbeat.end()

@@ -1,0 +1,69 @@
+"""One thread that does the chores of a process, again and again."""
+
+import logging
+import threading
+import time
+from collections.abc import Sequence
+from typing import Protocol
+
+from contracts.errors import Unavailable
+
+logger = logging.getLogger(__name__)
+
+_STOP_S = 10.0
+
+
+class Chore(Protocol):
+    """Something to do again and again.
+
+    ``name``: a noun for the log, such as "the sweep". ``interval_s``: seconds from the end of one run to the
+    begin of the next.
+    """
+
+    @property
+    def name(self) -> str: ...
+    @property
+    def interval_s(self) -> float: ...
+
+    def run(self) -> None:
+        """Do it once. ``Unavailable`` means later; any other error is a bug, and is logged."""
+
+
+class Periodic(threading.Thread):
+    """Runs each of ``chores`` at once, and then whenever its interval has passed.
+
+    An outage is logged when it begins. A bug is logged, and ends neither the thread nor another chore.
+    """
+
+    def __init__(self, name: str, chores: Sequence[Chore]) -> None:
+        super().__init__(name=name, daemon=True)
+        self._due = dict.fromkeys(chores, 0.0)
+        self._away: set[Chore] = set()
+        self._stopping = threading.Event()
+
+    def run(self) -> None:
+        wait_s = 0.0
+        while self._due and not self._stopping.wait(wait_s):
+            for chore, due in self._due.items():
+                if due <= time.monotonic() and not self._stopping.is_set():
+                    self._do(chore)
+                    self._due[chore] = time.monotonic() + chore.interval_s
+            wait_s = max(0.0, min(self._due.values()) - time.monotonic())
+
+    def stop(self) -> None:
+        """End the thread when the chore that runs now is done; wait for that 10 s at most."""
+        self._stopping.set()
+        if self.is_alive():
+            self.join(timeout=_STOP_S)
+
+    def _do(self, chore: Chore) -> None:
+        try:
+            chore.run()
+            self._away.discard(chore)
+        except Unavailable as outage:
+            if chore not in self._away:
+                logger.warning("%s waits: %s", chore.name, outage.message)
+            self._away.add(chore)
+        except Exception:
+            # What the chore mends is then mended late, not never.
+            logger.exception("%s failed and will be tried again", chore.name)

@@ -1,0 +1,57 @@
+"""The queues of a deployment, for the command line."""
+
+from collections.abc import Callable, Iterable
+from typing import Any
+
+from contracts._redis.outage import translate_outage
+from contracts.partition import QUERIES, VERSIONS, command_queues
+from worker.process.partitions import Partitions
+from worker.tasks.broker import BROKER_AWAY, BrokerUnavailable
+from worker.transport import DeadMessage, drain_dead_messages
+from worker.transport.inspect import QueueStatus, queue_statuses, waiting_lists
+
+__all__ = ["QueueStatus", "Queues", "drain_queue"]
+
+_DRAINED_AT_ONCE = 200
+
+
+class Queues:
+    """The queues in the Redis of the commands.
+
+    ``client``: a redis-py client that does not decode. Raises ``BrokerUnavailable``.
+    """
+
+    def __init__(self, client: Any) -> None:
+        self._redis = client
+
+    def statuses(self, partitions: int) -> list[QueueStatus]:
+        """Return the status of every queue of a deployment with so many partitions."""
+        with translate_outage(BrokerUnavailable, BROKER_AWAY):
+            return queue_statuses(self._redis, command_queues(partitions), [QUERIES, VERSIONS])
+
+    def strays(self, partitions: int) -> dict[str, int]:
+        """Return the lists of commands that no worker of so many partitions reads, with their lengths."""
+        queues = Partitions(self._redis).stray_queues(partitions)
+        with translate_outage(BrokerUnavailable, BROKER_AWAY):
+            return {name: n for queue in queues for name, n in waiting_lists(self._redis, queue).items()}
+
+    def push(self, queue: str, raw: bytes) -> None:
+        """Add a message to the end of a queue."""
+        with translate_outage(BrokerUnavailable, BROKER_AWAY):
+            self._redis.lpush(queue, raw)
+
+    def drain(self, queues: Iterable[str], sink: Callable[[DeadMessage], None]) -> int:
+        """Hand every dead message of ``queues`` to ``sink``; return how many.
+
+        An error of ``sink`` ends it and loses nothing.
+        """
+        with translate_outage(BrokerUnavailable, BROKER_AWAY):
+            return sum(drain_queue(self._redis, queue, sink) for queue in queues)
+
+
+def drain_queue(client: Any, queue: str, sink: Callable[[DeadMessage], None]) -> int:
+    """Hand every dead message of one queue to ``sink``; return how many. Raises redis-py's errors."""
+    total = 0
+    while count := drain_dead_messages(client, queue, sink, limit=_DRAINED_AT_ONCE):
+        total += count
+    return total
