@@ -106,7 +106,7 @@ def _wrap(
 def install() -> None:
     """Puts every point into the shipped code of this process."""
     _wrap_pop()
-    _wrap(worker.transport.channel, "parse", after="after_decode")
+    _wrap(worker.transport.channel, "parse_envelope", after="after_decode")
     for name in ("read", "read_many"):
         _wrap(Plugins, name, before="before_read", when=_working)
     _wrap(Writer, "decide", after="after_decide")
