@@ -22,6 +22,8 @@ INSTALL_LOCKED := $(PIP) install --require-hashes --only-binary :all: --requirem
 INSTALL_PROJECT := $(PIP) install --no-deps --no-build-isolation --editable .
 
 SELECTED = $(if $(filter quick,$(T)),-m "not process and not chaos and not bench",$(T))
+# The groups and the order are those of tests/support/tiers.py.
+PYTEST = $(BIN)/python -m pytest $(SELECTED) --numprocesses $(N) --dist loadgroup --no-loadscope-reorder
 
 .DEFAULT_GOAL := help
 .PHONY: help up down demo test coverage check schemas bench chaos lock outdated clean
@@ -42,11 +44,10 @@ demo: $(READY) ## Send the API's examples in a temporary folder, and show what h
 	@$(BIN)/plugins demo $(ARGS)
 
 test: $(READY_DEV) ## All tests, on real servers (T=quick: those without a process; T=tests/domain: a part)
-	@$(BIN)/python -m pytest $(SELECTED) --numprocesses $(N) --dist loadgroup $(ARGS)
+	@$(PYTEST) $(ARGS)
 
 coverage: $(READY_DEV) ## As `make test`, and which lines and branches of the product no test reaches
-	@$(BIN)/python -m pytest $(SELECTED) --numprocesses $(N) --dist loadgroup --cov \
-	  $(if $(filter-out tests,$(T)),--cov-fail-under 0) $(ARGS)
+	@$(PYTEST) --cov $(if $(filter-out tests,$(T)),--cov-fail-under 0) $(ARGS)
 
 check: $(READY_DEV) ## Lint, format, types, direction of imports
 	$(BIN)/ruff check .

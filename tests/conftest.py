@@ -11,6 +11,7 @@ from hypothesis import HealthCheck, settings
 from pymongo import MongoClient
 from redis import Redis
 
+from tests.support.live import live, own_redis
 from tests.support.servers import MongoReplicaSet, RedisServer, start_mongod, start_redis
 from tests.support.tiers import (
     pytest_collection_modifyitems,
@@ -18,7 +19,13 @@ from tests.support.tiers import (
     pytest_runtest_teardown,
 )
 
-__all__ = ["pytest_collection_modifyitems", "pytest_runtest_setup", "pytest_runtest_teardown"]
+__all__ = [
+    "live",
+    "own_redis",
+    "pytest_collection_modifyitems",
+    "pytest_runtest_setup",
+    "pytest_runtest_teardown",
+]
 
 _databases = itertools.count(1)
 

@@ -1,10 +1,9 @@
 """The Celery app: queues, routes, schedule, and the tasks of the catalog."""
 
 import os
-from collections.abc import Sequence
 from typing import Any
 
-from celery import Celery, signals
+from celery import Celery
 from kombu.entity import Exchange, Queue
 from kombu.exceptions import ChannelError, OperationalError
 from redis.exceptions import RedisError
@@ -13,7 +12,6 @@ from contracts._redis.connect import CONNECTION_OPTIONS
 from contracts._redis.url import tls_of
 from contracts.catalog import OPERATIONS
 from contracts.partition import COMMANDS, QUERIES, VERSIONS, command_queues
-from contracts.plugin import PluginInfo
 from contracts.values import MAX_BATCH_BYTES, MAX_COMMAND_BYTES
 from worker.process.checks import Checks
 from worker.services import Services
@@ -23,18 +21,9 @@ from worker.tasks.bridge import LosslessBridge
 from worker.tasks.broker import BROKER_AWAY, BrokerUnavailable
 from worker.tasks.commands import register_commands
 from worker.tasks.queries import register_queries
-from worker.tasks.versions import (
-    FOLLOW,
-    REFRESH,
-    TICK,
-    TICK_LASTS_S,
-    TICK_S,
-    follow_arguments,
-    register_refresh,
-)
+from worker.tasks.versions import REFRESH, TICK, TICK_LASTS_S, TICK_S, register_versions
 from worker.transport import install
 from worker.transport.state import stop_requested
-from worker.versions.follow import Follow
 
 CONSUMER = "worker.process.consumer:Consumer"
 SCHEDULER = "worker.process.beat:Scheduler"
@@ -78,9 +67,7 @@ class PluginRepository(Celery):  # type: ignore[misc]  # celery is untyped
         bridge = LosslessBridge()
         register_commands(self, bridge)
         register_queries(self, bridge)
-        register_refresh(self, bridge)
-        self.follow = Follow(self.send_follow)
-        signals.worker_shutdown.connect(self._end)
+        register_versions(self, bridge)
         self.finalize()
         # Celery's own tasks (celery.map, celery.chord_unlock ...) would let a message run others.
         for name in [name for name in self.tasks if name.startswith("celery.")]:
@@ -93,12 +80,7 @@ class PluginRepository(Celery):  # type: ignore[misc]  # celery is untyped
         # Nothing is opened yet: of two threads that come first at once, the services of one are kept.
         return made or self._services.setdefault(
             os.getpid(),
-            Services(
-                self.settings,
-                registered=self.follow,
-                send_refresh=self.send_refresh,
-                stopping=stop_requested.is_set,
-            ),
+            Services(self.settings, send_refresh=self.send_refresh, stopping=stop_requested.is_set),
         )
 
     def send_refresh(self, *, host: str, images: list[str], lease: str) -> None:
@@ -108,14 +90,6 @@ class PluginRepository(Celery):  # type: ignore[misc]  # celery is untyped
             self.send_task(REFRESH, kwargs=kwargs, queue=VERSIONS, ignore_result=True)
         except (OperationalError, ChannelError, RedisError) as error:
             raise BrokerUnavailable(BROKER_AWAY) from error
-
-    def send_follow(self, plugins: Sequence[PluginInfo]) -> None:
-        """Send a task that has the versions of new plugins fetched."""
-        kwargs = follow_arguments(plugin.model_dump(mode="json") for plugin in plugins)
-        self.send_task(FOLLOW, kwargs=kwargs, queue=VERSIONS, ignore_result=True, retry=False)
-
-    def _end(self, **_: Any) -> None:
-        self.follow.stop()
 
 
 def _configuration(settings: Settings) -> dict[str, Any]:

@@ -7,8 +7,8 @@ from functools import cached_property, partial
 from typing import Any, Self, TypeVar, overload
 
 from contracts._redis.connect import open_fail_fast_redis, open_redis
-from contracts.plugin import PluginInfo
 from worker.dead_letters.parking import Parking
+from worker.domain.clock import Clock
 from worker.domain.policy import Policy
 from worker.domain.registry.hosts import check_registry
 from worker.domain.repositories import ManagedOptions
@@ -20,6 +20,7 @@ from worker.plugins.batch import BatchWriter
 from worker.plugins.read import Reader
 from worker.plugins.write import Writer
 from worker.registries import Registries
+from worker.registries.budget.budget import Budget
 from worker.registries.budget.limits import Limits
 from worker.repositories.managed.check import Fault, check
 from worker.repositories.managed.folder import FolderWatch
@@ -29,11 +30,18 @@ from worker.settings import Settings
 from worker.store.client import connect_mongodb
 from worker.store.condition import ConditionEvaluator
 from worker.store.dead_letters import DeadLetters
+from worker.store.image_queue import ImageQueue
+from worker.store.image_store import ImageStore
+from worker.store.images import Images
 from worker.store.managed import ManagedPlugins
 from worker.store.plugins import Plugins
 from worker.store.search import Search
-from worker.versions.compose import Sync
-from worker.versions.dispatch import Send
+from worker.versions.cycle import Cycle
+from worker.versions.discover import Discovery
+from worker.versions.dispatch import Dispatch, Send
+from worker.versions.reader import VersionsReader
+from worker.versions.refresh import Refresh
+from worker.versions.subscribe import Subscription
 
 T = TypeVar("T")
 
@@ -61,26 +69,23 @@ class once(cached_property[T]):
 
 
 def _send_nothing(*, host: str, images: list[str], lease: str) -> None:
-    """For processes that send no tasks: what is due is claimed again when the lease has passed."""
+    """For processes that send no tasks: what is due is claimed again when the claim has lapsed."""
 
 
 class Services:
     """Everything a process may need, made at first use and then kept; threads may share it, forks may not.
 
-    ``registered``: is called with new plugins, to have their versions fetched. ``send_refresh``: sends a
-    task. ``stopping``: returns whether the process is to end.
+    ``send_refresh``: sends a task. ``stopping``: returns whether the process is to end.
     """
 
     def __init__(
         self,
         settings: Settings,
         *,
-        registered: Callable[[list[PluginInfo]], None] = lambda plugins: None,
         send_refresh: Send = _send_nothing,
         stopping: Callable[[], bool] = lambda: False,
     ) -> None:
         self.settings = settings
-        self._registered = registered
         self._send_refresh = send_refresh
         self._stopping = stopping
         self._opened = ExitStack()
@@ -155,24 +160,56 @@ class Services:
         )
 
     @once
-    def sync(self) -> Sync:
-        return Sync.build(
-            self.database,
-            self.redis,
+    def clock(self) -> Clock:
+        return Clock.system()
+
+    @once
+    def image_store(self) -> ImageStore:
+        return ImageStore.of(self.database, self.settings.intervals)
+
+    @property
+    def images(self) -> Images:
+        return self.image_store.images
+
+    @property
+    def image_queue(self) -> ImageQueue:
+        return self.image_store.queue
+
+    @once
+    def budget(self) -> Budget:
+        return Budget(self.redis, Limits(self.settings.registry_budgets), slot_s=self.image_queue.claim_s)
+
+    @once
+    def dispatch(self) -> Dispatch:
+        return Dispatch(self.image_queue, self.budget, self._send_refresh, self.clock)
+
+    @once
+    def refresh(self) -> Refresh:
+        return Refresh(
+            self.image_store,
+            self.budget,
             self.registries,
             self.publisher,
-            self._send_refresh,
-            domains=self.registries.domains,
-            limits=Limits(self.settings.registry_budgets),
-            stopping=self._stopping,
-            intervals=self.settings.intervals,
+            self.settings.intervals,
+            self.clock,
+            self._stopping,
         )
 
     @once
+    def discovery(self) -> Discovery:
+        return Discovery(self.image_store, self.clock)
+
+    @once
+    def cycle(self) -> Cycle:
+        return Cycle(self.dispatch, self.refresh, self.discovery)
+
+    @once
+    def versions_reader(self) -> VersionsReader:
+        return VersionsReader(self.images, self.dispatch, self.clock, domains=self.registries.domains)
+
+    @once
     def writer(self) -> Writer:
-        return Writer(
-            self.plugins, self.publisher, self.policy, self._registered, has_managed=self._has_managed
-        )
+        return Writer(self.plugins, self.publisher, self.policy, has_managed=self._has_managed)
 
     @once
     def batches(self) -> BatchWriter:
@@ -192,7 +229,7 @@ class Services:
         return Reader(
             self.plugins,
             self.search,
-            lambda: self.sync.look,
+            lambda: self.versions_reader,
             self.settings.repositories,
             self.remotes,
             ConditionEvaluator(self.database),
@@ -202,11 +239,15 @@ class Services:
 
     def sweep(self, between: Callable[[], None] = lambda: None) -> Sweep:
         """Return a sweep of every kind of subject; ``between`` is called between its chunks."""
-        return Sweep([self.plugins, self.sync.images], self.publisher, between=between)
+        return Sweep([self.plugins, self.images], self.publisher, between=between)
 
     def reconcile(self) -> Reconcile:
         """Return the search for what the stream is ahead of, of every kind of subject, and its repair."""
-        return Reconcile([self.plugins, self.sync.images], self.publisher, self.redis)
+        return Reconcile([self.plugins, self.images], self.publisher, self.redis)
+
+    def subscription(self) -> Subscription:
+        """Return the chore that follows the images of new plugins."""
+        return Subscription(self.redis, self.image_store, self.dispatch, self.clock)
 
     def folders(self) -> FolderWatch:
         """Return the chore that keeps the store in step with the configured repositories."""

@@ -72,17 +72,17 @@ def main() -> None:
 
 def measure(fleet: Fleet, commands: Commands, minutes: float) -> None:
     say(f"{IMAGES} images at {HOSTS} registries: {LIMIT.rate} requests/s and {LIMIT.at_once} at once each")
-    fleet.clock.run(3_600)  # nobody ticks for an hour: everything is due
+    fleet.time.run(3_600)  # nobody ticks for an hour: everything is due
     memory = memory_mb()
     took = commands.start()
-    sent = sum(fleet.dispatch.tick().values())
+    sent = sum(fleet.dispatch.all_groups().values())
     say(
         f"a tick, all due: {sent} images sent in {took():.3f} s, of it MongoDB {commands.seconds:.3f} s in"
         f" {commands.count} commands; memory grew by {memory_mb() - memory:.1f} MB"
     )
     fleet.beat()
     took = commands.start()
-    fleet.clock.run(60 * minutes)
+    fleet.time.run(60 * minutes)
     refreshed = len(fleet.publisher.data)
     share = refreshed / (HOSTS * LIMIT.rate * 60 * minutes)
     say(
@@ -91,7 +91,7 @@ def measure(fleet: Fleet, commands: Commands, minutes: float) -> None:
         f" MongoDB {commands.seconds / refreshed * 1_000:.1f} ms in {commands.count / refreshed:.1f} commands"
     )
     say(f"memory of the process at most: {memory_mb():.0f} MB")
-    fleet.clock.close()
+    fleet.time.close()
 
 
 def memory_mb() -> float:

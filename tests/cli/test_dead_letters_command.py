@@ -138,7 +138,7 @@ def test_purge_tells_of_what_was_parked_again_meanwhile(
 
     monkeypatch.setattr(DeadLetters, "remove", parked_again)
     assert run("purge", "--all", "--yes", "--json", status=1) == {"removed": 1, "left": 1}
-    assert run("purge", "--all", "--yes", status=1) == "0 removed, 1 parked again meanwhile and left\n"
+    assert run("purge", "--all", "--yes", status=1) == "0 removed, 1 left (parked again in the meantime)\n"
 
 
 def test_purge_asks_unless_told_not_to(services: Services, run: Run) -> None:
@@ -171,8 +171,8 @@ def test_an_outage_is_told(run: Run, plugins_env: dict[str, str]) -> None:
 def test_a_worker_stores_what_is_parked_and_applies_what_is_replayed(
     services: Services, run: Run, plugins_env: dict[str, str], tmp_path: Path
 ) -> None:
-    given = {"domain_id": "d", "name": "n", "service_type": "s", "image": "a/jira"}
-    services.writer.apply(RegisterPlugin(**given), attempt("r"))
+    command = RegisterPlugin(domain_id="d", name="n", service_type="s", image="a/jira")
+    services.writer.apply(command, attempt("r"))
     kwargs = {"domain_id": "d", "plugin_id": "jira"}
     raw = task_message("plugin.disable", "c-1", kwargs, "plugin.commands")
     services.parking.keep(

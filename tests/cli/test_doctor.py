@@ -75,8 +75,8 @@ def consumed(services: Services) -> None:
 
 
 def register(services: Services, name: str) -> None:
-    given = {"domain_id": "d", "name": "n", "service_type": "s", "image": f"a/{name}"}
-    services.writer.apply(RegisterPlugin(**given), attempt(f"r-{name}"))
+    command = RegisterPlugin(domain_id="d", name="n", service_type="s", image=f"a/{name}")
+    services.writer.apply(command, attempt(f"r-{name}"))
     services.sweep().compare()
 
 

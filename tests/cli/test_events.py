@@ -78,6 +78,7 @@ def test_it_follows_until_ctrl_c(
     live: Live, following: ChildProcess, changed: str, client: PluginClient
 ) -> None:
     following.start()
+    following.wait_for_output("Waiting for events on plugin.events (Ctrl-C ends)\n")
     following.wait_for_output(f"{changed}@3")
     domain = changed.split("/")[0]
     client.ask("deregister", domain_id=domain, plugin_id="jira")

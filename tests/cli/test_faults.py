@@ -44,7 +44,7 @@ def test_json_nested_too_deep_is_wrong_usage(tmp_path: Path) -> None:
     deep.write_text('{"a":' * 100_000 + "1" + "}" * 100_000)
     result = run("update", "jira", "--tags", f"@{deep}")
     assert result.exit_code == 2, result.exception
-    assert "is no JSON" in result.stderr
+    assert "is not valid JSON" in result.stderr
     listed = tmp_path / "deep.list"
     listed.write_text("[" * 100_000)
     assert run("batch", str(listed)).exit_code == 2
@@ -58,7 +58,7 @@ def test_a_batch_that_is_no_utf_8_is_wrong_usage(tmp_path: Path) -> None:
         CliRunner(env={"PLUGINS_DOMAIN_ID": "d"}).invoke(main, ["batch", "-"], input=file.read_bytes()),
     ):
         assert result.exit_code == 2, result.exception
-        assert "FILE is no UTF-8" in result.stderr
+        assert "FILE is not UTF-8" in result.stderr
 
 
 @pytest.mark.parametrize(

@@ -160,7 +160,7 @@ def test_no_answer_in_time(plugins: Plugins, live: Live) -> None:
     finally:
         live.queries.resume()
     assert result.exit_code == 1
-    assert result.stderr.startswith("TIMEOUT: no answer to mine within 0.2 s.")
+    assert result.stderr == "TIMEOUT: no answer to mine within 0.2 s. Is a worker running?\n"
 
 
 def test_no_redis(plugins: Plugins) -> None:
@@ -195,13 +195,14 @@ def test_an_expired_command(plugins: Plugins) -> None:
         (["get"], "Missing argument 'PLUGIN_ID'"),
         (["get", "x", "--colour", "red"], "No such option"),
         (["list", "--state", "ON"], "'ON' is not one of"),
-        (["stat", "--query", "{"], "is no JSON"),
+        (["stat", "--query", "{"], "is not valid JSON"),
         (["stat", "--query", "[]"], "must be a JSON object"),
         (["stat", "--query", "@/no/such/file"], "cannot read /no/such/file: No such file"),
-        (["update", "x", "--labels", "["], "is no JSON"),
+        (["update", "x", "--labels", "["], "is not valid JSON"),
         (["update", "x", "--expected-revision", "one"], "not a valid integer"),
         (["get", "x", "--timeout", "0"], "--timeout"),
         (["explode"], "No such command"),
+        (["lst"], "Did you mean one of these?\n    list"),
         (["batch", "/no/such/file"], "No such file"),
     ],
 )
@@ -256,9 +257,9 @@ def test_a_batch_from_a_file_as_a_person_reads_it(plugins: Plugins, tmp_path: Pa
 @pytest.mark.parametrize(
     ("text", "words"),
     [
-        ("{", "line 1 of FILE is no JSON"),
-        ("[", "FILE is no JSON list"),
-        ("[7]", "command 1 of FILE is no object"),
+        ("{", "line 1 of FILE is not valid JSON"),
+        ("[", "FILE is not a valid JSON list"),
+        ("[7]", "command 1 of FILE is not an object"),
         ('{"operation": "enable"}', 'has no "params" object'),
         ('{"operation": "enable", "params": {}, "parms": {}}', "has unknown parms"),
         ('{"operation": "get", "params": {}}', "plugin.get is no write"),

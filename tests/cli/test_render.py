@@ -8,11 +8,13 @@ from typing import Any
 import pytest
 
 from contracts.catalog import BY_TASK
-from worker.cli.render import plain, render, to_json
+from worker.cli.render import render
+from worker.cli.text import plain, to_json
 
 
 def shown(verb: str, answer: Any) -> list[str]:
-    return render(BY_TASK[f"plugin.{verb}"], answer).splitlines()
+    parts = render(BY_TASK[f"plugin.{verb}"], answer)
+    return "\n".join(str(part) for part in parts).splitlines()
 
 
 def test_versions() -> None:

@@ -55,7 +55,7 @@ def test_status_tells_that_a_registry_is_not_reached_until_it_is(images: Images,
         slot = Budget(client, Limits(), clock=an_hour_ago.timestamp).slot("ghcr.io", "GITHUB", "token")
         for _ in range(5):
             slot.failed(FetchFailed("unavailable", unreachable=True))
-    assert "not reached, tried again in 0 s" in run("status").output
+    assert "not reached, next try in 0 s" in run("status").output
 
 
 def test_status_lets_no_name_move_the_cursor(images: Images) -> None:
@@ -87,7 +87,7 @@ def test_now_makes_an_image_due(images: Images) -> None:
 def test_now_says_that_an_image_is_not_followed(images: Images) -> None:
     result = run("now", "team/other")
     assert result.exit_code == 1
-    assert result.stderr == "NOT_FOUND: no plugin's image is followed as team/other\n"
+    assert result.stderr == "NOT_FOUND: no plugin has the image team/other\n"
     shown = run("now", "team/other", "--json")
     assert (shown.exit_code, shown.stderr) == (1, "")
     assert json.loads(shown.stdout)["error"]["code"] == "NOT_FOUND"

@@ -5,10 +5,10 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.live import client, domain, live, own_redis
+from tests.support.live import client, domain
 from tests.support.servers import RedisServer, start_redis
 
-__all__ = ["client", "domain", "live", "mortal_redis", "own_redis"]
+__all__ = ["client", "domain", "mortal_redis"]
 
 
 @pytest.fixture

@@ -23,7 +23,7 @@ def test_start_waits_for_the_ready_text_of_this_start(tmp_path: Path) -> None:
 
 def test_a_child_that_never_gets_ready_is_killed(tmp_path: Path) -> None:
     child = ChildProcess(["sleep", "600"], log=tmp_path / "log", ready="ready", ready_timeout_s=0.2)
-    with pytest.raises(ServerFailed, match="did not say 'ready'"):
+    with pytest.raises(ServerFailed, match="did not write 'ready'"):
         child.start()
     assert not child.running
 

@@ -3,19 +3,20 @@
 from __future__ import annotations
 
 import json
+import signal
 import sys
 from pathlib import Path
 from urllib.request import Request, urlopen
 
 import pytest
 
-from tests.support.servers import ROOT, ChildProcess
-from worker.devtools.demo.examples import JIRA_ID, REGISTER, UPDATE, WEBHOOK, WEBHOOK_ID
-from worker.devtools.demo.registry import Registry
+from tests.support.servers import ROOT, ChildProcess, wait_until
+from worker.devtools.demo.registry import serve_tags
+from worker.devtools.demo.script import EXAMPLES, HOOK, JIRA
 
 pytestmark = pytest.mark.process
 
-EXAMPLES = Path(__file__).parents[1] / "data" / "examples"
+PAIRS = Path(__file__).parents[1] / "data" / "examples"
 
 
 def demo(folder: Path, cwd: Path = ROOT) -> ChildProcess:
@@ -85,24 +86,42 @@ def test_where_something_cannot_run_it_says_so_and_leaves_nothing(tmp_path: Path
     assert left_of(tmp_path) == []
 
 
+def test_interrupted_it_leaves_nothing(tmp_path: Path) -> None:
+    with demo(tmp_path) as process:
+        process.wait_for_output("Starting Redis")
+        wait_until(lambda: any("mongod" in words for words in left_of(tmp_path)), what="the start of MongoDB")
+        process.signal(signal.SIGINT)
+        assert process.wait() == 1
+    assert "Traceback" not in process.output()
+    assert list((tmp_path / "tmp").iterdir()) == []
+    assert left_of(tmp_path) == []
+
+
+def test_killed_it_leaves_no_process(tmp_path: Path) -> None:
+    with demo(tmp_path) as process:
+        wait_until(lambda: any("mongod" in words for words in left_of(tmp_path)), what="the start of MongoDB")
+        process.kill()
+    wait_until(lambda: left_of(tmp_path) == [], what="the end of every process")
+
+
 def test_what_it_sends_are_the_examples_of_the_api_text() -> None:
-    pairs = {path.stem: json.loads(path.read_text()) for path in EXAMPLES.glob("*.json")}
-    assert json.dumps(REGISTER) == json.dumps(pairs["register"]["request"])
-    assert json.dumps(UPDATE) == json.dumps(pairs["update"]["request"])
-    assert pairs["update"]["response"]["plugin_id"] == JIRA_ID
+    pairs = {path.stem: json.loads(path.read_text()) for path in PAIRS.glob("*.json")}
+    assert json.dumps(EXAMPLES["register"]) == json.dumps(pairs["register"]["request"])
+    assert json.dumps(EXAMPLES["update"]) == json.dumps(pairs["update"]["request"])
+    assert pairs["update"]["response"]["plugin_id"] == JIRA
     shown = pairs["disable"]["response"]
-    assert {name: shown[name] for name in WEBHOOK} == WEBHOOK
-    assert shown["plugin_id"] == WEBHOOK_ID
+    assert {name: shown[name] for name in EXAMPLES["webhook"]} == EXAMPLES["webhook"]
+    assert shown["plugin_id"] == HOOK
 
 
 @pytest.mark.parametrize("count", [0, 1, 4, 5, 9])
 def test_its_registry_pages(count: int) -> None:
     tags = [f"1.{n}" for n in range(count)]
     found: list[str] = []
-    with Registry({"a/b": tags}) as registry:
+    with serve_tags({"a/b": tags}) as url:
         path: str | None = "/v2/a/b/tags/list?n=1000"
         while path:
-            with urlopen(Request(registry.url + path)) as answer:
+            with urlopen(Request(url + path)) as answer:
                 found += json.load(answer)["tags"]
                 link = answer.headers["Link"]
             path = link[1 : link.index(">")] if link else None

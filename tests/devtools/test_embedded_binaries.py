@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 import os
 import sys
 import sysconfig
@@ -18,7 +19,6 @@ from worker.devtools.embedded import (
     mongod_binaries,
     redis_binaries,
 )
-from worker.devtools.embedded import binaries as module
 
 pytestmark = pytest.mark.process
 
@@ -41,7 +41,7 @@ def on_path(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> MakeProgram:
 
 @pytest.fixture
 def no_wheels(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(module.importlib.util, "find_spec", lambda name: None)
+    monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
 
 
 def test_path_comes_before_the_wheel(on_path: MakeProgram) -> None:
@@ -49,12 +49,16 @@ def test_path_comes_before_the_wheel(on_path: MakeProgram) -> None:
     assert find_redis() == Binary(path, (7, 2, 5), "PATH")
 
 
-@pytest.mark.skipif(sys.prefix == sys.base_prefix, reason="not a virtual environment")
 def test_an_activated_environment_changes_nothing(
-    on_path: MakeProgram, monkeypatch: pytest.MonkeyPatch
+    on_path: MakeProgram, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    own = sysconfig.get_path("scripts")
-    assert Path(own, "redis-server").exists()
+    # Not every wheel puts its server into the programs folder; one that does must not be found there.
+    own = str(tmp_path / "environment" / "bin")
+    Path(own).mkdir(parents=True)
+    program = on_path("redis-server", "echo 'Redis server v=7.9.9 sha=00000000:0 malloc=jemalloc bits=64'")
+    program.rename(Path(own, "redis-server"))
+    monkeypatch.setattr(sys, "prefix", str(tmp_path / "environment"))
+    monkeypatch.setattr(sysconfig, "get_path", {"scripts": own}.__getitem__)
     monkeypatch.setenv("PATH", own)
     assert find_redis().origin.startswith("the Python package")
 
@@ -113,5 +117,5 @@ def test_a_missing_library_names_its_package(
 
 def test_one_that_is_something_else_is_quoted(on_path: MakeProgram, no_wheels: None) -> None:
     on_path("redis-server", "echo 'not a server' >&2; exit 2")
-    with pytest.raises(ServerNotFound, match=r"does not say its version \(exit status 2\): not a server"):
+    with pytest.raises(ServerNotFound, match=r"does not report its version \(exit status 2\): not a server"):
         find_redis()

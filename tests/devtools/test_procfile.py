@@ -24,7 +24,7 @@ def test_lines_comments_and_blanks(tmp_path: Path) -> None:
     ("text", "words"),
     [
         ("one sleep 1\n", "line 1: `name: command` expected"),
-        ("one: a\none: b\n", "line 2: one is there twice"),
+        ("one: a\none: b\n", "line 2: one is defined twice"),
         ("# nothing\n", "names no process"),
         (None, "cannot read"),
     ],

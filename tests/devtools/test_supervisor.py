@@ -17,13 +17,13 @@ def test_a_process_that_ignores_sigterm_is_killed(tmp_path: Path, capsys: pytest
     deaf = ChildProcess(
         ["sh", "-c", "trap '' TERM; echo deaf; while :; do sleep 1; done"], log=tmp_path / "log", ready="deaf"
     )
-    supervisor = Supervisor(Console(["sh"]))
+    supervisor = Supervisor(Console(["sh"], verbose=True))
     supervisor.keep(deaf, shown=True)
     supervisor.shut_down(timeout_s=0.3)
     assert not deaf.running
     shown = capsys.readouterr().out
     assert "sh | deaf" in shown
-    assert "sh has not ended: killing it" in shown
+    assert "sh has not stopped: killing it" in shown
 
 
 def test_a_tail_gives_whole_lines_once(tmp_path: Path) -> None:

@@ -64,9 +64,10 @@ class Trial:
     def procfile(self, *lines: str) -> None:
         (self.folder / "Procfile").write_text("\n".join(lines) + "\n")
 
-    def up(self, **env: str) -> ChildProcess:
+    def up(self, *options: str, **env: str) -> ChildProcess:
         child = plugins(
             "up",
+            *options,
             f"--redis-port={self.redis_port}",
             f"--mongodb-port={self.mongodb_port}",
             f"--data-dir={self.data}",
@@ -106,7 +107,7 @@ def trial(tmp_path: Path) -> Iterator[Trial]:
 
 
 def test_it_runs_everything_and_ends_in_order(trial: Trial) -> None:
-    up = trial.up()
+    up = trial.up("--verbose")
     up.wait_for_output("Ready: one, two.")
     pids = trial.pids(2)
 
@@ -128,6 +129,10 @@ def test_it_runs_everything_and_ends_in_order(trial: Trial) -> None:
 
     again = trial.up()
     again.wait_for_output("Ready: one, two.")
+    before, _ = again.output().split("\n\nReady: ")
+    assert [line.split()[0] for line in before.splitlines()] == ["Redis", "MongoDB", "one", "two"]
+    trial.pids(4)
+    assert "stand-in" not in again.output(), "without --verbose it is in the logs alone"
     with trial.redis() as client:
         assert client.get("ended") == b"2", "the servers must outlive the workers and keep their data"
     assert (trial.data / "logs" / "one.log.1").read_text().splitlines() == ["stand-in runs", "stand-in ends"]
@@ -214,11 +219,17 @@ def test_servers_that_are_named_are_used_and_none_is_started(
     with Redis.from_url(redis_url) as client:
         client.acl_setuser("default", enabled=True, passwords=["+secret"], nopass=False)
         try:
-            up = trial.up(PLUGINS_REDIS_URL=url, PLUGINS_MONGODB_URL=mongodb_server.url("given"))
+            up = trial.up("-v", PLUGINS_REDIS_URL=url, PLUGINS_MONGODB_URL=mongodb_server.url("given"))
             up.wait_for_output("one | stand-in runs")
             up.wait_for_output("two | stand-in runs")
             assert trial.is_over()
-            assert f"redis://127.0.0.1:{redis_server.port}/0  (given)" in up.output()
+            shown = (
+                f"redis://127.0.0.1:{redis_server.port}/0  (PLUGINS_REDIS_URL: joining the deployment there)"
+            )
+            assert shown in up.output()
+            assert "--redis-port or REDIS_PORT is not used: PLUGINS_REDIS_URL is set" in up.output()
+            assert "--mongodb-port or MONGODB_PORT is not used: PLUGINS_MONGODB_URL is set" in up.output()
+            assert "--appendfsync is not used" not in up.output(), "it was not given"
             up.wait_for_output("Ready: one, two.")
             assert up.stop(timeout_s=120) == 0
             assert "# PLUGINS_REDIS_URL, PLUGINS_MONGODB_URL: as in this one" in up.output()

@@ -49,7 +49,7 @@ from worker.domain.image import FetchFailed, ImageRef, digest_of
 def test_subject_repository_and_budget_group(
     ref: ImageRef, subject: str, repository: str, group: str
 ) -> None:
-    assert (ref.subject, ref.key, ref.repository, ref.group) == (subject, subject, repository, group)
+    assert (ref.subject, ref.key, ref.repository, ref.budget_group) == (subject, subject, repository, group)
 
 
 @pytest.mark.parametrize("registry_type", ["AWS_PUBLIC_ECR", "OCI"])

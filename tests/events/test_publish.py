@@ -15,7 +15,7 @@ from contracts.events import IMAGE_VERSIONS_CHANGED, PLUGIN_CHANGED
 from tests.support.servers import start_redis
 from tests.support.stream import Stream
 from worker.devtools.embedded.binaries import Binary, redis_binaries
-from worker.domain.event import Pending, Subject
+from worker.domain.events import Pending, Subject
 from worker.events.publish import EventsUnavailable, Published, Publisher
 
 NAME = "d-1/jira"

@@ -15,13 +15,12 @@ from contracts.subscriber import Event, Subscriber
 from tests.support.attempts import attempt
 from tests.support.stream import Stream
 from worker.cli.operate.reconcile import reconcile
-from worker.domain.image import ImageRef, Listing
-from worker.domain.refresh import decide
+from worker.domain.events import Users
+from worker.domain.image import ImageRef, TagList
+from worker.domain.refresh import decide_refresh
 from worker.domain.schedule import Intervals
 from worker.services import Services
 from worker.settings import Settings
-from worker.store.image_queue import ImageQueue
-from worker.store.images import Images
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
 
@@ -251,15 +250,16 @@ REF = ImageRef("OCI", "registry.example:5000", "a/jira", "robot")
 
 def fetched(services: Services, *tags: str) -> None:
     """Read the image from its registry, which has ``tags``, and publish the change."""
-    images, queue = Images(services.database), ImageQueue(services.database)
+    images, queue = services.images, services.image_queue
     images.ensure(REF, NOW)
     images.make_due(REF.key, NOW)
-    assert queue.claim([REF.key], "token", NOW, NOW.replace(year=2027))
-    leased = images.read_leased(REF.key, "token")
-    assert leased is not None
-    decision = decide(leased.image, Listing(tags), NOW, Intervals())
-    after = images.write(leased, decision, NOW)
-    assert after is not None
+    assert queue.claim([REF.key], "token", NOW)
+    claim = images.read_claimed(REF.key, "token")
+    assert claim is not None
+    decision = decide_refresh(claim.image, TagList(tags), NOW, Intervals())
+    assert decision.change is not None
+    after = decision.image.announced(decision.change, Users(), NOW)
+    assert images.write(claim, after, NOW)
     services.publisher.publish(images.subject(after, NOW))
 
 

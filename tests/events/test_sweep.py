@@ -11,7 +11,7 @@ from contracts.commands import RegisterPlugin
 from tests.support.attempts import attempt
 from tests.support.servers import wait_until
 from tests.support.stream import Stream
-from worker.domain.event import Subject
+from worker.domain.events import Subject
 from worker.events.sweep import Sweep
 from worker.events.sweeper import Sweeper, Turn
 from worker.process.periodic import Periodic

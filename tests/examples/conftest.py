@@ -1,3 +1,3 @@
-from tests.support.live import client, domain, live, own_redis
+from tests.support.live import client, domain
 
-__all__ = ["client", "domain", "live", "own_redis"]
+__all__ = ["client", "domain"]

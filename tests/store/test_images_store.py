@@ -11,18 +11,20 @@ import pytest
 from bson import encode
 from pymongo.database import Database
 
-from worker.domain.image import Image, ImageRef, Listing
-from worker.domain.refresh import Decision, decide
+from worker.domain.events import Users
+from worker.domain.image import ImageRef, TagList
+from worker.domain.image_record import ImageRecord
+from worker.domain.refresh import decide_refresh
 from worker.domain.schedule import Intervals
 from worker.store.client import connect_mongodb
 from worker.store.image_documents import new_document
 from worker.store.image_indexes import IMAGES, PLUGINS
 from worker.store.image_queue import ImageQueue
-from worker.store.images import Images
+from worker.store.images import Claim, Images
+from worker.store.users import ImageUsers
 
 NOW = datetime(2026, 1, 1, 12, tzinfo=UTC)
 REF = ImageRef("HARBOR", "harbor.example.com", "team/plugin", "robot")
-LEASE = timedelta(seconds=120)
 
 
 @pytest.fixture
@@ -44,38 +46,49 @@ def queue(database: Database[dict[str, Any]]) -> ImageQueue:
     return ImageQueue(database)
 
 
-def written(images: Images, queue: ImageQueue, *tags: str, token: str = "token") -> Image | None:
-    """The image after a reading under a lease."""
+def claimed(images: Images, queue: ImageQueue, now: datetime = NOW) -> Claim:
+    """The image, claimed."""
+    queue.claim([REF.key], "token", now)
+    claim = images.read_claimed(REF.key, "token")
+    assert claim is not None
+    return claim
+
+
+def read(claim: Claim, *tags: str) -> ImageRecord:
+    """The image after a reading that changed its list."""
+    decision = decide_refresh(claim.image, TagList(tags), NOW, Intervals())
+    assert decision.change is not None
+    return decision.image.announced(decision.change, Users(), NOW)
+
+
+def written(images: Images, queue: ImageQueue, *tags: str) -> ImageRecord:
+    """The image after a first reading under a claim."""
     images.ensure(REF, NOW)
-    queue.claim([REF.key], token, NOW, NOW + LEASE)
-    leased = images.read_leased(REF.key, token)
-    if leased is None:
-        return None
-    return images.write(leased, decide(leased.image, Listing(tags), NOW, Intervals()), NOW)
+    claim = claimed(images, queue)
+    after = read(claim, *tags)
+    assert images.write(claim, after, NOW)
+    return after
 
 
 def test_an_image_comes_back_as_it_was_written(images: Images, queue: ImageQueue) -> None:
     after = written(images, queue, "1.0", "2.0")
-    assert after is not None
     assert images.read(REF) == after
     assert (after.revision, len(after.outbox)) == (1, 1)
 
 
-def test_a_write_misses_without_the_lease_or_at_another_revision(
+def test_a_write_misses_without_the_claim_or_at_another_revision(
     images: Images, queue: ImageQueue, database: Database[dict[str, Any]]
 ) -> None:
     images.ensure(REF, NOW)
-    queue.claim([REF.key], "token", NOW, NOW + LEASE)
-    leased = images.read_leased(REF.key, "token")
-    assert leased is not None
-    decision = decide(leased.image, Listing(("1.0",)), NOW, Intervals())
+    claim = claimed(images, queue)
+    after = read(claim, "1.0")
     database["images"].update_one({"_id": REF.key}, {"$set": {"lease.token": "other"}})
-    assert images.write(leased, decision, NOW) is None
+    assert not images.write(claim, after, NOW)
     database["images"].update_one({"_id": REF.key}, {"$set": {"lease.token": "token", "revision": 7}})
-    assert images.write(leased, decision, NOW) is None
+    assert not images.write(claim, after, NOW)
     database["images"].update_one({"_id": REF.key}, {"$set": {"revision": 0}})
-    assert images.write(leased, decision, NOW) is not None
-    assert images.write(leased, decision, NOW) is None
+    assert images.write(claim, after, NOW)
+    assert not images.write(claim, after, NOW)
 
 
 def test_eight_registrations_at_once_follow_an_image_once(images: Images) -> None:
@@ -92,14 +105,13 @@ def test_eight_claims_at_once_have_one_winner(images: Images, queue: ImageQueue)
         images.ensure(ref, NOW)
         keys.append(ref.key)
     with ThreadPoolExecutor(8) as pool:
-        claims = list(pool.map(lambda n: queue.claim(keys, f"token-{n}", NOW, NOW + LEASE), range(8)))
+        claims = list(pool.map(lambda n: queue.claim(keys, f"token-{n}", NOW), range(8)))
     assert sorted(key for claim in claims for key in claim) == sorted(keys)
 
 
 def test_the_largest_list_fits_a_document(images: Images, queue: ImageQueue) -> None:
     tags = tuple(f"{number:0128d}" for number in range(50_000))
     after = written(images, queue, *tags)
-    assert after is not None
     assert len(after.versions) == 50_000
     stored = images.read(REF)
     assert stored is not None
@@ -140,7 +152,7 @@ def test_what_is_due_is_found_in_the_index_alone_in_its_order(database: Database
     assert "SORT'" not in str(plan["queryPlanner"]["winningPlan"])
 
 
-def test_who_uses_an_image_is_found_by_its_index(images: Images, database: Database[dict[str, Any]]) -> None:
+def test_who_uses_an_image_is_found_by_its_index(database: Database[dict[str, Any]]) -> None:
     database["plugins"].insert_many(
         {
             "_id": f"domain-{n}/plugin",
@@ -154,10 +166,11 @@ def test_who_uses_an_image_is_found_by_its_index(images: Images, database: Datab
         }
         for n in range(2_000)
     )
-    users = images.users(REF)
+    image_users = ImageUsers(database)
+    users = image_users.of(REF)
     assert (len(users.plugins), users.count) == (100, 200)
-    assert images.in_use(REF)
-    assert not images.in_use(ImageRef("HARBOR", "harbor.example.com", "team/plugin"))
+    assert image_users.any(REF)
+    assert not image_users.any(ImageRef("HARBOR", "harbor.example.com", "team/plugin"))
     plan = database.command(
         "explain",
         {"find": "plugins", "filter": {"plugin.image": {"$in": ["team/plugin"]}, "scope": {"$gt": ""}}},
@@ -168,12 +181,8 @@ def test_who_uses_an_image_is_found_by_its_index(images: Images, database: Datab
 
 def test_a_decision_that_changes_nothing_does_not_write_the_list(images: Images, queue: ImageQueue) -> None:
     before = written(images, queue, "1.0")
-    assert before is not None
-    again = Decision(before, None, "unchanged")
-    queue.claim([REF.key], "token", NOW + timedelta(hours=3), NOW + timedelta(hours=4))
-    leased = images.read_leased(REF.key, "token")
-    assert leased is not None
-    assert images.write(leased, again, NOW) == before
+    claim = claimed(images, queue, NOW + timedelta(hours=3))
+    assert images.write(claim, before, NOW)
     assert images.read(REF) == before
 
 

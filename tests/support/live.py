@@ -1,8 +1,8 @@
 """A whole service for tests that speak to it as any caller would: its own Redis, one worker for the commands
 and one for the queries.
 
-A conftest imports the fixtures: `from live import live, own_redis`. Tests share the service of their folder
-and keep apart by `domain`, which is another one for each test.
+All tests share the one service, and keep apart by `domain`, which is another one for each test: a conftest that
+needs it has `from tests.support.live import client, domain`.
 """
 
 from __future__ import annotations

@@ -14,28 +14,41 @@ TESTS = Path(__file__).resolve().parents[1]
 # Tests that use one of these, directly or through another fixture, are served by a process.
 PROCESS_FIXTURES = frozenset(
     {
-        "redis_server",
-        "mongodb_server",
-        "own_redis",
-        "mortal_redis",
-        "oldest_server",
-        "mortal_server",
         "certificate",
+        "deployment",
+        "live",
+        "mongodb_server",
+        "mortal_redis",
+        "mortal_server",
+        "oldest_server",
+        "own_redis",
+        "own_service",
+        "redis_server",
+        "start_worker",
     }
 )
 # Tests in these folders start processes by themselves.
-PROCESS_FOLDERS = frozenset({"compatibility", "docs", "examples", "system"})
-# Parallel workers start with the folders that take longest, so that no long test is left at the end.
+PROCESS_FOLDERS = frozenset({"compatibility", "examples", "system"})
+# Parallel workers start with what takes longest, so that no long test is left at the end.
 LONGEST_FIRST = (
-    "chaos",
-    "system",
-    "compatibility",
-    "devtools",
-    "transport",
-    "repositories",
-    "cli",
-    "contracts",
-    "store",
+    "chaos/",
+    "versions/test_fleet",
+    "versions/test_neighbours",
+    "store/test_query_indexes",
+    "store/test_query_meaning",
+    "plugins/test_race",
+    "plugins/test_read_merge",
+    "docs/",
+    "system/",
+    "compatibility/",
+    "devtools/",
+    "transport/",
+    "repositories/",
+    "versions/",
+    "store/",
+    "plugins/",
+    "contracts/",
+    "cli/",
 )
 
 _STARTS = frozenset({"subprocess.Popen", "os.exec", "os.fork", "os.forkpty", "os.posix_spawn", "os.system"})
@@ -62,39 +75,45 @@ _guard = _Guard()
 sys.addaudithook(_guard)
 
 
-def folder_of(item: pytest.Item) -> str:
-    return item.path.relative_to(TESTS).parts[0]
+def file_of(item: pytest.Item) -> str:
+    return item.path.relative_to(TESTS).as_posix()
 
 
 def is_quick(item: pytest.Item) -> bool:
     return not any(item.get_closest_marker(name) for name in ("process", "chaos", "bench"))
 
 
+# Before xdist reads the groups.
+@pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     for item in items:
-        folder = folder_of(item)
+        folder = file_of(item).partition("/")[0]
         if folder in ("chaos", "bench"):
             item.add_marker(folder)
         elif folder in PROCESS_FOLDERS or not PROCESS_FIXTURES.isdisjoint(getattr(item, "fixturenames", ())):
             item.add_marker("process")
-        if _shares(item):
-            item.add_marker(pytest.mark.xdist_group(str(item.path.relative_to(TESTS))))
+        group = _group(item)
+        if group:
+            item.add_marker(pytest.mark.xdist_group(group))
     if hasattr(config, "workerinput"):
         items.sort(key=_rank)
 
 
-def _shares(item: pytest.Item) -> bool:
-    """Whether the test stays on one worker with its file: what they share is made once."""
-    if is_quick(item):
-        return True
+def _group(item: pytest.Item) -> str | None:
+    """Return the name of the tests that stay on one parallel worker, with what they share; None for a test alone."""
+    if "live" in getattr(item, "fixturenames", ()):
+        return "live"
     definitions = item._fixtureinfo.name2fixturedefs  # type: ignore[attr-defined]
-    used = (definitions[name][-1] for name in item.fixturenames if name in definitions)  # type: ignore[attr-defined]
-    return any(fixture.scope in ("module", "class") for fixture in used)
+    scopes = {definitions[name][-1].scope for name in item.fixturenames if name in definitions}  # type: ignore[attr-defined]
+    if is_quick(item) or scopes & {"module", "class"}:
+        return file_of(item)
+    return None
 
 
 def _rank(item: pytest.Item) -> int:
-    folder = folder_of(item)
-    return LONGEST_FIRST.index(folder) if folder in LONGEST_FIRST else len(LONGEST_FIRST)
+    file = file_of(item)
+    found = (rank for rank, prefix in enumerate(LONGEST_FIRST) if file.startswith(prefix))
+    return next(found, len(LONGEST_FIRST))
 
 
 @pytest.hookimpl(wrapper=True)

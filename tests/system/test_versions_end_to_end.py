@@ -1,91 +1,15 @@
 """Versions of images, from a registration to a new tag: every process of a deployment, and real registries."""
 
-from __future__ import annotations
-
 import json
-import sys
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack
-from pathlib import Path
-from typing import Any
 
 import pytest
-from click.testing import CliRunner
-from redis import Redis
 
-from contracts.client import PluginClient
-from contracts.errors import ContractError, ImageNotFound, InvalidParameter, RegistryUnavailable
+from contracts.errors import ImageNotFound, InvalidParameter, RegistryUnavailable
 from tests.registries.conftest import SECRET
 from tests.registries.real_registry import BASIC, HTPASSWD, USER, RealRegistry
-from tests.support.servers import ROOT, ChildProcess, MongoReplicaSet, run_worker, start_redis, wait_until
-from worker.cli.main import main
-
-WORKERS = {"commands": "1", "queries": "4", "versions": "4"}
-
-
-class Deployment:
-    """Its processes, what is sent to them, and what they tell."""
-
-    def __init__(self, env: dict[str, str], folder: Path) -> None:
-        self.env = env
-        self.folder = folder
-        self.client = PluginClient(env["PLUGINS_REDIS_URL"])
-        self.redis = Redis.from_url(env["PLUGINS_REDIS_URL"], decode_responses=True)
-        self._processes = ExitStack()
-        self._starts = 0
-
-    def start(self) -> None:
-        self._starts += 1
-        enter = self._processes.enter_context
-        for name, concurrency in WORKERS.items():
-            options = ("-Q", f"plugin.{name}", "--concurrency", concurrency)
-            enter(run_worker(*options, env=self.env, log=self._log(name), timeout_s=120))
-        command = ["-m", "celery", "-A", "worker", "beat", "--scheduler", "worker.process.beat:Scheduler"]
-        beat = ChildProcess(
-            [sys.executable, *command], log=self._log("beat"), env=self.env, cwd=ROOT, name="beat"
-        )
-        enter(beat.start())
-
-    def stop(self) -> None:
-        self._processes.close()
-
-    def close(self) -> None:
-        self.stop()
-        self.client.close()
-        self.redis.close()
-
-    def register(self, domain: str, image: str, **fields: Any) -> dict[str, Any]:
-        given = {"name": image, "service_type": "notification.Protocol", "image": image}
-        return dict(self.client.ask("register", domain_id=domain, timeout_s=60, **given, **fields))
-
-    def versions(self, domain: str, image: str) -> dict[str, Any]:
-        plugin_id = image.rpartition("/")[2]
-        return dict(self.client.ask("get_versions", domain_id=domain, plugin_id=plugin_id, timeout_s=60))
-
-    def refusal(self, domain: str, image: str) -> type[ContractError] | None:
-        """Why there are no versions, None when there are."""
-        try:
-            self.versions(domain, image)
-        except ContractError as refusal:
-            return type(refusal)
-        return None
-
-    def events(self, subject: str) -> list[dict[str, Any]]:
-        """What was told of an image, in order; ids are as they must be."""
-        entries = [fields for _, fields in self.redis.xrange("plugin.events") if fields["subject"] == subject]
-        assert [e["id"] for e in entries] == [f"{subject}@{n}" for n in range(1, len(entries) + 1)]
-        return [json.loads(e["data"]) for e in entries]
-
-    def cli(self, *arguments: str) -> str:
-        result = CliRunner().invoke(main, arguments, env=self.env, catch_exceptions=False)
-        assert result.exit_code == 0, result.output
-        return result.output
-
-    def logs(self) -> str:
-        return "".join(path.read_text() for path in self.folder.glob("*.log"))
-
-    def _log(self, name: str) -> Path:
-        return self.folder / f"{name}-{self._starts}.log"
+from tests.support.servers import MongoReplicaSet, start_redis, wait_until
+from tests.system.versions_deployment import Deployment
 
 
 @pytest.fixture(scope="module")

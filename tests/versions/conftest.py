@@ -5,7 +5,7 @@ from collections.abc import Iterator
 import pytest
 from redis import Redis
 
-from tests.versions.sync_world import HOST, World
+from tests.versions.world import HOST, World
 from worker.registries.budget.limit import Limit
 from worker.registries.budget.limits import Limits
 from worker.store.client import connect_mongodb

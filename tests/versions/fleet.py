@@ -8,17 +8,19 @@ from typing import Any
 from pymongo.database import Database
 from redis import Redis
 
+from tests.support.clock import START
 from tests.versions.simulation import Simulation
-from tests.versions.sync_world import START, FakePublisher
-from worker.domain.image import ImageRef, Listing, Take
+from tests.versions.world import FakePublisher
+from worker.domain.image import BeforeRequest, ImageRef, TagList
 from worker.domain.schedule import Intervals, first_due
 from worker.registries.budget.budget import Budget
 from worker.registries.budget.limit import Limit
 from worker.registries.budget.limits import Limits
 from worker.store.image_documents import new_document
 from worker.store.image_indexes import IMAGES, PLUGINS
-from worker.store.image_queue import ImageQueue
-from worker.store.images import Images
+from worker.store.image_store import ImageStore
+from worker.versions.cycle import Cycle
+from worker.versions.discover import Discovery
 from worker.versions.dispatch import Dispatch
 from worker.versions.refresh import Refresh
 
@@ -41,34 +43,25 @@ class Fleet:
     """``hosts`` groups with ``limit`` each, ``images`` in all, each used by one plugin and never read."""
 
     def __init__(
-        self, database: Database[Any], redis: "Redis", *, images: int, hosts: int, limit: Limit
+        self, database: Database[Any], redis: Redis, *, images: int, hosts: int, limit: Limit
     ) -> None:
         self.database = database
         self.hosts = [f"registry-{number}.example.com" for number in range(hosts)]
         self.limit = limit
-        self.clock = Simulation(START)
+        self.time = Simulation(START)
+        clock = self.time.clock
         self.intervals = Intervals()
-        self.queue = ImageQueue(database)
-        self.images = Images(database, self.intervals)
+        store = ImageStore.of(database, self.intervals, claim_s=LEASE_S)
         self.publisher = FakePublisher()
         self.ledger = Ledger()
         self.frozen: set[str] = set()
         limits = Limits(dict.fromkeys(self.hosts, limit))
-        self.budget = Budget(redis, limits, clock=self.clock.seconds, slot_s=LEASE_S)
+        self.budget = Budget(redis, limits, clock=self.time.timestamp, slot_s=LEASE_S)
         self.sent: list[dict[str, Any]] = []
         self.ticks: list[int] = []
-        self.dispatch = Dispatch(self.queue, self.budget, self._send, self.clock, lease_s=LEASE_S)
-        self.refresh = Refresh(
-            self.images,
-            self.queue,
-            self.budget,
-            self,
-            self.publisher,
-            self.intervals,
-            self.clock,
-            self.clock.sleep,
-            lease_s=LEASE_S,
-        )
+        self.dispatch = Dispatch(store.queue, self.budget, self._send, clock)
+        refresh = Refresh(store, self.budget, self, self.publisher, self.intervals, clock)
+        self.cycle = Cycle(self.dispatch, refresh, Discovery(store, clock))
         self._fill(images)
 
     def _fill(self, count: int) -> None:
@@ -86,44 +79,37 @@ class Fleet:
         images.create_indexes(IMAGES)
         plugins.create_indexes(PLUGINS)
 
-    def _document(self, ref: ImageRef) -> dict[str, Any]:
-        due = START + timedelta(seconds=first_due(ref.key, self.intervals))
-        return {"_id": ref.key, **new_document(ref, START, due, priority=False)}
-
     def beat(self) -> None:
         """Start a beat: a tick now and every ten seconds."""
 
         def beat() -> None:
             while True:
-                self.ticks.append(sum(self.dispatch.tick().values()))
-                self.clock.sleep(TICK_S)
+                self.ticks.append(sum(self.dispatch.all_groups().values()))
+                self.time.sleep(TICK_S)
 
-        self.clock.spawn(beat)
+        self.time.spawn(beat)
 
-    def fetch(self, ref: ImageRef, take: Take, known: frozenset[str] | None) -> Listing:
+    def domains(self, ref: ImageRef) -> None:
+        """Everyone may have every image read."""
+
+    def fetch(self, ref: ImageRef, take: BeforeRequest, known: frozenset[str] | None) -> TagList:
         """The registry answers after a while; a worker that asks for an image of ``frozen`` dies."""
         take()
-        ledger, host, now = self.ledger, ref.host, self.clock()
+        ledger, host, now = self.ledger, ref.host, self.time.now
         ledger.requests[host].append(now)
         ledger.asked[ref.key].append(now)
         if ref.key in self.frozen:
             self.frozen.remove(ref.key)
-            self.clock.sleep(10**6)
+            self.time.sleep(10**6)
         ledger.in_flight[host] += 1
         ledger.most[host] = max(ledger.most[host], ledger.in_flight[host])
-        self.clock.sleep(LATENCY_S)
+        self.time.sleep(LATENCY_S)
         ledger.in_flight[host] -= 1
-        return Listing(("1.0", "2.0"))
+        return TagList(("1.0", "2.0"))
 
     def _send(self, **task: Any) -> None:
         self.sent.append(task)
-
-        def work() -> None:
-            reasons = self.refresh.run(**task)
-            if not {"throttled", "stopping"} & reasons.keys():
-                self.dispatch.host(task["host"])
-
-        self.clock.spawn(work)
+        self.time.spawn(lambda: self.cycle.refresh_group(**task))
 
 
 def _plugin(ref: ImageRef) -> dict[str, Any]:

@@ -5,6 +5,8 @@ import threading
 from collections.abc import Callable
 from datetime import datetime, timedelta
 
+from worker.domain.clock import Clock
+
 
 class Over(BaseException):
     """Raised in the threads that still sleep when the simulation ends."""
@@ -25,10 +27,12 @@ class Simulation:
         self._end = start
         self.errors: list[BaseException] = []
 
-    def __call__(self) -> datetime:
-        return self.now
+    @property
+    def clock(self) -> Clock:
+        """The simulated time as a clock."""
+        return Clock(now=lambda: self.now, monotonic=self.timestamp, sleep=self.sleep)
 
-    def seconds(self) -> float:
+    def timestamp(self) -> float:
         return self.now.timestamp()
 
     def sleep(self, seconds: float) -> None:
@@ -53,8 +57,8 @@ class Simulation:
                     work()
             except Over:
                 return
-            except BaseException as fault:
-                self.errors.append(fault)
+            except BaseException as error:
+                self.errors.append(error)
             finally:
                 with self._lock:
                     self._awake -= 1

@@ -7,8 +7,8 @@ from itertools import pairwise
 import pytest
 from redis import Redis
 
+from tests.support.clock import START
 from tests.versions.fleet import LATENCY_S, LEASE_S, TICK_S, Fleet
-from tests.versions.sync_world import START
 from worker.registries.budget.limit import Limit
 from worker.store.client import connect_mongodb
 
@@ -26,7 +26,7 @@ def fleet(redis_url: str, mongodb_url: str) -> Iterator[Fleet]:
     with database.client, Redis.from_url(redis_url) as redis:
         fleet = Fleet(database, redis, images=IMAGES, hosts=HOSTS, limit=LIMIT)
         yield fleet
-        fleet.clock.close()
+        fleet.time.close()
 
 
 def assert_within_budget(fleet: Fleet) -> None:
@@ -53,7 +53,7 @@ def test_every_image_in_time_and_once_with_two_beats_and_workers_that_die(fleet:
     dying = set(fleet.frozen)
     fleet.beat()
     fleet.beat()
-    fleet.clock.run(SPAN_S + TICK_S + 5)
+    fleet.time.run(SPAN_S + TICK_S + 5)
 
     assert_within_budget(fleet)
     asked = fleet.ledger.asked
@@ -64,7 +64,7 @@ def test_every_image_in_time_and_once_with_two_beats_and_workers_that_die(fleet:
     assert max(late) < TICK_S + 20 / LIMIT.rate + LATENCY_S
     assert all(len(times) == 1 for times in asked.values())
 
-    fleet.clock.run(LEASE_S + 2 * TICK_S)
+    fleet.time.run(LEASE_S + 2 * TICK_S)
     assert_within_budget(fleet)
     assert set(due) <= asked.keys()
     assert {key for key, times in asked.items() if len(times) > 1} == dying
@@ -75,9 +75,9 @@ def test_every_image_in_time_and_once_with_two_beats_and_workers_that_die(fleet:
 
 
 def test_an_hour_without_a_beat_is_caught_up_within_the_budgets(fleet: Fleet) -> None:
-    fleet.clock.run(3_600)
+    fleet.time.run(3_600)
     fleet.beat()
-    fleet.clock.run(TICK_S)
+    fleet.time.run(TICK_S)
     assert fleet.ticks[0] == HOSTS * LIMIT.at_once * 20
     assert_within_budget(fleet)
     for host in fleet.hosts:

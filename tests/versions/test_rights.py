@@ -3,10 +3,9 @@
 import pytest
 
 from contracts.errors import RegistryUnavailable
-from tests.versions.sync_world import HOST, World
+from tests.versions.world import HOST, World
 from worker.domain.image import ImageRef
 from worker.domain.scope import NOBODY
-from worker.store.images import Images
 
 
 def of_team(world: World, domain_id: str = "domain-1") -> ImageRef:
@@ -15,54 +14,53 @@ def of_team(world: World, domain_id: str = "domain-1") -> ImageRef:
 
 def test_an_image_is_not_asked_for_when_none_of_its_domains_may_use_the_credential(world: World) -> None:
     ref = of_team(world)
-    world.images.ensure(ref, world.clock())
+    world.images.ensure(ref, world.clock.now())
     world.round()
     world.registry.asked.clear()
-    world.rights["team"] = frozenset({"domain-2"})
+    world.registry.rights["team"] = frozenset({"domain-2"})
     world.later(hours=2)
     assert world.round() == {"auth_failed": 1}
     assert world.registry.asked == []
     image = world.image(ref)
     assert (image.state, image.versions) == ("auth_failed", ("1.0",))
     assert image.next_refresh_at is not None
-    assert image.next_refresh_at > world.clock()
+    assert image.next_refresh_at > world.clock.now()
 
 
 def test_one_domain_that_may_is_enough(world: World) -> None:
     ref = of_team(world, "domain-1")
     of_team(world, "domain-2")
-    world.rights["team"] = frozenset({"domain-2"})
-    world.images.ensure(ref, world.clock())
+    world.registry.rights["team"] = frozenset({"domain-2"})
+    world.images.ensure(ref, world.clock.now())
     assert world.round() == {"first_list": 1}
 
 
 def test_what_a_credential_brought_is_answered_to_whom_it_is_for(world: World) -> None:
     ref = of_team(world, "domain-1")
     of_team(world, "domain-2")
-    world.images.ensure(ref, world.clock())
+    world.images.ensure(ref, world.clock.now())
     world.round()
-    world.rights["team"] = frozenset({"domain-2"})
-    assert world.look.versions(ref, "domain-2").results == ["1.0"]
+    world.registry.rights["team"] = frozenset({"domain-2"})
+    assert world.reader().versions(ref, "domain-2").results == ["1.0"]
     world.later(hours=2)
     for stranger in ("domain-1", NOBODY):
         with pytest.raises(RegistryUnavailable):
-            world.look.versions(ref, stranger)
+            world.reader().versions(ref, stranger)
     assert world.document(ref)["priority"] == 0, "a domain that may not use it has it read"
 
 
 def test_a_managed_plugin_is_nobodys(world: World) -> None:
     ref = of_team(world, "")
-    world.rights["team"] = frozenset({NOBODY})
-    world.images.ensure(ref, world.clock())
+    world.registry.rights["team"] = frozenset({NOBODY})
+    world.images.ensure(ref, world.clock.now())
     assert world.round() == {"first_list": 1}
-    assert world.look.versions(ref).results == ["1.0"]
+    assert world.reader().versions(ref).results == ["1.0"]
 
 
-def test_in_use_by_domains(world: World) -> None:
+def test_the_users_of_an_image_by_domains(world: World) -> None:
     ref = of_team(world, "domain-1")
-    images: Images = world.images
-    assert images.in_use(ref)
-    assert images.in_use(ref, frozenset({"domain-1", "domain-3"}))
-    assert not images.in_use(ref, frozenset({"domain-2", NOBODY}))
-    assert not images.in_use(ref, frozenset())
-    assert not images.in_use(ImageRef("OCI", HOST, "team/plugin"), None)
+    assert world.users.any(ref)
+    assert world.users.any(ref, frozenset({"domain-1", "domain-3"}))
+    assert not world.users.any(ref, frozenset({"domain-2", NOBODY}))
+    assert not world.users.any(ref, frozenset())
+    assert not world.users.any(ImageRef("OCI", HOST, "team/plugin"), None)

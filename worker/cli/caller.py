@@ -1,6 +1,5 @@
 """What every command that sends a message has in common: the client, and how an outcome ends it."""
 
-import math
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -13,70 +12,76 @@ from contracts._client.frames import MAX_EXPIRES_S
 from contracts._redis.connect import open_redis
 from contracts.client import AskTimeout, PluginClient, RedisUnavailable
 from contracts.errors import ContractError
-from worker.cli.render import to_json
-from worker.cli.text import printable
+from worker.cli.param_types import Seconds
+from worker.cli.text import printable, to_json
 from worker.process.partitions import Partitions
 from worker.settings import Connections, SettingsError, load_connections
 
-Command = Callable[..., Any]
+CommandCallback = Callable[..., Any]
+"""The function behind a click command."""
 
 REFUSED = 1
-"""The exit status of whatever was refused, is unavailable, or was not answered in time."""
-
-
-def settings(as_json: bool = False) -> Connections:
-    """Return the settings of a client; wrong ones end the command."""
-    try:
-        return load_connections()
-    except SettingsError as fault:
-        wrong_settings(fault, as_json)
-
-
-def wrong_settings(fault: SettingsError, as_json: bool) -> NoReturn:
-    """End with status 1, and the settings that are wrong."""
-    if as_json:
-        fail("WRONG_SETTINGS", str(fault), as_json, "SettingsError", {})
-    click.echo(printable(str(fault)), err=True)
-    sys.exit(REFUSED)
+"""The exit status of a command that was refused, is unavailable, or was not answered in time."""
 
 
 @contextmanager
-def client(as_json: bool, *, writes: bool = True) -> Iterator[PluginClient]:
-    """A client of this deployment. An error ends the command with one line and status 1.
-
-    One that ``writes`` sends by the number of partitions in force, or by that of the settings where no worker
-    has started yet.
-    """
-    given = settings(as_json)
+def ending_errors(as_json: bool) -> Iterator[None]:
+    """End the command with status 1 at wrong settings, an error of the contract, or of Redis."""
     try:
-        number = (_partitions(given.broker) if writes else None) or given.command_partitions
-    except ContractError as fault:
-        fail("REDIS_UNAVAILABLE", fault.message, as_json, "RedisUnavailable", {})
-    with PluginClient(given.broker, given.results, number) as found:
+        yield
+    except SettingsError as error:
+        if as_json:
+            fail("WRONG_SETTINGS", str(error), as_json, "SettingsError", {})
+        click.echo(printable(str(error)), err=True)
+        sys.exit(REFUSED)
+    except ContractError as error:
+        fail(error.code, error.message, as_json, type(error).__name__, error.details)
+    except redis.RedisError as error:
+        fail("REDIS_UNAVAILABLE", f"Redis does not answer: {error}", as_json, "RedisUnavailable", {})
+
+
+def read_connections(as_json: bool) -> Connections:
+    """Return the settings of a client; wrong ones end the command."""
+    with ending_errors(as_json):
+        return load_connections()
+
+
+@contextmanager
+def plugin_client(as_json: bool, *, writes: bool = True) -> Iterator[PluginClient]:
+    """Open a client of this deployment. An error ends the command with one line and status 1.
+
+    ``writes``: whether it sends writes. They go by the number of partitions in force, or, before the first
+    worker has started, by the number in the settings.
+    """
+    settings = read_connections(as_json)
+    try:
+        number = (_partitions(settings.broker) if writes else None) or settings.command_partitions
+    except ContractError as error:
+        fail("REDIS_UNAVAILABLE", error.message, as_json, "RedisUnavailable", {})
+    with ending_errors(as_json), PluginClient(settings.broker, settings.results, number) as client:
         try:
-            yield found
-        except ContractError as fault:
-            fail(fault.code, fault.message, as_json, type(fault).__name__, fault.details)
-        except AskTimeout as fault:
-            if fault.ids:
-                again = "Writes may still take effect: send them again with the same ids."
-            else:
-                again = "A write may still take effect: send the same id again."
-            message = f"{fault}. Is a worker running? {again}"
-            fail("TIMEOUT", message, as_json, "AskTimeout", {"command_id": fault.command_id, **_ids(fault)})
-        except RedisUnavailable as fault:
-            fail("REDIS_UNAVAILABLE", str(fault), as_json, "RedisUnavailable", _ids(fault))
-        except redis.RedisError as fault:
-            fail("REDIS_UNAVAILABLE", str(fault), as_json, "RedisUnavailable", {})
+            yield client
+        except AskTimeout as error:
+            message = f"{error}. Is a worker running?{_resend(error, writes)}"
+            details = {"command_id": error.command_id, **_ids(error)}
+            fail("TIMEOUT", message, as_json, "AskTimeout", details)
+        except RedisUnavailable as error:
+            fail("REDIS_UNAVAILABLE", str(error), as_json, "RedisUnavailable", _ids(error))
 
 
-def _ids(fault: AskTimeout | RedisUnavailable) -> dict[str, Any]:
-    return {"ids": list(fault.ids)} if fault.ids else {}
+def _resend(error: AskTimeout, writes: bool) -> str:
+    if error.ids:
+        return " Writes may still take effect: send them again with the same ids."
+    return " A write may still take effect: send the same id again." if writes else ""
+
+
+def _ids(error: AskTimeout | RedisUnavailable) -> dict[str, Any]:
+    return {"ids": list(error.ids)} if error.ids else {}
 
 
 def _partitions(url: str) -> int | None:
-    with open_redis(url) as opened:
-        return Partitions(opened).number()
+    with open_redis(url) as client:
+        return Partitions(client).number()
 
 
 def fail(code: str, message: str, as_json: bool, name: str, details: dict[str, Any]) -> NoReturn:
@@ -88,23 +93,17 @@ def fail(code: str, message: str, as_json: bool, name: str, details: dict[str, A
     sys.exit(REFUSED)
 
 
+json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+"""The option of commands that do not send a message."""
+
+
 def print_json(value: Any) -> None:
-    """One JSON document on standard output."""
+    """Write one JSON document to standard output."""
     click.echo(to_json(value, indent=2))
 
 
-class Seconds(click.FloatRange):
-    """A time in seconds, in a range. NaN is in none."""
-
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> float:
-        found = float(super().convert(value, param, ctx))
-        if math.isnan(found):
-            self.fail(f"{value!r} is no time", param, ctx)
-        return found
-
-
-def sending_options(command: Command) -> Command:
-    """Options of everything that waits for an answer."""
+def sending_options(command: CommandCallback) -> CommandCallback:
+    """Add the options of every command that waits for an answer."""
     for option in (
         click.option("--json", "as_json", is_flag=True, help="Print JSON, errors too."),
         click.option(
@@ -121,7 +120,7 @@ def sending_options(command: Command) -> Command:
             "expires_s",
             type=Seconds(min=0, max=MAX_EXPIRES_S),
             metavar="SECONDS",
-            help="Not applied when this long has passed.",
+            help="The deadline, from now: after it the command is not applied.",
         ),
     ):
         command = option(command)

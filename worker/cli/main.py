@@ -4,53 +4,64 @@ from importlib import import_module
 from typing import Any, NamedTuple
 
 import click
-
-from worker.cli.text import printable
+from click_didyoumean import DYMMixin
 
 
 class Entry(NamedTuple):
-    """One command of the group: its name, where it is, and its line in `plugins --help`."""
+    """One command of a group: its name, where it is, and its line in the group's help.
+
+    ``target``: ``module:attribute`` of a click command, imported when it is used.
+    """
 
     name: str
-    target: str  # "module:attribute" below `worker`: a click command, imported when it is used
+    target: str
     help: str
 
 
+_DEVTOOLS, _OPERATIONS, _OPERATE = "worker.devtools", "worker.cli.operations", "worker.cli.operate"
+
 # In the order that `plugins --help` shows.
 COMMANDS: list[Entry] = [
-    Entry("up", "devtools.up:up", "Run everything on this machine: servers, workers, beat."),
-    Entry("down", "devtools.down:down", "End what `plugins up` runs."),
-    Entry("demo", "devtools.demo:demo", "Try it: the API's examples in a temporary folder."),
-    Entry("register", "cli.operations.verbs:register", "Register a plugin in the local repository."),
-    Entry("update", "cli.operations.verbs:update", "Replace fields of a plugin."),
-    Entry("deregister", "cli.operations.verbs:deregister", "Remove a plugin."),
-    Entry("enable", "cli.operations.verbs:enable", "Make a plugin usable."),
-    Entry("disable", "cli.operations.verbs:disable", "Make a plugin unusable."),
-    Entry("batch", "cli.operations.batch:batch", "Apply many writes in order, each on its own."),
-    Entry("get", "cli.operations.verbs:get", "Show one plugin."),
-    Entry("list", "cli.operations.verbs:list_plugins", "Find plugins by query."),
-    Entry("stat", "cli.operations.verbs:stat", "Aggregate over plugins."),
-    Entry("get-versions", "cli.operations.verbs:get_versions", "List the versions of a plugin's image."),
-    Entry("versions", "cli.operations.verbs:get_versions", "The same as get-versions."),
-    Entry("events", "cli.operations.events:events", "Show what has changed."),
+    Entry("up", f"{_DEVTOOLS}.up:up", "Run everything on this machine: servers, workers, beat."),
+    Entry("down", f"{_DEVTOOLS}.down:down", "Stop what `plugins up` runs."),
+    Entry("demo", f"{_DEVTOOLS}.demo:demo", "Try it: the API's examples in a temporary folder."),
+    Entry("register", f"{_OPERATIONS}.verbs:register", "Register a plugin in the local repository."),
+    Entry("update", f"{_OPERATIONS}.verbs:update", "Replace fields of a plugin."),
+    Entry("deregister", f"{_OPERATIONS}.verbs:deregister", "Remove a plugin."),
+    Entry("enable", f"{_OPERATIONS}.verbs:enable", "Make a plugin usable."),
+    Entry("disable", f"{_OPERATIONS}.verbs:disable", "Make a plugin unusable."),
+    Entry("batch", f"{_OPERATIONS}.batch:batch", "Apply many writes in order, each on its own."),
+    Entry("get", f"{_OPERATIONS}.verbs:get", "Show one plugin."),
+    Entry("list", f"{_OPERATIONS}.verbs:list_plugins", "Find plugins by query."),
+    Entry("stat", f"{_OPERATIONS}.verbs:stat", "Aggregate over plugins."),
+    Entry("get-versions", f"{_OPERATIONS}.verbs:get_versions", "List the versions of a plugin's image."),
+    Entry("versions", f"{_OPERATIONS}.verbs:get_versions", "The same as get-versions."),
+    Entry("events", f"{_OPERATIONS}.events:events", "Show what has changed."),
+    Entry("doctor", f"{_OPERATE}.doctor.command:doctor", "Check the deployment and suggest fixes."),
+    Entry("healthcheck", f"{_OPERATE}.healthcheck:healthcheck", "Check that the processes here are alive."),
     Entry(
-        "doctor",
-        "cli.operate.doctor.command:doctor",
-        "How the deployment stands, and what to do about it.",
+        "dead-letters",
+        f"{_OPERATE}.dead_letters:dead_letters",
+        "Show, replay or purge messages that could not be applied.",
     ),
-    Entry("healthcheck", "cli.operate.healthcheck:healthcheck", "Whether the processes here are alive."),
-    Entry("dead-letters", "cli.operate.dead_letters:dead_letters", "Messages that could not be applied."),
-    Entry("schemas", "cli.publish.schemas:schemas", "Publish the contract: JSON Schema and AsyncAPI."),
-    Entry("partitions", "cli.operate.partitions:partitions", "By how many partitions commands are sent."),
-    Entry("sync", "cli.operate.sync:sync", "Image versions: how fresh they are, and reading them now."),
+    Entry("schemas", "worker.cli.publish.schemas:schemas", "Publish the contract: JSON Schema, AsyncAPI."),
+    Entry(
+        "partitions",
+        f"{_OPERATE}.partitions:partitions",
+        "Show or change the number of command partitions.",
+    ),
+    Entry("sync", f"{_OPERATE}.sync:sync", "Show or trigger registry synchronisation."),
 ]
 
 
-class LazyGroup(click.Group):
-    """A group that imports a command only when it is used, so that help and errors are quick."""
+class LazyGroup(DYMMixin, click.Group):  # type: ignore[misc]
+    """A group that imports a command only when it is used, so that help and errors are quick.
 
-    def __init__(self, *args: object, entries: list[Entry], **kwargs: object) -> None:
-        super().__init__(*args, **kwargs)  # type: ignore[arg-type]
+    A command that it does not have is answered with similar names.
+    """
+
+    def __init__(self, *args: Any, entries: list[Entry], **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
         self.entries = {entry.name: entry for entry in entries}
 
     def list_commands(self, ctx: click.Context) -> list[str]:
@@ -61,15 +72,17 @@ class LazyGroup(click.Group):
         if entry is None:
             return None
         module, _, attribute = entry.target.partition(":")
-        command: click.Command = getattr(import_module(f"worker.{module}"), attribute)
+        command: click.Command = getattr(import_module(module), attribute)
         return command
 
     def invoke(self, ctx: click.Context) -> Any:
         try:
             return super().invoke(ctx)
-        except click.ClickException as fault:
-            # It may quote what was given, or what a message held.
-            fault.message = printable(fault.message)  # type: ignore[misc]
+        except click.ClickException as error:
+            # It may quote an argument, or what a message held. Imported here: it takes time.
+            from worker.cli.text import printable
+
+            error.message = printable(error.message)  # type: ignore[misc]
             raise
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:

@@ -1,1 +1,1 @@
-"""A trial on one machine: servers, every process, a demo. Imported by the command line alone."""
+"""Tools for a trial on one machine: servers, every process, a demo. Only the command line imports it."""

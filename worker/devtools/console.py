@@ -1,37 +1,51 @@
-"""The terminal of `plugins up`: its own words, and what the processes write, each line behind its name."""
+"""The terminal of `plugins up`: its own words, and what the processes write, each line after its name."""
 
+from collections.abc import Iterable
 from pathlib import Path
 
-import click
+from rich.console import Console as RichConsole
+from rich.text import Text
 
 COLOURS = ["green", "cyan", "magenta", "yellow", "blue", "bright_green", "bright_cyan", "bright_magenta"]
 
 
-class Console:
-    """Writes lines to standard output, in colours on a terminal."""
+class _Terminal(RichConsole):
+    def on_broken_pipe(self) -> None:
+        """Go on without the reader: rich would end this process, and leave others unattended."""
+        self.quiet = True
 
-    def __init__(self, names: list[str]) -> None:
+
+class Console:
+    """Writes lines to standard output, in colours on a terminal.
+
+    ``names``: the processes, in the order of their colours. ``verbose``: whether to show what they write;
+    default: no, it is in their logs.
+    """
+
+    def __init__(self, names: list[str], *, verbose: bool = False) -> None:
+        self.verbose = verbose
+        self._terminal = _Terminal(soft_wrap=True, highlight=False)
         self._width = max((len(name) for name in names), default=0)
         self._colours = {name: COLOURS[number % len(COLOURS)] for number, name in enumerate(names)}
-        self._gone = False
 
     def say(self, text: str, *, problem: bool = False) -> None:
-        """Say something of our own."""
-        self._write(click.style(text, fg="red" if problem else None, bold=True))
+        """Write a line of our own; ``problem``: in red."""
+        self._write(Text(text, "bold red" if problem else "bold"))
 
-    def relay(self, name: str, line: str) -> None:
-        """Show a line that a process wrote."""
-        self._write(click.style(f"{name:<{self._width}} |", fg=self._colours.get(name)) + f" {line}")
+    def quote(self, name: str, lines: Iterable[str]) -> None:
+        """Write lines of a process."""
+        for line in lines:
+            head = Text(f"{name:<{self._width}} | ", self._colours.get(name, ""))
+            # Colours of the process stay; nothing else that it writes commands the terminal.
+            self._write(head + Text.from_ansi(line))
 
-    def _write(self, line: str) -> None:
-        if self._gone:
-            return
+    def _write(self, line: Text) -> None:
         try:
-            click.echo(line)
+            self._terminal.print(line)
         except OSError:
-            # The terminal was closed or the pipe's reader ended: the logs still have it all, and ending
-            # in the middle of a shutdown would leave processes unattended.
-            self._gone = True
+            # The terminal was closed: the logs still have it all, and ending in the middle of a shutdown
+            # would leave processes unattended.
+            self._terminal.quiet = True
 
 
 class Tail:
@@ -47,7 +61,7 @@ class Tail:
         self._rest = b""
 
     def lines(self) -> list[str]:
-        """The lines that were written since the last call."""
+        """Return the lines that were written since the last call."""
         if not self._path.exists():
             return []
         with self._path.open("rb") as log:

@@ -1,4 +1,4 @@
-"""`plugins down`: end what `plugins up` runs in a data folder."""
+"""`plugins down`: stop what `plugins up` runs in a data folder."""
 
 from pathlib import Path
 
@@ -7,7 +7,7 @@ import click
 from worker.devtools.embedded import wait_until
 from worker.devtools.rundir import RunDirectory
 
-# Longer than `up` gives its workers and servers to end.
+# Longer than `up` waits for its workers and servers.
 TIMEOUT_S = 90.0
 
 
@@ -17,21 +17,21 @@ TIMEOUT_S = 90.0
     type=click.Path(path_type=Path, file_okay=False),
     default=Path(".plugins"),
     show_default=True,
-    help="The data folder that `plugins up` was given.",
+    help="The data folder of `plugins up`.",
 )
 def down(data_dir: Path) -> None:
-    """End what `plugins up` runs in the data folder, and wait until it has ended. The data stays."""
+    """Stop what `plugins up` runs in the data folder, and wait until it has stopped. The data stay."""
     folder = RunDirectory(data_dir)
     owner = folder.owner()
     if owner is None:
         click.echo(f"Nothing runs in {data_dir}.")
         return
-    click.echo(f"Ending process {owner} and all that it started ...")
+    click.echo(f"Stopping process {owner} and everything that it started ...")
     folder.terminate_owner()
     try:
         wait_until(lambda: folder.owner() != owner, TIMEOUT_S)
     except TimeoutError:
         raise click.ClickException(
-            f"process {owner} has not ended in {TIMEOUT_S:g} s; see {folder.logs}"
+            f"process {owner} has not stopped within {TIMEOUT_S:g} s; see {folder.logs}"
         ) from None
-    click.echo("Ended.")
+    click.echo("Stopped.")

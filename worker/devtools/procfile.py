@@ -12,14 +12,14 @@ LINE = re.compile(r"([A-Za-z0-9_-]+):\s*(\S.*)")
 
 @dataclass(frozen=True, slots=True)
 class Process:
-    """One line of a Procfile."""
+    """One line of a Procfile. ``command``: a program with its arguments, as a POSIX shell reads them."""
 
     name: str
-    command: str  # one program with its arguments, as a POSIX shell reads them
+    command: str
 
     @property
     def consumes(self) -> bool:
-        """Whether it is a Celery worker, which says `ready.` when it consumes."""
+        """Whether it is a Celery worker, which writes ``ready.`` when it consumes."""
         words = shlex.split(self.command)
         for option in ("-A", "--app"):
             if option in words:
@@ -28,7 +28,11 @@ class Process:
 
 
 def read_procfile(path: Path) -> list[Process]:
-    """Return the processes in the file's order; click.ClickException names the line that is wrong."""
+    """Return the processes in the order of the file.
+
+    Raises:
+        click.ClickException: it cannot be read; the message names the wrong line.
+    """
     try:
         text = path.read_text()
     except OSError as error:
@@ -42,7 +46,7 @@ def read_procfile(path: Path) -> list[Process]:
             raise click.ClickException(f"{path}, line {number}: `name: command` expected")
         name, command = parts.groups()
         if name in found:
-            raise click.ClickException(f"{path}, line {number}: {name} is there twice")
+            raise click.ClickException(f"{path}, line {number}: {name} is defined twice")
         found[name] = Process(name, command)
     if not found:
         raise click.ClickException(f"{path} names no process")

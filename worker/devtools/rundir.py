@@ -1,4 +1,4 @@
-"""The data folder of `plugins up`: who uses it, and where things are in it."""
+"""The data folder of `plugins up`: which process uses it, and where things are in it."""
 
 import fcntl
 import os
@@ -9,8 +9,8 @@ from pathlib import Path
 class RunDirectory:
     """A data folder with its lock.
 
-    The lock is flock(2) on `up.lock`, which the kernel gives back when its owner ends in whatever way: a file
-    left by a dead process means nothing. The file holds the owner's pid.
+    The lock is flock(2) on ``up.lock``. The kernel releases it when its owner ends, in whatever way: a file
+    that a dead process has left means nothing. The file holds the owner's pid.
     """
 
     def __init__(self, path: Path) -> None:
@@ -35,7 +35,7 @@ class RunDirectory:
         return self.path / "heartbeats"
 
     def acquire(self) -> bool:
-        """Make this process the owner, creating the folder; False if another one is. Held until it ends."""
+        """Make this process the owner until it ends, creating the folder; return False if another one is."""
         self.path.mkdir(mode=0o700, parents=True, exist_ok=True)
         descriptor = os.open(self._lock_file, os.O_RDWR | os.O_CREAT, 0o600)
         try:
@@ -49,19 +49,19 @@ class RunDirectory:
         return True
 
     def keep_previous_logs(self) -> None:
-        """Start new logs; those of the last run are kept as `NAME.log.1`."""
+        """Start new logs; those of the last run are kept as ``NAME.log.1``."""
         for log in self.logs.glob("*.log"):
             log.replace(log.with_name(f"{log.name}.1"))
 
     def release(self) -> None:
-        """Give the lock back."""
+        """Release the lock."""
         if self._descriptor is not None:
             os.ftruncate(self._descriptor, 0)
             os.close(self._descriptor)
             self._descriptor = None
 
     def owner(self) -> int | None:
-        """The pid of the process that holds the lock, None when there is none."""
+        """Return the pid of the process that holds the lock, None if there is none."""
         try:
             descriptor = os.open(self._lock_file, os.O_RDONLY)
         except FileNotFoundError:
@@ -69,7 +69,7 @@ class RunDirectory:
         try:
             fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
         except BlockingIOError:
-            # Empty for the moment between its taking the lock and writing its pid.
+            # Empty for a moment, after it took the lock and before it writes its pid.
             return int(os.pread(descriptor, 32, 0) or b"0") or None
         else:
             return None
@@ -77,6 +77,6 @@ class RunDirectory:
             os.close(descriptor)
 
     def terminate_owner(self) -> None:
-        """Ask the owner to end (SIGTERM); nothing happens when it has ended meanwhile."""
+        """Ask the owner to end (SIGTERM); do nothing if it has ended already."""
         if (owner := self.owner()) is not None:
             os.kill(owner, signal.SIGTERM)

@@ -1,4 +1,4 @@
-"""The servers of `plugins up`: the ones that the environment names, else ones of our own."""
+"""The servers of `plugins up`: those that the environment names, else ones of our own."""
 
 import os
 from typing import Literal, cast
@@ -10,10 +10,9 @@ from worker.devtools.embedded import (
     Binary,
     MongoReplicaSet,
     RedisServer,
-    check_mongodb,
-    check_redis,
-    find_mongod,
     find_redis,
+    ping_mongodb,
+    ping_redis,
     port_is_free,
     wait_until,
     without_password,
@@ -21,9 +20,10 @@ from worker.devtools.embedded import (
 from worker.devtools.rundir import RunDirectory
 from worker.devtools.supervisor import Supervisor
 
-# For each use of Redis; together they make PLUGINS_REDIS_URL needless.
+REDIS_SETTING, MONGODB_SETTING = "PLUGINS_REDIS_URL", "PLUGINS_MONGODB_URL"
+# One for each use of Redis; if all are set, REDIS_SETTING is not needed.
 REDIS_OVERRIDES = ("PLUGINS_BROKER_URL", "PLUGINS_RESULTS_URL", "PLUGINS_EVENTS_URL")
-# What a server that was just killed takes to give its port back.
+# How long the port of a server that was just killed stays taken.
 PORT_GRACE_S = 3.0
 
 
@@ -31,17 +31,14 @@ def ensure_redis(
     supervisor: Supervisor, console: Console, folder: RunDirectory, *, port: int, appendfsync: str
 ) -> str:
     """Return the URL of the Redis to use, started here unless the environment names one."""
-    given = os.environ.get("PLUGINS_REDIS_URL")
-    overrides = [os.environ.get(name) for name in REDIS_OVERRIDES]
-    for url in [*([given] if given else []), *(url for url in overrides if url)]:
-        check_redis(url)
-        console.say(f"Redis     {without_password(url)}  (given)")
-    if given:
-        return given
-    if all(overrides):
-        return cast(str, overrides[0])
+    for name in (REDIS_SETTING, *REDIS_OVERRIDES):
+        if url := os.environ.get(name):
+            ping_redis(url)
+            _say_joined(console, "Redis", name, url)
+    if settings := redis_settings():
+        return os.environ[settings[0]]
     binary = find_redis()
-    require_port("Redis", port, "--redis-port", "REDIS_PORT", "PLUGINS_REDIS_URL")
+    require_port("Redis", port, "--redis-port", "REDIS_PORT", REDIS_SETTING)
     server = RedisServer(
         folder.redis,
         port=port,
@@ -50,40 +47,51 @@ def ensure_redis(
         log=folder.logs / "redis.log",
     )
     supervisor.keep(server, shown=False)
-    tell(console, "Redis", server.url, binary)
+    _say_started(console, "Redis", server.url, binary)
     return server.url
+
+
+def redis_settings() -> tuple[str, ...]:
+    """Return the variables that name every Redis of this deployment; none if one has to be started here."""
+    if os.environ.get(REDIS_SETTING):
+        return (REDIS_SETTING,)
+    return REDIS_OVERRIDES if all(os.environ.get(name) for name in REDIS_OVERRIDES) else ()
 
 
 def ensure_mongodb(supervisor: Supervisor, console: Console, folder: RunDirectory, *, port: int) -> str:
     """Return the URL of the MongoDB to use, started here unless the environment names one."""
-    if given := os.environ.get("PLUGINS_MONGODB_URL"):
-        check_mongodb(given)
-        console.say(f"MongoDB   {without_password(given)}  (given)")
-        return given
-    binary = find_mongod()
-    require_port("MongoDB", port, "--mongodb-port", "MONGODB_PORT", "PLUGINS_MONGODB_URL")
-    replica_set = MongoReplicaSet(
-        folder.mongodb, ports=[port], binary=binary, log=folder.logs / "mongodb.log", cache_gb=0.5
-    )
+    if url := os.environ.get(MONGODB_SETTING):
+        ping_mongodb(url)
+        _say_joined(console, "MongoDB", MONGODB_SETTING, url)
+        return url
+    replica_set = MongoReplicaSet(folder.mongodb, ports=[port], log=folder.logs / "mongodb.log", cache_gb=0.5)
+    require_port("MongoDB", port, "--mongodb-port", "MONGODB_PORT", MONGODB_SETTING)
     supervisor.keep(replica_set.members[0], shown=False, first_start=replica_set.start)
-    tell(console, "MongoDB", replica_set.url(), binary)
+    _say_started(console, "MongoDB", replica_set.url(), replica_set.members[0].binary)
     return replica_set.url()
 
 
 def require_port(product: str, port: int, option: str, make_variable: str, setting: str) -> None:
-    """Raise click.ClickException when the port is taken."""
+    """Make sure that a server can listen on ``port``.
+
+    Raises:
+        click.ClickException: it is taken; the message says what to do.
+    """
     try:
         wait_until(lambda: port_is_free(port), PORT_GRACE_S)
     except TimeoutError:
         raise click.ClickException(
             f"port {port} of 127.0.0.1, meant for {product}, is taken by another program. Give another port "
-            f"(plugins up {option} N, make up {make_variable}=N), or, if it is a {product} that may be used, "
+            f"(plugins up {option} N, make up {make_variable}=N), or, to use a {product} that runs there, "
             f"name it in {setting}."
         ) from None
 
 
-def tell(console: Console, product: str, url: str, binary: Binary) -> None:
-    """Say which server was started, and why others were not."""
+def _say_joined(console: Console, product: str, setting: str, url: str) -> None:
+    console.say(f"{product:<9} {without_password(url)}  ({setting}: joining the deployment there)")
+
+
+def _say_started(console: Console, product: str, url: str, binary: Binary) -> None:
     for reason in binary.skipped:
         console.say(f"Not used: {reason}", problem=True)
     console.say(f"{product:<9} {url}  ({binary.path.name} {binary.version_text} from {binary.origin})")

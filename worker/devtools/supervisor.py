@@ -1,4 +1,4 @@
-"""Keep processes running: show what they write, start again what ends, end all in order."""
+"""Keep processes running: show what they write, restart what ends, stop everything in order."""
 
 import threading
 import time
@@ -9,17 +9,18 @@ from worker.devtools.console import Console, Tail
 from worker.devtools.embedded import ChildProcess, ServerFailed
 
 POLL_S = 0.1
-# An error this soon after the very first start means a wrong setting: repeating is no use.
+# An error this soon after the very first start means a wrong setting: repeating does not help.
 FIRST_START_S = 10.0
 FIRST_PAUSE_S = 0.5
 LONGEST_PAUSE_S = 30.0
-# After this long a run, the next end is a new story: the pause starts at FIRST_PAUSE_S again.
+# After this long a run, the pauses begin with FIRST_PAUSE_S again.
 STEADY_S = 60.0
+QUOTED_LINES = 20
 
 
 @dataclass
 class Kept:
-    """A process under supervision. `shown`: its output goes to the terminal too, not only to its log."""
+    """A process under supervision. ``shown``: it is a process of the Procfile, and not a server."""
 
     process: ChildProcess
     shown: bool
@@ -34,10 +35,10 @@ class Kept:
 
 
 class Supervisor:
-    """Runs processes until it is told to stop, or until one cannot be run.
+    """Runs processes until ``stop``, or until one cannot be run.
 
-    A process that ends is started again after 0.5 s, doubled each time up to 30 s, and a line says so. One
-    that ends with an error within 10 s of its first start ends it all.
+    A process that ends is started again after 0.5 s, doubled each time up to 30 s, and a line says so. If one
+    ends with an error within 10 s of its first start, its last lines are shown, and everything is stopped.
     """
 
     def __init__(self, console: Console) -> None:
@@ -47,39 +48,43 @@ class Supervisor:
         self._at_once = False
 
     def stop(self) -> None:
-        """Make `run` end; safe in a signal handler. The second time, what still runs is killed."""
+        """Make ``run`` end; safe in a signal handler. The second time, what still runs is killed."""
         self._at_once = self._stop.is_set()
         self._stop.set()
 
     def keep(
         self, process: ChildProcess, *, shown: bool, first_start: Callable[[], object] | None = None
     ) -> None:
-        """Start a process (ServerFailed when it is not ready in time) and keep it running.
+        """Start a process and keep it running.
 
-        `first_start`: used the first time instead of the process's own `start`.
+        ``shown``: show what it writes, if the console is verbose. ``first_start``: used the first time
+        instead of the process's own ``start``.
+
+        Raises:
+            ServerFailed: it was not ready in time.
         """
         kept = Kept(process, shown)
         self._kept.append(kept)
         self._start(kept, first_start or process.start)
 
     def run(self, ready: Callable[[], bool], when_ready: Callable[[], None]) -> bool:
-        """Keep all running until `stop`; call `when_ready` once when `ready` answers true.
+        """Keep all running until ``stop``; call ``when_ready`` once, as soon as ``ready`` returns true.
 
-        Returns False when it gave up because a process cannot be run.
+        Return False if a process cannot be run.
         """
-        told = False
+        was_ready = False
         while not self._stop.wait(POLL_S):
             for kept in self._kept:
                 self._relay(kept)
                 if not self._tend(kept):
                     return False
-            if not told and ready():
-                told = True
+            if not was_ready and ready():
+                was_ready = True
                 when_ready()
         return True
 
     def shut_down(self, timeout_s: float = 30.0) -> None:
-        """SIGTERM to the shown processes, wait for them; then to the others, the last started one first."""
+        """Stop the processes of the Procfile, then the servers, the last one first: SIGTERM, then SIGKILL."""
         workers = [kept for kept in self._kept if kept.shown]
         servers = [kept for kept in reversed(self._kept) if not kept.shown]
         for group in (workers, *([server] for server in servers)):
@@ -96,7 +101,7 @@ class Supervisor:
             for kept in group:
                 self._relay(kept)
         for kept in running:
-            self._console.say(f"{kept.process.name} has not ended: killing it", problem=True)
+            self._console.say(f"{kept.process.name} has not stopped: killing it", problem=True)
             kept.process.kill()
         for kept in group:
             self._relay(kept)
@@ -108,9 +113,8 @@ class Supervisor:
         start()
 
     def _relay(self, kept: Kept) -> None:
-        if kept.shown:
-            for line in kept.tail.lines():
-                self._console.relay(kept.process.name, line)
+        if kept.shown and self._console.verbose:
+            self._console.quote(kept.process.name, kept.tail.lines())
 
     def _tend(self, kept: Kept) -> bool:
         process = kept.process
@@ -122,6 +126,7 @@ class Supervisor:
             how = f"killed by signal {-status}" if status < 0 else f"exit status {status}"
             self._relay(kept)
             if status > 0 and kept.starts == 1 and now - kept.started_at < FIRST_START_S:
+                self._console.quote(process.name, kept.tail.lines()[-QUOTED_LINES:])
                 self._console.say(
                     f"{process.name} ended at once ({how}); its log: {process.log}", problem=True
                 )

@@ -1,18 +1,14 @@
-"""An image whose versions are followed: which one it is, what is known of it, what a registry said.
+"""An image whose versions are followed: which one it is, and what a registry answers about it.
 
-One image is one (registry host, repository, credential), however many plugins use it. Nothing here asks
-anybody: ``worker.registries`` fetches, ``worker.domain.refresh`` decides what an answer means,
-``worker.store.images`` keeps it.
+One image is one (registry host, repository, credential), however many plugins use it.
+``worker.registries`` fetches, ``worker.domain.refresh`` decides what an answer means,
+``worker.domain.image_record`` is what is known of an image, and ``worker.store.images`` keeps it.
 """
 
 import hashlib
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
-from datetime import datetime
 from typing import Any, Literal, Protocol
-
-from contracts.results import SyncState
-from worker.domain.event import Pending
 
 DOCKER_HUB_HOST = "registry.hub.docker.com"
 DOCKER_HUB_NAMES = frozenset(
@@ -34,9 +30,10 @@ FailureReason = Literal["throttled", "unavailable", "auth_failed", "not_found", 
 class ImageRef:
     """Where an image's versions are found, as a plugin names it.
 
-    ``registry_type`` is one of the contract's values, ``registry_url`` is ``host[:port]`` (for AWS_PUBLIC_ECR
-    with or without the alias path), ``image`` an OCI repository name, ``credential`` the name of a credential
-    or None.
+    ``registry_type``: one of the contract's values.
+    ``registry_url``: ``host[:port]``; for AWS_PUBLIC_ECR with or without the alias path.
+    ``image``: an OCI repository name.
+    ``credential``: the name of a credential, or None.
     """
 
     registry_type: str
@@ -46,7 +43,7 @@ class ImageRef:
 
     @classmethod
     def of(cls, plugin: Mapping[str, Any]) -> "ImageRef":
-        """The image of a ``PluginInfo`` (as JSON or as stored)."""
+        """Return the image of a ``PluginInfo`` (as JSON or as stored)."""
         return cls(
             registry_type=plugin.get("registry_type") or "DOCKER_HUB",
             registry_url=plugin.get("registry_url") or DOCKER_HUB_HOST,
@@ -56,16 +53,16 @@ class ImageRef:
 
     @property
     def host(self) -> str:
-        """The registry's ``host[:port]``, lower-case; Docker Hub has one name."""
+        """Return the registry's ``host[:port]``, lower-case; Docker Hub has one name."""
         if self.registry_type == "DOCKER_HUB":
             return DOCKER_HUB_HOST
         return self.registry_url.partition("/")[0].lower()
 
     @property
-    def group(self) -> str:
-        """Whose budget a request to it counts against: the host.
+    def budget_group(self) -> str:
+        """Return the name of the budget that a request for the image counts against: the host.
 
-        All names of Docker Hub are one group. ECR Public counts an account apart from anonymous callers, so
+        All names of Docker Hub are one group. ECR Public counts an account apart from anonymous callers:
         there a credential is a group of its own.
         """
         if self.host in DOCKER_HUB_NAMES:
@@ -76,7 +73,7 @@ class ImageRef:
 
     @property
     def repository(self) -> str:
-        """The name to ask the registry for: with ``library/`` on Docker Hub, with the alias on ECR Public."""
+        """Return the name to ask the registry for: with ``library/`` on Docker Hub, or the ECR alias."""
         if self.registry_type == "DOCKER_HUB" and "/" not in self.image:
             return f"library/{self.image}"
         return self._path
@@ -90,17 +87,17 @@ class ImageRef:
 
     @property
     def subject(self) -> str:
-        """The CloudEvents subject: ``images/{registry host}/{image}``, and ``#{credential}`` behind it."""
+        """Return the CloudEvents subject: ``images/{registry host}/{image}[#{credential}]``."""
         return f"images/{self.host}/{self._path}" + (f"#{self.credential}" if self.credential else "")
 
     @property
     def key(self) -> str:
-        """The id of its document: the subject."""
+        """Return the id of the image's document: the subject."""
         return self.subject
 
     @property
     def spellings(self) -> tuple[tuple[str, str], ...]:
-        """Every (registry_url, image) with which a plugin may name this very image."""
+        """Return every (registry_url, image) with which a plugin may name this image."""
         if self.registry_type == "DOCKER_HUB":
             return ((DOCKER_HUB_HOST, self.image),)
         if self.host != PUBLIC_ECR_HOST:
@@ -113,22 +110,22 @@ class ImageRef:
 
 
 DomainsOf = Callable[[ImageRef], frozenset[str] | None]
-"""The domains whose plugins may have an image read with its credential; None: all of them."""
+"""Returns the domains whose plugins may have an image read with its credential; None: all of them."""
 
 
 def without_credential(ref: ImageRef) -> frozenset[str] | None:
-    """The ``DomainsOf`` of a deployment that has no credentials: nobody may use one."""
+    """Allow nobody to use a credential: the ``DomainsOf`` of a deployment that has no credentials."""
     return None if ref.credential is None else frozenset()
 
 
 @dataclass(frozen=True, slots=True)
-class Listing:
-    """What a registry answered.
+class TagList:
+    """The tags that a registry answered.
 
-    ``tags``       valid tag names, each once, in no order.
-    ``complete``   the tags are all there are; False: they are only the newest, to be joined to what is known.
-    ``truncated``  there are more, but a cap on tags or pages was met.
-    ``shifted``    it changed while its pages were read: names that exist may be missing.
+    ``tags``: valid tag names, each once, in any order.
+    ``truncated``: there are more, but a cap on tags or pages was met. Default: False.
+    ``complete``: these are all tags; False: only the newest, to be joined to those already known.
+    ``shifted``: the list changed while its pages were read: names that exist may be missing.
     """
 
     tags: tuple[str, ...]
@@ -140,11 +137,11 @@ class Listing:
 class FetchFailed(Exception):
     """Raised when a registry gave no list.
 
-    ``reason``       ``throttled`` (429, 503, or our own budget), ``unavailable`` (network, 5xx, nonsense),
-                     ``auth_failed`` (401, 403), ``not_found`` (404), ``refused`` (not dialled, not followed).
-    ``retry_after``  seconds that the registry asked for, or None.
-    ``detail``       one sentence for the log; never a secret, an address or a body.
-    ``unreachable``  no HTTP answer came at all (DNS, connect, TLS, timeout): the host's circuit counts it.
+    ``reason``: ``throttled`` (429, 503, or our own budget), ``unavailable`` (network, 5xx, unreadable),
+    ``auth_failed`` (401, 403), ``not_found`` (404), ``refused`` (we do not connect there).
+    ``retry_after``: seconds that the registry asked for, or None.
+    ``detail``: one sentence for the log; never a secret, an address or a body.
+    ``unreachable``: no HTTP answer came (DNS, connect, TLS, timeout): the host's circuit counts it.
     """
 
     def __init__(
@@ -162,66 +159,31 @@ class FetchFailed(Exception):
         self.unreachable = unreachable
 
 
-Take = Callable[[], None]
+BeforeRequest = Callable[[], None]
 """Called before every HTTP request of a fetch, token requests included.
 
 It returns when that request may go out, after a wait of some seconds at most for the host's pace; that wait
 does not count towards the time of an image. It raises ``FetchFailed("throttled")`` when the host must be left
-alone. Whatever it raises is to be let through.
+alone. The fetch lets every exception of it through.
 """
 
 
 class Fetcher(Protocol):
     """Asks a registry for the tags of an image; ``worker.registries`` has the real one."""
 
-    def fetch(self, ref: ImageRef, take: Take, known: frozenset[str] | None) -> Listing:
-        """All tags, or the newest ones joined to ``known`` (the tags as last read; None: read everything).
+    def fetch(self, ref: ImageRef, take: BeforeRequest, known: frozenset[str] | None) -> TagList:
+        """Return all tags, or the newest ones to be joined to ``known``.
 
+        ``known``: the tags as last read; None: read everything.
         Raises ``FetchFailed``.
         """
         ...
 
-
-@dataclass(frozen=True, slots=True)
-class Image:
-    """What is known of an image: its document, without lease and priority.
-
-    ``versions`` are all tags, newest first; ``digest`` is ``sha256:`` of them sorted; ``revision`` counts the
-    changes of the list from 1 (0: never read). ``next_refresh_at`` None: parked, because no plugin uses it.
-    ``suspicious`` is the digest of a list that lost so much that it takes a second such reading to count.
-    """
-
-    ref: ImageRef
-    state: SyncState = "pending"
-    versions: tuple[str, ...] = ()
-    digest: str = ""
-    revision: int = 0
-    truncated: bool = False
-    synced_at: datetime | None = None
-    changed_at: datetime | None = None
-    next_refresh_at: datetime | None = None
-    interval_s: float = 0.0
-    failures: int = 0
-    not_found_in_row: int = 0
-    suspicious: str | None = None
-    last_error: str | None = None
-    outbox: tuple[Pending, ...] = ()
-
-    @property
-    def listed(self) -> bool:
-        """Whether there is a version list to answer with."""
-        return self.synced_at is not None
-
-    def stale(self, now: datetime) -> bool:
-        """Past its due time, or the last attempt failed, or not followed any more."""
-        return (
-            self.state != "ok"
-            or self.next_refresh_at is None
-            or self.next_refresh_at <= now
-            or self.failures > 0
-        )
+    def domains(self, ref: ImageRef) -> frozenset[str] | None:
+        """Return the domains whose plugins may have the image read with its credential; None: all."""
+        ...
 
 
 def digest_of(tags: Iterable[str]) -> str:
-    """``sha256:`` and the hex digest of the sorted tags, one a line, UTF-8."""
+    """Return ``sha256:`` and the hex digest of the sorted tags, one on a line, UTF-8."""
     return "sha256:" + hashlib.sha256("\n".join(sorted(tags)).encode()).hexdigest()

@@ -9,8 +9,7 @@ from contracts.errors import InvalidParameter
 from contracts.events import PLUGIN_CHANGED
 from contracts.plugin import PluginInfo
 from contracts.values import format_time
-from worker.domain.announce import plugin_changed, plugin_resynced
-from worker.domain.event import Pending, Subject
+from worker.domain.events import Pending, Subject, plugin_changed, plugin_resynced
 from worker.domain.plugin import Changed, not_found
 from worker.domain.scope import MANAGED_PREFIX
 

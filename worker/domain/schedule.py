@@ -1,6 +1,6 @@
 """When an image is to be read again: pure arithmetic, in seconds.
 
-Chance is a hash of the image's subject and of what it is for: the same decision wherever it is made.
+Chance is a hash of the image's subject and of a purpose: every worker makes the same decision.
 """
 
 from dataclasses import dataclass
@@ -17,9 +17,12 @@ CONFIRM_S = 60.0
 
 @dataclass(frozen=True, slots=True)
 class Intervals:
-    """The bounds of the adaptive interval: ``min_s`` 10 min, ``max_s`` 12 h, ``start_s`` 1 h by default.
+    """The bounds of the adaptive interval, in seconds.
 
-    ``start_s`` is brought within the bounds. Raises ``ValueError`` where the bounds make no sense.
+    ``min_s``: the shortest. Default: 10 minutes.
+    ``max_s``: the longest. Default: 12 hours.
+    ``start_s``: that of an image never read, brought within the bounds. Default: 1 hour.
+    Raises ``ValueError`` when ``min_s`` is not positive, or above ``max_s``.
     """
 
     min_s: float = 600.0
@@ -35,18 +38,20 @@ class Intervals:
 
     @property
     def longest_s(self) -> float:
-        """How far ahead an image may be due: what is due later was written by a clock ahead of ours, or
-        before ``max_s`` was lowered.
+        """Return how far ahead an image may be due.
+
+        A later due time was written by a clock ahead of ours, or before ``max_s`` was lowered.
         """
         return self.max_s * (1 + JITTER)
 
     def bounded(self, interval_s: float) -> float:
+        """Return the interval, brought within the bounds."""
         return min(self.max_s, max(self.min_s, interval_s))
 
     def adapted(self, interval_s: float, *, changed: bool) -> float:
-        """The interval after a reading: halved on a change, else a quarter longer, within the bounds.
+        """Return the interval after a reading: halved on a change, else a quarter longer, within the bounds.
 
-        0, for an image never read, starts it at ``start_s``.
+        ``interval_s``: the one before; 0, of an image never read, gives ``start_s``.
         """
         if not interval_s:
             return self.start_s
@@ -54,24 +59,24 @@ class Intervals:
 
 
 def share(*names: str) -> float:
-    """A number in [0, 1), evenly spread over different names and always the same for the same ones."""
+    """Return a number in [0, 1), evenly spread over different names and always the same for the same ones."""
     digest = blake2b("\0".join(names).encode(), digest_size=7).digest()
     return int.from_bytes(digest, "big") / 2**56
 
 
 def jittered(interval_s: float, chance: float) -> float:
-    """``interval_s`` within 10 % of itself; ``chance`` in [0, 1)."""
+    """Return ``interval_s``, up to 10 % shorter or longer; ``chance`` in [0, 1)."""
     return interval_s * (1 - JITTER + 2 * JITTER * chance)
 
 
 def first_due(subject: str, intervals: Intervals) -> float:
-    """How long after now an image that nobody waits for is read first: spread over the starting interval."""
+    """Return the wait before the first reading of an image that nobody waits for: within ``start_s``."""
     return intervals.start_s * share(subject, "first")
 
 
 def backoff(
     failures: int, chance: float, *, first_s: float = BACKOFF_FIRST_S, max_s: float = BACKOFF_MAX_S
 ) -> float:
-    """The wait after ``failures`` (1 or more) in a row: doubled up to ``max_s``, then 50 to 100 % of that."""
+    """Return the wait after ``failures`` (1 or more) in a row: doubled each time, then 50 to 100 % of it."""
     ceiling = min(max_s, first_s * 2.0 ** min(failures - 1, 32))
     return ceiling * (0.5 + 0.5 * chance)

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Protocol
 
-from worker.domain.event import Position, Subject
+from worker.domain.events import Position, Subject
 
 
 @dataclass(frozen=True, slots=True)

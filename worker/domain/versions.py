@@ -1,4 +1,4 @@
-"""The order of version names, newest first, and the names that are no versions.
+"""Version lists: the order of names, newest first, the names that are not versions, and what changed.
 
 A total order that never raises, whatever the name. First versions (SemVer, ``v``-prefixed, numeric with any
 number of parts, PEP 440's short suffixes) from the highest to the lowest, each release before its
@@ -7,6 +7,7 @@ pre-releases; then other names; then names that move from one image to another, 
 
 import re
 from collections.abc import Iterable
+from dataclasses import dataclass
 
 _ATTACHED = (".sig", ".att", ".sbom")
 _ATTACHED_TO = re.compile(r"sha256-[0-9a-f]{64}")
@@ -32,14 +33,28 @@ _Chunks = tuple[tuple[int, int, str], ...]
 _Key = tuple[int, tuple[_Number, ...], int, tuple[_Chunks, ...], str]
 
 
+@dataclass(frozen=True, slots=True)
+class VersionsChange:
+    """What a change did to a version list, newest first.
+
+    ``initial``: there was no list before.
+    """
+
+    added: tuple[str, ...] = ()
+    removed: tuple[str, ...] = ()
+    initial: bool = False
+
+
 def newest_first(names: Iterable[str]) -> list[str]:
-    """The names in order."""
+    """Return the names in order."""
     return sorted(names, key=version_key, reverse=True)
 
 
 def without_attachments(names: Iterable[str]) -> tuple[str, ...]:
-    """The names that are versions, in the order given: without signatures, attestations and bills of
-    materials, which are stored under tags beside their images.
+    """Return the names that are versions, in the order given.
+
+    Signatures, attestations and bills of materials are left out: they are stored under tags beside their
+    images.
     """
     return tuple(
         name
@@ -49,7 +64,7 @@ def without_attachments(names: Iterable[str]) -> tuple[str, ...]:
 
 
 def version_key(name: str) -> _Key:
-    """A key that sorts names oldest first; different names never compare equal."""
+    """Return a key that sorts names oldest first; different names never compare equal."""
     match = _VERSION.fullmatch(name)
     if match is not None and not _HASH.fullmatch(name):
         numbers = tuple(_number(part) for part in match["numbers"].split("."))

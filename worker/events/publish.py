@@ -11,7 +11,7 @@ from cachetools import LRUCache
 from contracts._redis.outage import translate_outage
 from contracts.errors import Unavailable
 from contracts.events import STREAM, data_schema, event_id, sequence
-from worker.domain.event import ANY, Pending, Subject
+from worker.domain.events import ANY, Pending, Subject
 
 LAST_REVISIONS = f"{STREAM}:revisions"
 """The Redis hash of the last revision on the stream, by ``{type}|{subject}``."""

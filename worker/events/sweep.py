@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from itertools import islice
 
-from worker.domain.event import ANY, Position
+from worker.domain.events import ANY, Position
 from worker.domain.subjects import Subjects
 from worker.events.publish import Publisher, StreamPosition
 

@@ -69,7 +69,6 @@ class _Plan:
     before: Record
     after: Record
     decided: list[tuple[int, ItemOutcome]] = field(default_factory=list)
-    registered: list[PluginInfo] = field(default_factory=list)
 
 
 class BatchWriter:
@@ -113,7 +112,6 @@ class BatchWriter:
         missed = self._write(writes)
         subjects = [s.after.subject(self._writer.clock()) for s in writes if s.after.key not in missed]
         self._writer.publisher.publish_many(subjects)
-        registered: list[PluginInfo] = []
         for queue, plan in plans:
             wrote = plan.after.revision != plan.before.revision
             if queue.key in missed or (not wrote and not self._writer.owns(plan.before, attempt)):
@@ -122,9 +120,6 @@ class BatchWriter:
             settled = {index for index, _ in plan.decided}
             queue.open = [entry for entry in queue.open if entry[0] not in settled]
             queue.begun = True
-            registered += plan.registered
-        if registered:
-            self._writer.registered(registered)
         return attempt
 
     def _with_not_local(self, plans: list[_Plan]) -> None:
@@ -187,6 +182,4 @@ class BatchWriter:
         if isinstance(decision, Unchanged):
             return decision.plugin
         plan.after = plan.after.apply(decision, item.id, self._writer.clock(), attempt.traceparent)
-        if decision.change == "registered":
-            plan.registered.append(decision.plugin)
         return decision.plugin

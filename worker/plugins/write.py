@@ -24,9 +24,6 @@ from worker.store.plugins import GuardedWrite, Plugins
 
 T = TypeVar("T")
 
-Registered = Callable[[list[PluginInfo]], None]
-"""Told of plugins that have just been registered, after their events are out."""
-
 
 def utc_now() -> datetime:
     """Now, in UTC, to the millisecond that the store keeps."""
@@ -52,14 +49,12 @@ class Writer:
         plugins: Plugins,
         publisher: Publisher,
         policy: Policy,
-        registered: Registered = lambda plugins: None,
         clock: Callable[[], datetime] = utc_now,
         has_managed: bool = False,
     ) -> None:
         self.plugins = plugins
         self.publisher = publisher
         self._policy = policy
-        self._registered = registered
         self.clock = clock
         self._has_managed = has_managed
 
@@ -88,8 +83,6 @@ class Writer:
             after = before.apply(decision, attempt.command_id, now, attempt.traceparent)
             if self.plugins.write(GuardedWrite(before, after, attempt.epoch), now):
                 self.announce(after)
-                if decision.change == "registered":
-                    self._registered([decision.plugin])
                 return decision.plugin
 
     def decide(self, record: Record, command: Write, attempt: Attempt) -> Decision:
@@ -133,10 +126,6 @@ class Writer:
             else o
             for o in outcomes
         ]
-
-    def registered(self, plugins: list[PluginInfo]) -> None:
-        """Have the versions of newly registered plugins fetched."""
-        self._registered(plugins)
 
     def owns(self, record: Record, attempt: Attempt) -> bool:
         """Whether a decision to write nothing is final; if not, it was made safe now and has to be made

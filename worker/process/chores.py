@@ -57,9 +57,11 @@ class Companions:
 
 def companions_of(app: Any, queues: Sequence[str]) -> Companions:
     """Return what runs beside a worker of ``app``, a ``worker.app.PluginRepository``, on these queues."""
-    if not is_commands(queues):
-        return Companions([])
     services: Services = app.services
+    # The subscription has a thread of its own: it waits for events.
+    threads = [Periodic("subscription", [services.subscription()])] if VERSIONS in queues else []
+    if not is_commands(queues):
+        return Companions(threads)
     turn = Turn(services.redis)
     chores: list[Chore] = [
         EnsureIndexes(services.database),
@@ -68,7 +70,8 @@ def companions_of(app: Any, queues: Sequence[str]) -> Companions:
         Sweeper(services.sweep(turn.keep), services.publisher, turn, services.redis),
     ]
     # Folders have a thread of their own: to load a large one must not hold up the sweep.
-    return Companions([Periodic("sweeper", chores), Periodic("repositories", [services.folders()])], turn)
+    threads += [Periodic("sweeper", chores), Periodic("repositories", [services.folders()])]
+    return Companions(threads, turn)
 
 
 class EnsureIndexes:

@@ -8,7 +8,7 @@ from types import TracebackType
 from typing import Self
 
 from contracts.values import IMAGE_PATTERN
-from worker.domain.image import FetchFailed, ImageRef, Listing, Take
+from worker.domain.image import BeforeRequest, FetchFailed, ImageRef, TagList
 from worker.domain.registry.allowed import AllowedRegistries, default_port, parse_authority
 from worker.domain.registry.hosts import FIXED_TYPES, type_of
 from worker.registries.auth.authorizer import Account, Authorizer
@@ -76,7 +76,9 @@ class Registries:
         """The domains whose plugins may have the image read with its credential; None: all of them."""
         return None if ref.credential is None else self._credentials.domains(ref.credential, ref.host)
 
-    def fetch(self, ref: ImageRef, take: Take | None = None, known: frozenset[str] | None = None) -> Listing:
+    def fetch(
+        self, ref: ImageRef, take: BeforeRequest | None = None, known: frozenset[str] | None = None
+    ) -> TagList:
         """All tags of an image, or the newest joined to ``known`` where the registry can tell that those
         are all.
 
@@ -87,7 +89,7 @@ class Registries:
         dialler = self._diallers.get(ref.registry_type, self._dialler)
         return self._fetch(Conversation(dialler, self._caps, take), ref, known)
 
-    def _fetch(self, talk: Conversation, ref: ImageRef, known: frozenset[str] | None) -> Listing:
+    def _fetch(self, talk: Conversation, ref: ImageRef, known: frozenset[str] | None) -> TagList:
         kind = KINDS.get(ref.registry_type)
         if kind is None or not IMAGE_PATTERN.match(ref.repository):
             raise FetchFailed("refused", detail="no image that can be asked for")
@@ -112,7 +114,7 @@ class Registries:
                 logger.warning("%s", fault)
                 raise FetchFailed("auth_failed", detail="the credential cannot be used") from None
         tags = oci.list_tags(talk, self._authorizer, base, name, account)
-        return Listing(tags.names(), tags.truncated)
+        return TagList(tags.names(), tags.truncated)
 
     def _credential(self, ref: ImageRef) -> Credential | None:
         if ref.credential is None:

@@ -5,7 +5,7 @@ from datetime import datetime
 from typing import Any
 
 from contracts.plugin import PluginInfo, RepositoryInfo
-from worker.domain.event import Pending
+from worker.domain.events import Pending
 from worker.domain.record import MAX_APPLIED, Record, ids_added
 from worker.store.client import Document
 from worker.store.escape import FREE_FORM, escape, unescape

@@ -8,7 +8,8 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
-from worker.domain.image import Image, ImageRef
+from worker.domain.image import ImageRef
+from worker.domain.image_record import ImageRecord
 from worker.store.client import Document
 from worker.store.documents import outbox_document, pending_of
 
@@ -28,8 +29,8 @@ _SIMPLE = (
 )
 
 
-def image_of(document: Mapping[str, Any]) -> Image:
-    """The image in a document of the ``images`` collection."""
+def image_of(document: Mapping[str, Any]) -> ImageRecord:
+    """Return the image in a document of the ``images`` collection."""
     ref = ImageRef(
         registry_type=document["registry_type"],
         registry_url=document["registry_url"],
@@ -37,15 +38,19 @@ def image_of(document: Mapping[str, Any]) -> Image:
         credential=document.get("credential"),
     )
     known = {name: document[name] for name in _SIMPLE if name in document}
-    return Image(ref, versions=tuple(document.get("versions", ())), outbox=pending_of(document), **known)
+    return ImageRecord(
+        ref, versions=tuple(document.get("versions", ())), outbox=pending_of(document), **known
+    )
 
 
 def new_document(ref: ImageRef, now: datetime, due: datetime, *, priority: bool) -> Document:
-    """The document of an image that nothing is known of, without its ``_id``; ``priority``: somebody looks at
-    it ``now``.
+    """Return the document of an image that nothing is known of, without its ``_id``.
+
+    ``due``: when it is to be read.
+    ``priority``: a refresh is requested ``now``.
     """
     document: Document = {
-        "host": ref.group,
+        "host": ref.budget_group,
         "registry_type": ref.registry_type,
         "registry_url": ref.registry_url,
         "image": ref.image,
@@ -77,11 +82,11 @@ def placeholder(name: str, last_event: Mapping[str, Any], now: datetime) -> Docu
     return document
 
 
-def image_update(before: Image, after: Image, now: datetime, *, priority: bool) -> Document:
-    """The update of the one write that takes an image from ``before`` to ``after`` and gives its lease back.
+def image_update(before: ImageRecord, after: ImageRecord, now: datetime, *, priority: bool) -> Document:
+    """Return the update of the one write from ``before`` to ``after``, which ends the claim.
 
     The list is written only when it changed. ``pending_at`` marks the document for the sweep of unpublished
-    events.
+    events. ``priority``: the image goes before others when it is due.
     """
     changes: Document = {"priority": int(priority)}
     removed: Document = {"lease": ""}

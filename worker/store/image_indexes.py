@@ -3,7 +3,7 @@
 from pymongo import ASCENDING, DESCENDING, IndexModel
 
 IMAGES = [
-    # The queue: what is due of a group, those looked at first. Names the groups too, by a distinct scan.
+    # The queue: what is due of a group, those requested first. Names the groups too, by a distinct scan.
     IndexModel(
         [("host", ASCENDING), ("priority", DESCENDING), ("next_refresh_at", ASCENDING)], name="by_due"
     ),

@@ -7,7 +7,7 @@ from pymongo import UpdateOne
 from pymongo.collection import Collection
 from pymongo.errors import DuplicateKeyError
 
-from worker.domain.event import Position
+from worker.domain.events import Position
 from worker.domain.subjects import History
 from worker.store.client import Document
 from worker.store.documents import pending_of

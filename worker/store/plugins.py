@@ -11,7 +11,7 @@ from pymongo.errors import BulkWriteError, DuplicateKeyError
 
 from contracts.events import PLUGIN_CHANGED
 from contracts.plugin import RepositoryInfo
-from worker.domain.event import Subject
+from worker.domain.events import Subject
 from worker.domain.record import Record
 from worker.domain.scope import MANAGED
 from worker.store.client import Document

@@ -1,1 +1,1 @@
-"""Keeping the version lists of images fresh: dispatch what is due, refresh it, look at it."""
+"""Keeping the version lists of images fresh: subscribe and discover, dispatch, refresh, read."""

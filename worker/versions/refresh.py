@@ -1,6 +1,6 @@
 """Refresh: read the registry for each image of a task, and write what that means.
 
-Between two images of the task those of the same group that somebody has just looked at are read first. The
+Between two images of the task, those of the same budget group that were requested meanwhile are read. The
 task ends early, with its images given back, when the group must be left alone or the process is to stop.
 """
 
@@ -9,191 +9,181 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import datetime, timedelta
-from typing import Protocol
+from typing import NamedTuple
 
 from contracts.errors import Unavailable
-from worker.domain.event import Subject
-from worker.domain.image import (
-    DomainsOf,
-    Fetcher,
-    FetchFailed,
-    Image,
-    Listing,
-    without_credential,
-)
-from worker.domain.refresh import Decision, decide
+from worker.domain.clock import Clock
+from worker.domain.image import Fetcher, FetchFailed, TagList
+from worker.domain.image_record import ImageRecord
+from worker.domain.refresh import RefreshDecision, decide_refresh
 from worker.domain.schedule import Intervals
+from worker.events.publish import Publisher
 from worker.registries.budget.budget import Budget, Slot
-from worker.store.image_queue import ImageQueue
-from worker.store.images import Images, Leased
-from worker.versions.claimed import Held, LeaseLost
-from worker.versions.dispatch import LEASE_S, TASK_IMAGES
+from worker.store.image_store import ImageStore
+from worker.store.images import Claim
+from worker.versions.claimed import ClaimedImages, ClaimLost
+from worker.versions.dispatch import TASK_IMAGES
 
 logger = logging.getLogger(__name__)
 
 
-class Published(Protocol):
-    """How publishing went; ``last`` is the subject's last revision on the stream."""
+class RefreshReport(NamedTuple):
+    """How a task went.
 
-    @property
-    def last(self) -> int: ...
+    ``reasons``: how many images ended for which reason: those of ``worker.domain.refresh``, and ``parked``
+    (no plugin uses it), ``requested`` (while it was to be parked), ``claim_lost``, ``time_over`` and
+    ``stopping``.
+    ``again``: whether the budget group is to be dispatched again now.
+    """
 
-
-class Publisher(Protocol):
-    """Publishes what is pending of a subject; ``worker.events`` has the real one."""
-
-    def publish(self, subject: Subject) -> Published: ...
+    reasons: dict[str, int]
+    again: bool
 
 
 class Refresh:
-    """Reads and writes images.
+    """Reads and writes the images of tasks.
 
-    ``clock`` gives the time in UTC, ``sleep`` waits some seconds, ``domains`` who may use a credential,
-    ``stopping`` whether the process is to end. ``lease_s`` is how long the images are leased on, each time a
-    third of it has passed; and after twice that long a task makes room for those of other groups.
+    ``stopping``: returns whether the process is to end.
+    A task that takes twice the time of a claim makes room for those of other groups.
     """
 
     def __init__(
         self,
-        images: Images,
-        queue: ImageQueue,
+        store: ImageStore,
         budget: Budget,
         fetcher: Fetcher,
         publisher: Publisher,
         intervals: Intervals,
-        clock: Callable[[], datetime],
-        sleep: Callable[[float], object],
-        *,
-        domains: DomainsOf = without_credential,
+        clock: Clock,
         stopping: Callable[[], bool] = lambda: False,
-        lease_s: float = LEASE_S,
     ) -> None:
-        self._images = images
-        self._queue = queue
+        self._store = store
         self._budget = budget
         self._fetcher = fetcher
         self._publisher = publisher
         self._intervals = intervals
         self._clock = clock
-        self._sleep = sleep
-        self._domains = domains
         self._stopping = stopping
-        self._lease_s = lease_s
 
-    def run(self, host: str, images: Sequence[str], lease: str) -> dict[str, int]:
-        """Refresh ``images`` of the group ``host`` under ``lease``; how many ended for which reason.
+    def run(self, budget_group: str, keys: Sequence[str], token: str) -> RefreshReport:
+        """Refresh the images ``keys`` of a budget group, claimed under ``token``.
 
-        Reasons are those of ``worker.domain.refresh``, and ``parked`` (no plugin uses it), ``looked_at``
-        (while it was to be parked), ``lease_lost``, ``time_over``, ``stopping``. Unless it is ``throttled``
-        or ``stopping``, the caller dispatches the group again.
-        Raises ``Unavailable`` when the store or Redis is away: the leases lapse, and the images are claimed
+        Raises ``Unavailable`` when the store or Redis is away: the claims lapse, and the images are claimed
         again.
         """
+        claimed = ClaimedImages(self._store.queue, list(keys), token, self._clock)
         reasons: Counter[str] = Counter()
-        held = Held(self._queue, list(images), lease, self._clock, self._lease_s)
-        slot: Slot | None = None
-        ends = self._clock() + timedelta(seconds=2 * self._lease_s)
         try:
-            for _ in range(2 * TASK_IMAGES):
-                if self._stopping():
-                    reasons["stopping"] += 1
-                    break
-                key = held.next(host)
-                if key is None:
-                    break
-                if self._clock() >= ends:
-                    reasons["time_over"] += 1
-                    break
-                leased = self._images.read_leased(key, lease)
-                if leased is None:
-                    reasons["lease_lost"] += 1
-                    continue
-                slot = slot or self._budget.slot(host, leased.image.ref.registry_type, lease)
-                try:
-                    reason = self._refresh(leased, held, slot)
-                except Unavailable:
-                    raise
-                except Exception as fault:
-                    # It would be the first of every task to come: its neighbours must not wait for its cure.
-                    logger.exception("a fault while an image was refreshed", extra={"subject": key})
-                    failure = FetchFailed("unavailable", detail=f"a fault of ours: {type(fault).__name__}")
-                    reason = self._conclude(leased, held, failure)
+            for reason in self._read(claimed, budget_group, token):
                 reasons[reason] += 1
-                logger.info("refreshed an image", extra={"subject": key, "reason": reason})
-                if reason == "throttled":
-                    break
         finally:
-            with _kept_for_later("leases"):
-                held.give_back()
-            with _kept_for_later("slot"):
-                self._budget.release(host, lease)
-        return dict(reasons)
+            with _left_to_lapse("claims"):
+                claimed.give_back()
+            with _left_to_lapse("slot"):
+                self._budget.release(budget_group, token)
+        return RefreshReport(dict(reasons), again=not {"throttled", "stopping"} & reasons.keys())
 
-    def _refresh(self, leased: Leased, held: Held, slot: Slot) -> str:
-        ref = leased.image.ref
-        if not self._images.in_use(ref):
-            if self._images.park(leased):
-                held.done()
-                return "parked"
-            held.give_back_current()
-            return "looked_at"
+    def _read(self, claimed: ClaimedImages, budget_group: str, token: str) -> Iterator[str]:
+        """Read one image after the other; yield the reason of each, the last of which may end the task."""
+        ends = self._clock.now() + timedelta(seconds=2 * self._store.queue.claim_s)
+        slot: Slot | None = None
+        for _ in range(2 * TASK_IMAGES):
+            if self._stopping():
+                yield "stopping"
+                return
+            key = claimed.next(budget_group)
+            if key is None:
+                return
+            if self._clock.now() >= ends:
+                yield "time_over"
+                return
+            claim = self._store.images.read_claimed(key, token)
+            if claim is None:
+                yield "claim_lost"
+                continue
+            slot = slot or self._budget.slot(budget_group, claim.image.ref.registry_type, token)
+            reason = self._refresh(claim, claimed, slot)
+            logger.info("refreshed an image", extra={"subject": key, "reason": reason})
+            yield reason
+            if reason == "throttled":
+                return
+
+    def _refresh(self, claim: Claim, claimed: ClaimedImages, slot: Slot) -> str:
         try:
-            outcome = self._fetch(leased.image, held, slot)
-        except LeaseLost:
-            return "lease_lost"
-        return self._conclude(leased, held, outcome)
+            return self._refresh_used(claim, claimed, slot)
+        except Unavailable:
+            raise
+        except Exception as error:
+            # It would be the first of every task to come: the others must not wait until the fault is mended.
+            logger.exception("a fault while an image was refreshed", extra={"subject": claim.image.ref.key})
+            failure = FetchFailed("unavailable", detail=f"a fault of ours: {type(error).__name__}")
+            return self._conclude(claim, claimed, failure)
 
-    def _conclude(self, leased: Leased, held: Held, outcome: Listing | FetchFailed) -> str:
-        now = self._clock()
-        decision = decide(leased.image, outcome, now, self._intervals)
+    def _refresh_used(self, claim: Claim, claimed: ClaimedImages, slot: Slot) -> str:
+        if not self._store.users.any(claim.image.ref):
+            if self._store.images.park(claim):
+                claimed.done()
+                return "parked"
+            claimed.give_back_current()
+            return "requested"
+        try:
+            outcome = self._fetch(claim.image, claimed, slot)
+        except ClaimLost:
+            return "claim_lost"
+        return self._conclude(claim, claimed, outcome)
+
+    def _conclude(self, claim: Claim, claimed: ClaimedImages, outcome: TagList | FetchFailed) -> str:
+        now = self._clock.now()
+        decision = decide_refresh(claim.image, outcome, now, self._intervals)
         if decision.reason == "throttled":
             return decision.reason
-        written = self._write(leased, decision, now)
-        held.done()
-        return decision.reason if written else "lease_lost"
+        written = self._write(claim, decision, now)
+        claimed.done()
+        return decision.reason if written else "claim_lost"
 
-    def _fetch(self, image: Image, held: Held, slot: Slot) -> Listing | FetchFailed:
-        def take() -> None:
-            held.renew()
-            self._sleep_for(slot.take())
+    def _fetch(self, image: ImageRecord, claimed: ClaimedImages, slot: Slot) -> TagList | FetchFailed:
+        def before_request() -> None:
+            claimed.renew()
+            wait_s = slot.take()
+            if wait_s > 0:
+                self._clock.sleep(wait_s)
 
-        domains = self._domains(image.ref)
-        if domains is not None and not self._images.in_use(image.ref, domains):
+        domains = self._fetcher.domains(image.ref)
+        if domains is not None and not self._store.users.any(image.ref, domains):
             return FetchFailed("auth_failed", detail="none of its plugins may use the credential")
         # A list that must be confirmed, or is known in part only, is read whole.
         whole = not image.listed or image.truncated or image.suspicious is not None
         try:
-            listing = self._fetcher.fetch(image.ref, take, None if whole else frozenset(image.versions))
+            tags = self._fetcher.fetch(
+                image.ref, before_request, None if whole else frozenset(image.versions)
+            )
         except FetchFailed as failure:
             cooldown_s = slot.failed(failure)
             if cooldown_s is not None:
                 # Else it would be the first to be asked for after each cooldown, and perhaps the only one.
-                held.put_last(cooldown_s)
+                claimed.put_last(cooldown_s)
             return failure
         slot.listed()
-        return listing
+        return tags
 
-    def _write(self, leased: Leased, decision: Decision, now: datetime) -> bool:
+    def _write(self, claim: Claim, decision: RefreshDecision, now: datetime) -> bool:
         """Write, then publish. Events of earlier changes go out first, so that they can leave the outbox."""
-        if decision.change is not None and leased.image.outbox:
-            last = self._publisher.publish(self._images.subject(leased.image, now)).last
-            decision = decision.without_published(last)
-        written = self._images.write(leased, decision, now)
-        if written is None:
+        images, after = self._store.images, decision.image
+        if decision.change is None:
+            return images.write(claim, after, now, urgent=decision.urgent)
+        if after.outbox:
+            after = after.published(self._publisher.publish(images.subject(claim.image, now)).last)
+        after = after.announced(decision.change, self._store.users.of(after.ref), now)
+        if not images.write(claim, after, now, urgent=decision.urgent):
             return False
-        if decision.change is not None:
-            self._publisher.publish(self._images.subject(written, now))
+        self._publisher.publish(images.subject(after, now))
         return True
-
-    def _sleep_for(self, seconds: float) -> None:
-        if seconds > 0:
-            self._sleep(seconds)
 
 
 @contextmanager
-def _kept_for_later(what: str) -> Iterator[None]:
-    """What cannot be given back now, because a server is away, lapses by itself."""
+def _left_to_lapse(what: str) -> Iterator[None]:
+    """Log that something cannot be given back, because a server is away: it lapses by itself."""
     try:
         yield
-    except Unavailable as fault:
-        logger.warning("could not give back the %s: %s", what, fault)
+    except Unavailable as error:
+        logger.warning("could not give back the %s: %s", what, error)

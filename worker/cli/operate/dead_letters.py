@@ -1,7 +1,8 @@
-"""`plugins dead-letters`: look at messages that could not be applied, send them again, or forget them."""
+"""`plugins dead-letters`: show messages that could not be applied, send them again, or remove them."""
 
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
+from dataclasses import asdict, fields
 from datetime import datetime
 from functools import wraps
 from typing import Any
@@ -9,11 +10,13 @@ from typing import Any
 import click
 
 from contracts.values import format_time
-from worker.cli.caller import fail, print_json
-from worker.cli.operate.connection import Moment, connected, partitions_of
-from worker.cli.render import plain
+from worker.cli.caller import CommandCallback, fail, json_option, print_json
+from worker.cli.operate.connection import connected, partitions_of
+from worker.cli.param_types import Moment
+from worker.cli.table import Table, write
+from worker.cli.text import plain
 from worker.dead_letters.message import read_message
-from worker.dead_letters.replay import Objection, Replay, Replayed
+from worker.dead_letters.replay import Objection, Replay
 from worker.domain.dead_letter import DeadLetter, hide_secrets
 from worker.domain.record import MAX_APPLIED
 from worker.process.partitions import Partitions
@@ -22,80 +25,82 @@ from worker.services import Services
 from worker.settings import REPLAY_TOKEN
 from worker.store.dead_letters import Filter
 
-_as_json = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+_COLUMNS = ("id", "parked at", "queue", "reason", "task", "plugins", "replayed")
 
 _EXPLAINED: Mapping[Objection, str] = {
-    "gone": "there is no such letter",
-    "changed": "it was parked again meanwhile; look at it once more",
-    "unreadable": "no task, id or parameters can be read in it, so it would be parked again; "
+    "gone": "there is no such dead letter",
+    "changed": "it was parked again in the meantime; show it again first",
+    "unreadable": "it has no readable task, id or parameters, so it would be parked again; "
     "--force sends it as it is",
-    "revision_moved": f"its plugin has changed more than {MAX_APPLIED} times since, so that a second "
-    "effect of it would not be noticed, and it may undo newer changes; --force sends it all the same",
+    "revision_moved": f"its plugin has changed more than {MAX_APPLIED} times since, so a second effect "
+    "would not be noticed, and it may undo newer changes; --force sends it anyway",
     "expired": "its deadline has passed, so it would be refused; --force sends it without the deadline",
     "token_removed": "its token was not kept; give a new one by --token, or --force sends it without",
 }
 
 
-def _filtered(command: Callable[..., None]) -> Callable[..., None]:
-    """Give a command the options of a filter, and the filter made of them as ``wanted``."""
+def _filtered(command: CommandCallback) -> CommandCallback:
+    """Add the options of a filter; the command gets the filter as ``wanted``."""
 
     @wraps(command)
-    def filtered(
-        ids: tuple[str, ...],
-        reason: str | None,
-        queue: str | None,
-        task: str | None,
-        plugin: str | None,
-        since: datetime | None,
-        **rest: Any,
-    ) -> None:
-        command(Filter(ids, reason, queue, task, plugin, since), **rest)
+    def with_filter(**options: Any) -> None:
+        wanted = Filter(**{field.name: options.pop(field.name) for field in fields(Filter)})
+        command(wanted, **options)
 
     for option in (
-        click.option("--since", type=Moment(), help="Parked since: a time, or an age such as 12h."),
+        click.option(
+            "--since", type=Moment(), help="Parked after this time, or within this age, such as 12h."
+        ),
         click.option("--plugin", help="A plugin id, or DOMAIN/PLUGIN."),
         click.option("--task", help="Such as plugin.update."),
         click.option("--queue", help="Such as plugin.commands."),
         click.option("--reason", help="Such as fault, deaths, unknown_task, not_json."),
-        click.option("--id", "ids", multiple=True, help="A letter's id; may be given several times."),
+        click.option(
+            "--id", "ids", multiple=True, help="The id of a dead letter. May be given several times."
+        ),
     ):
-        filtered = option(filtered)
-    return filtered
+        with_filter = option(with_filter)
+    return with_filter
 
 
 @click.group("dead-letters")
 def dead_letters() -> None:
-    """Messages that could not be applied: they are kept, with the reason, until they are replayed or purged.
+    """Show, replay or purge messages that could not be applied.
 
-    Tokens are taken out of a message before it is stored.
+    Each one is kept, with the reason, until it is replayed or purged. Tokens are removed from a message
+    before it is stored.
     """
 
 
 @dead_letters.command("list")
 @_filtered
-@click.option("--limit", type=click.IntRange(0), default=100, show_default=True, help="0 is no limit.")
-@_as_json
+@click.option(
+    "--limit", type=click.IntRange(0), default=100, show_default=True, help="The most to show; 0: all."
+)
+@json_option
 def list_letters(wanted: Filter, limit: int, as_json: bool) -> None:
-    """List letters, longest parked first."""
+    """List dead letters, the oldest first."""
     with connected(as_json) as services:
         letters = list(services.dead_letters.find(wanted, limit))
         total = services.dead_letters.count(wanted)
     if as_json:
         print_json({"results": [_shown(letter) for letter in letters], "total_count": total})
         return
-    for letter in letters:
-        told = (letter.queue, letter.reason, letter.task or "-", ", ".join(letter.revisions) or "-")
-        replayed = "  (replayed)" if letter.replayed_at else ""
-        # Names in it are a sender's: they must not write on the terminal.
-        click.echo(plain("  ".join((letter.id, format_time(letter.parked_at), *told))) + replayed)
+    if sys.stdout.isatty() and letters:
+        write(Table(_COLUMNS, [_row(letter) for letter in letters], whole=("id", "parked at")))
+    else:
+        for letter in letters:
+            *texts, replayed = _row(letter).values()
+            # A sender has chosen the names in it: they must not write on the terminal.
+            click.echo(plain("  ".join(texts)) + ("  (replayed)" if replayed else ""))
     click.echo(f"{len(letters)} of {total} dead letter(s)")
 
 
-@dead_letters.command()
+@dead_letters.command("show")
 @click.argument("letter_id", metavar="ID")
-@_as_json
-def show(letter_id: str, as_json: bool) -> None:
-    """Show one letter: where it came from, why it is here, and what it asked for. Never a secret."""
+@json_option
+def show_letter(letter_id: str, as_json: bool) -> None:
+    """Show one dead letter: its queue, the reason, and its parameters. Secrets are never shown."""
     with connected(as_json) as services:
         letter = services.dead_letters.read(letter_id)
     if letter is None:
@@ -105,27 +110,27 @@ def show(letter_id: str, as_json: bool) -> None:
         print_json(shown)
         return
     for name, value in shown.items():
-        told = format_time(value) if isinstance(value, datetime) else "-" if value is None else plain(value)
-        click.echo(f"{name:<14}{told}")
+        text = format_time(value) if isinstance(value, datetime) else "-" if value is None else plain(value)
+        click.echo(f"{name:<14}{text}")
 
 
 @dead_letters.command()
 @_filtered
-@click.option("--all", "every", is_flag=True, help="Every letter that the filters leave.")
+@click.option("--all", "every", is_flag=True, help="Every dead letter that passes the filters.")
 @click.option(
     "--token",
     envvar=REPLAY_TOKEN,
     show_envvar=True,
-    help="The bearer token to send it with, in place of the one that was not kept. Better given by the "
-    "environment: others on this machine can read a command line.",
+    help="The bearer token to send it with: the one it came with was not kept. Prefer the variable: others "
+    "on this machine can read a command line.",
 )
-@click.option("--force", is_flag=True, help="In spite of what speaks against it.")
-@_as_json
+@click.option("--force", is_flag=True, help="Send it despite an objection.")
+@json_option
 def replay(wanted: Filter, every: bool, token: str | None, force: bool, as_json: bool) -> None:
-    """Send letters again, to the end of the queue they belong on, with their own command ids.
+    """Send dead letters again, to the end of their queue, with their own command ids.
 
-    What was applied after all is noticed by its id, and answered without a second effect. A letter is removed
-    once it was sent. Status 1 when one was not sent.
+    If a command was applied after all, its id is recognised and it has no second effect. A dead letter is
+    removed once it was sent. Exit status 1 if one was not sent.
     """
     _check_chosen(wanted, every)
     with connected(as_json) as services:
@@ -136,7 +141,7 @@ def replay(wanted: Filter, every: bool, token: str | None, force: bool, as_json:
     if as_json:
         print_json(
             {
-                "results": [_result(r) for r in results],
+                "results": [asdict(result) for result in results],
                 "replayed": len(results) - len(left),
                 "left": len(left),
             }
@@ -153,11 +158,11 @@ def replay(wanted: Filter, every: bool, token: str | None, force: bool, as_json:
 
 @dead_letters.command()
 @_filtered
-@click.option("--all", "every", is_flag=True, help="Every letter that the filters leave.")
-@click.option("--yes", is_flag=True, help="Do not ask.")
-@_as_json
+@click.option("--all", "every", is_flag=True, help="Every dead letter that passes the filters.")
+@click.option("--yes", is_flag=True, help="Do not ask for confirmation.")
+@json_option
 def purge(wanted: Filter, every: bool, yes: bool, as_json: bool) -> None:
-    """Remove letters for ever. Status 1 when one was not removed."""
+    """Remove dead letters for ever. Exit status 1 if one was not removed."""
     _check_chosen(wanted, every)
     with connected(as_json) as services:
         letters = list(services.dead_letters.find(wanted))
@@ -168,14 +173,14 @@ def purge(wanted: Filter, every: bool, yes: bool, as_json: bool) -> None:
     if as_json:
         print_json({"removed": removed, "left": left})
     else:
-        click.echo(f"{removed} removed" + (f", {left} parked again meanwhile and left" if left else ""))
+        click.echo(f"{removed} removed" + (f", {left} left (parked again in the meantime)" if left else ""))
     sys.exit(1 if left else 0)
 
 
-@dead_letters.command()
-@_as_json
-def drain(as_json: bool) -> None:
-    """Store what is parked in Redis now, for when no worker runs that would do so."""
+@dead_letters.command("drain")
+@json_option
+def drain_letters(as_json: bool) -> None:
+    """Move parked messages from Redis to the dead letters (only when no worker runs)."""
     with connected(as_json) as services:
         queues, number = Queues(services.broker), partitions_of(services)
         parked = [status.queue for status in queues.statuses(number) if status.parked]
@@ -189,14 +194,26 @@ def drain(as_json: bool) -> None:
 
 def _check_chosen(wanted: Filter, every: bool) -> None:
     if every == bool(wanted.ids):
-        raise click.UsageError("say which letters: --id ID ..., or --all with filters")
+        raise click.UsageError("name the dead letters: --id ID ..., or --all with filters")
 
 
 def _chosen(services: Services, wanted: Filter) -> list[str]:
-    """The ids of what is meant; an id that there is not is among them, to be told."""
+    """Return the ids to replay; an id without a dead letter is among them, so that it is reported."""
     found = [letter.id for letter in services.dead_letters.find(wanted)]
     known = set(found)
     return [*found, *(name for name in dict.fromkeys(wanted.ids) if name not in known)]
+
+
+def _row(letter: DeadLetter) -> dict[str, str]:
+    return {
+        "id": letter.id,
+        "parked at": format_time(letter.parked_at),
+        "queue": letter.queue,
+        "reason": letter.reason,
+        "task": letter.task or "-",
+        "plugins": ", ".join(letter.revisions) or "-",
+        "replayed": "yes" if letter.replayed_at else "",
+    }
 
 
 def _shown(letter: DeadLetter) -> dict[str, Any]:
@@ -218,15 +235,11 @@ def _shown(letter: DeadLetter) -> dict[str, Any]:
 
 
 def _content(letter: DeadLetter) -> dict[str, Any]:
-    """What the message asked for; of one that cannot be read, how it begins."""
+    """Return the parameters of the message, or the beginning of one that cannot be read."""
     reading = read_message(letter.raw)
     try:
         if reading.kwargs is not None:
             return {"kwargs": hide_secrets(reading.kwargs)}
     except RecursionError:
-        return {"kwargs": "(nested too deep to be shown)"}
+        return {"kwargs": "(nested too deeply to be shown)"}
     return {"begins": reading.raw[:500].decode("utf-8", "backslashreplace")}
-
-
-def _result(result: Replayed) -> dict[str, Any]:
-    return {"id": result.id, "queue": result.queue, "objection": result.objection}

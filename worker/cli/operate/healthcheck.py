@@ -1,4 +1,4 @@
-"""`plugins healthcheck`: whether the processes of this machine or container are alive and not stuck."""
+"""`plugins healthcheck`: check that the processes of this machine or container are alive."""
 
 import os
 import sys
@@ -10,10 +10,10 @@ from worker.process.heartbeat import HEARTBEAT_DIR, STALE_S, HeartbeatError, fol
 
 @click.command()
 def healthcheck() -> None:
-    """Exit with 0 when every process here is alive, with 1 when one hangs or there is none.
+    """Exit with 0 if every process here is alive, with 1 if one hangs or there is none.
 
-    A process shows that it is alive by a file that its main loop touches, in PLUGINS_HEARTBEAT_DIR (default:
-    a folder of this user in the temporary folder). No server is asked.
+    The main loop of each process touches a file in PLUGINS_HEARTBEAT_DIR (default: a folder of this user in
+    the temporary folder). No server is contacted.
     """
     try:
         processes = seen(folder(os.environ.get(HEARTBEAT_DIR, "")))
@@ -24,9 +24,9 @@ def healthcheck() -> None:
     if not processes:
         click.echo("unhealthy: no process has a heartbeat here")
     elif stuck:
-        told = ", ".join(f"{p.name} (process {p.pid}) for {p.age_s:.0f} s" for p in stuck)
-        click.echo(f"unhealthy: no heartbeat of {told}; {STALE_S:g} s are allowed")
+        shown = ", ".join(f"{p.name} (process {p.pid}) for {p.age_s:.0f} s" for p in stuck)
+        click.echo(f"unhealthy: no heartbeat of {shown}; {STALE_S:g} s are allowed")
     else:
-        told = ", ".join(f"{p.name} {p.age_s:.0f} s ago" for p in processes)
-        click.echo(f"healthy: {told}")
+        shown = ", ".join(f"{p.name} {p.age_s:.0f} s ago" for p in processes)
+        click.echo(f"healthy: {shown}")
     sys.exit(0 if processes and not stuck else 1)

@@ -1,26 +1,26 @@
-"""`plugins events reconcile`: go on above a stream that is ahead of a restored store."""
+"""`plugins events reconcile`: repair events after MongoDB was restored from a backup."""
 
 import sys
 from dataclasses import asdict
 
 import click
 
-from worker.cli.caller import print_json
+from worker.cli.caller import json_option, print_json
 from worker.cli.operate.connection import connected
-from worker.cli.render import plain
+from worker.cli.text import plain
 from worker.events.reconcile import Ahead, Repaired
 
 
 @click.command()
-@click.option("--dry-run", is_flag=True, help="Only say what would be done.")
-@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+@click.option("--dry-run", is_flag=True, help="Only show what would be done.")
+@json_option
 def reconcile(dry_run: bool, as_json: bool) -> None:
-    """Repair what a MongoDB restored from a backup has left: a stream that is ahead of the store.
+    """Repair events after MongoDB was restored from a backup: the event stream is then ahead of the store.
 
-    Each subject whose events have gone further than the store knows gets a revision above theirs, and one
-    event, marked as a gap, with its present state; what waited in its outbox is part of that. A subject that
-    the store does not know at all keeps its revisions used up, so that it goes on above them when it comes
-    back. Workers may run meanwhile. Status 1 when something could not be repaired.
+    A subject whose events have a higher revision than the store gets a revision above theirs, and one event
+    with its present state, marked as a gap. Events in its outbox become part of that event. If the store does
+    not know a subject at all, its revisions stay reserved: when it is registered again, it continues above
+    them. Workers may run in the meantime. Exit status 1 if a subject could not be repaired.
     """
     with connected(as_json) as services:
         work = services.reconcile()
@@ -30,8 +30,8 @@ def reconcile(dry_run: bool, as_json: bool) -> None:
                 print_json({"ahead": [asdict(ahead) for ahead in found]})
             else:
                 for ahead in found:
-                    click.echo(f"would {_told(ahead)}")
-                click.echo(f"{len(found)} subject(s) behind their events; nothing was changed")
+                    click.echo(f"would {_described(ahead)}")
+                click.echo(f"{len(found)} subject(s) are behind their events; nothing was changed")
             return
         done = list(work.repair())
     left = [repaired for repaired in done if repaired.revision is None]
@@ -40,12 +40,12 @@ def reconcile(dry_run: bool, as_json: bool) -> None:
     else:
         for repaired in done:
             result = "FAILED" if repaired.revision is None else f"now at {repaired.revision}"
-            click.echo(f"{_told(repaired.ahead)}: {result}")
+            click.echo(f"{_described(repaired.ahead)}: {result}")
         click.echo(f"{len(done) - len(left)} subject(s) repaired, {len(left)} left")
     sys.exit(1 if left else 0)
 
 
-def _told(ahead: Ahead) -> str:
+def _described(ahead: Ahead) -> str:
     known = f"at {ahead.store}" if ahead.store else "unknown"
     return f"{ahead.what} {plain(ahead.subject)} ({known} in the store, at {ahead.stream} on the stream)"
 

@@ -1,4 +1,4 @@
-"""`plugins sync`: the schedule of image versions, and reading images now."""
+"""`plugins sync`: show or trigger the synchronisation of image versions with their registries."""
 
 import json
 from dataclasses import asdict
@@ -10,7 +10,8 @@ import click
 from contracts.values import format_time
 from worker.cli.caller import fail
 from worker.cli.operate.connection import connected
-from worker.cli.render import table
+from worker.cli.param_types import Utf8
+from worker.cli.table import Table, write
 from worker.registries.budget.budget import Budget
 from worker.store.image_queue import GroupCount
 
@@ -30,44 +31,36 @@ _COLUMNS = (
 
 @click.group()
 def sync() -> None:
-    """Image versions: how fresh they are, and reading them now."""
+    """Show or trigger registry synchronisation: reading the versions of images."""
 
 
 @sync.command()
-@click.option("--json", "as_json", is_flag=True, help="One JSON object a host.")
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object a host.")
 def status(as_json: bool) -> None:
-    """How each registry stands: images, what is due, its budget, cooldown and failures."""
+    """Show each registry: images, due and failing ones, budget, cooldown."""
     now = datetime.now(UTC)
     with connected(as_json) as services:
-        rows = [_row(group, services.sync.budget, now) for group in services.sync.queue.counts(now)]
+        rows = [_row(group, services.budget, now) for group in services.image_queue.counts(now)]
     if as_json:
         for row in rows:
             click.echo(json.dumps(row))
         return
-    click.echo(table(_COLUMNS, [_cells(row) for row in rows]))
-
-
-def _utf8(context: click.Context, parameter: click.Parameter, value: str | None) -> str | None:
-    try:
-        (value or "").encode()
-    except UnicodeEncodeError:
-        raise click.BadParameter("is not UTF-8") from None
-    return value
+    write(Table(_COLUMNS, [_cells(row) for row in rows]))
 
 
 @sync.command()
-@click.argument("image", required=False, callback=_utf8)
-@click.option("--json", "as_json", is_flag=True, help="The answer as one JSON object.")
+@click.argument("image", required=False, type=Utf8())
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
 def now(image: str | None, as_json: bool) -> None:
-    """Have images read as soon as their registries' budgets allow, at the next tick at the latest.
+    """Request a refresh: images are read as soon as the budgets of their registries allow.
 
-    IMAGE is a repository name, on whatever registry (team/plugin), or the subject of an event
-    (images/registry.hub.docker.com/team/plugin); without it, all images that are followed.
+    IMAGE is a repository name, on any registry (team/plugin), or the subject of an event
+    (images/registry.hub.docker.com/team/plugin). Default: all images of plugins.
     """
     with connected(as_json) as services:
-        count = services.sync.images.make_due(image, datetime.now(UTC))
+        count = services.images.make_due(image, datetime.now(UTC))
     if image is not None and not count:
-        fail("NOT_FOUND", f"no plugin's image is followed as {image}", as_json, "ImageNotFollowed", {})
+        fail("NOT_FOUND", f"no plugin has the image {image}", as_json, "ImageNotFollowed", {})
     if as_json:
         click.echo(json.dumps({"images": count}))
     elif count:
@@ -75,7 +68,9 @@ def now(image: str | None, as_json: bool) -> None:
 
 
 def _row(group: GroupCount, budget: Budget, now: datetime) -> dict[str, Any]:
-    row = asdict(group) | asdict(budget.status(group.host, group.registry_type))
+    row = {"host": group.budget_group, **asdict(group)}
+    del row["budget_group"]
+    row |= asdict(budget.status(group.budget_group, group.registry_type))
     oldest = row.pop("oldest_due_at")
     row["oldest_due_at"] = format_time(oldest) if oldest else None
     row["overdue_s"] = round((now - oldest).total_seconds(), 1) if oldest else 0.0
@@ -84,7 +79,7 @@ def _row(group: GroupCount, budget: Budget, now: datetime) -> dict[str, Any]:
 
 def _cells(row: dict[str, Any]) -> dict[str, str]:
     if row["unreached"]:
-        state = f"not reached, tried again in {row['circuit_open_s']:.0f} s"
+        state = f"not reached, next try in {row['circuit_open_s']:.0f} s"
     elif row["cooldown_s"]:
         state = f"cooling down for {row['cooldown_s']:.0f} s"
     else:

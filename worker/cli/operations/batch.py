@@ -8,7 +8,7 @@ from typing import IO, Any
 import click
 
 from contracts.client import AskTimeout, BatchOutcome, RedisUnavailable
-from worker.cli.caller import REFUSED, client, print_json, sending_options
+from worker.cli.caller import REFUSED, plugin_client, print_json, sending_options
 from worker.cli.text import printable
 from worker.settings import DOMAIN_ID
 
@@ -20,7 +20,7 @@ from worker.settings import DOMAIN_ID
     envvar=DOMAIN_ID,
     show_envvar=True,
     metavar="ID",
-    help="For the commands that name no domain.",
+    help="The domain of commands without one.",
 )
 @sending_options
 def batch(
@@ -28,9 +28,10 @@ def batch(
 ) -> None:
     """Apply the writes in FILE (- is standard input) in order, each on its own.
 
-    FILE holds one JSON object a line, or a JSON list of them: {"operation", "params"}, and "id" for the
-    command id where the same file may be sent again. The status is 1 when one of them was refused, or when
-    not all answers came in time: then the ids are shown, in FILE's order, to send the commands again with.
+    FILE holds one JSON object a line, or a JSON list of objects: {"operation", "params"}. Add "id", the
+    command id, if you may send the same file again. The exit status is 1 if a command was refused, or if an
+    answer did not come in time: then the command ids are shown, in FILE's order. Send the commands again
+    with these ids.
 
     \b
     Examples:
@@ -38,14 +39,14 @@ def batch(
       echo '{"operation": "enable", "params": {"plugin_id": "jira"}}' | plugins batch -
     """
     commands = [_checked(number, item, domain_id) for number, item in enumerate(_items(_text(file)), 1)]
-    with client(as_json) as caller:
+    with plugin_client(as_json) as client:
         try:
-            outcomes = caller.batch(commands, timeout_s=timeout_s, expires_s=expires_s)
-        except ValueError as fault:
-            raise click.UsageError(str(fault)) from None
-        except (AskTimeout, RedisUnavailable) as fault:
+            outcomes = client.batch(commands, timeout_s=timeout_s, expires_s=expires_s)
+        except ValueError as error:
+            raise click.UsageError(str(error)) from None
+        except (AskTimeout, RedisUnavailable) as error:
             if not as_json:
-                for command_id in fault.ids:
+                for command_id in error.ids:
                     click.echo(printable(f"{command_id}  no answer"))
             raise
     refused = [outcome for outcome in outcomes if outcome.error]
@@ -61,8 +62,8 @@ def batch(
 def _text(file: IO[str]) -> str:
     try:
         return file.read()
-    except UnicodeDecodeError as fault:
-        raise click.UsageError(f"FILE is no UTF-8: {fault}") from None
+    except UnicodeDecodeError as error:
+        raise click.UsageError(f"FILE is not UTF-8: {error}") from None
 
 
 def _items(text: str) -> Iterator[Any]:
@@ -70,26 +71,26 @@ def _items(text: str) -> Iterator[Any]:
         if text.lstrip().startswith("["):
             yield from json.loads(text)
             return
-    except (ValueError, RecursionError) as fault:
-        raise click.UsageError(f"FILE is no JSON list: {fault}") from None
+    except (ValueError, RecursionError) as error:
+        raise click.UsageError(f"FILE is not a valid JSON list: {error}") from None
     for number, line in enumerate(text.splitlines(), 1):
         if line.strip():
             try:
                 yield json.loads(line)
-            except (ValueError, RecursionError) as fault:
-                raise click.UsageError(f"line {number} of FILE is no JSON: {fault}") from None
+            except (ValueError, RecursionError) as error:
+                raise click.UsageError(f"line {number} of FILE is not valid JSON: {error}") from None
 
 
 def _checked(number: int, item: Any, domain_id: str | None) -> dict[str, Any]:
     if not isinstance(item, dict) or not isinstance(item.get("operation"), str):
-        raise click.UsageError(f'command {number} of FILE is no object with an "operation"')
+        raise click.UsageError(f'command {number} of FILE is not an object with an "operation"')
     if unknown := set(item) - {"id", "operation", "params"}:
         raise click.UsageError(f"command {number} of FILE has unknown {', '.join(sorted(unknown))}")
     params = item.get("params")
     if not isinstance(params, dict):
         raise click.UsageError(f'command {number} of FILE has no "params" object')
-    given = {"domain_id": domain_id} if domain_id else {}
-    return {**item, "params": given | params}
+    domain = {"domain_id": domain_id} if domain_id else {}
+    return {**item, "params": domain | params}
 
 
 def _row(outcome: BatchOutcome) -> dict[str, Any]:

@@ -1,46 +1,41 @@
 """`plugins events`: the event stream as it is, without a consumer group."""
 
-import re
 from collections.abc import Iterator
+from contextlib import suppress
+from itertools import islice
 from typing import Any
 
 import click
-import redis
 
 from contracts._redis.connect import open_redis
 from contracts.events import PLUGIN_CHANGED, STREAM
 from contracts.subscriber import Event, UnreadableEvent, entries_of, read_event
-from worker.cli.caller import fail, settings
+from worker.cli.caller import ending_errors, read_connections
 from worker.cli.main import Entry, LazyGroup
-from worker.cli.render import plain, to_json
+from worker.cli.param_types import StreamStart
+from worker.cli.text import plain, to_json
 
 _PAGE = 500
 _BLOCK_MS = 1000
-_ENTRY = re.compile(r"([0-9]{1,20})(?:-([0-9]{1,20}))?")
-_LARGEST = 2**64 - 1
+_COLOURS = {"registered": "green", "enabled": "green", "disabled": "yellow", "deregistered": "red"}
 
 SUBCOMMANDS: list[Entry] = [
-    Entry("reconcile", "cli.operate.reconcile:reconcile", "Go on above a stream that is ahead."),
+    Entry(
+        "reconcile",
+        "worker.cli.operate.reconcile:reconcile",
+        "Repair events after MongoDB was restored from a backup.",
+    ),
 ]
 
 
-def _place(context: click.Context, parameter: click.Parameter, value: str | None) -> str | None:
-    if not value or value in ("beginning", "now"):
-        return value
-    entry = _ENTRY.fullmatch(value)
-    if entry is None or any(int(part or 0) > _LARGEST for part in entry.groups()):
-        raise click.BadParameter(f"{value!r} is not beginning, now or an entry's id, as in 1767225600000-0")
-    return value
-
-
 @click.group(cls=LazyGroup, entries=SUBCOMMANDS, invoke_without_command=True)
-@click.option("--follow", is_flag=True, help="Go on with what comes, until Ctrl-C.")
+@click.option("--follow", is_flag=True, help="Also show new events as they come, until Ctrl-C.")
 @click.option(
     "--from",
     "start",
     metavar="beginning|now|ID",
-    callback=_place,
-    help="Where to start; ID is a stream entry to start behind. Default: now with --follow, else beginning.",
+    type=StreamStart(),
+    help="Where to start; ID: after this stream entry. Default: now with --follow, else beginning.",
 )
 @click.option("--subject", metavar="S", help="Only this subject: DOMAIN/PLUGIN or images/HOST/IMAGE.")
 @click.option("--count", type=click.IntRange(1), metavar="N", help="End after N events.")
@@ -54,7 +49,7 @@ def events(
     count: int | None,
     as_json: bool,
 ) -> None:
-    """Show what has changed, from the event stream. Nothing is acknowledged and no group is needed.
+    """Show what has changed, from the event stream. It needs no consumer group and acknowledges nothing.
 
     \b
     Examples:
@@ -65,24 +60,19 @@ def events(
     if context.invoked_subcommand is not None:
         return
     start = start or ("now" if follow else "beginning")
-    shown = 0
-    try:
-        for event in _read(settings(as_json).events, start, follow):
-            if subject in (None, event.subject):
-                click.echo(_as_json(event) if as_json else _line(event))
-                shown += 1
-            if shown == count:
-                return
-    except KeyboardInterrupt:
-        return
-    except redis.RedisError as fault:
-        fail("REDIS_UNAVAILABLE", f"Redis does not answer: {fault}", as_json, "RedisUnavailable", {})
+    found = _read(read_connections(as_json).events, start, follow)
+    wanted = (event for event in found if subject in (None, event.subject))
+    with ending_errors(as_json), suppress(KeyboardInterrupt):
+        for event in islice(wanted, count):
+            click.echo(_as_json(event) if as_json else _line(event))
 
 
 def _read(url: str, start: str, follow: bool) -> Iterator[Event]:
-    """The events behind ``start``; with ``follow`` without end."""
+    """Yield the events after ``start``; with ``follow`` without end."""
     with open_redis(url) as client:
         last = _entry(client, start)
+        if follow:
+            click.echo(f"Waiting for events on {STREAM} (Ctrl-C ends)", err=True)
         while True:
             found = client.xread({STREAM: last}, count=_PAGE, block=_BLOCK_MS if follow else None)
             entries = entries_of(found)
@@ -90,14 +80,14 @@ def _read(url: str, start: str, follow: bool) -> Iterator[Event]:
                 last = entry
                 try:
                     yield read_event(entry.decode(), fields)
-                except UnreadableEvent as fault:
-                    click.echo(f"no event: {fault}", err=True)
+                except UnreadableEvent as error:
+                    click.echo(f"unreadable entry: {error}", err=True)
             if not entries and not follow:
                 return
 
 
 def _entry(client: Any, start: str) -> Any:
-    """The stream entry to read behind."""
+    """Return the stream entry to read after."""
     if start == "beginning":
         return "0"
     if start == "now":
@@ -123,4 +113,5 @@ def _line(event: Event) -> str:
         )
     gap = "  (events before it are lost)" if event.gap else ""
     time = event.attributes.get("time", event.entry)
-    return f"{plain(time)}  {what:<12}  {plain(event.subject)}@{event.revision}  {plain(more)}{gap}".rstrip()
+    shown = click.style(f"{plain(what):<12}", fg=_COLOURS.get(what, "cyan"))
+    return f"{plain(time)}  {shown}  {plain(event.subject)}@{event.revision}  {plain(more)}{gap}".rstrip()

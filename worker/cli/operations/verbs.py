@@ -5,9 +5,10 @@ from typing import Any
 import click
 
 from contracts.catalog import BY_TASK, Operation
-from worker.cli.caller import client, print_json, sending_options
+from worker.cli.caller import plugin_client, print_json, sending_options
 from worker.cli.operations.parameters import arguments_of, parameters_of
 from worker.cli.render import render
+from worker.cli.table import write
 
 _EXAMPLES = {
     "register": [
@@ -33,29 +34,31 @@ _EXAMPLES = {
 
 
 def command_of(verb: str) -> click.Command:
-    """The command line of an operation."""
+    """Return the command of an operation."""
     operation = BY_TASK[f"plugin.{verb}"]
     name = verb.replace("_", "-")
 
     def send(
-        as_json: bool, timeout_s: float, expires_s: float | None, command_id: str | None, **given: Any
+        as_json: bool, timeout_s: float, expires_s: float | None, command_id: str | None, **options: Any
     ) -> None:
-        with client(as_json, writes=operation.is_write) as caller:
-            answer = caller.ask(
+        with plugin_client(as_json, writes=operation.is_write) as client:
+            answer = client.ask(
                 operation.verb,
                 timeout_s=timeout_s,
                 expires_s=expires_s,
                 command_id=command_id,
-                **arguments_of(operation.command, given),
+                **arguments_of(operation.command, options),
             )
         if as_json:
             print_json(answer)
         else:
-            click.echo(render(operation, answer))
+            write(*render(operation, answer))
 
     command = click.command(name, help=_help(operation, name), short_help=operation.summary)(
         click.option(
-            "--command-id", metavar="ID", help="Send the same id again after a doubt: it has one effect."
+            "--command-id",
+            metavar="ID",
+            help="Default: a new one. After a time-out send the same id again: it has one effect.",
         )(sending_options(send))
     )
     command.params[:0] = parameters_of(operation.command)

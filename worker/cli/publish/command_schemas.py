@@ -1,4 +1,4 @@
-"""What the wire takes, where a command's model says less or more than that."""
+"""The JSON Schema of a command as it is sent, where its model alone says less or more than that."""
 
 from collections.abc import Collection
 from typing import Any
@@ -8,13 +8,13 @@ from pydantic import BaseModel
 from contracts.catalog import WRITES
 from contracts.commands import PluginBatch
 from contracts.query.shape import nullable
-from worker.cli.publish.celery_schemas import COMMAND_ID
+from worker.cli.publish.asyncapi import read_template
 
 _ABSENT = {"enum": [None, ""], "description": "Counts as not given."}
 
 
 def as_sent(model: type[BaseModel], schema: dict[str, Any]) -> dict[str, Any]:
-    """The JSON Schema of the keyword arguments of ``model``, from the ``schema`` of the model itself.
+    """Return the JSON Schema of the keyword arguments of ``model``, from the ``schema`` of the model itself.
 
     An optional field may be null or an empty string; the frame of a batch has its ids and operations checked.
     """
@@ -33,5 +33,13 @@ def as_sent(model: type[BaseModel], schema: dict[str, Any]) -> dict[str, Any]:
 def _with_items(batch: dict[str, Any]) -> dict[str, Any]:
     item = batch["$defs"]["BatchItem"]
     fields = item["properties"]
-    checked = {"id": fields["id"] | COMMAND_ID, "operation": fields["operation"] | {"enum": sorted(WRITES)}}
+    checked = {
+        "id": fields["id"] | _command_id(),
+        "operation": fields["operation"] | {"enum": sorted(WRITES)},
+    }
     return batch | {"$defs": {"BatchItem": item | {"properties": fields | checked}}}
+
+
+def _command_id() -> dict[str, Any]:
+    headers = read_template()["components"]["schemas"]["CeleryHeaders"]
+    return {key: value for key, value in headers["properties"]["id"].items() if key != "description"}

@@ -4,6 +4,7 @@ import inspect
 import json
 import re
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -37,7 +38,7 @@ ANSWERS: dict[str, type[BaseModel]] = {
     "EventAttributes": Attributes,
     "Rejection": Rejection,
 }
-"""What callers and subscribers read: file name to model."""
+"""The messages that callers and subscribers read: file name to model."""
 
 
 @click.command()
@@ -45,9 +46,9 @@ ANSWERS: dict[str, type[BaseModel]] = {
     "--directory",
     type=click.Path(path_type=Path, file_okay=False),
     default=FOLDER,
-    help="Where to. Default: contracts/schemas beside the program.",
+    help="Where to write. Default: contracts/schemas beside the program.",
 )
-@click.option("--check", is_flag=True, help="Write nothing; status 1 when the files are stale.")
+@click.option("--check", is_flag=True, help="Write nothing; exit status 1 if a file is stale.")
 def schemas(directory: Path, check: bool) -> None:
     """Publish the contract: a JSON Schema for each message, the table of errors, and asyncapi.yaml."""
     stale = _stale(directory)
@@ -65,8 +66,10 @@ def schemas(directory: Path, check: bool) -> None:
 
 
 def _stale(directory: Path) -> dict[Path, bytes | None]:
-    """What is to be written, and as None what is to be removed: schemas that are no longer published, in the
-    program's own folder alone, as in another one they may be somebody else's.
+    """Return the files to write, and as None those to remove.
+
+    Schemas that are no longer published are removed from the program's own folder alone: in another folder
+    they may belong to others.
     """
     wanted = {directory / name: text.encode() for name, text in documents().items()}
     found = {path: path.read_bytes() for path in wanted if path.is_file()}
@@ -77,7 +80,7 @@ def _stale(directory: Path) -> dict[Path, bytes | None]:
 
 
 def documents() -> dict[str, str]:
-    """Every published file by its name."""
+    """Return every published file by its name."""
     found = {o.command.__name__: _command(o.command) for o in OPERATIONS}
     found |= {name: _open(_schema(name, model, "serialization")) for name, model in ANSWERS.items()}
     found["PluginProjection"] = _projection()
@@ -98,7 +101,7 @@ def documents() -> dict[str, str]:
 
 
 def error_table() -> list[dict[str, Any]]:
-    """Every error that may be answered: code, class, kind, meaning, and SpaceONE's code where one exists."""
+    """Return every error that may be answered: code, class, kind, meaning, and SpaceONE's code, if any."""
     rows = []
     for name, error in vars(errors).items():
         if isinstance(error, type) and issubclass(error, ContractError) and not error.__subclasses__():
@@ -108,7 +111,7 @@ def error_table() -> list[dict[str, Any]]:
 
 
 class _Plain(GenerateJsonSchema):
-    """Without the titles that pydantic makes of field names."""
+    """Leaves out the titles that pydantic makes of field names."""
 
     def field_title_should_be_set(self, schema: Any) -> bool:
         return False
@@ -125,29 +128,31 @@ def _command(model: type[BaseModel]) -> dict[str, Any]:
     return as_sent(model, _schema(model.__name__, model, "validation"))
 
 
-def _described(value: Any) -> Any:
-    """With the descriptions, which are docstrings, in one line."""
-    if isinstance(value, list):
-        return [_described(item) for item in value]
-    if not isinstance(value, dict):
-        return value
-    return {
-        key: _one_line(item) if key == "description" and isinstance(item, str) else _described(item)
-        for key, item in value.items()
-    }
+def _described(schema: dict[str, Any]) -> Any:
+    """Return a schema with its descriptions, which are docstrings, in one line."""
+
+    def describe(part: dict[str, Any]) -> dict[str, Any]:
+        text = part.get("description")
+        return part | {"description": _one_line(text)} if isinstance(text, str) else part
+
+    return _changed(schema, describe)
 
 
-def _open(value: Any) -> Any:
-    """What is read may grow by fields: a reader passes over those that it does not know."""
+def _open(schema: dict[str, Any]) -> Any:
+    """Return a schema that allows unknown fields: new ones may be added to answers and events."""
+    closed = ("additionalProperties", False)
+    return _changed(
+        schema, lambda part: {key: value for key, value in part.items() if (key, value) != closed}
+    )
+
+
+def _changed(value: Any, change: Callable[[dict[str, Any]], dict[str, Any]]) -> Any:
+    """Return a JSON value with every object in it changed."""
     if isinstance(value, list):
-        return [_open(item) for item in value]
+        return [_changed(item, change) for item in value]
     if not isinstance(value, dict):
         return value
-    return {
-        key: _open(item)
-        for key, item in value.items()
-        if not (key == "additionalProperties" and item is False)
-    }
+    return change({key: _changed(item, change) for key, item in value.items()})
 
 
 def _projection() -> dict[str, Any]:

@@ -1,36 +1,23 @@
-"""The command: servers, processes and registry of its own, then the script, then nothing is left."""
+"""The command: a deployment and a registry of its own, then the script, then nothing is left."""
 
 import os
 import signal
 import sys
 import tempfile
-import threading
 from pathlib import Path
 from types import FrameType
 
 import click
 
-from contracts.client import AskTimeout, PluginClient, RedisUnavailable
+from contracts.client import AskTimeout, RedisUnavailable
 from contracts.errors import ContractError
-from worker.devtools.console import Console
-from worker.devtools.demo.examples import DOMAIN, TAGS
-from worker.devtools.demo.registry import Registry
-from worker.devtools.demo.script import play
-from worker.devtools.demo.stage import DemoFailed, Stage
-from worker.devtools.embedded import ChildProcess, EmbeddedError, MongoReplicaSet, RedisServer
-from worker.devtools.procfile import read_procfile
-from worker.devtools.rundir import RunDirectory
-from worker.devtools.supervisor import Supervisor
-from worker.devtools.up import default_procfile, environment, run
+from worker.devtools.demo.registry import serve_tags
+from worker.devtools.demo.script import EXAMPLES, DemoFailed, play, say
+from worker.devtools.embedded import ChildProcess, EmbeddedError, free_port
 
 _LAST_LINES = 12
-
-
-class _Quiet(Console):
-    """Shows what goes wrong; what the processes write stays in their logs."""
-
-    def relay(self, name: str, line: str) -> None:
-        """Not on the terminal."""
+_READY_S = 120.0
+_STOP_S = 120.0
 
 
 @click.command()
@@ -38,95 +25,54 @@ def demo() -> None:
     """Try it: run everything in a temporary folder with an image registry of its own, send the API's
     examples, and show commands, replies and events as they happen.
 
-    Needs no internet, touches no other Redis and MongoDB, and leaves nothing behind. Status 0 when all went
-    as it should.
+    It needs no internet, touches no other Redis and MongoDB, and leaves nothing behind. Exit status 0 if
+    everything went as it should.
     """
-    with tempfile.TemporaryDirectory(prefix="plugins-demo-") as name, Registry(TAGS) as registry:
-        performance = _Performance(RunDirectory(Path(name)), registry)
-        fault = performance.run()
-    if fault:
-        raise click.ClickException(fault)
-    if not performance.is_complete:
-        sys.exit(1)
-
-
-class _Performance:
-    """One run: ``run`` returns what went wrong, if anything did."""
-
-    def __init__(self, folder: RunDirectory, registry: Registry) -> None:
-        self.is_complete = False
-        self._folder = folder
-        self._registry = registry
-        self._console = _Quiet([])
-        self._supervisor = Supervisor(self._console)
-        self._children: dict[str, ChildProcess] = {}
-        self._fault: str | None = None
-
-    def run(self) -> str | None:
-        def end(number: int, frame: FrameType | None) -> None:
-            self._supervisor.stop()
-
-        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
-            signal.signal(number, end)
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, _end)
+    with (
+        tempfile.TemporaryDirectory(prefix="plugins-demo-") as folder,
+        serve_tags(EXAMPLES["tags"]) as registry,
+    ):
+        redis_port = free_port()
+        up = _deployment(Path(folder), redis_port, registry)
         try:
-            self._start_and_play()
-        except (EmbeddedError, OSError) as fault:
-            self._fault = str(fault)
+            say("Starting Redis, MongoDB and every process of the Procfile ...")
+            up.start().wait_for_output("Ready: ", _READY_S)
+            play(f"redis://127.0.0.1:{redis_port}/0")
+        except (DemoFailed, ContractError, AskTimeout, RedisUnavailable) as error:
+            raise click.ClickException(f"{error}\n{_errors(up)}") from error
+        except (EmbeddedError, OSError) as error:
+            raise click.ClickException(str(error)) from error
         finally:
-            self._console.say("\nEnding, and removing everything ...")
-            self._supervisor.shut_down()
-        return self._fault
+            say("Stopping, and removing everything ...")
+            if up.running:
+                up.stop(_STOP_S)
 
-    def _start_and_play(self) -> None:
-        processes = read_procfile(default_procfile())
-        self._console.say("Starting Redis, MongoDB and every process of the Procfile ...")
-        redis_server = RedisServer(self._folder.redis, appendfsync="no", log=self._folder.logs / "redis.log")
-        mongodb = MongoReplicaSet(
-            self._folder.mongodb, members=1, log=self._folder.logs / "mongodb.log", cache_gb=0.25
-        )
-        self._supervisor.keep(redis_server, shown=False)
-        self._supervisor.keep(mongodb.members[0], shown=False, first_start=mongodb.start)
-        env = {name: None for name in os.environ if name.startswith("PLUGINS_")} | environment(
-            redis_server.url, mongodb.url(), self._folder
-        )
-        # Heartbeats and the like go with the folder too.
-        env["PLUGINS_HEARTBEAT_DIR"] = str(self._folder.heartbeats)
-        env["TMPDIR"] = str(self._folder.path)
-        env["PLUGINS_REGISTRY_MIRRORS"] = f"DOCKER_HUB={self._registry.url}"
-        self._children = {p.name: run(p, Path.cwd(), self._folder, env) for p in processes}
-        for child in self._children.values():
-            self._supervisor.keep(child, shown=True)
-        consuming = [self._children[p.name] for p in processes if p.consumes]
-        script = threading.Thread(target=self._play, args=(redis_server.url,), name="script", daemon=True)
-        went_on = self._supervisor.run(
-            ready=lambda: all(" ready." in child.output(since_start=True) for child in consuming),
-            when_ready=script.start,
-        )
-        if not went_on:
-            self._fault = f"a process could not be run:\n{self._logs()}"
 
-    def _play(self, redis_url: str) -> None:
-        try:
-            with PluginClient(redis_url) as client:
-                stage = Stage(client, redis_url, DOMAIN)
-                stage.open()
-                try:
-                    play(stage)
-                finally:
-                    stage.close()
-            self.is_complete = True
-            stage.say(f"{stage.commands} commands, {len(stage.events)} events, each once and in order.")
-        except (DemoFailed, ContractError, AskTimeout, RedisUnavailable) as fault:
-            self._fault = f"{fault}\n{self._logs()}"
-        finally:
-            self._supervisor.stop()
+def _end(number: int, frame: FrameType | None) -> None:
+    # Once: what is being stopped and removed must not be left half done.
+    for ignored in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        signal.signal(ignored, signal.SIG_IGN)
+    sys.exit(1)
 
-    def _logs(self) -> str:
-        """What the processes said of errors at the end."""
-        lines = [
-            f"{name} | {line}"
-            for name, child in self._children.items()
-            for line in child.output().splitlines()
-            if "ERROR" in line or "CRITICAL" in line or "Error" in line or not child.running
-        ]
-        return "\n".join(lines[-_LAST_LINES:])
+
+def _deployment(folder: Path, redis_port: int, registry_url: str) -> ChildProcess:
+    """Return a ``plugins up`` of this folder alone, not started yet; its log holds that of every process."""
+    options = (f"--redis-port={redis_port}", f"--mongodb-port={free_port()}", f"--data-dir={folder / 'data'}")
+    return ChildProcess(
+        [sys.executable, "-P", "-m", "worker.cli", "up", "--verbose", "--appendfsync=no", *options],
+        log=folder / "up.log",
+        env={
+            **{name: None for name in os.environ if name.startswith("PLUGINS_")},
+            "PLUGINS_REGISTRY_MIRRORS": f"DOCKER_HUB={registry_url}",
+            "TMPDIR": str(folder),
+        },
+        name="plugins up",
+    )
+
+
+def _errors(up: ChildProcess) -> str:
+    """Return the last lines that the processes have logged, but for Celery's of level INFO."""
+    lines = [line for line in up.output().splitlines() if "INFO/" not in line]
+    return "\n".join(lines[-_LAST_LINES:])

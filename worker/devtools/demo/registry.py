@@ -1,73 +1,44 @@
-"""A registry for the demo: OCI Distribution's tag lists, in this process, on the loopback interface."""
+"""A registry for the demo: the tag lists of OCI Distribution, on the loopback interface."""
 
 import json
 import re
 import threading
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from types import TracebackType
-from typing import Self
 from urllib.parse import parse_qs, urlsplit
 
-_TAGS = re.compile(r"/v2/(?P<name>.+)/tags/list")
+PAGE_SIZE = 4
 
 
-class Registry:
-    """Serves ``tags`` (image to names) in pages of ``page_size``; a context manager."""
+@contextmanager
+def serve_tags(tags: Mapping[str, Sequence[str]]) -> Iterator[str]:
+    """Serve ``tags`` (image to names), in pages, and give the URL of the registry."""
 
-    def __init__(self, tags: Mapping[str, Sequence[str]], page_size: int = 4) -> None:
-        self._server = ThreadingHTTPServer(("127.0.0.1", 0), _handler(tags, page_size))
-        self._server.daemon_threads = True
-        self._thread = threading.Thread(target=self._server.serve_forever, name="registry", daemon=True)
-
-    @property
-    def url(self) -> str:
-        return f"http://127.0.0.1:{self._server.server_address[1]}"
-
-    def __enter__(self) -> Self:
-        self._thread.start()
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self._server.shutdown()
-        self._thread.join()
-        self._server.server_close()
-
-
-def _handler(tags: Mapping[str, Sequence[str]], page_size: int) -> type[BaseHTTPRequestHandler]:
     class Handler(BaseHTTPRequestHandler):
         def do_GET(self) -> None:
             url = urlsplit(self.path)
-            found = _TAGS.fullmatch(url.path)
-            if url.path == "/v2/":
-                self._answer(200, {})
-            elif not found or found["name"] not in tags:
-                self._answer(404, {"errors": [{"code": "NAME_UNKNOWN"}]})
-            else:
-                self._page(found["name"], parse_qs(url.query))
-
-        def _page(self, name: str, query: dict[str, list[str]]) -> None:
-            names = list(tags[name])
-            last = query.get("last", [""])[0]
-            start = names.index(last) + 1 if last in names else 0
-            page = names[start : start + page_size]
-            more = start + page_size < len(names)
-            link = f'</v2/{name}/tags/list?n={page_size}&last={page[-1]}>; rel="next"' if more else None
-            self._answer(200, {"name": name, "tags": page}, link)
-
-        def _answer(self, status: int, document: object, link: str | None = None) -> None:
-            body = json.dumps(document).encode()
-            self.send_response(status)
+            image = re.sub(r"^/v2/(.*)/tags/list$", r"\1", url.path)
+            names = tags.get(image, ())
+            start = next(
+                (n + 1 for n, name in enumerate(names) if [name] == parse_qs(url.query).get("last")), 0
+            )
+            page = names[start : start + PAGE_SIZE]
+            body = json.dumps({"name": image, "tags": page}).encode()
+            self.send_response(200 if image in tags or url.path == "/v2/" else 404)
             self.send_header("Content-Type", "application/json")
             self.send_header("Content-Length", str(len(body)))
-            if link:
-                self.send_header("Link", link)
+            if start + PAGE_SIZE < len(names):
+                self.send_header("Link", f'<{url.path}?n={PAGE_SIZE}&last={page[-1]}>; rel="next"')
             self.end_headers()
             self.wfile.write(body)
 
         def log_message(self, format: str, *arguments: object) -> None:
-            """Not on the terminal."""
+            """Write nothing: the terminal is the demo's."""
 
-    return Handler
+    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
+        threading.Thread(target=server.serve_forever, name="registry", daemon=True).start()
+        try:
+            yield f"http://127.0.0.1:{server.server_port}"
+        finally:
+            server.shutdown()

@@ -1,7 +1,7 @@
-"""Where a redis-server and a mongod are on this machine: on PATH, else in a wheel of the `embedded` extra.
+"""Find a redis-server and a mongod on this machine: on PATH, else in a wheel of the ``embedded`` extra.
 
-The programs folder of this Python's virtual environment does not count as PATH: which server is taken, and so
-whether it can read the data of the last one, must not depend on the environment's being activated.
+The programs folder of this Python's virtual environment does not count as PATH: an activated environment must
+not change which server is used, and so whether it can read the data of the last one.
 """
 
 import importlib.util
@@ -34,12 +34,16 @@ PACKAGE_OF_LIBRARY = {
 
 @dataclass(frozen=True, slots=True)
 class Binary:
-    """A server program that was run once and is new enough."""
+    """A server program that was run once and is new enough.
+
+    ``origin``: ``PATH``, or the Python package that holds it. ``skipped``: why the candidates before it were
+    not used, in words.
+    """
 
     path: Path
     version: tuple[int, ...]
-    origin: str  # "PATH" or the name of the wheel's package
-    skipped: tuple[str, ...] = ()  # why candidates before this one were not taken, in words
+    origin: str
+    skipped: tuple[str, ...] = ()
 
     @property
     def version_text(self) -> str:
@@ -47,12 +51,20 @@ class Binary:
 
 
 def find_redis() -> Binary:
-    """Return the first usable redis-server or valkey-server; ServerNotFound says what to install."""
+    """Return the first usable redis-server or valkey-server.
+
+    Raises:
+        ServerNotFound: there is none; the message says what to install.
+    """
     return _first("Redis", _probe_redis(), f"apt-get install redis-server, or {INSTALL_WHEELS}")
 
 
 def find_mongod() -> Binary:
-    """Return the first usable mongod; ServerNotFound says what to install."""
+    """Return the first usable mongod.
+
+    Raises:
+        ServerNotFound: there is none; the message says what to install.
+    """
     return _first("MongoDB", _probe_mongod(), INSTALL_WHEELS)
 
 
@@ -96,9 +108,9 @@ def _candidates(
 
 
 def _search_path() -> str:
-    """PATH without the programs folder of this virtual environment, where wheels put their servers as well.
+    """Return PATH without the programs folder of this virtual environment: wheels put servers there as well.
 
-    Outside one that folder is the system's own, and stays.
+    Outside a virtual environment that folder is the system's own, and stays.
     """
     path = os.environ.get("PATH", os.defpath)
     if sys.prefix == sys.base_prefix:
@@ -108,7 +120,7 @@ def _search_path() -> str:
 
 
 def _probe(path: Path, origin: str, pattern: re.Pattern[str], oldest: tuple[int, ...]) -> Binary | str:
-    """Run `path --version`; return it as a Binary, or the reason why it cannot be used."""
+    """Run ``path --version``; return it as a Binary, or the reason why it cannot be used."""
     try:
         ran = subprocess.run(  # noqa: S603 - a path found above, no shell
             [str(path), "--version"], capture_output=True, text=True, timeout=20, check=False
@@ -122,7 +134,7 @@ def _probe(path: Path, origin: str, pattern: re.Pattern[str], oldest: tuple[int,
     version = pattern.search(ran.stdout)
     if version is None:
         said = (ran.stderr or ran.stdout).strip()[:300]
-        return f"{path} does not say its version (exit status {ran.returncode}): {said}"
+        return f"{path} does not report its version (exit status {ran.returncode}): {said}"
     binary = Binary(path, tuple(int(part) for part in version.groups()), origin)
     if binary.version < oldest:
         needed = ".".join(str(part) for part in oldest)

@@ -1,7 +1,7 @@
-"""What can go wrong with an embedded server, told in words for the person at the terminal.
+"""What can go wrong with an embedded server. The messages are for the person at the terminal.
 
 EmbeddedError
-    ServerNotFound   no usable program on this machine; the message says what to install
+    ServerNotFound   there is no usable program on this machine; the message says what to install
     ServerFailed     a program was started and ended, or did not become ready; the message quotes its log
 """
 
@@ -11,7 +11,7 @@ class EmbeddedError(RuntimeError):
 
 
 class ServerNotFound(EmbeddedError):
-    """Raised when no usable server program is on the machine."""
+    """Raised when there is no usable server program on this machine."""
 
 
 class ServerFailed(EmbeddedError):

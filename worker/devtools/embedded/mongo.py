@@ -18,10 +18,10 @@ NOT_YET_INITIALIZED = 94
 
 
 class MongoServer(ChildProcess):
-    """One mongod, a member of a replica set, with its data in `directory`, on 127.0.0.1.
+    """One mongod, a member of a replica set, with its data in ``directory``, on 127.0.0.1.
 
-    `port`: default one that is free, kept over restarts. `cache_gb`: the limit of its cache, in GiB.
-    `start` returns when it answers; `MongoReplicaSet` makes it a replica set.
+    ``port``: default: a free one, kept over restarts. ``cache_gb``: the limit of its cache, in GiB.
+    ``start`` returns when it answers; ``MongoReplicaSet`` makes it a replica set.
     """
 
     def __init__(
@@ -58,7 +58,7 @@ class MongoServer(ChildProcess):
         return f"127.0.0.1:{self.port}"
 
     def client(self, timeout_s: float = 5.0) -> MongoClient[dict[str, Any]]:
-        """A client of this member alone, to be closed by the caller."""
+        """Return a client of this member alone; the caller closes it."""
         milliseconds = int(timeout_s * 1000)
         return MongoClient(
             "127.0.0.1",
@@ -70,7 +70,11 @@ class MongoServer(ChildProcess):
         )
 
     def start(self, timeout_s: float = 60.0) -> Self:
-        """Start it and wait until it answers; ServerFailed otherwise, quoting the log."""
+        """Start it and wait until it answers.
+
+        Raises:
+            ServerFailed: it ended, or did not answer in time; the message quotes its log.
+        """
         self.directory.mkdir(parents=True, exist_ok=True)
         super().start()
         try:
@@ -84,12 +88,12 @@ class MongoServer(ChildProcess):
         if not self.running:
             raise ServerFailed(f"mongodb ended with status {self.returncode}:\n{self._reason()}")
         with self.client(timeout_s=1.0) as client, suppress(PyMongoError):
-            # Another server may have been on that port first: only our own process counts.
+            # Another server may have that port: only our own process counts.
             return bool(client.admin.command("serverStatus", repl=0, metrics=0)["pid"] == self.pid)
         return False
 
     def _reason(self) -> str:
-        """What its log (JSON lines) says of errors since the last start, else its last lines."""
+        """Return the errors in its log (JSON lines) since the last start, else its last lines."""
         found = []
         for line in self.output(since_start=True).splitlines():
             with suppress(ValueError):
@@ -100,11 +104,10 @@ class MongoServer(ChildProcess):
 
 
 class MongoReplicaSet:
-    """A replica set of `members` mongods under `directory`; `start` initiates it and waits for its primary.
+    """A replica set of ``members`` mongods under ``directory``; a context manager: started, then stopped.
 
-    `ports`: default free ones. `election_timeout_ms`: how long the others wait for a silent primary before
-    they elect a new one. A data folder that was used with other ports is reconfigured to these.
-    Usable as a context manager: started on entry, stopped on exit.
+    ``ports``: default: free ones; a data folder that was used with other ports is reconfigured.
+    ``election_timeout_ms``: how long the others wait for a silent primary before they elect a new one.
     """
 
     def __init__(
@@ -116,10 +119,9 @@ class MongoReplicaSet:
         name: str = "rs0",
         election_timeout_ms: int = 10_000,
         cache_gb: float = 0.25,
-        binary: Binary | None = None,
         log: Path | None = None,
     ) -> None:
-        binary = binary or find_mongod()
+        binary = find_mongod()
         self.name = name
         self.election_timeout_ms = election_timeout_ms
         self.members = [
@@ -135,12 +137,16 @@ class MongoReplicaSet:
         ]
 
     def url(self, database: str = "plugins") -> str:
-        """Its URL, naming every member and the database."""
+        """Return its URL, with every member and the database."""
         addresses = ",".join(member.address for member in self.members)
         return f"mongodb://{addresses}/{database}?replicaSet={self.name}"
 
     def start(self, timeout_s: float = 60.0) -> Self:
-        """Start all members, initiate the set if it is new, wait for a primary; ServerFailed otherwise."""
+        """Start all members, initiate the set if it is new, and wait for a primary.
+
+        Raises:
+            ServerFailed: a member or the election failed; the message quotes the logs.
+        """
         try:
             for member in self.members:
                 member.start(timeout_s)
@@ -152,7 +158,7 @@ class MongoReplicaSet:
         return self
 
     def primary(self) -> MongoServer | None:
-        """The member that says it is the writable primary, None while there is none."""
+        """Return the member that is the writable primary, None while there is none."""
         for member in self.members:
             if not member.running:
                 continue
@@ -162,7 +168,11 @@ class MongoReplicaSet:
         return None
 
     def wait_for_primary(self, timeout_s: float = 60.0) -> MongoServer:
-        """Wait until a member is the writable primary and return it; ServerFailed after `timeout_s`."""
+        """Wait until a member is the writable primary, and return it.
+
+        Raises:
+            ServerFailed: there is none after ``timeout_s``.
+        """
         try:
             return wait_until(self.primary, timeout_s, "a primary") or self.members[0]
         except TimeoutError as error:
@@ -171,14 +181,14 @@ class MongoReplicaSet:
 
     def stop(self) -> None:
         """Stop all members cleanly."""
-        # The primary goes last, so that it need not hand over first.
+        # The primary stops last, so that there is no election.
         primary = self.primary() if len(self.members) > 1 else None
         for member in sorted(self.members, key=lambda member: member is primary):
             if member.running:
                 member.stop()
 
     def kill(self) -> None:
-        """SIGKILL all members that run."""
+        """Send SIGKILL to all members that run."""
         for member in self.members:
             if member.running:
                 member.kill()

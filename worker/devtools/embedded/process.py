@@ -1,4 +1,4 @@
-"""A child process with a log file, which ends with this process at the latest."""
+"""A child process with a log file. It ends with this process at the latest."""
 
 import os
 import signal
@@ -27,10 +27,10 @@ def spawn(
     cwd: Path | None = None,
     stdout: int,
 ) -> subprocess.Popen[bytes]:
-    """Start a program in a session of its own (no Ctrl-C reaches it) that is killed when this process ends.
+    """Start a program in a session of its own (no Ctrl-C reaches it). It is killed when this process ends.
 
-    `stdout`: a file descriptor or subprocess.PIPE; standard error goes there too, standard input is empty.
-    The pid is the program's own. `env` is the whole environment, default this process's.
+    ``stdout``: a file descriptor or subprocess.PIPE; standard error goes there too, standard input is empty.
+    ``env``: the whole environment; default: that of this process. The pid is that of the program.
     """
     command = [sys.executable, "-I", "-S", str(TETHER), str(os.getpid()), *arguments]
 
@@ -52,9 +52,10 @@ T = TypeVar("T")
 
 
 def wait_until(condition: Callable[[], T], timeout_s: float = 60.0, what: str = "the condition") -> T:
-    """Call `condition` every 50 ms until it answers something true, and return that.
+    """Call ``condition`` every 50 ms until its answer is true, and return that answer.
 
-    TimeoutError, naming `what`, after `timeout_s`.
+    Raises:
+        TimeoutError: after ``timeout_s``; the message names ``what``.
     """
     deadline = time.monotonic() + timeout_s
     while True:
@@ -68,10 +69,10 @@ def wait_until(condition: Callable[[], T], timeout_s: float = 60.0, what: str = 
 class ChildProcess:
     """A program that can be started, stopped, killed, paused and started again, with its output in a file.
 
-    `log`: the file its output is appended to. `ready`: text that the output holds once it is ready; `start`
-    waits for it, at most `ready_timeout_s`. None: `start` does not wait.
-    `env` is added to this process's environment; a value of None takes a variable out.
-    Usable as a context manager: started on entry, stopped on exit.
+    ``log``: the file that its output is appended to. ``env``: added to the environment of this process; the
+    value None removes a variable. ``ready``: a text that the output holds once it is ready; ``start`` waits
+    for it, at most ``ready_timeout_s``. Default: ``start`` does not wait.
+    A context manager: started on entry, stopped on exit.
     """
 
     def __init__(
@@ -115,7 +116,12 @@ class ChildProcess:
         return self._process
 
     def start(self) -> Self:
-        """Start it, or start it again after it ended, and wait until it is ready; ServerFailed otherwise."""
+        """Start it, or start it again after it ended, and wait until it is ready.
+
+        Raises:
+            ServerFailed: it ended, or was not ready in time.
+            RuntimeError: it runs already.
+        """
         if self.running:
             raise RuntimeError(f"{self.name} already runs as process {self.pid}")
         environment = {**os.environ, **self.env}
@@ -137,20 +143,24 @@ class ChildProcess:
         return self
 
     def signal(self, number: signal.Signals) -> None:
-        """Send a signal; nothing happens when it has ended."""
+        """Send a signal; do nothing if it has ended."""
         self._started().send_signal(number)
 
     def wait(self, timeout_s: float = 120.0) -> int:
-        """Wait for its end and return the exit status; subprocess.TimeoutExpired when it goes on."""
+        """Wait for its end and return the exit status.
+
+        Raises:
+            subprocess.TimeoutExpired: it still runs.
+        """
         return self._started().wait(timeout_s)
 
     def terminate(self) -> None:
-        """SIGTERM, after SIGCONT in case it is paused; does not wait."""
+        """Send SIGTERM, after SIGCONT in case it is paused; do not wait."""
         self.signal(signal.SIGCONT)
         self.signal(signal.SIGTERM)
 
     def stop(self, timeout_s: float = 30.0) -> int:
-        """SIGTERM, wait, SIGKILL if it still runs after `timeout_s`; return the exit status."""
+        """Send SIGTERM, wait, send SIGKILL if it still runs after ``timeout_s``; return the exit status."""
         process = self._started()
         if process.poll() is None:
             self.terminate()
@@ -161,15 +171,16 @@ class ChildProcess:
         return process.wait()
 
     def kill(self) -> None:
-        """SIGKILL, and wait until it is gone."""
+        """Send SIGKILL, and wait until it has ended."""
         process = self._started()
         process.kill()
         process.wait()
 
     def pause(self) -> None:
-        """SIGSTOP, and wait until all of it stands still or has ended; it keeps its connections.
+        """Send SIGSTOP, and wait until every thread stands still or has ended; its connections stay open.
 
-        TimeoutError when it goes on.
+        Raises:
+            TimeoutError: it goes on.
         """
         self.signal(signal.SIGSTOP)
         wait_until(self._stands_still, what=f"the standstill of {self.name}")
@@ -182,31 +193,35 @@ class ChildProcess:
                 for stat in Path(f"/proc/{self.pid}/task").glob("*/stat")
             ]
         except (FileNotFoundError, ProcessLookupError):
-            # A thread has ended meanwhile.
+            # A thread has just ended.
             return not self.running
         return set(states) <= {"T", "Z"}
 
     def resume(self) -> None:
-        """SIGCONT after `pause`."""
+        """Send SIGCONT, after ``pause``."""
         self.signal(signal.SIGCONT)
 
     def output(self, *, since_start: bool = False) -> str:
-        """What it has written so far: over all its starts, or since the last one."""
+        """Return what it has written so far: since its first start, or since the last one."""
         written = self.log.read_bytes() if self.log.exists() else b""
         return written[self._log_start if since_start else 0 :].decode(errors="replace")
 
     def wait_for_output(self, text: str, timeout_s: float = 120.0) -> None:
-        """Wait until it has written `text` since its last start; ServerFailed quotes the log."""
+        """Wait until it has written ``text`` since its last start.
+
+        Raises:
+            ServerFailed: it ended, or did not write that in time; the message quotes its log.
+        """
         deadline = time.monotonic() + timeout_s
         while text not in self.output(since_start=True):
             if not self.running:
                 raise ServerFailed(f"{self.name} ended with status {self.returncode}:\n{self.tail()}")
             if time.monotonic() > deadline:
-                raise ServerFailed(f"{self.name} did not say {text!r} in {timeout_s:g} s:\n{self.tail()}")
+                raise ServerFailed(f"{self.name} did not write {text!r} in {timeout_s:g} s:\n{self.tail()}")
             time.sleep(0.05)
 
     def tail(self, lines: int = 30) -> str:
-        """The last lines of the log."""
+        """Return the last lines of the log."""
         return "\n".join(self.output().splitlines()[-lines:])
 
     def __enter__(self) -> Self:

@@ -13,12 +13,12 @@ from worker.devtools.embedded.process import ChildProcess, wait_until
 
 
 class RedisServer(ChildProcess):
-    """A redis-server that keeps its data in `directory`, on 127.0.0.1, in protected mode.
+    """A redis-server that keeps its data in ``directory``, on 127.0.0.1, in protected mode.
 
-    `port`: default one that is free, kept over restarts. `appendfsync`: when the append-only file reaches
-    the disk; "always": nothing that was answered is ever lost, "everysec": the last second or two can be,
-    None: nothing is kept. `maxmemory`: such as "256mb"; "0" is no limit. Nothing is ever evicted.
-    `start` returns when it answers, and refuses a folder whose data this server would not read.
+    ``port``: default: a free one, kept over restarts. ``appendfsync``: when the append-only file reaches the
+    disk; ``always``: no answered write is ever lost; ``everysec``: the last second or two may be lost; None:
+    nothing is kept. ``maxmemory``: such as ``256mb``; ``0`` is no limit. It never evicts.
+    ``start`` returns when it answers, and refuses a folder whose data this server cannot read.
     """
 
     def __init__(
@@ -56,11 +56,15 @@ class RedisServer(ChildProcess):
 
     @property
     def url(self) -> str:
-        """Its URL, database 0."""
+        """Its URL, with database 0."""
         return f"redis://127.0.0.1:{self.port}/0"
 
     def start(self, timeout_s: float = 30.0) -> Self:
-        """Start it and wait until it has loaded its data and answers; ServerFailed otherwise."""
+        """Start it, and wait until it has loaded its data and answers.
+
+        Raises:
+            ServerFailed: it ended, did not answer in time, or cannot read the data folder.
+        """
         self._check_readable()
         self.directory.mkdir(parents=True, exist_ok=True)
         super().start()
@@ -72,7 +76,7 @@ class RedisServer(ChildProcess):
         return self
 
     def _check_readable(self) -> None:
-        """Redis before 7 passes over the append-only files of a later one, and begins empty beside them."""
+        """Redis before 7 ignores the append-only files of a newer one, and starts empty beside them."""
         files = self.directory / "appendonlydir"
         if self.binary.version < (7,) and files.is_dir() and any(files.iterdir()):
             raise ServerFailed(
@@ -86,7 +90,7 @@ class RedisServer(ChildProcess):
             raise ServerFailed(f"redis ended with status {self.returncode}:\n{self.tail(8)}")
         with Redis(port=self.port, socket_connect_timeout=1, socket_timeout=2) as client:
             try:
-                # Another server may have been on that port first: only our own process counts.
+                # Another server may have that port: only our own process counts.
                 return bool(client.info("server")["process_id"] == self.pid)
             except (RedisError, OSError):
                 return False

@@ -1,7 +1,7 @@
 """The budget of each registry: its pace, its slots, its cooldown and its circuit, shared by all workers in
 Redis.
 
-A group of hosts (``ImageRef.group``) has as many slots as images may be read at once; who holds one reads
+A budget group (of ``ImageRef``) has as many slots as images may be read at once; who holds one reads
 images one after the other, and takes every request from the group's even pace. A registry that asks to be
 left alone cools down, at half its rate when it is asked again, which recovers within an hour. One that is not
 reached five times in a row is left alone too, until one probe reaches it. The state is in

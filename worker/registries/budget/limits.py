@@ -13,7 +13,7 @@ _ENTRY = re.compile(r"(?P<host>[^\s=,/]+)=(?P<rate>[0-9]*\.?[0-9]+)/(?P<at_once>
 
 
 class Limits:
-    """The limit of each budget group (``ImageRef.group``); ``given`` overrides the default of its registry
+    """The limit of each budget group (of ``ImageRef``); ``given`` overrides the default of its registry
     type.
     """
 

@@ -10,7 +10,7 @@ from time import monotonic
 from requests import PreparedRequest, RequestException, Response
 from urllib3.exceptions import HTTPError
 
-from worker.domain.image import FetchFailed, Take
+from worker.domain.image import BeforeRequest, FetchFailed
 from worker.registries.caps import Caps
 from worker.registries.http.guard import DialRefused, until
 from worker.registries.http.origin import Origin, parse_url, resolve
@@ -44,7 +44,7 @@ class Conversation:
     Everything raises ``FetchFailed`` whose ``detail`` says nothing about the network; the log names the host.
     """
 
-    def __init__(self, dialler: Dialler, caps: Caps, take: Take | None) -> None:
+    def __init__(self, dialler: Dialler, caps: Caps, take: BeforeRequest | None) -> None:
         self.caps = caps
         self._dialler = dialler
         self._take = take

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterable
 from typing import Any
 
-from worker.domain.image import FetchFailed, Listing
+from worker.domain.image import FetchFailed, TagList
 from worker.registries.http.session import Conversation, is_ok
 from worker.registries.tags.failure import failure_of
 from worker.registries.tags.names import Tags, read_list, read_object
@@ -14,7 +14,7 @@ API = "https://hub.docker.com"
 
 def list_tags(
     talk: Conversation, base: str, name: str, known: frozenset[str] | None, clock: Callable[[], float]
-) -> Listing:
+) -> TagList:
     """All tags of ``namespace/repository``, or only the newest page if that is all that is new.
 
     The pages are numbered: a tag that goes, or comes to the front, while they are read moves others from one
@@ -42,11 +42,11 @@ def list_tags(
         reference = document.get("next")
         if not isinstance(reference, str) or not reference or tags.truncated:
             shifted = not tags.truncated and len(named) < counted
-            return Listing(tags.names(), truncated=tags.truncated, shifted=shifted)
+            return TagList(tags.names(), truncated=tags.truncated, shifted=shifted)
         if page == 0 and known and _is_all_new(known, tags.names(), counted):
-            return Listing(tags.names(), complete=False)
+            return TagList(tags.names(), complete=False)
         url = following(answer.url, reference, visited)
-    return Listing(tags.names(), truncated=True)
+    return TagList(tags.names(), truncated=True)
 
 
 def _is_all_new(known: frozenset[str], newest: tuple[str, ...], count: int) -> bool:

@@ -1,1 +1,1 @@
-"""What `plugins doctor` looks at: each finding says how it stands, and what to do about it."""
+"""What `plugins doctor` inspects: each finding says how something stands, and what to do about it."""

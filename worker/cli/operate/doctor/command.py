@@ -1,102 +1,74 @@
-"""`plugins doctor`: how a deployment stands, and what to do about it."""
+"""`plugins doctor`: check the deployment and suggest fixes."""
 
 import sys
-from collections.abc import Callable, Iterable
-from datetime import UTC, datetime
-from functools import partial
+from collections.abc import Iterator
 
 import click
 
-from contracts._redis.connect import open_redis
-from worker.cli.caller import print_json
-from worker.cli.operate.connection import connected, partitions_of
-from worker.cli.operate.doctor.events import check_ahead, check_behind, check_outboxes, check_sweeper
-from worker.cli.operate.doctor.finding import Check, Finding, Server, examine
-from worker.cli.operate.doctor.queues import check_dead_letters, check_partitions, check_queues, check_strays
-from worker.cli.operate.doctor.schedule import check_heartbeats, check_managed, check_versions
-from worker.cli.operate.doctor.servers import check_mongodb, check_redis
-from worker.cli.render import plain
-from worker.domain.subjects import Subjects
-from worker.process.heartbeat import folder
-from worker.process.partitions import Partitions
-from worker.process.queues import Queues
+from worker.cli.caller import json_option, print_json
+from worker.cli.operate.connection import connected
+from worker.cli.operate.doctor import events, queues, schedule
+from worker.cli.operate.doctor.finding import UNREACHABLE, Check, Finding, Server
+from worker.cli.operate.doctor.servers import server_checks
+from worker.cli.text import plain
 from worker.services import Services
-from worker.store.image_queue import ImageQueue
-from worker.store.images import Images
-from worker.store.inspect import outboxes
 
 _MARKS = {"ok": ("ok  ", "green"), "warn": ("warn", "yellow"), "fail": ("FAIL", "red")}
 
+# In the order of the findings.
+CHECKS: tuple[Check, ...] = (
+    Check("partitions", queues.inspect_partitions, needs=("broker",)),
+    Check("queues", queues.inspect_queues, needs=("broker",)),
+    Check("strays", queues.inspect_strays, needs=("broker",)),
+    Check("dead letters", queues.inspect_dead_letters, needs=("store",)),
+    Check("outboxes", events.inspect_outboxes, needs=("store",)),
+    Check("sweep", events.inspect_sweeper, needs=("events",)),
+    Check("streams ahead", events.inspect_ahead, needs=("events", "store"), thorough=True),
+    Check("streams behind", events.inspect_behind, needs=("events", "store"), thorough=True),
+    Check("versions", schedule.inspect_versions, needs=("store",)),
+    Check("managed", schedule.inspect_managed),
+    Check("heartbeat", schedule.inspect_heartbeats),
+)
+
 
 @click.command()
-@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
-@click.option("--quick", is_flag=True, help="Leave out what reads every subject: streams ahead and behind.")
+@json_option
+@click.option("--quick", is_flag=True, help="Do not compare the event stream with the store.")
 def doctor(as_json: bool, quick: bool) -> None:
-    """Look at servers, queues, leases, dead letters, events and schedule. Nothing is changed.
+    """Check the deployment and suggest fixes. Nothing is changed.
 
-    Each finding is ok, warn or FAIL, with what to do. Status 1 when one fails.
+    It checks servers, queues, leases, dead letters, events, image versions and processes. Each finding is ok,
+    warn or FAIL, with advice. Exit status 1 if one is FAIL.
     """
     with connected(as_json) as services:
         findings = []
-        for finding in examine(_reach(services), _checks(services, quick)):
+        for finding in _examine(services, quick):
             findings.append(finding)
             if not as_json:
-                _tell(finding)
-    worst = {level: sum(f.level == level for f in findings) for level in _MARKS}
+                _write(finding)
+    counts = {level: sum(finding.level == level for finding in findings) for level in _MARKS}
     if as_json:
-        print_json({"findings": [finding.as_dict() for finding in findings], **worst})
+        print_json({"findings": [finding.as_dict() for finding in findings], **counts})
     else:
-        click.echo(", ".join(f"{count} {level}" for level, count in worst.items()))
-    sys.exit(1 if worst["fail"] else 0)
+        click.echo(", ".join(f"{count} {level}" for level, count in counts.items()))
+    sys.exit(1 if counts["fail"] else 0)
 
 
-def _tell(finding: Finding) -> None:
+def _examine(services: Services, quick: bool) -> Iterator[Finding]:
+    """Yield the findings about the servers, then those of the checks whose servers answer."""
+    away: set[Server] = set()
+    for check in server_checks(services):
+        for finding in check.findings(services):
+            yield finding
+            if finding.check == UNREACHABLE:
+                away.update(check.needs)
+    for check in CHECKS:
+        if not (away.intersection(check.needs) or (quick and check.thorough)):
+            yield from check.findings(services)
+
+
+def _write(finding: Finding) -> None:
     word, colour = _MARKS[finding.level]
     click.echo(f"{click.style(word, fg=colour)}  {plain(f'{finding.subject}: {finding.text}')}")
     if finding.advice:
         click.echo(f"      {finding.advice}")
-
-
-def _reach(services: Services) -> Iterable[tuple[Iterable[Server], Check]]:
-    """The checks that tell whether each server answers; a Redis of several uses is asked once."""
-    given = services.settings
-    urls: list[tuple[Server, str]] = [
-        ("broker", given.broker),
-        ("results", given.results),
-        ("events", given.events),
-    ]
-    uses: dict[str, list[Server]] = {}
-    for use, url in urls:
-        uses.setdefault(url, []).append(use)
-    for url, served in uses.items():
-        yield served, _check(f"redis ({', '.join(served)})", partial(_redis, url, served))
-    yield ["store"], _check("mongodb", lambda: check_mongodb(services.database))
-
-
-def _redis(url: str, uses: list[Server]) -> list[Finding]:
-    with open_redis(url) as client:
-        return list(check_redis(client, uses))
-
-
-def _checks(services: Services, quick: bool) -> Iterable[Check]:
-    partitions, wanted = Partitions(services.broker), services.settings.command_partitions
-    queues = Queues(services.broker)
-    reconcile, publisher = services.reconcile(), services.publisher
-    database, queue = services.database, ImageQueue(services.database)
-    sources: list[Subjects] = [services.plugins, Images(database)]
-    yield _check("partitions", lambda: check_partitions(partitions, wanted), "broker")
-    yield _check("queues", lambda: check_queues(queues, partitions_of(services)), "broker")
-    yield _check("strays", lambda: check_strays(queues, partitions_of(services)), "broker")
-    yield _check("dead letters", lambda: check_dead_letters(services.dead_letters.counts()), "store")
-    yield _check("outboxes", lambda: check_outboxes(outboxes(database)), "store")
-    yield _check("sweep", lambda: check_sweeper(services.redis), "events")
-    if not quick:
-        yield _check("streams ahead", lambda: check_ahead(reconcile), "events", "store")
-        yield _check("streams behind", lambda: check_behind(sources, publisher), "events", "store")
-    yield _check("versions", lambda: check_versions(queue.counts(datetime.now(UTC))), "store")
-    yield _check("managed", lambda: check_managed(services.managed_faults()))
-    yield _check("heartbeat", lambda: check_heartbeats(folder(services.settings.heartbeat_dir)))
-
-
-def _check(name: str, run: Callable[[], Iterable[Finding]], *needs: Server) -> Check:
-    return Check(name, frozenset(needs), run)

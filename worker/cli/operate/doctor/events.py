@@ -1,54 +1,54 @@
-"""The events: what waits in outboxes, and a stream that is ahead of the store or behind it."""
+"""The events: outboxes, the sweeper, and a stream that is ahead of the store or behind it."""
 
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator
 from datetime import UTC, datetime
 from itertools import islice
-from typing import Any
 
 from contracts._redis.outage import translate_outage
 from worker.cli.operate.doctor.finding import Finding, ago
 from worker.domain.subjects import Subjects
 from worker.events.publish import EVENTS_AWAY, EventsUnavailable, Publisher
-from worker.events.reconcile import Reconcile
 from worker.events.sweeper import TURN
-from worker.store.inspect import Outbox
+from worker.services import Services
+from worker.store.inspect import outboxes
 
 _LATE_S = 30.0
 _NAMED = 10
 _CHUNK = 1000
-_SWEPT = "a commands worker publishes them; see that one runs and what it logs"
+_SETTLE_S = 1.0
+_PUBLISHED_BY = "a commands worker publishes them; check that one runs, and its log"
 
 
-def check_outboxes(found: Sequence[Outbox]) -> Iterator[Finding]:
-    """Unpublished events, by how long the oldest waits."""
+def inspect_outboxes(services: Services) -> Iterator[Finding]:
+    """Find unpublished events, by how long the oldest waits."""
     now = datetime.now(UTC)
-    for outbox in found:
+    for outbox in outboxes(services.database):
         if outbox.oldest is None:
             yield Finding("outbox", "ok", outbox.collection, "no event waits")
             continue
         age_s = (now - outbox.oldest).total_seconds()
         text = f"events of {outbox.subjects} subject(s) wait, the oldest for {ago(outbox.oldest, now)}"
         details = {"subjects": outbox.subjects, "oldest_s": round(age_s, 1)}
-        late = age_s > _LATE_S
-        yield Finding(
-            "outbox", "warn" if late else "ok", outbox.collection, text, _SWEPT if late else "", details
-        )
+        if age_s > _LATE_S:
+            yield Finding("outbox", "warn", outbox.collection, text, _PUBLISHED_BY, details)
+        else:
+            yield Finding("outbox", "ok", outbox.collection, text, details=details)
 
 
-def check_sweeper(client: Any) -> Iterator[Finding]:
-    """Whether any process sweeps."""
+def inspect_sweeper(services: Services) -> Iterator[Finding]:
+    """Tell whether the event sweeper of any worker runs."""
     with translate_outage(EventsUnavailable, EVENTS_AWAY):
-        alive = client.exists(TURN)
-    if alive:
-        yield Finding("sweeper", "ok", "sweep", "a worker sweeps")
+        runs = services.redis.exists(TURN)
+    if runs:
+        yield Finding("sweeper", "ok", "sweep", "event sweeper running")
     else:
-        yield Finding("sweeper", "warn", "sweep", "no worker sweeps", "start a commands worker")
+        yield Finding("sweeper", "warn", "sweep", "event sweeper not running", "start a commands worker")
 
 
-def check_ahead(reconcile: Reconcile) -> Iterator[Finding]:
-    """Subjects whose stream is ahead of the store."""
-    found = list(reconcile.find())
+def inspect_ahead(services: Services) -> Iterator[Finding]:
+    """Find subjects whose events have a higher revision than the store."""
+    found = list(services.reconcile().find())
     if not found:
         yield Finding("stream_ahead", "ok", "events", "no subject's events are ahead of the store")
         return
@@ -58,21 +58,20 @@ def check_ahead(reconcile: Reconcile) -> Iterator[Finding]:
     yield Finding("stream_ahead", "fail", "events", text, advice, {"count": len(found), "first": shown})
 
 
-def check_behind(
-    sources: Sequence[Subjects], publisher: Publisher, sleep: Callable[[float], None] = time.sleep
-) -> Iterator[Finding]:
-    """Subjects whose stream lacks events that the store has; what is on its way just now does not count."""
+def inspect_behind(services: Services) -> Iterator[Finding]:
+    """Find subjects whose stream lacks events that the store has, but for events on their way just now."""
+    sources: list[Subjects] = [services.plugins, services.images]
+    publisher = services.publisher
     behind = [(source, late) for source in sources if (late := dict(_behind(source, publisher)))]
     if behind:
-        sleep(1.0)
+        time.sleep(_SETTLE_S)
     names = sorted(n for source, late in behind for n in _still(source.event_type, late, publisher))
     if not names:
         yield Finding("stream_behind", "ok", "events", "no subject's events are behind the store")
         return
     text = f"{len(names)} subject(s) lack events that the store has: Redis lost them, or they wait"
-    yield Finding(
-        "stream_behind", "warn", "events", text, _SWEPT, {"count": len(names), "first": names[:_NAMED]}
-    )
+    details = {"count": len(names), "first": names[:_NAMED]}
+    yield Finding("stream_behind", "warn", "events", text, _PUBLISHED_BY, details)
 
 
 def _behind(source: Subjects, publisher: Publisher) -> Iterator[tuple[str, int]]:

@@ -6,15 +6,20 @@ from datetime import datetime
 from typing import Any, Literal
 
 from contracts.errors import ContractError
+from worker.services import Services
 
 Level = Literal["ok", "warn", "fail"]
 Server = Literal["broker", "results", "events", "store"]
 
+UNREACHABLE = "unreachable"
+
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """What one check found. ``check`` is its stable name, ``subject`` what it is about (a queue, a server);
-    ``advice`` says what to do, where something is to be done.
+    """What one check found.
+
+    ``check``: the stable name of the kind of finding. ``subject``: a queue, a server or the like.
+    ``advice``: what to do; empty if nothing is to be done. ``details``: numbers for JSON.
     """
 
     check: str
@@ -25,49 +30,39 @@ class Finding:
     details: dict[str, Any] = field(default_factory=dict)
 
     def as_dict(self) -> dict[str, Any]:
-        """As JSON; what is empty is absent."""
+        """Return it as JSON; what is empty is absent."""
         return {name: value for name, value in asdict(self).items() if value not in ("", {})}
 
 
 @dataclass(frozen=True, slots=True)
 class Check:
-    """Makes findings; ``needs`` are the servers that have to answer for it."""
+    """One row of the doctor's table.
+
+    ``name``: the subject of the finding if the check itself fails. ``inspect``: makes the findings.
+    ``needs``: the servers without which it is left out. ``thorough``: it reads every subject; ``--quick``
+    leaves it out.
+    """
 
     name: str
-    needs: frozenset[Server]
-    run: Callable[[], Iterable[Finding]]
+    inspect: Callable[[Services], Iterable[Finding]]
+    needs: tuple[Server, ...] = ()
+    thorough: bool = False
 
-
-def examine(reach: Iterable[tuple[Iterable[Server], Check]], checks: Iterable[Check]) -> Iterator[Finding]:
-    """Run the checks that ``reach`` the servers, then those whose servers answer."""
-    away: set[Server] = set()
-    for servers, check in reach:
-        for finding in _run(check):
-            yield finding
-            if finding.check == UNREACHABLE:
-                away.update(servers)
-    for check in checks:
-        if not check.needs & away:
-            yield from _run(check)
-
-
-UNREACHABLE = "unreachable"
-
-
-def _run(check: Check) -> Iterator[Finding]:
-    try:
-        yield from check.run()
-    except ContractError as outage:
-        advice = "see that it runs, and that its URL in PLUGINS_* is right"
-        yield Finding(UNREACHABLE, "fail", check.name, outage.message, advice)
-    except Exception as fault:  # noqa: BLE001
-        # A check that fails is a finding: the others are wanted all the more.
-        text = f"the check failed: {type(fault).__name__}: {fault}"
-        yield Finding(check.name, "fail", check.name, text, "this is a bug, or a server that answers oddly")
+    def findings(self, services: Services) -> Iterator[Finding]:
+        """Yield the findings. A check that fails is one: the other checks are needed all the more."""
+        try:
+            yield from self.inspect(services)
+        except ContractError as outage:
+            advice = "check that it runs, and that its URL in PLUGINS_* is right"
+            yield Finding(UNREACHABLE, "fail", self.name, outage.message, advice)
+        except Exception as error:  # noqa: BLE001
+            text = f"the check failed: {type(error).__name__}: {error}"
+            advice = "this is a bug, or the server gave an unexpected answer"
+            yield Finding(self.name, "fail", self.name, text, advice)
 
 
 def ago(moment: datetime, now: datetime) -> str:
-    """How long ago, for people."""
+    """Return how long ago ``moment`` was, for people."""
     seconds = max(0.0, (now - moment).total_seconds())
     for unit, size in (("d", 86_400), ("h", 3_600), ("min", 60)):
         if seconds >= 2 * size:

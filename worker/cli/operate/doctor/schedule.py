@@ -1,55 +1,53 @@
 """What runs by itself: the schedule of versions, managed repositories, the processes of this machine."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
-from typing import Any
 
 from worker.cli.operate.doctor.finding import Finding, ago
-from worker.process.heartbeat import STALE_S, HeartbeatError, seen
-from worker.store.image_queue import GroupCount
+from worker.process.heartbeat import STALE_S, HeartbeatError, folder, seen
+from worker.services import Services
 
 _OVERDUE = timedelta(minutes=30)
 
 
-def check_versions(groups: Sequence[GroupCount]) -> Iterator[Finding]:
-    """Images that are due or fail, by registry."""
+def inspect_versions(services: Services) -> Iterator[Finding]:
+    """Find images that are overdue or fail, by registry."""
     now = datetime.now(UTC)
-    images, due = sum(g.images for g in groups), sum(g.due for g in groups)
-    late = [g for g in groups if g.oldest_due_at and now - g.oldest_due_at > _OVERDUE]
-    text = f"{images} image(s), {due} due"
-    failing = [g for g in groups if g.failing]
+    groups = services.image_queue.counts(now)
+    late = [group for group in groups if group.oldest_due_at and now - group.oldest_due_at > _OVERDUE]
+    failing = [group for group in groups if group.failing]
     if not late and not failing:
-        yield Finding("versions", "ok", "versions", text, details={"images": images, "due": due})
+        images, due = sum(group.images for group in groups), sum(group.due for group in groups)
+        details = {"images": images, "due": due}
+        yield Finding("versions", "ok", "versions", f"{images} image(s), {due} due", details=details)
     for group in late:
         oldest = ago(group.oldest_due_at or now, now)
         text = f"{group.due} of {group.images} image(s) are due, the oldest for {oldest}"
         advice = "see plugins sync status; are beat and a worker of plugin.versions running?"
-        yield Finding(
-            "versions", "warn", group.host, text, advice, {"images": group.images, "due": group.due}
-        )
+        details = {"images": group.images, "due": group.due}
+        yield Finding("versions", "warn", group.budget_group, text, advice, details)
     for group in failing:
         text = f"{group.failing} of {group.images} image(s) could not be read at the last try"
-        advice = f"see plugins sync status; can a worker of plugin.versions reach {group.host}?"
+        advice = f"see plugins sync status; can a worker of plugin.versions reach {group.budget_group}?"
         details = {"images": group.images, "failing": group.failing}
-        yield Finding("versions", "warn", group.host, text, advice, details)
+        yield Finding("versions", "warn", group.budget_group, text, advice, details)
 
 
-def check_managed(faults: Iterable[Any]) -> Iterator[Finding]:
-    """Documents of managed repositories that cannot be used."""
-    found = list(faults)
+def inspect_managed(services: Services) -> Iterator[Finding]:
+    """Find documents of managed repositories that cannot be used."""
+    found = services.managed_faults()
     if not found:
-        yield Finding("managed", "ok", "managed repositories", "every document can be used")
-    for fault in found:
-        yield Finding("managed", "warn", "managed repositories", str(fault), "put the document right")
+        yield Finding("managed", "ok", "managed repositories", "every document is valid")
+    for document in found:
+        yield Finding("managed", "warn", "managed repositories", str(document), "correct the document")
 
 
-def check_heartbeats(directory: Path) -> Iterator[Finding]:
-    """The processes of this machine that write a heartbeat; none is no fault, they may run elsewhere."""
+def inspect_heartbeats(services: Services) -> Iterator[Finding]:
+    """Inspect the processes of this machine that write a heartbeat. They may all run elsewhere."""
     try:
-        processes = seen(directory)
-    except HeartbeatError as fault:
-        yield Finding("heartbeat", "warn", "this machine", str(fault), "set PLUGINS_HEARTBEAT_DIR")
+        processes = seen(folder(services.settings.heartbeat_dir))
+    except HeartbeatError as error:
+        yield Finding("heartbeat", "warn", "this machine", str(error), "set PLUGINS_HEARTBEAT_DIR")
         return
     if not processes:
         yield Finding("heartbeat", "ok", "this machine", "no process runs here")

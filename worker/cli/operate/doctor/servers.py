@@ -1,12 +1,15 @@
-"""The servers: there, new enough, and set so that the promises can be kept."""
+"""The servers: they answer, are new enough, and are configured so that the promises can be kept."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator, Sequence
+from functools import partial
 from typing import Any
 
 import redis
 
+from contracts._redis.connect import open_redis
 from contracts._redis.outage import translate_outage
-from worker.cli.operate.doctor.finding import Finding
+from worker.cli.operate.doctor.finding import Check, Finding, Server
+from worker.services import Services
 from worker.store.inspect import store_facts
 from worker.tasks.broker import BROKER_AWAY, BrokerUnavailable
 
@@ -15,8 +18,34 @@ _MONGODB_OLDEST = (6, 0)
 _FULL = 0.8
 
 
-def check_redis(client: Any, uses: Iterable[str]) -> Iterator[Finding]:
-    """A Redis that serves as ``uses``. Raises ``BrokerUnavailable``."""
+def server_checks(services: Services) -> Iterator[Check]:
+    """Yield a check of each server that the settings name; a Redis with several uses is asked once.
+
+    What such a check ``needs`` are the servers that are away if it finds its server unreachable.
+    """
+    settings = services.settings
+    urls: tuple[tuple[Server, str], ...] = (
+        ("broker", settings.broker),
+        ("results", settings.results),
+        ("events", settings.events),
+    )
+    for url in dict.fromkeys(url for _, url in urls):
+        uses = tuple(use for use, its_url in urls if its_url == url)
+        yield Check(f"redis ({', '.join(uses)})", partial(_inspect_redis, url, uses), needs=uses)
+    yield Check("mongodb", inspect_mongodb, needs=("store",))
+
+
+def _inspect_redis(url: str, uses: Sequence[Server], services: Services) -> Iterator[Finding]:
+    with open_redis(url) as client:
+        yield from inspect_redis(client, uses)
+
+
+def inspect_redis(client: Any, uses: Sequence[Server]) -> Iterator[Finding]:
+    """Yield what there is to say about a Redis that serves as ``uses``.
+
+    Raises:
+        BrokerUnavailable: it does not answer.
+    """
     subject = f"redis ({', '.join(uses)})"
     with translate_outage(BrokerUnavailable, BROKER_AWAY):
         info = client.info()
@@ -32,34 +61,32 @@ def check_redis(client: Any, uses: Iterable[str]) -> Iterator[Finding]:
     limit, used = int(info.get("maxmemory", 0)), int(info["used_memory"])
     if limit and used > limit * _FULL:
         text = f"{used} of {limit} bytes are used"
-        yield Finding(
-            "redis_memory", "warn", subject, text, "give it more memory: full, it refuses every write"
-        )
+        advice = "give it more memory: once it is full, it refuses every write"
+        yield Finding("redis_memory", "warn", subject, text, advice)
 
 
 def _durability(client: Any, info: dict[str, Any], subject: str) -> Finding:
+    found = "redis_durability"
     if not int(info.get("aof_enabled", 0)):
-        advice = "set appendonly yes: what is not on disk is lost when Redis ends"
-        return Finding("redis_durability", "fail", subject, "it keeps no append-only file", advice)
+        advice = "set appendonly yes: without it, all data are lost when Redis ends"
+        return Finding(found, "fail", subject, "it has no append-only file", advice)
     if info.get("aof_last_write_status", "ok") != "ok":
-        return Finding(
-            "redis_durability", "fail", subject, "it could not write its append-only file", "see its disk"
-        )
+        return Finding(found, "fail", subject, "it could not write its append-only file", "check its disk")
     fsync = _appendfsync(client)
     if fsync == "no":
         advice = "set appendfsync always or everysec"
-        return Finding("redis_durability", "warn", subject, "it leaves writing to the system", advice)
+        return Finding(found, "warn", subject, "appendfsync no: the system decides when to write", advice)
     if fsync == "everysec":
         text = "append-only file, every second: a crash of the machine may lose the last second"
-        return Finding("redis_durability", "ok", subject, text)
-    return Finding("redis_durability", "ok", subject, f"append-only file ({fsync or 'its pace is not told'})")
+        return Finding(found, "ok", subject, text)
+    return Finding(found, "ok", subject, f"append-only file (appendfsync {fsync or 'unknown'})")
 
 
 def _appendfsync(client: Any) -> str | None:
     try:
         value = client.config_get("appendfsync").get("appendfsync")
     except redis.RedisError:
-        return None  # a hosted Redis may not let CONFIG be asked
+        return None  # a hosted Redis may refuse CONFIG GET
     return str(value) if value else None
 
 
@@ -67,26 +94,30 @@ def _eviction(info: dict[str, Any], subject: str) -> Finding:
     policy = str(info.get("maxmemory_policy", "noeviction"))
     if policy == "noeviction":
         return Finding("redis_eviction", "ok", subject, "it evicts nothing")
-    advice = "set maxmemory-policy noeviction: a Redis that is full then refuses, and does not forget"
+    advice = "set maxmemory-policy noeviction: when it is full, Redis then refuses writes and loses nothing"
     return Finding("redis_eviction", "fail", subject, f"it evicts keys when it is full ({policy})", advice)
 
 
-def check_mongodb(database: Any) -> Iterator[Finding]:
-    """The store. Raises ``StoreUnavailable``."""
-    facts = store_facts(database)
+def inspect_mongodb(services: Services) -> Iterator[Finding]:
+    """Yield what there is to say about the store.
+
+    Raises:
+        StoreUnavailable: it does not answer.
+    """
+    facts = store_facts(services.database)
     text = f"version {'.'.join(map(str, facts.version))}"
     if facts.version < _MONGODB_OLDEST:
-        yield Finding(
-            "mongodb_version", "fail", "mongodb", text, "MongoDB 6.0 is the oldest that is supported"
-        )
+        advice = "MongoDB 6.0 is the oldest that is supported"
+        yield Finding("mongodb_version", "fail", "mongodb", text, advice)
     else:
         yield Finding("mongodb_version", "ok", "mongodb", text)
+    found = "mongodb_replica_set"
     if facts.replica_set is None:
-        advice = "make it a replica set, of one member at least: majority reads and writes need it"
-        yield Finding("mongodb_replica_set", "fail", "mongodb", "it is no replica set", advice)
+        advice = "make it a replica set, of at least one member: majority reads and writes need it"
+        yield Finding(found, "fail", "mongodb", "it is not a replica set", advice)
     elif not facts.writable:
         advice = "name the whole replica set in PLUGINS_MONGODB_URL; wait for an election"
-        yield Finding("mongodb_replica_set", "fail", "mongodb", "no primary was reached", advice)
+        yield Finding(found, "fail", "mongodb", "no primary was reached", advice)
     else:
         text = f"replica set {facts.replica_set}, {facts.members or 'sharded,'} member(s)"
-        yield Finding("mongodb_replica_set", "ok", "mongodb", text)
+        yield Finding(found, "ok", "mongodb", text)

@@ -1,11 +1,11 @@
-"""Servers that are given: what is shown of their URLs."""
+"""Servers that the environment names: what is shown of their URLs."""
 
 from __future__ import annotations
 
 import pytest
 
 from tests.support.servers import free_port
-from worker.devtools.embedded import ServerFailed, check_mongodb, check_redis, without_password
+from worker.devtools.embedded import ServerFailed, ping_mongodb, ping_redis, without_password
 
 
 @pytest.mark.parametrize(
@@ -27,10 +27,10 @@ def test_no_part_of_a_password_is_shown(url: str, shown: str) -> None:
 
 def test_one_that_does_not_answer_is_told_without_its_password() -> None:
     port = free_port()
-    for check, url in (
-        (check_redis, f"redis://u:s3cret@127.0.0.1:{port}/0"),
-        (check_mongodb, f"mongodb://u:s3cret@127.0.0.1:{port}/plugins"),
+    for ping, url in (
+        (ping_redis, f"redis://u:s3cret@127.0.0.1:{port}/0"),
+        (ping_mongodb, f"mongodb://u:s3cret@127.0.0.1:{port}/plugins"),
     ):
-        with pytest.raises(ServerFailed, match=rf"^{url.split(':')[0]}://127.0.0.1:{port}/") as fault:
-            check(url)
-        assert "s3cret" not in str(fault.value)
+        with pytest.raises(ServerFailed, match=rf"^{url.split(':')[0]}://127.0.0.1:{port}/") as error:
+            ping(url)
+        assert "s3cret" not in str(error.value)

@@ -1,56 +1,52 @@
-"""What the sync tests are made of: a real store and Redis, a clock and a registry of the test's own."""
+"""What the tests of versions are made of: a real store and Redis, a clock and a registry of their own."""
 
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from typing import Any
 
 from pymongo.database import Database
 from redis import Redis
 
-from worker.domain.event import Subject
-from worker.domain.image import FetchFailed, Image, ImageRef, Listing, Take
+from tests.support.clock import FakeClock
+from worker.domain.clock import Clock
+from worker.domain.events import Subject
+from worker.domain.image import BeforeRequest, FetchFailed, ImageRef, TagList
+from worker.domain.image_record import ImageRecord
 from worker.domain.schedule import Intervals
-from worker.events.publish import Published
+from worker.events.publish import Published, Publisher
 from worker.registries.budget.budget import Budget
 from worker.registries.budget.limits import Limits
 from worker.store.image_indexes import IMAGES, PLUGINS
-from worker.store.image_queue import ImageQueue
-from worker.store.images import Images
-from worker.versions.discover import Adopt
+from worker.store.image_store import ImageStore
+from worker.versions.cycle import Cycle
+from worker.versions.discover import Discovery
 from worker.versions.dispatch import Dispatch
-from worker.versions.reader import Look
+from worker.versions.reader import VersionsReader
 from worker.versions.refresh import Refresh
+from worker.versions.subscribe import Subscription
 
 HOST = "registry.example.com"
-START = datetime(2026, 1, 1, 12, tzinfo=UTC)
-
-
-@dataclass
-class Clock:
-    now: datetime = START
-
-    def __call__(self) -> datetime:
-        return self.now
-
-    def sleep(self, seconds: float) -> None:
-        self.now += timedelta(seconds=seconds)
-
-    def seconds(self) -> float:
-        return self.now.timestamp()
 
 
 @dataclass
 class FakeRegistry:
-    """Answers with the tags, or the failure, set for an image; ``asked`` holds every request."""
+    """Answers with the tags, or the failure, set for an image; ``asked`` holds every request.
+
+    ``rights`` says whose plugins may use a credential: everyone's, where it says nothing.
+    """
 
     tags: dict[str, tuple[str, ...] | FetchFailed | Exception] = field(default_factory=dict)
     asked: list[str] = field(default_factory=list)
     known: list[frozenset[str] | None] = field(default_factory=list)
+    rights: dict[str, frozenset[str]] = field(default_factory=dict)
     during: Callable[[ImageRef], object] = lambda ref: None
 
-    def fetch(self, ref: ImageRef, take: Take, known: frozenset[str] | None) -> Listing:
+    def domains(self, ref: ImageRef) -> frozenset[str] | None:
+        return self.rights.get(ref.credential or "")
+
+    def fetch(self, ref: ImageRef, take: BeforeRequest, known: frozenset[str] | None) -> TagList:
         take()
         self.asked.append(ref.image)
         self.known.append(known)
@@ -58,16 +54,16 @@ class FakeRegistry:
         answer = self.tags.get(ref.image, ("1.0",))
         if isinstance(answer, Exception):
             raise answer
-        return Listing(answer)
+        return TagList(answer)
 
 
-@dataclass
-class FakePublisher:
+class FakePublisher(Publisher):
     """Keeps what it is given, once; ``away`` is raised while it is set."""
 
-    revisions: dict[str, list[int]] = field(default_factory=dict)
-    data: list[str] = field(default_factory=list)
-    away: Exception | None = None
+    def __init__(self) -> None:
+        self.revisions: dict[str, list[int]] = {}
+        self.data: list[str] = []
+        self.away: Exception | None = None
 
     def publish(self, subject: Subject) -> Published:
         if self.away:
@@ -83,48 +79,43 @@ class FakePublisher:
 class World:
     """One deployment: services on real servers, whose tasks wait in ``sent`` until ``work`` does them."""
 
-    def __init__(self, database: Database[Any], redis: "Redis", limits: Limits) -> None:
+    def __init__(self, database: Database[Any], redis: Redis, limits: Limits) -> None:
         self.database, self.redis = database, redis
         database["images"].create_indexes(IMAGES)
         database["plugins"].create_indexes(PLUGINS)
-        self.clock = Clock()
+        self.clock = FakeClock()
         self.intervals = Intervals()
-        self.images = Images(database, self.intervals)
-        self.queue = ImageQueue(database)
-        self.budget = Budget(redis, limits, clock=self.clock.seconds)
+        self.store = ImageStore.of(database, self.intervals)
+        self.images, self.queue, self.users = self.store.images, self.store.queue, self.store.users
+        self.budget = Budget(redis, limits, clock=self.clock.timestamp)
         self.registry = FakeRegistry()
         self.publisher = FakePublisher()
         self.sent: list[dict[str, Any]] = []
         self.stopping = False
-        self.rights: dict[str, frozenset[str]] = {}
         self.dispatch = self.dispatcher()
         self.refresh = Refresh(
-            self.images,
-            self.queue,
+            self.store,
             self.budget,
             self.registry,
             self.publisher,
             self.intervals,
             self.clock,
-            self.clock.sleep,
-            domains=self.domains,
-            stopping=lambda: self.stopping,
+            lambda: self.stopping,
         )
-        self.look = Look(
-            self.images,
-            self.dispatch,
-            self.clock,
-            domains=self.domains,
-            wait_s=0.3,
-        )
-        self.adopt = Adopt(self.images, self.clock, plugins_a_step=3)
-
-    def domains(self, ref: ImageRef) -> frozenset[str] | None:
-        """Who may use a credential: everyone, where ``rights`` says nothing else."""
-        return self.rights.get(ref.credential or "")
+        self.discovery = Discovery(self.store, self.clock, plugins_a_step=3)
+        self.cycle = Cycle(self.dispatch, self.refresh, self.discovery)
 
     def dispatcher(self) -> Dispatch:
-        return Dispatch(self.queue, self.budget, lambda **task: self.sent.append(task), self.clock)
+        return Dispatch(self.queue, self.budget, self._send, self.clock)
+
+    def reader(self, wait_s: float = 0.3, sleep: Callable[[float], None] | None = None) -> VersionsReader:
+        """Another reader. ``sleep``: called instead of moving the clock."""
+        clock = Clock(self.clock.now, self.clock.monotonic, sleep or self.clock.sleep)
+        return VersionsReader(self.images, self.dispatch, clock, domains=self.registry.domains, wait_s=wait_s)
+
+    def subscription(self) -> Subscription:
+        """The subscription of another worker."""
+        return Subscription(self.redis, self.store, self.dispatch, self.clock)
 
     def plugin(
         self, image: str, domain_id: str = "domain-1", host: str = HOST, **registry_config: str
@@ -145,31 +136,38 @@ class World:
         """A plugin whose image has been read once."""
         ref = self.plugin(image, **plugin)
         self.registry.tags[image] = tags or ("1.0",)
-        self.images.ensure(ref, self.clock())
+        self.images.ensure(ref, self.clock.now())
         self.round()
         return ref
+
+    def run(self, task: dict[str, Any]) -> dict[str, int]:
+        """Do a task that was sent."""
+        return self.refresh.run(task["host"], task["images"], task["lease"]).reasons
 
     def work(self) -> Counter[str]:
         """Do the tasks that were sent."""
         reasons: Counter[str] = Counter()
         while self.sent:
-            reasons.update(self.refresh.run(**self.sent.pop(0)))
+            reasons.update(self.run(self.sent.pop(0)))
         return reasons
 
     def round(self) -> Counter[str]:
         """A tick and its tasks."""
-        self.dispatch.tick()
+        self.dispatch.all_groups()
         return self.work()
 
-    def image(self, ref: ImageRef) -> Image:
+    def image(self, ref: ImageRef) -> ImageRecord:
         image = self.images.read(ref)
         assert image is not None
         return image
 
     def document(self, ref: ImageRef) -> dict[str, Any]:
-        document = self.database["images"].find_one({"_id": ref.key})
+        document: dict[str, Any] | None = self.database["images"].find_one({"_id": ref.key})
         assert document is not None
         return document
 
     def later(self, **span: float) -> None:
-        self.clock.now += timedelta(**span)
+        self.clock.time += timedelta(**span)
+
+    def _send(self, **task: Any) -> None:
+        self.sent.append(task)

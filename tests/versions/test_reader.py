@@ -1,4 +1,4 @@
-"""Looking at an image's versions: from the store; at first, after a short wait."""
+"""Reading an image's versions: from the store; the first time, after a short wait."""
 
 import threading
 from datetime import timedelta
@@ -7,16 +7,16 @@ from typing import Any
 import pytest
 
 from contracts.errors import ImageNotFound, RegistryUnavailable, VersionsPending
-from tests.versions.sync_world import START, World
+from tests.support.clock import START
+from tests.versions.world import World
 from worker.domain.image import FetchFailed
 from worker.tasks.broker import BrokerUnavailable
-from worker.versions.reader import Look
 
 
 def test_versions_newest_first_without_signatures_and_without_asking_anybody(world: World) -> None:
     ref = world.follow("team/plugin", "latest", "1.0", "1.10", "1.9", "sha256-" + "a" * 64 + ".sig")
     world.registry.asked.clear()
-    info = world.look.versions(ref)
+    info = world.reader().versions(ref)
     assert info.model_dump() == {
         "results": ["1.10", "1.9", "1.0", "latest"],
         "total_count": 4,
@@ -32,7 +32,7 @@ def test_versions_newest_first_without_signatures_and_without_asking_anybody(wor
 def test_a_stale_list_is_answered_and_made_due(world: World) -> None:
     ref = world.follow("team/plugin", "1.0")
     world.later(hours=2)
-    info = world.look.versions(ref)
+    info = world.reader().versions(ref)
     assert (info.results, info.stale, info.sync_state) == (["1.0"], True, "ok")
     assert world.document(ref)["priority"] == 1
 
@@ -40,7 +40,7 @@ def test_a_stale_list_is_answered_and_made_due(world: World) -> None:
 def test_a_fresh_list_is_not_made_due(world: World) -> None:
     ref = world.follow("team/plugin", "1.0")
     world.later(minutes=5)
-    assert not world.look.versions(ref).stale
+    assert not world.reader().versions(ref).stale
     assert world.round() == {}
 
 
@@ -51,7 +51,7 @@ def test_a_list_is_answered_however_the_registry_fails(world: World, reason: str
     for _ in range(3):
         world.later(hours=13)
         world.round()
-    info = world.look.versions(ref)
+    info = world.reader().versions(ref)
     assert (info.results, info.stale, info.sync_state) == (["1.0"], True, reason)
 
 
@@ -65,82 +65,82 @@ def test_a_list_is_answered_however_the_registry_fails(world: World, reason: str
 )
 def test_without_a_list_the_failure_is_told(world: World, reason: str, error: type[Exception]) -> None:
     ref = world.plugin("team/plugin")
-    world.images.ensure(ref, world.clock())
+    world.images.ensure(ref, world.clock.now())
     world.registry.tags["team/plugin"] = FetchFailed(reason)  # type: ignore[arg-type]
     world.round()
     with pytest.raises(error):
-        world.look.versions(ref)
+        world.reader().versions(ref)
 
 
-def test_a_first_look_has_the_image_followed_and_waits_for_its_list(world: World) -> None:
+def test_a_first_read_has_the_image_followed_and_waits_for_its_list(world: World) -> None:
     ref = world.plugin("team/plugin")
-    look = Look(world.images, world.dispatch, world.clock, wait_s=10, sleep=lambda s: world.work())
-    assert look.versions(ref).results == ["1.0"]
+    reader = world.reader(wait_s=10, sleep=lambda s: _work(world))
+    assert reader.versions(ref).results == ["1.0"]
 
 
-def test_a_first_look_right_after_the_image_was_adopted_has_it_read(world: World) -> None:
+def test_a_first_read_right_after_the_image_was_discovered_has_it_read(world: World) -> None:
     ref = world.plugin("team/plugin")
-    assert world.adopt.step() == 1
-    look = Look(world.images, world.dispatch, world.clock, wait_s=10, sleep=lambda s: world.work())
-    assert look.versions(ref).results == ["1.0"]
+    assert world.discovery.step() == 1
+    reader = world.reader(wait_s=10, sleep=lambda s: _work(world))
+    assert reader.versions(ref).results == ["1.0"]
 
 
-def test_a_first_look_waits_only_so_long(world: World) -> None:
+def test_a_first_read_waits_only_so_long(world: World) -> None:
     ref = world.plugin("team/plugin")
     with pytest.raises(VersionsPending):
-        world.look.versions(ref)
+        world.reader().versions(ref)
     assert len(world.sent) == 1
     with pytest.raises(VersionsPending):
-        world.look.versions(ref)
+        world.reader().versions(ref)
     assert len(world.sent) == 1
 
 
-def test_a_first_look_does_not_wait_for_a_registry_that_is_left_alone(world: World) -> None:
+def test_a_first_read_does_not_wait_for_a_registry_that_is_left_alone(world: World) -> None:
     other = world.plugin("team/other")
-    world.images.ensure(other, world.clock())
+    world.images.ensure(other, world.clock.now())
     world.registry.tags["team/other"] = FetchFailed("throttled", retry_after=3_600)
     world.round()
     waits: list[float] = []
-    look = Look(world.images, world.dispatch, world.clock, wait_s=10, sleep=waits.append)
+    reader = world.reader(wait_s=10, sleep=waits.append)
     with pytest.raises(RegistryUnavailable):
-        look.versions(world.plugin("team/plugin"))
+        reader.versions(world.plugin("team/plugin"))
     assert waits == []
 
 
-def test_a_first_look_without_the_budgets_is_pending(world: World) -> None:
+def test_a_first_read_without_the_budgets_is_pending(world: World) -> None:
     """What is due is dispatched by the next tick."""
     ref = world.plugin("team/plugin")
     world.redis.replicaof("127.0.0.1", "1")
     try:
         with pytest.raises(VersionsPending):
-            world.look.versions(ref)
+            world.reader().versions(ref)
     finally:
         world.redis.replicaof("NO", "ONE")
     assert world.round() == {"first_list": 1}
 
 
-def test_a_first_look_without_the_queues_is_pending(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_first_read_without_the_queues_is_pending(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     def away(group: Any) -> Any:
         raise BrokerUnavailable("away")
 
     ref = world.plugin("team/plugin")
-    monkeypatch.setattr(world.dispatch, "host", away)
+    monkeypatch.setattr(world.dispatch, "group", away)
     with pytest.raises(VersionsPending):
-        world.look.versions(ref)
+        world.reader().versions(ref)
 
 
-def test_at_most_four_first_looks_wait_at_a_time(world: World) -> None:
+def test_at_most_four_first_reads_wait_at_a_time(world: World) -> None:
     release, waiting = threading.Event(), threading.Semaphore(0)
 
     def wait(seconds: float) -> None:
         waiting.release()
         release.wait(30)
 
-    look = Look(world.images, world.dispatch, world.clock, wait_s=60, sleep=wait)
+    reader = world.reader(wait_s=60, sleep=wait)
     refs = [world.plugin(f"team/plugin-{number}") for number in range(5)]
     answers: list[list[str]] = []
     threads = [
-        threading.Thread(target=lambda ref=ref: answers.append(look.versions(ref).results))
+        threading.Thread(target=lambda ref=ref: answers.append(reader.versions(ref).results))
         for ref in refs[:4]
     ]
     for thread in threads:
@@ -149,7 +149,7 @@ def test_at_most_four_first_looks_wait_at_a_time(world: World) -> None:
         for _ in threads:
             assert waiting.acquire(timeout=30)
         with pytest.raises(VersionsPending):
-            look.versions(refs[4])
+            reader.versions(refs[4])
         world.work()
         world.round()
     finally:
@@ -159,10 +159,14 @@ def test_at_most_four_first_looks_wait_at_a_time(world: World) -> None:
     assert answers == [["1.0"]] * 4
 
 
-def test_a_parked_image_is_followed_again_when_it_is_looked_at(world: World) -> None:
+def test_a_parked_image_is_followed_again_when_it_is_read(world: World) -> None:
     ref = world.follow("team/plugin")
     world.database["images"].update_one({"_id": ref.key}, {"$unset": {"next_refresh_at": ""}})
-    assert world.look.versions(ref).stale
+    assert world.reader().versions(ref).stale
     assert world.round() == {"unchanged": 1}
-    assert not world.look.versions(ref).stale
+    assert not world.reader().versions(ref).stale
     assert world.image(ref).next_refresh_at > START + timedelta(minutes=50)  # type: ignore[operator]
+
+
+def _work(world: World) -> None:
+    world.work()

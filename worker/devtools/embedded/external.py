@@ -1,4 +1,4 @@
-"""Servers that the environment names: used as they are, and asked once whether they answer."""
+"""Servers that the environment names: they are used as they are, and pinged once."""
 
 import re
 
@@ -15,16 +15,20 @@ TIMEOUT_S = 5.0
 def without_password(url: str) -> str:
     """Return the URL as it may be shown: without user, password and query.
 
-    A password that was not percent-encoded may hold any of `/?#@`: what is shown begins behind the last `@`,
-    and is nothing where that may be one of the query.
+    A password that is not percent-encoded may hold any of ``/?#@``: the shown part begins after the last
+    ``@``, and is empty if that may be part of the query.
     """
     scheme, _, rest = url.partition("://")
     before, _, address = rest.rpartition("@")
     return f"{scheme}://{'...' if '?' in before else re.split('[?#]', address)[0]}"
 
 
-def check_redis(url: str) -> None:
-    """Ask a Redis for an answer within 5 s; ServerFailed when there is none."""
+def ping_redis(url: str) -> None:
+    """Ping a Redis.
+
+    Raises:
+        ServerFailed: it does not answer within 5 s.
+    """
     try:
         with Redis.from_url(url, socket_connect_timeout=TIMEOUT_S, socket_timeout=TIMEOUT_S) as client:
             client.ping()
@@ -32,8 +36,12 @@ def check_redis(url: str) -> None:
         raise ServerFailed(f"{without_password(url)} does not answer: {error}") from error
 
 
-def check_mongodb(url: str) -> None:
-    """Ask a MongoDB for an answer within 5 s; ServerFailed when there is none."""
+def ping_mongodb(url: str) -> None:
+    """Ping a MongoDB.
+
+    Raises:
+        ServerFailed: it does not answer within 5 s.
+    """
     try:
         with MongoClient[dict[str, object]](url, serverSelectionTimeoutMS=int(TIMEOUT_S * 1000)) as client:
             client.admin.command("ping")

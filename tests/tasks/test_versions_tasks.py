@@ -1,7 +1,7 @@
 """The tasks of the schedule, in a Celery application of their own."""
 
 from collections.abc import Iterator
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from typing import Any, cast
 
 import pytest
@@ -13,15 +13,23 @@ from contracts.events import IMAGE_VERSIONS_CHANGED
 from tests.support.attempts import attempt
 from worker.app import create_app
 from worker.domain.attempt import Attempt
-from worker.domain.image import ImageRef, Listing, Take
+from worker.domain.clock import Clock
+from worker.domain.image import BeforeRequest, ImageRef, TagList
+from worker.domain.schedule import Intervals
 from worker.events.publish import Publisher
+from worker.registries.budget.budget import Budget
 from worker.registries.budget.limit import Limit
 from worker.registries.budget.limits import Limits
 from worker.settings import Settings
 from worker.store.client import connect_mongodb
-from worker.tasks.versions import FOLLOW, REFRESH, TICK, follow_arguments, register_refresh
-from worker.versions.compose import Sync
-from worker.versions.dispatch import LEASE_S
+from worker.store.image_queue import CLAIM_S
+from worker.store.image_store import ImageStore
+from worker.tasks.versions import FOLLOW, REFRESH, TICK, register_versions
+from worker.versions.cycle import Cycle
+from worker.versions.discover import Discovery
+from worker.versions.dispatch import Dispatch
+from worker.versions.reader import VersionsReader
+from worker.versions.refresh import Refresh
 
 PLUGIN = {
     "plugin_id": "plugin",
@@ -47,9 +55,12 @@ class Bridge:
 
 
 class Registry:
-    def fetch(self, ref: ImageRef, take: Take, known: frozenset[str] | None) -> Listing:
+    def domains(self, ref: ImageRef) -> None:
+        return None
+
+    def fetch(self, ref: ImageRef, take: BeforeRequest, known: frozenset[str] | None) -> TagList:
         take()
-        return Listing(("1.0", "2.0"))
+        return TagList(("1.0", "2.0"))
 
 
 class App(Celery):  # type: ignore[misc]  # celery is untyped
@@ -69,21 +80,21 @@ class App(Celery):  # type: ignore[misc]  # celery is untyped
 class Deployment:
     """The tasks, done as they are sent, over real servers and with the real publisher."""
 
-    def __init__(self, database: Any, redis: "Redis") -> None:
+    def __init__(self, database: Any, redis: Redis) -> None:
         self.app = App(self)
         self.database = database
         self.redis = redis
-        self.sync = Sync.build(
-            database,
-            redis,
-            Registry(),
-            Publisher(redis, "/repositories/repo-local", 1_000),
-            lambda **task: self.do(REFRESH, **task),
-            limits=Limits({"registry.example.com": Limit(1_000, 2)}),
-        )
+        self.store = ImageStore.of(database)
+        clock = Clock.system()
+        budget = Budget(redis, Limits({"registry.example.com": Limit(1_000, 2)}))
+        publisher = Publisher(redis, "/repositories/repo-local", 1_000)
+        dispatch = Dispatch(self.store.queue, budget, lambda **task: self.do(REFRESH, **task), clock)
+        refresh = Refresh(self.store, budget, Registry(), publisher, Intervals(), clock)
+        self.cycle = Cycle(dispatch, refresh, Discovery(self.store, clock))
+        self.reader = VersionsReader(self.store.images, dispatch, clock)
         self.away: StoreUnavailable | None = None
         self.bridge = Bridge()
-        register_refresh(self.app, cast(Any, self.bridge))
+        register_versions(self.app, cast(Any, self.bridge))
 
     def do(self, task: str, **arguments: Any) -> None:
         self.app.tasks[task].apply(kwargs=arguments, throw=True)
@@ -100,12 +111,14 @@ def deployment(redis_url: str, mongodb_url: str) -> Iterator[Deployment]:
         yield Deployment(database, redis)
 
 
-def test_the_image_of_a_new_plugin_is_read_at_once_and_announced(deployment: Deployment) -> None:
+def test_an_image_that_is_due_is_read_at_a_tick_and_announced(deployment: Deployment) -> None:
     deployment.plugin("domain-1")
-    deployment.do(FOLLOW, **follow_arguments([PLUGIN, PLUGIN]))
-    info = deployment.sync.look.versions(ImageRef.of(PLUGIN))
+    deployment.store.images.ensure(ImageRef.of(PLUGIN), datetime.now(UTC))
+    deployment.do(TICK)
+    info = deployment.reader.versions(ImageRef.of(PLUGIN))
     assert info.results == ["2.0", "1.0"]
-    ((_, event),) = deployment.redis.xrange("plugin.events")
+    entries: Any = deployment.redis.xrange("plugin.events")
+    ((_, event),) = entries
     assert event[b"type"].decode() == IMAGE_VERSIONS_CHANGED
     assert event[b"subject"] == b"images/registry.example.com/team/plugin"
     assert event[b"id"] == b"images/registry.example.com/team/plugin@1"
@@ -116,7 +129,7 @@ def test_a_tick_takes_up_images_that_nobody_told_about(deployment: Deployment) -
     deployment.do(TICK)
     deployment.database["images"].update_many({}, {"$currentDate": {"next_refresh_at": True}})
     deployment.do(TICK)
-    assert deployment.sync.look.versions(ImageRef.of(PLUGIN)).results == ["2.0", "1.0"]
+    assert deployment.reader.versions(ImageRef.of(PLUGIN)).results == ["2.0", "1.0"]
 
 
 def test_an_outage_ends_a_task_without_an_error(
@@ -132,7 +145,7 @@ def test_a_tick_that_waited_too_long_for_a_worker_does_nothing(deployment: Deplo
     deployment.plugin("domain-1")
     deployment.bridge.expires = datetime(2026, 1, 1, tzinfo=UTC)
     deployment.do(TICK)
-    assert deployment.sync.images.read(ImageRef.of(PLUGIN)) is None
+    assert deployment.store.images.read(ImageRef.of(PLUGIN)) is None
 
 
 STRANGE: list[tuple[str, dict[str, Any]]] = [
@@ -142,9 +155,6 @@ STRANGE: list[tuple[str, dict[str, Any]]] = [
     (REFRESH, {"host": "registry.example.com", "images": [{"$gt": ""}], "lease": {"$exists": True}}),
     (REFRESH, {"host": {"$gt": ""}, "images": [], "lease": "token"}),
     (REFRESH, {"host": "registry.example.com", "images": ["x"] * 1_001, "lease": "token"}),
-    (FOLLOW, {"images": [{"image": {"$gt": ""}}]}),
-    (FOLLOW, {"images": ["team/plugin"]}),
-    (FOLLOW, {"images": None}),
 ]
 
 
@@ -153,13 +163,13 @@ def test_what_a_stranger_sends_is_refused_without_a_word_of_it(
     deployment: Deployment, caplog: pytest.LogCaptureFixture, task: str, arguments: dict[str, Any]
 ) -> None:
     deployment.plugin("domain-1")
-    deployment.sync.images.ensure(ImageRef.of(PLUGIN), datetime.now(UTC))
-    leased = deployment.sync.queue.claim([ImageRef.of(PLUGIN).key], "mine", *_minutes(0, 5))
-    assert leased
+    deployment.store.images.ensure(ImageRef.of(PLUGIN), datetime.now(UTC))
+    claimed = deployment.store.queue.claim([ImageRef.of(PLUGIN).key], "mine", datetime.now(UTC))
+    assert claimed
     deployment.do(task, **arguments)
     assert "was refused" in caplog.text
     assert "$" not in caplog.text
-    image = deployment.sync.images.read(ImageRef.of(PLUGIN))
+    image = deployment.store.images.read(ImageRef.of(PLUGIN))
     assert image is not None
     assert image.state == "pending"
 
@@ -173,24 +183,18 @@ def test_positional_arguments_and_a_strange_deadline_are_refused(
     assert caplog.text.count("was refused") == 2
 
 
-def test_an_image_that_no_plugin_names_is_not_followed(deployment: Deployment) -> None:
+def test_what_a_commands_worker_of_version_0_1_says_of_a_new_plugin_is_accepted(
+    deployment: Deployment, caplog: pytest.LogCaptureFixture
+) -> None:
+    """It publishes the event of the registration as well, which the subscription reads."""
     deployment.plugin("domain-1")
-    strange = [
-        PLUGIN | {"image": "team/other"},
-        PLUGIN | {"registry_url": "10.0.0.1"},
-        PLUGIN | {"registry_type": "HARBOR"},
-        PLUGIN | {"registry_config": {"credential": "another"}},
-    ]
-    deployment.do(FOLLOW, **follow_arguments(strange))
+    ref = {"registry_type": "OCI", "registry_url": "registry.example.com", "image": "team/plugin"}
+    deployment.do(FOLLOW, images=[ref | {"credential": None}])
     assert deployment.database["images"].count_documents({}) == 0
+    assert caplog.text == ""
 
 
 def test_a_tick_outlasts_reads_that_fill_every_thread() -> None:
     app = create_app(Settings(redis_url="redis://localhost:1/0"))
     entry = app.conf.beat_schedule["versions"]
-    assert entry["options"]["expires"] >= 2 * LEASE_S > entry["schedule"]
-
-
-def _minutes(*offsets: int) -> list[datetime]:
-    now = datetime.now(UTC)
-    return [now + timedelta(minutes=offset) for offset in offsets]
+    assert entry["options"]["expires"] >= 2 * CLAIM_S > entry["schedule"]

@@ -1,0 +1,157 @@
+"""The events of a subject: what waits in its outbox, and what the events of plugins and images say.
+
+A subject is a thing with a revision of its own that events are about: a plugin, or an image with its
+versions.
+"""
+
+import json
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from hashlib import sha1
+from typing import Self
+
+from contracts.events import ImageVersionsChanged, PluginReference
+from contracts.plugin import PluginInfo
+from worker.domain.image import ImageRef
+from worker.domain.plugin import Changed
+from worker.domain.versions import VersionsChange, without_attachments
+
+MAX_NAMES = 100
+"""How many names each list of an image's event holds at most."""
+
+ANY = "*"
+"""The digest of an event that stands for whatever event of its revision there was."""
+
+
+@dataclass(frozen=True, slots=True)
+class Pending:
+    """One event of an outbox: the subject's ``revision``, RFC 3339 ``time``, and ``data`` as JSON text.
+
+    The text is made once, at the write, so that every publish of it is the same.
+
+    ``gap``: events before this one are lost; only such an event may follow another than its predecessor.
+    ``stands_for``: the digest of the event of the same revision that this event replaces. The replaced event
+    may still wait in the outbox; by this digest it counts as published.
+    """
+
+    revision: int
+    time: str
+    data: str
+    gap: bool = False
+    traceparent: str | None = None
+    stands_for: str = ""
+
+    @property
+    def size(self) -> int:
+        """Return about how many bytes the entry takes in its document."""
+        return len(self.data.encode()) + 128
+
+    @property
+    def digest(self) -> str:
+        """Return the SHA-1 of ``data``, as the publishing script makes it: an identity, not a protection."""
+        return self.stands_for or sha1(self.data.encode(), usedforsecurity=False).hexdigest()
+
+
+@dataclass(frozen=True, slots=True)
+class Position:
+    """How far a subject is in the store.
+
+    ``digest``: of the event of that ``revision``, while the outbox holds it.
+    """
+
+    name: str
+    revision: int
+    digest: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Subject:
+    """A subject as the store has it.
+
+    ``type``: the type of its events.
+    ``name``: its name on the stream.
+    ``revision``: its present one.
+    ``pending``: its unpublished events, in order.
+    ``present``: makes the event, with ``gap``, that replaces events that Redis has lost.
+    """
+
+    type: str
+    name: str
+    revision: int
+    pending: tuple[Pending, ...]
+    present: Callable[[], Pending]
+
+
+def plugin_changed(changed: Changed, command_id: str) -> str:
+    """Return the data of the event of a change."""
+    return _plugin_data(changed.change, changed.plugin, changed.revision, changed.changed_fields, command_id)
+
+
+def plugin_resynced(plugin: PluginInfo | None, last: PluginInfo | None, revision: int) -> str:
+    """Return the data of the event in place of lost ones: ``resynced``, or ``deregistered`` for a tombstone.
+
+    Raises ``ValueError`` when there is neither ``plugin`` nor ``last``.
+    """
+    visible = plugin or last
+    if visible is None:
+        raise ValueError("a record without a plugin has nothing to announce")
+    return _plugin_data("resynced" if plugin else "deregistered", visible, revision, (), None)
+
+
+def _plugin_data(
+    change: str, plugin: PluginInfo, revision: int, changed_fields: tuple[str, ...], command_id: str | None
+) -> str:
+    rest = {"revision": revision, "changed_fields": changed_fields, "command_id": command_id}
+    # pydantic writes the plugin, the bulk of it, many times faster than the json module would.
+    tail = json.dumps(rest, separators=(",", ":"))[1:]
+    return f'{{"change":"{change}","plugin":{plugin.model_dump_json(exclude_none=True)},{tail}'
+
+
+@dataclass(frozen=True, slots=True)
+class Users:
+    """The plugins that use an image.
+
+    ``plugins``: some of them, as ``(domain_id, plugin_id)``.
+    ``count``: how many there are.
+    """
+
+    plugins: tuple[tuple[str, str], ...] = ()
+    count: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class ListSummary:
+    """What an event says of a whole version list: how many versions, and the newest."""
+
+    count: int = 0
+    latest: str | None = None
+
+    @classmethod
+    def of(cls, versions: Iterable[str]) -> Self:
+        """Return the summary of versions that are sorted newest first."""
+        visible = without_attachments(versions)
+        return cls(len(visible), visible[0] if visible else None)
+
+
+def versions_changed(
+    ref: ImageRef, revision: int, digest: str, change: VersionsChange, summary: ListSummary, users: Users
+) -> str:
+    """Return the data of the event of a version list.
+
+    ``revision``, ``digest``, ``summary``: of the list as it is after the change.
+    """
+    data = ImageVersionsChanged(
+        image=ref.image,
+        registry_type=ref.registry_type,
+        registry_url=ref.registry_url,
+        revision=revision,
+        digest=digest,
+        added=list(change.added[:MAX_NAMES]),
+        removed=list(change.removed[:MAX_NAMES]),
+        total_count=summary.count,
+        latest=summary.latest,
+        plugins=[PluginReference(domain_id=d, plugin_id=p) for d, p in users.plugins[:MAX_NAMES]],
+        plugin_count=users.count,
+        initial=change.initial,
+    )
+    return json.dumps(data.model_dump(mode="json"), separators=(",", ":"), ensure_ascii=False)
