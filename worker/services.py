@@ -18,10 +18,9 @@ from worker.events.sweep import Sweep
 from worker.plugins.batch import BatchWriter
 from worker.plugins.read import Reader
 from worker.plugins.write import Writer
-from worker.registries import Registries
-from worker.registries.budget.budget import Budget
-from worker.registries.budget.limits import Limits
-from worker.repositories.managed.folder import FolderWatch
+from worker.registries import Budget, BudgetTable
+from worker.registries.registries import Registries
+from worker.repositories.managed.watch import FolderWatch
 from worker.repositories.remote.peer import Remote
 from worker.repositories.remote.remotes import open_remotes
 from worker.settings import Settings
@@ -42,7 +41,6 @@ from worker.versions.refresh import Refresh
 from worker.versions.subscribe import Subscription
 
 T = TypeVar("T")
-
 _making = threading.RLock()
 
 if TYPE_CHECKING:
@@ -170,7 +168,9 @@ class Services:
 
     @once
     def budget(self) -> Budget:
-        return Budget(self.redis, Limits(self.settings.registry_budgets), slot_s=self.image_queue.claim_s)
+        return Budget(
+            self.redis, BudgetTable(self.settings.registry_budgets), slot_s=self.image_queue.claim_s
+        )
 
     @once
     def dispatch(self) -> Dispatch:

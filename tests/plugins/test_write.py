@@ -9,7 +9,8 @@ import pytest
 from pymongo import MongoClient
 
 from contracts import errors
-from tests.plugins.writes import DEREGISTER, DISABLE, ENABLE, Counter, LostLease, by, register, update
+from tests.plugins.writes import DEREGISTER, DISABLE, ENABLE, LostLease, by, register, update
+from tests.support.mongo_commands import MongoCommands
 from tests.support.stream import Stream
 from worker.domain.attempt import Fenced
 from worker.domain.record import MAX_APPLIED, MAX_PENDING
@@ -82,11 +83,11 @@ def test_a_deadline_that_has_passed_keeps_a_command_from_being_applied(services:
 
 
 def test_a_write_costs_two_mongodb_commands(services: Services, mongodb_url: str) -> None:
-    counter = Counter()
+    counter = MongoCommands()
     with MongoClient[dict[str, Any]](mongodb_url, tz_aware=True, event_listeners=[counter]) as client:
         services.database = client.get_default_database()
         for command in (register(), update(name="N"), DISABLE, ENABLE, DEREGISTER):
-            counter.names.clear()
+            counter.clear()
             services.writer.apply(command, by(type(command).__name__))
             assert counter.names == ["find", "update"]
 

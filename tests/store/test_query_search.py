@@ -6,47 +6,26 @@ from typing import Any
 
 import pytest
 from pymongo import MongoClient
-from pymongo.monitoring import CommandListener
 from pymongo.read_concern import ReadConcern
 
 from contracts.errors import InvalidQuery, QueryTimeout, ResultTooLarge, StoreUnavailable
 from contracts.plugin import PluginInfo
 from contracts.query import Query, parse_query, parse_statistics
 from tests.store.catalogue import document
+from tests.support.mongo_commands import READS, MongoCommands
 from worker.store.client import connect_mongodb
 from worker.store.indexes import ensure_indexes
 from worker.store.query import compile_statistics
 from worker.store.search import Search
 
-READS = ("find", "aggregate", "getMore", "count", "distinct")
 
-
-class Commands(CommandListener):
-    """The read commands that a client sent."""
-
-    def __init__(self) -> None:
-        self.sent: list[dict[str, Any]] = []
-
-    def started(self, event: Any) -> None:
-        if event.command_name in READS:
-            self.sent.append(dict(event.command))
-
-    def succeeded(self, event: Any) -> None: ...
-
-    def failed(self, event: Any) -> None: ...
-
-    def taken(self) -> list[str]:
-        names, self.sent = [next(iter(command)) for command in self.sent], []
-        return names
+@pytest.fixture
+def commands() -> MongoCommands:
+    return MongoCommands(only=READS)
 
 
 @pytest.fixture
-def commands() -> Commands:
-    return Commands()
-
-
-@pytest.fixture
-def collection(mongodb_url: str, commands: Commands) -> Iterator[Any]:
+def collection(mongodb_url: str, commands: MongoCommands) -> Iterator[Any]:
     with MongoClient(mongodb_url, tz_aware=True, event_listeners=[commands]) as client:
         database = client.get_default_database(read_concern=ReadConcern("majority"))
         ensure_indexes(database)
@@ -74,7 +53,7 @@ def test_a_row_is_the_plugin_and_nothing_internal(collection: Any, search: Searc
 
 
 def test_a_list_costs_two_commands_and_one_without_the_count(
-    collection: Any, search: Search, commands: Commands
+    collection: Any, search: Search, commands: MongoCommands
 ) -> None:
     collection.insert_many(
         [document(i) for i in range(60)] + [document(i, "", repository="m", rank=1) for i in range(60)]
@@ -83,20 +62,20 @@ def test_a_list_costs_two_commands_and_one_without_the_count(
     for managed in (False, True):
         found = search.list("d", parse_query({"page": page}), managed=managed)
         assert (len(found.rows), found.total_count) == (20, 120 if managed else 60)
-        assert commands.taken() == ["find", "aggregate"]
+        assert commands.take() == ["find", "aggregate"]
         assert (
             search.list("d", parse_query({"page": page, "no_count": True}), managed=managed).total_count
             is None
         )
-        assert commands.taken() == ["find"]
+        assert commands.take() == ["find"]
     assert search.list("d").total_count == 60
-    assert commands.taken() == ["find"]
+    assert commands.take() == ["find"]
     assert search.list("d", parse_query({"count_only": True, "no_count": True})).total_count == 60
-    assert commands.taken() == ["aggregate"]
+    assert commands.take() == ["aggregate"]
 
 
 def test_reads_are_majority_reads_with_a_time_limit(
-    collection: Any, search: Search, commands: Commands
+    collection: Any, search: Search, commands: MongoCommands
 ) -> None:
     search.list("d", parse_query({"count_only": True}))
     search.list("d")
@@ -349,7 +328,7 @@ def test_times_are_grouped_by_format_and_answered_as_text(collection: Any, searc
 
 
 def test_stat_pages_do_not_overlap_and_count_all_rows(
-    collection: Any, search: Search, commands: Commands
+    collection: Any, search: Search, commands: MongoCommands
 ) -> None:
     collection.insert_many([document(i) for i in range(40)])
     group = {
@@ -357,13 +336,13 @@ def test_stat_pages_do_not_overlap_and_count_all_rows(
     }
     for stages in ([group], [group, {"sort": {"key": "n"}}]):
         seen = []
-        commands.taken()
+        commands.take()
         for start in (1, 8, 15):
             answer = stat(search, *stages, page={"start": start, "limit": 7})
             assert answer["total_count"] == 20
             seen += [row["p"] for row in answer["results"]]
         assert len(seen) == len(set(seen)) == 20
-        assert commands.taken() == ["aggregate"] * 5, "the last page tells the count"
+        assert commands.take() == ["aggregate"] * 5, "the last page tells the count"
     assert stat(search, group, page={"start": 99, "limit": 7}) == {"results": [], "total_count": 20}
     assert "total_count" not in stat(search, group)
     assert stat(search, group, filter=[{"k": "name", "v": "no", "o": "eq"}], page={"limit": 1}) == {

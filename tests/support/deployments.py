@@ -180,7 +180,9 @@ def open_remote(
     info = RepositoryInfo(repository_id=name, name=name.title(), repository_type="remote")
     given = {"redis_url": URL, "domain_id": "market", "timeout_s": 5.0} | options
     make = desk if callable(desk) else lambda: desk
-    return Remote(info, RemoteOptions(**given), token, connect=lambda url, secret, timeout_s: make())
+    return Remote(
+        info, RemoteOptions.model_validate(given), token, connect=lambda url, secret, timeout_s: make()
+    )
 
 
 def ask(store: Store, command: Any, market: Desk, partner: Desk | None = None, **arguments: Any) -> Any:

@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 from worker.cli.operate.doctor.finding import Finding, ago
 from worker.domain.repositories import ManagedOptions
 from worker.process.heartbeat import STALE_S, HeartbeatError, folder, seen
-from worker.repositories.managed.check import check
+from worker.repositories.managed.folder import check_folder
 from worker.services import Services
 
 _OVERDUE = timedelta(minutes=30)
@@ -39,7 +39,7 @@ def inspect_managed(services: Services) -> Iterator[Finding]:
     """Find documents of managed repositories that cannot be used."""
     folders = [repository.options for repository in services.settings.repositories.managed]
     paths = [options.path for options in folders if isinstance(options, ManagedOptions)]
-    found = [document for path in paths for document in check(path, services.policy)]
+    found = [document for path in paths for document in check_folder(path, services.policy)]
     if not found:
         yield Finding("managed", "ok", "managed repositories", "every document is valid")
     for document in found:
