@@ -27,7 +27,7 @@ class Checks(bootsteps.Step):  # type: ignore[misc]  # celery is untyped
         check_queues(queues, partitions)
         check_partitions(Partitions(app.services.broker), partitions)
         if partitions > 1:
-            # Some worker must read what a publisher without partitions sends, on whichever queue it was started.
+            # What a publisher without partitions sends must be read too, by the worker of whatever queue.
             more = command_queues(partitions) if COMMANDS in queues else [COMMANDS]
             app.amqp.queues.select(list(dict.fromkeys([*queues, *more])))
 

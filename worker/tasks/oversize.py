@@ -9,8 +9,10 @@ from worker.dead_letters.parking import ParkedMessage
 
 
 def answer_oversize(app: Celery, parked: ParkedMessage) -> None:
-    """Answer ``InvalidParameter`` if the message was parked for its size alone, its command id can be read, and
-    its caller waits for an answer. It may be called twice.
+    """Answer ``InvalidParameter`` to a message that was parked for its size alone.
+
+    Nothing is answered if its command id cannot be read, or if its caller waits for no answer. It may be
+    called twice.
     """
     if parked.reason != "oversize":
         return
