@@ -9,6 +9,7 @@ import pytest
 from pymongo import MongoClient
 
 from contracts import errors
+from contracts.commands import Write
 from tests.plugins.writes import DEREGISTER, DISABLE, ENABLE, LostLease, by, register, update
 from tests.support.mongo_commands import MongoCommands
 from tests.support.stream import Stream
@@ -39,7 +40,7 @@ def test_a_write_is_stored_answered_and_announced(services: Services, stream: St
 def test_the_same_id_again_has_one_effect_and_is_answered_with_success(
     services: Services, stream: Stream
 ) -> None:
-    writes = [register(), update(name="N"), DISABLE, ENABLE, DEREGISTER]
+    writes: list[Write] = [register(), update(name="N"), DISABLE, ENABLE, DEREGISTER]
     for number, command in enumerate(writes):
         first = services.writer.apply(command, by(f"c-{number}"))
         again = services.writer.apply(command, by(f"c-{number}", redelivered=True, epoch=0))
@@ -242,7 +243,8 @@ class TestPublish:
     ) -> None:
         monkeypatch.setattr("worker.domain.record.MAX_PENDING", 2)
         stream.client.hset("plugin.events:revisions", f"PluginChanged|{KEY}", "9:other")
-        for number, command in enumerate((register(), DISABLE)):
+        commands: list[Write] = [register(), DISABLE]
+        for number, command in enumerate(commands):
             services.writer.apply(command, by(f"c-{number}"))
         with pytest.raises(OutboxFull):
             services.writer.apply(ENABLE, by("c-2"))

@@ -9,7 +9,7 @@ from pymongo import MongoClient
 
 from contracts.commands import BatchItem, DisablePlugin, GetPlugin
 from contracts.errors import ContractError, PluginNotFound, RepositoryNotLocal
-from contracts.plugin import RepositoryInfo
+from contracts.plugin import PluginInfo, RepositoryInfo
 from tests.support.attempts import attempt
 from tests.support.deployments import LOCAL, Store, managed_entry, plugin_row
 from tests.support.mongo_commands import MongoCommands
@@ -102,6 +102,7 @@ def test_a_batch_without_misses_asks_nothing_more(
 
     (plugin,) = services.batches.apply([item], attempt("b-1"))
 
+    assert isinstance(plugin, PluginInfo)
     assert plugin.plugin_id == "teams"
     assert commands.names == ["find", "update"]
 

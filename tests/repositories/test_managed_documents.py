@@ -112,9 +112,9 @@ def test_what_a_document_may_say_beside(tmp_path: Path) -> None:
         ({"created_at": 5}, "created_at must be an ISO 8601 time"),
         ({"created_at": "0001-01-01T00:00:00+14:00"}, "INVALID_PARAMETER: created_at is out of range"),
         ({"domain_id": "d-1"}, "domain_id is not a field of a managed plugin"),
-        ({"colour": "red"}, "colour is no parameter"),
+        ({"colour": "red"}, "unknown parameter colour"),
         ({"tags": {"a": "\x00"}}, "NUL"),
-        ({"tags": {"a": 2**70}}, "beyond 64 bits"),
+        ({"tags": {"a": 2**70}}, "of more than 64 bits"),
     ],
 )
 def test_the_rules_of_a_registration_hold(tmp_path: Path, change: dict[str, Any], words: str) -> None:

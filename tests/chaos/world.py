@@ -1,7 +1,5 @@
 """A whole deployment on this machine, and what is done to it."""
 
-from __future__ import annotations
-
 import random
 import threading
 import time
@@ -18,9 +16,9 @@ from redis.backoff import NoBackoff
 from redis.retry import Retry
 
 from tests.support.servers import (
-    ROOT,
     WORKER_READY,
     ChildProcess,
+    start_beat,
     start_redis,
     start_replica_set,
     start_worker,
@@ -83,7 +81,7 @@ class World:
             "PLUGINS_MONGODB_URL": self.mongo.url(),
             "PLUGINS_COMMAND_PARTITIONS": str(partitions),
             "PLUGINS_LEASE_S": str(LEASE_S),
-            "PLUGINS_STOCK_TRANSPORT": "1" if stock else None,
+            "TEST_TRANSPORT": "stock" if stock else None,
         }
         half = partitions // 2
         own = [f"plugin.commands.{index}" for index in range(partitions)]
@@ -93,18 +91,13 @@ class World:
             listens = listens[:2]
         self.workers = [
             Process(
-                start_worker("-Q", ",".join(queues), app=app, env=env, log=folder / f"{n}.log", ready=None)
+                start_worker(
+                    "-Q", ",".join(queues), app=app, env=env, log=folder / f"{n}.log", ready=None, fresh=True
+                )
             )
             for n, queues in enumerate(listens)
         ]
-        celery = [
-            *self.workers[0].child.arguments[:4],
-            app,
-            "beat",
-            "--scheduler",
-            "worker.process.beat:Scheduler",
-        ]
-        self.beat = Process(ChildProcess(celery, log=folder / "beat.log", env=env, cwd=ROOT).start())
+        self.beat = Process(start_beat(app=app, env=env, log=folder / "beat.log", fresh=True))
         self.redis = Redis.from_url(self.redis_server.url, retry=Retry(NoBackoff(), 0), socket_timeout=10)
         self.client: MongoClient[dict[str, Any]] = MongoClient(self.mongo.url())
         self._deck: list[str] = []
@@ -230,7 +223,7 @@ class World:
         """A worker that holds the lease of some partition, or any."""
         with suppress(RedisError):
             owner = self.redis.hget(f"{self.rng.choice(self.queues)}:lease", "owner")
-            pid = int(owner.split(b":")[1]) if owner else 0
+            pid = int(owner.split(b":")[1]) if isinstance(owner, bytes) else 0
             for process in unhurt:
                 if process.child.pid == pid:
                     return process

@@ -3,9 +3,13 @@
 Everything it does is told by the environment, and what it did is written to a Redis list, the ledger.
 """
 
+# mypy: disallow-untyped-decorators=False
+# Celery is untyped, and so are its decorators.
+
 import os
 import threading
 import time
+from contextlib import suppress
 from typing import Any
 
 import redis
@@ -13,14 +17,15 @@ from celery import Celery
 from celery.exceptions import Ignore, Reject
 
 from contracts._redis.url import tls_of
-from tests.transport import transport_substitutions
+from tests.support.seams import take_out
+from tests.transport.protections import PROTECTIONS
 from worker.transport import Delivery, install
 from worker.transport.consumer import Consumer as LosslessConsumer
 
 URL = os.environ["TEST_REDIS_URL"]
 LEDGER = "test.ledger"
 
-app = Celery("transport_app")
+app = Celery("transport")
 app.conf.update(
     result_backend=URL,
     worker_pool="threads",
@@ -39,7 +44,7 @@ app.conf.update(
 _local = threading.local()
 
 
-def ledger() -> "redis.Redis":
+def ledger() -> redis.Redis:
     if not hasattr(_local, "client"):
         _local.client = redis.Redis.from_url(URL)
     client: redis.Redis = _local.client
@@ -75,49 +80,60 @@ else:
     }
 
 
+def started(delivery: Delivery, number: int) -> None:
+    ledger().rpush("test.started", f"{number}:{int(delivery.redelivered)}:{delivery.deaths}")
+
+
+def is_let_go(number: int) -> bool:
+    """Whether the test lets go what waits for it; not while Redis is away."""
+    with suppress(redis.RedisError):
+        return bool(ledger().exists(f"test.go:{number}"))
+    return False
+
+
+def finish(number: object) -> None:
+    """Writes the number into the ledger, as soon as Redis takes it."""
+    while True:
+        with suppress(redis.RedisError):
+            ledger().rpush(LEDGER, str(number))
+            return
+        time.sleep(0.05)
+
+
 @app.task(bind=True, name="test.note")
 def note(self: Any, number: int = -1, **rest: Any) -> None:
-    """Writes the number into the ledger."""
+    """Writes the number into the ledger at once."""
     delivery = self.request.get("delivery")
     if delivery is not None and delivery.refusal is not None:
         ledger().rpush("test.refused", f"{self.request.id}:{delivery.refusal.reason}")
         return
-    while True:
-        try:
-            ledger().rpush(LEDGER, number)
-            return
-        except redis.RedisError:
-            time.sleep(0.05)
+    finish(number)
 
 
 @app.task(name="test.batch")
 def batch(**rest: Any) -> None:
-    ledger().rpush(LEDGER, "batch")
+    finish("batch")
 
 
-@app.task(name="test.noop")
-def noop(number: int = 0) -> None:
-    """Nothing: what is measured is the way here and back."""
-
-
-@app.task(bind=True, name="test.slow")
-def slow(self: Any, number: int, seconds: float) -> None:
-    """Notes that it began, takes its time, notes that it ended."""
-    delivery: Delivery = self.request.delivery
-    ledger().rpush("test.started", f"{number}:{int(delivery.redelivered)}:{delivery.deaths}")
-    time.sleep(seconds)
-    ledger().rpush(LEDGER, number)
+@app.task(bind=True, name="test.hold")
+def hold(self: Any, number: int) -> None:
+    """Takes until it is let go, whatever its process is told."""
+    started(self.request.delivery, number)
+    while not is_let_go(number):
+        time.sleep(0.02)
+    finish(number)
 
 
 @app.task(bind=True, name="test.wait")
-def wait(self: Any, number: int, seconds: float) -> None:
-    """Waits as a command does in an outage, and gives back when the process is told to end."""
+def wait(self: Any, number: int) -> None:
+    """Waits until it is let go, as a command does in an outage; given back when its process is told to end."""
     delivery: Delivery = self.request.delivery
     delivery.waiting()
-    ledger().rpush("test.started", f"{number}:{int(delivery.redelivered)}:{delivery.deaths}")
-    if delivery.pause(seconds):
-        raise Reject("stopping", requeue=True)
-    ledger().rpush(LEDGER, number)
+    started(delivery, number)
+    while not is_let_go(number):
+        if delivery.pause(0.05):
+            raise Reject("stopping", requeue=True)
+    finish(number)
 
 
 @app.task(bind=True, name="test.die")
@@ -167,5 +183,4 @@ def broken() -> Any:
     return {object()}
 
 
-for _name in filter(None, os.environ.get("TEST_SUBSTITUTIONS", "").split(",")):
-    transport_substitutions.take_out(_name, setattr)
+take_out(PROTECTIONS, os.environ.get("TEST_WITHOUT", ""))

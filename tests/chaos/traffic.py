@@ -1,7 +1,5 @@
 """Commands, duplicates and poison, made up from a seed; the model learns of each as it is sent."""
 
-from __future__ import annotations
-
 import json
 import random
 from collections.abc import Iterator

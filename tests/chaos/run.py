@@ -1,9 +1,7 @@
-"""One chaos run: `python -m tests.chaos.chaos_run --commands 2000 --kills 15 [--seed N] [--stock]`.
+"""One chaos run: `python -m tests.chaos.run --commands 2000 --kills 15 [--seed N] [--stock]`.
 
 Everything that was sent is in a ledger of its own; at the end the deployment is compared with it.
 """
-
-from __future__ import annotations
 
 import argparse
 import random
@@ -16,8 +14,8 @@ from pathlib import Path
 
 from redis import RedisError
 
-from tests.chaos.chaos_traffic import Traffic
-from tests.chaos.chaos_world import Injurer, Tally, World
+from tests.chaos.traffic import Traffic
+from tests.chaos.world import Injurer, Tally, World
 from tests.support import aftermath
 
 PARTITIONS = 4
@@ -79,7 +77,7 @@ def run(
     # What is left after that is for the deployment to come to rest.
     busy_until = until - max(45, 0.1 * limit_s)
     traffic = Traffic(seed, PARTITIONS, deadly=0 if stock else deadly, crash_loops=not stock)
-    world = World(folder, seed, partitions=PARTITIONS, stock=stock, app="tests.chaos.chaos_app")
+    world = World(folder, seed, partitions=PARTITIONS, stock=stock, app="tests.chaos.app")
     try:
         sent = elements = poison = 0
         injurer = Injurer(world, kills, lambda: sent / commands, busy_until)
