@@ -20,11 +20,10 @@ from worker.plugins.batch import BatchWriter
 from worker.plugins.listing import Listing
 from worker.plugins.read import Reader
 from worker.plugins.write import Writer
-from worker.registries import Registries
+from worker.registries import BudgetTable, Registries
 from worker.registries.budget.budget import Budget
-from worker.registries.budget.limits import Limits
-from worker.repositories.managed.check import Fault, check
-from worker.repositories.managed.folder import FolderWatch
+from worker.repositories.managed.folder import DocumentFault, check_folder
+from worker.repositories.managed.watch import FolderWatch
 from worker.repositories.remote.peer import Remote
 from worker.repositories.remote.remotes import open_remotes
 from worker.settings import Settings
@@ -178,7 +177,9 @@ class Services:
 
     @once
     def budget(self) -> Budget:
-        return Budget(self.redis, Limits(self.settings.registry_budgets), slot_s=self.image_queue.claim_s)
+        return Budget(
+            self.redis, BudgetTable(self.settings.registry_budgets), slot_s=self.image_queue.claim_s
+        )
 
     @once
     def dispatch(self) -> Dispatch:
@@ -264,11 +265,11 @@ class Services:
         store = ManagedPlugins(self.database)
         return FolderWatch(store, self.settings.repositories, self.policy, stopping=self._stopping)
 
-    def managed_faults(self) -> list[Fault]:
+    def managed_faults(self) -> list[DocumentFault]:
         """Return what is wrong with the documents of the managed repositories."""
         options = [repository.options for repository in self.settings.repositories.managed]
         paths = [each.path for each in options if isinstance(each, ManagedOptions)]
-        return [fault for path in paths for fault in check(path, self.policy)]
+        return [fault for path in paths for fault in check_folder(path, self.policy)]
 
     @property
     def _has_managed(self) -> bool:
