@@ -10,7 +10,7 @@ import pytest
 from tests.registries.conftest import SECRET
 from tests.registries.double import Double
 from worker.domain.image import FetchFailed, ImageRef
-from worker.registries import Registries
+from worker.registries.registries import Registries
 
 Make = Callable[..., Registries]
 Oci = Callable[..., ImageRef]

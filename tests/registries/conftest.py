@@ -12,10 +12,9 @@ import pytest
 from tests.registries.double import Double
 from worker.domain.image import ImageRef
 from worker.domain.registry.allowed import AllowedRegistries
-from worker.registries import Registries
 from worker.registries.auth.credentials import Credentials, parse_credentials
 from worker.registries.http.guard import Resolver, system_resolver
-from worker.registries.registries import Network
+from worker.registries.registries import Network, Registries
 from worker.registries.tags.docker_hub import API
 
 SECRET = "s3cr3t-Pa$$word"

@@ -17,9 +17,10 @@ from tests.registries.double import Double, demands
 from tests.support.clock import FakeClock
 from worker.domain.image import FetchFailed, ImageRef
 from worker.domain.registry.hosts import REGISTRY_TYPES
-from worker.registries import KINDS, CredentialError, Registries, parse_mirror
+from worker.registries import KINDS, CredentialError, parse_mirror
 from worker.registries.auth.credentials import Credential, parse_credentials
 from worker.registries.auth.logins import Login, Logins
+from worker.registries.registries import Registries
 
 ECR = "123456789012.dkr.ecr.eu-west-1.amazonaws.com"
 NOW = datetime(2030, 1, 1, tzinfo=UTC)

@@ -8,7 +8,8 @@ import pytest
 
 from tests.registries.double import Double, Handler, demands, says
 from worker.domain.image import FetchFailed, ImageRef
-from worker.registries import Credentials, Registries, parse_mirror
+from worker.registries import Credentials, parse_mirror
+from worker.registries.registries import Registries
 
 Make = Callable[..., Registries]
 TAGS = [f"1.{n}" for n in range(250)]

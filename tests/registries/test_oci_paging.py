@@ -8,7 +8,8 @@ import pytest
 
 from tests.registries.double import Double, Handler, listing, says
 from worker.domain.image import FetchFailed, ImageRef
-from worker.registries import Caps, Registries
+from worker.registries import Caps
+from worker.registries.registries import Registries
 
 Make = Callable[..., Registries]
 Oci = Callable[..., ImageRef]

@@ -10,8 +10,8 @@ import pytest
 
 from tests.registries.double import Double
 from worker.domain.image import FetchFailed, ImageRef
-from worker.registries import Registries
 from worker.registries.http.guard import GuardedAdapter
+from worker.registries.registries import Registries
 
 Make = Callable[..., Registries]
 Oci = Callable[..., ImageRef]

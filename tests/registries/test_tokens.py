@@ -13,7 +13,8 @@ from tests.registries.conftest import SECRET, requests_for
 from tests.registries.double import Double, Handler, demands, says
 from tests.support.clock import FakeClock
 from worker.domain.image import FetchFailed, ImageRef
-from worker.registries import Credentials, Registries
+from worker.registries import Credentials
+from worker.registries.registries import Registries
 
 Make = Callable[..., Registries]
 Oci = Callable[..., ImageRef]

@@ -1,11 +1,14 @@
-"""Registries of container images: the only package that speaks HTTP, and the only importer of requests."""
+"""Registries of container images: the only package that speaks HTTP, and the only importer of requests.
+
+``worker.registries.registries`` has the facade. It is not imported here: a command that only needs settings
+must not wait for requests to be imported.
+"""
 
 from worker.registries.auth.credentials import CredentialError, Credentials, load_credentials
 from worker.registries.budget.budget import Budget, BudgetUnavailable
 from worker.registries.budget.table import BudgetTable
 from worker.registries.http.caps import Caps
 from worker.registries.kinds import KINDS, Limit, RegistryProfile
-from worker.registries.registries import Registries
 from worker.registries.settings import (
     Mirror,
     parse_ca_files,
@@ -25,7 +28,6 @@ __all__ = [
     "Credentials",
     "Limit",
     "Mirror",
-    "Registries",
     "RegistryProfile",
     "load_credentials",
     "parse_ca_files",

@@ -211,8 +211,8 @@ class GuardedAdapter(HTTPAdapter):
     def build_connection_pool_key_attributes(
         self,
         request: PreparedRequest,
-        verify: Any,  # noqa: ARG002  # every connection verifies
-        cert: Any = None,  # noqa: ARG002
+        verify: Any,  # every connection verifies
+        cert: Any = None,
     ) -> tuple[Any, Any]:
         host, _ = super().build_connection_pool_key_attributes(request, True, None)
         return host, {}
