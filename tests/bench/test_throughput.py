@@ -1,7 +1,5 @@
 """`make bench`: the throughput of the transports in one run. It prints; what is too slow is for people to say."""
 
-from __future__ import annotations
-
 import os
 from pathlib import Path
 

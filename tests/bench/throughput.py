@@ -4,8 +4,6 @@ One worker of the commands queue, as it is shipped, empties a queue that was fil
 transports are measured in turn. Also a worker of nothing but Celery with the same pool settings.
 """
 
-from __future__ import annotations
-
 import argparse
 import os
 import statistics
@@ -87,7 +85,7 @@ class Bench:
         The second says more than the first where others use the same machine.
         """
         self.redis.flushall()
-        with MongoClient(self.mongo.url()) as client:
+        with MongoClient[dict[str, Any]](self.mongo.url()) as client:
             client.drop_database("plugins")
         with self.redis.pipeline(transaction=False) as pipe:
             for number, (task, kwargs) in enumerate(fill(count)):
@@ -146,9 +144,9 @@ def main() -> None:
 def report(bench: Bench, rounds: int) -> None:
     """Print every round, and the medians of the speeds and of the ratios in a round."""
     for name, (fill, count, items) in MEASURES.items():
-        transports = {"lossless": {}, "stock": {"PLUGINS_STOCK_TRANSPORT": "1"}}
+        transports = {"lossless": {}, "stock": {"TEST_TRANSPORT": "stock"}}
         if fill is noops:
-            transports["bare Celery"] = {"THROUGHPUT_BARE": "1"}
+            transports["bare Celery"] = {"TEST_TRANSPORT": "bare"}
         speeds: dict[str, list[float]] = {transport: [] for transport in transports}
         costs: dict[str, list[float]] = {transport: [] for transport in transports}
         for turn in range(rounds):

@@ -4,8 +4,6 @@
 beside the stock transport with the same seed.
 """
 
-from __future__ import annotations
-
 import os
 import random
 import sys
@@ -13,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.chaos import chaos_run
+from tests.chaos import run
 
 LONG = os.environ.get("LONG") == "1"
 
@@ -23,9 +21,9 @@ LONG = os.environ.get("LONG") == "1"
 def test_every_command_has_one_effect_in_order_whatever_is_killed(tmp_path: Path) -> None:
     seed = int(os.environ.get("SEED") or random.randrange(1_000_000))
     if LONG:
-        report = chaos_run.run(tmp_path / "lossless", seed, 30_000, 200, deadly=2, limit_s=1_440)
+        report = run.run(tmp_path / "lossless", seed, 30_000, 200, deadly=2, limit_s=1_440)
     else:
-        report = chaos_run.run(tmp_path / "lossless", seed, 2_000, 15, limit_s=600)
+        report = run.run(tmp_path / "lossless", seed, 2_000, 15, limit_s=600)
     sys.stdout.write("\n" + "\n".join(report.lines()) + "\n")
 
     report.assert_clean()
@@ -40,6 +38,6 @@ def test_every_command_has_one_effect_in_order_whatever_is_killed(tmp_path: Path
 def test_the_stock_transport_loses_what_ours_does_not(tmp_path: Path) -> None:
     seed = int(os.environ.get("SEED") or random.randrange(1_000_000))
     for stock in (False, True):
-        report = chaos_run.run(tmp_path / f"stock-{stock}", seed, 2_000, 20, stock=stock, limit_s=170)
+        report = run.run(tmp_path / f"stock-{stock}", seed, 2_000, 20, stock=stock, limit_s=170)
         sys.stdout.write("\n" + "\n".join(report.lines()) + "\n")
         assert any(report.found.counts().values()) is stock

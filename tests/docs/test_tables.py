@@ -15,7 +15,7 @@ from contracts.events import PluginChange
 from contracts.plugin import RegistryType
 from tests.docs.pages import page
 from tests.support.servers import ROOT
-from worker.registries.caps import Caps
+from worker.registries.http.caps import Caps
 from worker.registries.kinds import KINDS
 from worker.settings import DOMAIN_ID, REPLAY_TOKEN, Settings
 from worker.transport.keys import QueueKeys

@@ -1,10 +1,8 @@
 """What a deployment is like after all that happened to it, against what the model says."""
 
-from __future__ import annotations
-
 import json
 from collections import Counter, defaultdict
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -84,7 +82,8 @@ def _events(redis: Redis, only: str | None) -> dict[str, list[dict[str, Any]]]:
     """Every PluginChanged by subject, in the order of the stream."""
     events: dict[str, list[dict[str, Any]]] = defaultdict(list)
     start = "-"
-    while chunk := redis.xrange("plugin.events", min=start, count=1000):
+    read: Callable[..., Any] = redis.xrange
+    while chunk := read("plugin.events", min=start, count=1000):
         for entry_id, raw in chunk:
             entry = {key.decode(): value.decode() for key, value in raw.items()}
             start = f"({entry_id.decode()}"

@@ -1,7 +1,5 @@
 """Deployments for tests of repositories: what each holds, and how one asks another without a queue between."""
 
-from __future__ import annotations
-
 import json
 from collections.abc import Callable, Mapping
 from datetime import datetime
@@ -178,9 +176,11 @@ def open_remote(
 ) -> Remote:
     """A remote repository behind a desk."""
     info = RepositoryInfo(repository_id=name, name=name.title(), repository_type="remote")
-    given = {"redis_url": URL, "domain_id": "market", "timeout_s": 5.0} | options
+    given: dict[str, Any] = {"redis_url": URL, "domain_id": "market", "timeout_s": 5.0} | options
     make = desk if callable(desk) else lambda: desk
-    return Remote(info, RemoteOptions(**given), token, connect=lambda url, secret, timeout_s: make())
+    return Remote(
+        info, RemoteOptions.model_validate(given), token, connect=lambda url, secret, timeout_s: make()
+    )
 
 
 def ask(store: Store, command: Any, market: Desk, partner: Desk | None = None, **arguments: Any) -> Any:

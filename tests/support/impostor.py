@@ -1,7 +1,5 @@
 """A remote deployment that is not what it says."""
 
-from __future__ import annotations
-
 import json
 import threading
 from collections.abc import Callable

@@ -5,8 +5,6 @@ All tests share the one service, and keep apart by `domain`, which is another on
 needs it has `from tests.support.live import client, domain`.
 """
 
-from __future__ import annotations
-
 import itertools
 from collections.abc import Iterator
 from dataclasses import dataclass

@@ -4,9 +4,8 @@ A `Model` is told of every command in the order in which it was sent, and knows 
 answer and the dead letters have to be.
 """
 
-from __future__ import annotations
-
 from collections import Counter, defaultdict
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -51,7 +50,7 @@ class Model:
         answer = self.answers[command_id] = self._apply(command_id, operation, params)
         return answer
 
-    def batch(self, batch_id: str, items: list[dict[str, Any]]) -> None:
+    def batch(self, batch_id: str, items: Iterable[dict[str, Any]]) -> None:
         """A batch was sent."""
         if batch_id in self.answers:
             self.unsure.add(batch_id)

@@ -1,17 +1,15 @@
 """Real servers and workers for tests: started on the loopback interface, stopped by their pid.
 
-Import it as `from servers import start_redis, run_worker, wait_until`. Everything started here ends with the
-test process, even when that one is killed.
+Everything started here ends with the test process, even when that one is killed.
 """
 
-from __future__ import annotations
-
 import sys
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Literal
 
+from tests.support.forked import ForkedProcess
 from tests.support.ports import free_port
 from worker.devtools.embedded import (
     Binary,
@@ -19,19 +17,23 @@ from worker.devtools.embedded import (
     MongoReplicaSet,
     MongoServer,
     RedisServer,
+    redis_binaries,
     wait_until,
 )
 
 __all__ = [
     "ROOT",
     "WORKER_READY",
+    "Binary",
     "ChildProcess",
     "MongoReplicaSet",
     "MongoServer",
     "RedisServer",
     "free_port",
     "is_running",
+    "redis_by_age",
     "run_worker",
+    "start_beat",
     "start_mongod",
     "start_redis",
     "start_replica_set",
@@ -41,6 +43,11 @@ __all__ = [
 
 ROOT = Path(__file__).resolve().parents[2]
 WORKER_READY = "@localhost ready."  # what celery logs when a worker consumes
+
+
+def redis_by_age() -> list[Binary]:
+    """The servers at hand, the oldest first: on Python 3.11 and 3.12 that one is Redis 6.2, the oldest supported."""
+    return sorted(redis_binaries(), key=lambda binary: binary.version)
 
 
 def start_redis(
@@ -72,6 +79,13 @@ def start_replica_set(
     ).start()
 
 
+class ForkedCelery(ChildProcess):
+    """`python -m celery ARGUMENTS`, forked from a process that has the service imported."""
+
+    def _spawn(self, env: Mapping[str, str], stdout: int) -> ForkedProcess:
+        return ForkedProcess(self.arguments[3:], env, ROOT, self.log)
+
+
 def start_worker(
     *arguments: str,
     env: Mapping[str, str | None],
@@ -79,25 +93,44 @@ def start_worker(
     app: str = "worker",
     ready: str | None = WORKER_READY,
     timeout_s: float = 120.0,
-    python: Sequence[str] = (sys.executable,),
+    fresh: bool = False,
 ) -> ChildProcess:
     """Start `celery -A worker worker ARGUMENTS` and wait until it consumes.
 
     `arguments`: such as "-Q", "plugin.commands"; "--hostname" defaults to a unique one. `env` is added to the
     environment (None takes a variable out). `ready`: the text of the log to wait for, None waits for nothing.
-    `app`: the `-A` value; `python`: how to run Python, to put a wrapper in front.
+    `app`: the `-A` value. `fresh`: an interpreter of its own; else it is forked from one, which is quicker.
     Its end is the caller's: `.stop()` (SIGTERM), `.kill()`, `.pause()`, `.resume()`; `.start()` starts it
     again and waits as before.
     """
     name = f"worker-{free_port()}@localhost"
-    return ChildProcess(
-        [*python, "-m", "celery", "-A", app, "worker", "--hostname", name, "--loglevel", "INFO", *arguments],
+    return (ChildProcess if fresh else ForkedCelery)(
+        [
+            *(sys.executable, "-m", "celery", "-A", app, "worker", "--hostname", name, "--loglevel", "INFO"),
+            *arguments,
+        ],
         log=log,
         env={"PYTHONUNBUFFERED": "1", **env},
         cwd=ROOT,
         name=name,
         ready=ready,
         ready_timeout_s=timeout_s,
+    ).start()
+
+
+def start_beat(
+    *, env: Mapping[str, str | None], log: Path, app: str = "worker", fresh: bool = False
+) -> ChildProcess:
+    """Start `celery -A worker beat`; its end is the caller's."""
+    return (ChildProcess if fresh else ForkedCelery)(
+        [
+            *(sys.executable, "-m", "celery", "-A", app, "beat"),
+            *("--scheduler", "worker.process.beat:Scheduler", "--loglevel", "INFO"),
+        ],
+        log=log,
+        env=env,
+        cwd=ROOT,
+        name="beat",
     ).start()
 
 

@@ -1,7 +1,5 @@
 """TLS in front of a server that speaks none, as a proxy terminates it."""
 
-from __future__ import annotations
-
 import contextlib
 import select
 import socket

@@ -1,7 +1,5 @@
 """Courses of events around a worker that stands still at a point, is taken for dead, and goes on."""
 
-from __future__ import annotations
-
 import time
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -64,7 +62,7 @@ def refused_meanwhile(stand: Stand, domain: str) -> None:
     # It is not let at the command before its deadline.
     standby = stand.standby()
     standby.pause()
-    expires = datetime.now(UTC) + timedelta(seconds=10)
+    expires = datetime.now(UTC) + timedelta(seconds=5)
     stand.arm("before_write", action="stop")
     stand.push("plugin.disable", of, f"{domain}-late", expires=expires.isoformat())
     stand.model.answers[f"{domain}-late"] = "DEADLINE_EXCEEDED"

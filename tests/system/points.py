@@ -6,25 +6,26 @@ happens once, and does ACTION:
 `kill` (SIGKILL), `stop` (SIGSTOP), or `hang`: its thread goes no further, the rest of the process goes on.
 """
 
-from __future__ import annotations
-
 import functools
 import os
 import signal
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from celery.backends.base import Backend
 
 import worker.transport.channel
+from tests.support.seams import replace
+from worker.domain.events import Subject
 from worker.events.publish import Publisher
 from worker.events.sweep import Sweep
 from worker.plugins.write import Writer
 from worker.store.plugins import Plugins
 from worker.transport.delivery import Delivery
 from worker.transport.inbox import Inbox
+from worker.transport.state import QueueState
 
 SIGNALS = {"kill": signal.SIGKILL, "stop": signal.SIGSTOP}
 
@@ -72,12 +73,27 @@ def reach(point: str) -> None:
     signal.pthread_kill(threading.get_ident(), SIGNALS[action])
 
 
-def _sweeping(*_: Any) -> bool:
-    return threading.current_thread().name == "sweeper"
+_here = threading.local()
 
 
-def _working(*_: Any) -> bool:
-    return not _sweeping()
+def _is_sweeping(*_: object) -> bool:
+    return bool(getattr(_here, "sweeping", False))
+
+
+def _is_working(*_: object) -> bool:
+    return not _is_sweeping()
+
+
+def _is_publishing_by_sweep(publisher: Publisher, subjects: Sequence[Subject]) -> bool:
+    return _is_sweeping() and any(subject.pending for subject in subjects)
+
+
+def _is_clearing(plugins: Plugins, published: Mapping[str, int]) -> bool:
+    return bool(published)
+
+
+def _has_settlements(inbox: Inbox, *_: object) -> bool:
+    return bool(inbox._pending)
 
 
 def _wrap(
@@ -100,47 +116,48 @@ def _wrap(
             reach(after)
         return result
 
-    setattr(owner, name, wrapped)
+    replace(owner, name, wrapped)
 
 
 def install() -> None:
     """Puts every point into the shipped code of this process."""
     _wrap_pop()
-    _wrap(worker.transport.channel, "parse", after="after_decode")
+    _wrap_sweep()
+    _wrap(worker.transport.channel, "parse_envelope", after="after_decode")
     for name in ("read", "read_many"):
-        _wrap(Plugins, name, before="before_read", when=_working)
+        _wrap(Plugins, name, before="before_read", when=_is_working)
     _wrap(Writer, "decide", after="after_decide")
     for name in ("write", "write_many"):
         _wrap(Plugins, name, before="before_write", after="after_write")
     _wrap(Plugins, "raise_fence", after="after_raise_fence")
-    _wrap(Publisher, "publish_many", before="before_publish", after="after_publish", when=_working)
+    _wrap(Publisher, "publish_many", before="before_publish", after="after_publish", when=_is_working)
     for name in ("mark_as_done", "mark_as_failure"):
         _wrap(Backend, name, before="before_reply", after="after_reply")
     _wrap(Delivery, "ack", before="before_ack")
-    _wrap(Inbox, "_send", before="before_settle", after="after_settle", when=_settling)
-    _wrap(Sweep, "_settle", before="sweep_after_read", when=lambda sweep, source, marks, *_: bool(marks))
-    _wrap(Publisher, "publish_many", after="sweep_after_publish", when=_publishing_by_sweep)
-    _wrap(
-        Plugins,
-        "clear",
-        before="sweep_before_clear",
-        after="sweep_after_clear",
-        when=lambda plugins, published: bool(published),
-    )
+    _wrap(Inbox, "_send", before="before_settle", after="after_settle", when=_has_settlements)
+    _wrap(Publisher, "publish_many", after="sweep_after_publish", when=_is_publishing_by_sweep)
+    _wrap(Plugins, "clear", before="sweep_before_clear", after="sweep_after_clear", when=_is_clearing)
 
 
-def _publishing_by_sweep(publisher: Publisher, subjects: Any) -> bool:
-    return _sweeping() and any(subject.pending for subject in subjects)
+def _wrap_sweep() -> None:
+    """Says which thread sweeps, and puts a point before the sweep settles what it has read."""
+    shipped = Sweep._settle
 
+    def settle(self: Sweep, *arguments: Any) -> None:
+        _here.sweeping = True
+        try:
+            reach("sweep_after_read")
+            shipped(self, *arguments)
+        finally:
+            _here.sweeping = False
 
-def _settling(inbox: Inbox, *_: Any) -> bool:
-    return bool(inbox._pending)
+    replace(Sweep, "_settle", settle)
 
 
 def _wrap_pop() -> None:
     shipped = Inbox.exchange
 
-    def exchange(self: Inbox, state: Any) -> Any:
+    def exchange(self: Inbox, state: QueueState) -> Delivery | None:
         epoch = state.epoch
         delivery = shipped(self, state)
         if delivery is not None and state.exclusive:
@@ -149,4 +166,4 @@ def _wrap_pop() -> None:
             reach("after_pop")
         return delivery
 
-    Inbox.exchange = exchange  # type: ignore[method-assign]
+    replace(Inbox, "exchange", exchange)

@@ -1,9 +1,7 @@
-"""Each protection of the write path taken out of the running process, to see what it protects from."""
-
-from __future__ import annotations
+"""Protections of the write path, each to be taken out of a running worker, to see what it protects from."""
 
 import dataclasses
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import redis
@@ -14,165 +12,152 @@ import worker.store.plugins
 import worker.tasks.commands
 import worker.tasks.supervise
 from contracts.events import STREAM
+from tests.support.seams import Protection, Replace, script
 from tests.system import points
+from worker.domain.events import Pending, Subject
+from worker.domain.record import Record
 from worker.events.publish import Published, Publisher
 from worker.events.sweep import Sweep
 from worker.plugins.batch import BatchWriter
 from worker.plugins.write import Writer
-from worker.transport import scripts
 from worker.transport.delivery import Delivery
 from worker.transport.inbox import Inbox
+from worker.transport.state import QueueState
 
 
-def take_out(name: str) -> None:
-    """Takes the protection `name` out; KeyError where there is none of that name."""
-    PROTECTIONS[name]()
+def _read_as(change: Callable[[Record], Record], replace: Replace) -> None:
+    """Every record is changed once it has been read."""
+    shipped = vars(worker.store.plugins)["record_of"]
+
+    def record_of(*arguments: Any) -> Record:
+        return change(shipped(*arguments))
+
+    replace(worker.store.plugins, "record_of", record_of)
 
 
-def _records(change: Callable[[Any], Any]) -> None:
-    shipped = worker.store.documents.record_of
-    worker.store.plugins.record_of = lambda *args: change(shipped(*args))
+def _write_without(condition: str, replace: Replace) -> None:
+    """No write asks for this field to be as expected."""
+    shipped = vars(worker.store.plugins)["guarded_update"]
+
+    def guarded_update(*arguments: Any) -> tuple[dict[str, Any], dict[str, Any]]:
+        query, update = shipped(*arguments)
+        del query[condition]
+        return query, update
+
+    replace(worker.store.plugins, "guarded_update", guarded_update)
 
 
-def _fence() -> None:
+def _fence(replace: Replace) -> None:
     """Writes of a former owner are not refused: neither by the filter of the write nor by the look before it."""
-    _records(lambda record: dataclasses.replace(record, fence=0))
-    shipped = worker.store.plugins.guarded_update
-
-    def guarded(*args: Any) -> Any:
-        query, update = shipped(*args)
-        del query["fence"]
-        return query, update
-
-    worker.store.plugins.guarded_update = guarded
+    _read_as(lambda record: dataclasses.replace(record, fence=0), replace)
+    _write_without("fence", replace)
 
 
-def _fence_of_refusals() -> None:
+def _fence_of_refusals(replace: Replace) -> None:
     """A redelivered command without effect does not keep its first owner from applying it."""
-    Writer.owns = lambda self, record, delivery: True  # type: ignore[method-assign]
+    replace(Writer, "owns", lambda self, record, attempt: True)
 
 
-def _applied() -> None:
+def _applied(replace: Replace) -> None:
     """The ids of applied commands are not looked at."""
-    _records(lambda record: dataclasses.replace(record, applied=()))
+    _read_as(lambda record: dataclasses.replace(record, applied=()), replace)
 
 
-def _revision() -> None:
+def _revision(replace: Replace) -> None:
     """A write does not ask that the plugin is as it was read."""
-    shipped = worker.store.plugins.guarded_update
-
-    def guarded(*args: Any) -> Any:
-        query, update = shipped(*args)
-        del query["revision"]
-        return query, update
-
-    worker.store.plugins.guarded_update = guarded
+    _write_without("revision", replace)
 
 
-def _outbox() -> None:
+def _outbox(replace: Replace) -> None:
     """The event is published after the write, and not kept with it."""
-    worker.store.documents.outbox_document = lambda outbox: []
+    replace(worker.store.documents, "outbox_document", lambda outbox: [])
 
 
-def _publishing_script() -> None:
+def _publishing_script(replace: Replace) -> None:
     """Events are added to the stream without a look at what is there."""
 
-    def run(self: Publisher, work: Any) -> list[Published]:
+    def run(self: Publisher, work: Sequence[tuple[Subject, Sequence[Pending]]]) -> list[Published]:
         for subject, pending in work:
             for event in pending:
                 fields = self._fields(subject, event)
                 self._redis.xadd(STREAM, dict(zip(fields[::2], fields[1::2], strict=True)))
         return [Published("ok", subject.revision) for subject, _ in work]
 
-    Publisher._run = run  # type: ignore[method-assign]
+    replace(Publisher, "_run", run)
 
 
-def _sweep() -> None:
+def _sweep(replace: Replace) -> None:
     """Nobody publishes what a crash left."""
-    Sweep._settle = lambda *args, **kwargs: None  # type: ignore[method-assign]
+    replace(Sweep, "_settle", lambda *arguments: None)
 
 
-def _publishing() -> None:
+def _publishing(replace: Replace) -> None:
     """No protection, but what a sweep needs to have work: nothing that is written gets published."""
-    Publisher.publish_many = lambda self, subjects: []  # type: ignore[method-assign]
-    Writer.announce = lambda self, record: None  # type: ignore[method-assign]
-    Sweep._settle = lambda *args, **kwargs: None  # type: ignore[method-assign]
+    replace(Publisher, "publish_many", lambda self, subjects: [])
+    replace(Writer, "announce", lambda self, record: None)
+    _sweep(replace)
 
 
-def _decided_before() -> None:
+def _decided_before(replace: Replace) -> None:
     """A redelivered batch decides its items again."""
-    BatchWriter._decided_before = lambda *args: 0  # type: ignore[method-assign]
+    replace(BatchWriter, "_decided_before", lambda *arguments: 0)
 
 
-def _late_ack() -> None:
+def _late_ack(replace: Replace) -> None:
     """A command is acknowledged before it is handed to the pool."""
     shipped = Inbox.exchange
 
-    def exchange(self: Inbox, state: Any) -> Any:
+    def exchange(self: Inbox, state: QueueState) -> Delivery | None:
         delivery = shipped(self, state)
         if delivery is not None:
             self.settle_now(delivery, "ack")
         return delivery
 
-    Inbox.exchange = exchange  # type: ignore[method-assign]
+    replace(Inbox, "exchange", exchange)
 
 
-def _atomic_pop() -> None:
+def _atomic_pop(replace: Replace) -> None:
     """A message is taken off its list, and recorded as unacked by a later command."""
     shipped = Inbox.exchange
 
-    def exchange(self: Inbox, state: Any) -> Any:
-        raw: Any = self.client.rpop(state.keys.queue) if state.epoch else None
-        if raw is not None:
+    def exchange(self: Inbox, state: QueueState) -> Delivery | None:
+        raw = self.client.rpop(state.keys.queue) if state.epoch else None
+        if isinstance(raw, bytes):
             points.reach("between_pop_and_record")
             self.client.rpush(state.keys.queue, raw)
         return shipped(self, state)
 
-    Inbox.exchange = exchange  # type: ignore[method-assign]
+    replace(Inbox, "exchange", exchange)
 
 
-def _epoch_of_a_settlement() -> None:
+def _epoch_of_a_settlement(replace: Replace) -> None:
     """Whoever settles, settles what is in work in his queue."""
-    text = scripts.SETTLE.text
-    for old, new in (
-        ("runs(tonumber(lease[2] or 0), now_ms())", "false"),
-        ("redis.call('HDEL', KEYS[2], ARGV[2])", "redis.call('DEL', KEYS[2])"),
-    ):
-        assert old in text
-        text = text.replace(old, new)
-    scripts.SETTLE = scripts.Script.of(text)
+    script("SETTLE", "runs_out_at_once")(replace)
+    script("SETTLE", "settle_by_anyone")(replace)
 
 
-def _parking() -> None:
+def _parking(replace: Replace) -> None:
     """What cannot be read is forgotten."""
-    Delivery.park_later = lambda self, *reason: self.ack()  # type: ignore[method-assign]
+    replace(Delivery, "park_later", lambda self, *reason: self.ack())
 
 
-def _place_of_the_returned() -> None:
-    """What a dead worker held goes to the tail of its queue."""
-    text = scripts.POP.text
-    old = "redis.call('RPUSH', list, raw)"
-    assert old in text
-    scripts.POP = scripts.Script.of(text.replace(old, "redis.call('LPUSH', list, raw)"))
-
-
-def _waiting() -> None:
+def _waiting(replace: Replace) -> None:
     """An outage is taken for a bug."""
 
     class Never(Exception):
         pass
 
-    worker.tasks.supervise.Unavailable = Never  # type: ignore[attr-defined,misc]
+    replace(worker.tasks.supervise, "Unavailable", Never)
 
 
-def _giving_back() -> None:
+def _giving_back(replace: Replace) -> None:
     """What is not this process's to finish, as it ends or has lost its lease, is acknowledged."""
-    worker.tasks.commands.Reject = lambda *args, **kwargs: Ignore()  # type: ignore[attr-defined,misc,assignment]
+    replace(worker.tasks.commands, "Reject", lambda *arguments, **options: Ignore())
 
 
-def _reply_of_raise() -> None:
+def _reply_of_raise(replace: Replace) -> None:
     """No protection, but a fault: Redis raises the epoch of a lease, and the first time nobody learns of it."""
-    shipped, lost = Inbox.raise_epoch, []
+    shipped, lost = Inbox.raise_epoch, list[int]()
 
     def raise_epoch(self: Inbox, delivery: Delivery, to: int) -> int:
         state = self._queues[delivery.queue]
@@ -184,10 +169,10 @@ def _reply_of_raise() -> None:
             raise redis.ConnectionError("the reply was lost")
         return epoch
 
-    Inbox.raise_epoch = raise_epoch  # type: ignore[method-assign]
+    replace(Inbox, "raise_epoch", raise_epoch)
 
 
-PROTECTIONS: dict[str, Callable[[], None]] = {
+PROTECTIONS: dict[str, Protection] = {
     "fence": _fence,
     "fence_of_refusals": _fence_of_refusals,
     "applied": _applied,
@@ -201,8 +186,9 @@ PROTECTIONS: dict[str, Callable[[], None]] = {
     "atomic_pop": _atomic_pop,
     "epoch_of_a_settlement": _epoch_of_a_settlement,
     "parking": _parking,
-    "place_of_the_returned": _place_of_the_returned,
+    "place_of_the_returned": script("POP", "restore_to_the_tail"),
     "waiting": _waiting,
     "giving_back": _giving_back,
     "reply_of_raise": _reply_of_raise,
 }
+"""By name, for `TEST_WITHOUT` of a worker of `tests.system.points_app`."""

@@ -1,7 +1,5 @@
 """An owner and a standby of the commands queue, which end or stop at points; and what was sent to them."""
 
-from __future__ import annotations
-
 import itertools
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -75,8 +73,8 @@ class Stand:
 
     def owner(self) -> ChildProcess | None:
         """The worker that has the lease, None while it is nobody who runs."""
-        held = self.redis.hgetall(f"{QUEUE}:lease")
-        pid = int(held.get(b"owner", b":0").split(b":")[1])
+        owner = self.redis.hget(f"{QUEUE}:lease", "owner")
+        pid = int(owner.split(b":")[1]) if isinstance(owner, bytes) else 0
         return next((worker for worker in self.running() if worker.pid == pid), None)
 
     def standby(self) -> ChildProcess:
@@ -103,7 +101,7 @@ class Stand:
                         return worker
             return None
 
-        return wait_until(find, 60, f"the point {self.point.read_text() if self.point.exists() else ''}")  # type: ignore[return-value]
+        return wait_until(find, 60, f"the point {self.point.read_text() if self.point.exists() else ''}")
 
     # Commands
 

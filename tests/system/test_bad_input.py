@@ -5,11 +5,10 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-import redis
 
 from contracts import errors
 from contracts.client import PluginClient
-from tests.support.servers import MongoReplicaSet, RedisServer, run_worker
+from tests.support.live import Live
 
 
 def nested(depth: int) -> dict[str, Any]:
@@ -19,7 +18,7 @@ def nested(depth: int) -> dict[str, Any]:
     return value
 
 
-GOOD = {"domain_id": "d-1", "name": "N", "service_type": "s", "image": "acme/p"}
+GOOD: dict[str, Any] = {"domain_id": "d-1", "name": "N", "service_type": "s", "image": "acme/p"}
 
 REFUSED: list[tuple[str, str, dict[str, Any], str, str | None]] = [
     ("no name", "register", {"name": None}, "REQUIRED_PARAMETER", "name"),
@@ -98,20 +97,9 @@ SURVIVES: list[Any] = [
 ]
 
 
-@pytest.fixture(scope="module")
-def client(
-    redis_server: RedisServer, mongodb_server: MongoReplicaSet, tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[PluginClient]:
-    """A client of one deployment that all tests of this module share."""
-    env = {"PLUGINS_REDIS_URL": redis_server.url, "PLUGINS_MONGODB_URL": mongodb_server.url("bad_input")}
-    with redis.Redis.from_url(redis_server.url) as broker:
-        broker.flushall()
-    logs = tmp_path_factory.mktemp("bad_input")
-    with (
-        run_worker("-Q", "plugin.commands", env=env, log=logs / "commands.log"),
-        run_worker("-Q", "plugin.queries", "--concurrency", "2", env=env, log=logs / "queries.log"),
-        PluginClient(redis_server.url) as made,
-    ):
+@pytest.fixture
+def client(live: Live) -> Iterator[PluginClient]:
+    with live.client() as made:
         yield made
 
 
@@ -154,7 +142,7 @@ def test_a_body_of_1_mib_is_refused_by_its_size(
 
 @pytest.mark.parametrize(("task", "queue"), [("batch", "commands"), ("get", "queries")])
 def test_a_message_that_is_too_large_for_any_task_is_parked_and_answered(
-    client: PluginClient, redis_server: RedisServer, task: str, queue: str
+    client: PluginClient, live: Live, task: str, queue: str
 ) -> None:
     sent = client._app.send_task(
         f"plugin.{task}", kwargs={"commands": "x" * 4 * 2**20}, queue=f"plugin.{queue}"
@@ -186,14 +174,14 @@ def test_what_this_service_does_not_do_is_refused(
 @pytest.mark.parametrize("command_id", ["x" * 129, "é", "x" * 1024])
 @pytest.mark.parametrize(("task", "queue"), [("enable", "commands"), ("get", "queries")])
 def test_an_unusable_id_is_answered_and_not_parked(
-    client: PluginClient, redis_server: RedisServer, command_id: str, task: str, queue: str
+    client: PluginClient, live: Live, command_id: str, task: str, queue: str
 ) -> None:
     kwargs = {"domain_id": "d-1", "plugin_id": "p"}
     sent = client._app.send_task(f"plugin.{task}", kwargs=kwargs, queue=f"plugin.{queue}", task_id=command_id)
     with pytest.raises(errors.InvalidParameter, match="128 printable ASCII") as refusal:
         sent.get(timeout=60)
     assert refusal.value.details["path"] == "id"
-    with redis.Redis.from_url(redis_server.url) as broker:
+    with live.redis() as broker:
         assert not broker.exists(f"plugin.{queue}:poison")
 
 
@@ -209,7 +197,7 @@ def test_an_unknown_parameter_is_named_whatever_it_is_called(
     assert refusal.value.details["path"] == name
 
 
-def test_what_is_no_traceparent_is_left_out(client: PluginClient, redis_server: RedisServer) -> None:
+def test_what_is_no_traceparent_is_left_out(client: PluginClient, live: Live) -> None:
     given = ["\ud800", "x" * 300, "\x00", 5, "00-" + "0" * 32 + "-00f067aa0ba902b7-01"]
     for number, value in enumerate(given):
         sent = client._app.send_task(
@@ -219,17 +207,15 @@ def test_what_is_no_traceparent_is_left_out(client: PluginClient, redis_server: 
             headers={"traceparent": value},
         )
         assert sent.get(timeout=60)["revision"] == 1
-    with redis.Redis.from_url(redis_server.url, decode_responses=True) as client_of_redis:
+    with live.redis() as client_of_redis:
         events = [fields for _, fields in client_of_redis.xrange("plugin.events")]
     mine = [e for e in events if e["subject"].startswith("d-1/t") and "PluginChanged" in e["type"]]
     assert len(mine) == len(given)
     assert not any("traceparent" in event for event in mine)
 
 
-def test_a_bad_item_of_a_batch_fails_alone_and_is_told_as_rejected(
-    client: PluginClient, redis_server: RedisServer
-) -> None:
-    bad = [
+def test_a_bad_item_of_a_batch_fails_alone_and_is_told_as_rejected(client: PluginClient, live: Live) -> None:
+    bad: list[dict[str, Any]] = [
         {"tags": {"a": "\x00"}},
         {"tags": {"a": 2**63}},
         {"tags": {"\ud800": 1}},
@@ -238,7 +224,7 @@ def test_a_bad_item_of_a_batch_fails_alone_and_is_told_as_rejected(
         {"\ud800": 1},
         {"a": "\ud800"},
     ]
-    good = GOOD | {"image": "acme/batch", "tags": nested(30)}
+    good: dict[str, Any] = GOOD | {"image": "acme/batch", "tags": nested(30)}
     items = [{"id": "b-ok", "operation": "plugin.register", "params": good}]
     items += [
         {
@@ -251,7 +237,7 @@ def test_a_bad_item_of_a_batch_fails_alone_and_is_told_as_rejected(
     rows = client.ask("batch", commands=items)
     assert rows[0]["result"]["revision"] == 1
     assert [row["error"]["code"] for row in rows[1:]] == ["INVALID_PARAMETER"] * len(bad)
-    with redis.Redis.from_url(redis_server.url, decode_responses=True) as client_of_redis:
+    with live.redis() as client_of_redis:
         told = [fields for _, fields in client_of_redis.xrange("plugin.rejections")]
     assert [
         (t["id"], t["operation"], t["domain_id"], t["plugin_id"], t["code"])

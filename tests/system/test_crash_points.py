@@ -1,7 +1,5 @@
 """After each step of a command, of the sweep and of a takeover, the process is ended on purpose."""
 
-from __future__ import annotations
-
 import itertools
 from collections.abc import Iterator
 
@@ -24,7 +22,7 @@ _NTH = [
 def stand(mongodb_server: MongoReplicaSet, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stand]:
     """One deployment for all crashes: the standby of one is the owner of the next."""
     folder = tmp_path_factory.mktemp("crash-points")
-    redis = start_redis(folder / "redis", appendfsync="always")
+    redis = start_redis(folder / "redis", appendfsync=None)
     with standing(redis.url, mongodb_server.url(f"crash_{redis.port}"), folder) as stand:
         yield stand
     redis.stop()

@@ -1,7 +1,5 @@
 """A document whose fence came from a clock that ran ahead, and a Redis that fails while the epoch is raised."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 from pathlib import Path
 

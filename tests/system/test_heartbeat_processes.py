@@ -2,7 +2,6 @@
 
 import os
 import signal
-import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -10,7 +9,7 @@ import pytest
 import redis
 from click.testing import CliRunner
 
-from tests.support.servers import ROOT, ChildProcess, RedisServer, run_worker, start_redis, wait_until
+from tests.support.servers import RedisServer, run_worker, start_beat, start_redis, wait_until
 from worker.cli.operate.healthcheck import healthcheck
 from worker.process.heartbeat import STALE_S
 
@@ -81,22 +80,7 @@ def test_a_worker_whose_main_thread_hangs_is_unhealthy_though_its_threads_live(
 def test_beat_beats_with_its_ticks(
     env: dict[str, str], beats: Path, healthy: Callable[[], bool], tmp_path: Path
 ) -> None:
-    beat = ChildProcess(
-        [
-            sys.executable,
-            "-m",
-            "celery",
-            "-A",
-            "worker",
-            "beat",
-            "--scheduler",
-            "worker.process.beat:Scheduler",
-        ],
-        log=tmp_path / "beat.log",
-        env=env,
-        cwd=ROOT,
-        name="beat",
-    ).start()
+    beat = start_beat(env=env, log=tmp_path / "beat.log")
     try:
         wait_until(healthy, 60)
         # Paused, for a tick between the two lines would make it well again.

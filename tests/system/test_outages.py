@@ -4,6 +4,7 @@ import logging
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 import redis
@@ -24,7 +25,7 @@ from worker.transport.options import DEFAULT_MAX_DEATHS as MAX_DEATHS
 
 logger = logging.getLogger(__name__)
 
-GOOD = {"domain_id": "d-1", "name": "N", "service_type": "s"}
+GOOD: dict[str, Any] = {"domain_id": "d-1", "name": "N", "service_type": "s"}
 DEADLINE_S = 180
 
 
@@ -74,7 +75,7 @@ def test_mongodb_goes_and_comes_back(
     wait_until(lambda: len(revisions(broker)) == 6, DEADLINE_S, "every command's event")
     logger.warning("resumed after %.2f s", time.monotonic() - back)
     assert revisions(broker) == [f"d-1/p{n}@1" for n in range(6)]
-    with MongoClient(store.url("plugins")) as mongo:
+    with MongoClient[dict[str, Any]](store.url("plugins")) as mongo:
         assert mongo["plugins"]["dead_letters"].count_documents({}) == 0
         applied = [d["applied"] for d in mongo["plugins"]["plugins"].find({"revision": 1}).sort("_id", 1)]
     assert [ids[0] for ids in applied[1:]] == sent

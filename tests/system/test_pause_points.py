@@ -1,7 +1,5 @@
 """A worker that stands still at a point for longer than its lease, and goes on after others have worked."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 
 import pytest
@@ -15,7 +13,7 @@ from tests.system.stand import Stand, standing
 def stand(mongodb_server: MongoReplicaSet, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stand]:
     """One deployment for all pauses: who woke up is the owner of the next."""
     folder = tmp_path_factory.mktemp("pause-points")
-    redis = start_redis(folder / "redis", appendfsync="always")
+    redis = start_redis(folder / "redis", appendfsync=None)
     with standing(redis.url, mongodb_server.url(f"pause_{redis.port}"), folder) as stand:
         yield stand
     redis.stop()

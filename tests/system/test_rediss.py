@@ -1,7 +1,5 @@
 """A whole deployment whose Redis speaks TLS only: worker, answers, events and client."""
 
-from __future__ import annotations
-
 import os
 import subprocess
 import sys

@@ -1,11 +1,10 @@
 """The Redis of the answers on its own: while it is away, and while a worker that waits for one is told to end."""
 
-from __future__ import annotations
-
 import signal
 import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -106,6 +105,11 @@ def test_an_answer_that_cannot_be_told_is_told_by_the_next_worker(
     assert broker.xlen("plugin.events") == 1
 
 
+def waits(worker: ChildProcess) -> bool:
+    """Whether the worker has tried more than once to store an answer."""
+    return worker.output().count("Failed operation") > 1
+
+
 def test_workers_killed_while_they_wait_for_it_park_nothing(
     env: dict[str, str],
     results: RedisServer,
@@ -117,7 +121,7 @@ def test_workers_killed_while_they_wait_for_it_park_nothing(
     sent = register(1)
     for number in range(MAX_DEATHS):
         with run_worker("-Q", QUEUE, env=env, log=tmp_path / f"killed-{number}.log") as worker:
-            wait_until(lambda of=worker: of.output().count("Failed operation") > 1, DEADLINE_S, "its wait")
+            wait_until(partial(waits, worker), DEADLINE_S, "its wait")
             worker.kill()
     results.start()
     with run_worker("-Q", QUEUE, env=env, log=tmp_path / "last.log"):

@@ -1,7 +1,6 @@
 """A deployment whose processes keep versions fresh, what is sent to them, and what they tell."""
 
 import json
-import sys
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
@@ -11,7 +10,8 @@ from redis import Redis
 
 from contracts.client import PluginClient
 from contracts.errors import ContractError
-from tests.support.servers import ROOT, ChildProcess, run_worker
+from tests.support.servers import run_worker, start_beat
+from tests.support.stream import Stream
 from worker.cli.main import main
 
 WORKERS = {"commands": "1", "queries": "4", "versions": "4"}
@@ -32,11 +32,7 @@ class Deployment:
     def start(self) -> None:
         """Start every worker, and beat."""
         self.start_workers(*WORKERS)
-        command = ["-m", "celery", "-A", "worker", "beat", "--scheduler", "worker.process.beat:Scheduler"]
-        beat = ChildProcess(
-            [sys.executable, *command], log=self._log("beat"), env=self.env, cwd=ROOT, name="beat"
-        )
-        self._processes.enter_context(beat.start())
+        self._processes.enter_context(start_beat(env=self.env, log=self._log("beat")))
 
     def start_workers(self, *names: str) -> None:
         self._starts += 1
@@ -71,8 +67,7 @@ class Deployment:
 
     def events(self, subject: str) -> list[dict[str, Any]]:
         """What was told of an image, in order; ids are as they must be."""
-        found: Any = self.redis.xrange("plugin.events")
-        entries = [fields for _, fields in found if fields["subject"] == subject]
+        entries = [fields for fields in Stream(self.redis).entries() if fields["subject"] == subject]
         assert [e["id"] for e in entries] == [f"{subject}@{n}" for n in range(1, len(entries) + 1)]
         return [json.loads(e["data"]) for e in entries]
 

@@ -1,14 +1,27 @@
 """Inboxes in the test's own process: each plays a worker process on the same Redis."""
 
-from tests.transport.transport_harness import Server
+from collections.abc import Callable
+
+import pytest
+import redis
+from redis.backoff import NoBackoff
+from redis.retry import Retry
+
+from tests.support.servers import RedisServer, wait_until
+from tests.transport.elements import elements
+from worker.transport.delivery import Delivery
 from worker.transport.inbox import Inbox
 from worker.transport.options import Options
+from worker.transport.scripts import Call
+from worker.transport.state import QueueState
 
 QUEUE, SHARED = "q.commands", "q.queries"
-LEASE_S = 0.5
+LEASE_S = 0.25
+
+MakeInbox = Callable[..., Inbox]
 
 
-def open_inbox(server: Server, renews: bool = True, **options: object) -> Inbox:
+def open_inbox(server: RedisServer, renews: bool = True, **options: object) -> Inbox:
     """With ``renews=False`` the inbox does not renew its leases, as when its process is stopped or dead."""
     settings = {"exclusive": (QUEUE, QUEUE + ".*"), "shared": (SHARED,), "lease_s": LEASE_S, **options}
     connection = {"host": "127.0.0.1", "port": server.port, "db": 0}
@@ -21,3 +34,49 @@ def open_inbox(server: Server, renews: bool = True, **options: object) -> Inbox:
 def freeze(inbox: Inbox) -> None:
     """The event loop stands still from now on."""
     inbox._renewal.last_beat = -1e9
+
+
+def pop(inbox: Inbox, queue: str = QUEUE) -> Delivery | None:
+    return inbox.exchange(inbox.consume(queue))
+
+
+def must_pop(inbox: Inbox, queue: str = QUEUE) -> Delivery:
+    delivery = pop(inbox, queue)
+    assert delivery is not None
+    return delivery
+
+
+def take_over(inbox: Inbox, queue: str = QUEUE) -> Delivery:
+    """Pop as soon as a lease has run out: many of them would have by the time that this gives up."""
+    return wait_until(lambda: pop(inbox, queue), 10 * LEASE_S, "a takeover")
+
+
+def rest(client: redis.Redis, queue: str = QUEUE) -> list[bytes]:
+    """What is on the list, in the order in which it will be popped."""
+    return elements(client, queue)[::-1]
+
+
+def lose_reply(inbox: Inbox, state: QueueState) -> None:
+    """Redis carries out one pop, and its reply does not arrive."""
+    real = inbox._send
+
+    def lose(call: Call | None) -> None:
+        real(call)
+        raise redis.ConnectionError("lost on the way")
+
+    inbox._send = lose  # type: ignore[method-assign, assignment]
+    with pytest.raises(redis.ConnectionError):
+        inbox.exchange(state)
+    inbox._send = real  # type: ignore[method-assign]
+
+
+def lose_connection(inbox: Inbox) -> Callable[[], None]:
+    """Redis is away for the inbox until what is returned is called."""
+    good = inbox.client
+    inbox.client = redis.Redis(port=1, retry=Retry(NoBackoff(), 0))
+
+    def mend() -> None:
+        inbox.client.close()
+        inbox.client = good
+
+    return mend

@@ -4,27 +4,22 @@
 ``unknown``: answered and parked. ``ran``: odd, but there is nothing wrong with it for the task.
 """
 
-import base64
 import json
 from typing import Any
 
-from tests.transport.transport_harness import task_message
+from tests.support.messages import encode_body as b64
+from tests.transport.elements import parts
 
 Fate = tuple[str, str]
 TASK = "test.note"
 
 
-def b64(body: Any) -> str:
-    raw = body if isinstance(body, bytes) else json.dumps(body).encode()
-    return base64.b64encode(raw).decode()
-
-
-def make(**changes: Any) -> bytes:
-    return json.dumps(task_message(TASK, 1, **changes)).encode()
+def make(kwargs: dict[str, Any] | None = None) -> bytes:
+    return json.dumps(parts(TASK, kwargs or {"number": 1})).encode()
 
 
 def without(*path: str) -> bytes:
-    message = task_message(TASK, 1)
+    message = parts(TASK, {"number": 1})
     target = message
     for name in path[:-1]:
         target = target[name]
@@ -33,7 +28,7 @@ def without(*path: str) -> bytes:
 
 
 def put(value: Any, *path: str) -> bytes:
-    message = task_message(TASK, 1)
+    message = parts(TASK, {"number": 1})
     target = message
     for name in path[:-1]:
         target = target[name]
@@ -117,7 +112,7 @@ SHAPES: dict[str, tuple[bytes, Fate]] = {
     "body with Infinity": (put(b64(b'[[], {"a": Infinity}, {}]'), "body"), ("refused", "bad_body")),
     "deep kwargs": (make(kwargs={"number": 1, "a": nested(300)}), ("ran", "")),
     "body too deep to parse": (
-        put(b64(b'[[], {"a": ' + b"[" * 9000 + b"]" * 9000 + b"}, {}]"), "body"),
+        put(b64(b'[[], {"a": ' + b"[" * 20_000 + b"]" * 20_000 + b"}, {}]"), "body"),
         ("refused", "too_deep"),
     ),
     "headers too deep": (put(nested(40), "headers", "x"), ("refused", "too_deep")),
@@ -147,7 +142,7 @@ SHAPES: dict[str, tuple[bytes, Fate]] = {
     "half characters all over": (
         json.dumps(
             {
-                **task_message(TASK, 1),
+                **parts(TASK, {"number": 1}),
                 "headers": {**dict.fromkeys(HEADERS, "\ud800"), "task": TASK, "id": "half"},
                 "properties": {
                     **dict.fromkeys(PROPERTIES, "\ud800"),
@@ -164,7 +159,7 @@ SHAPES: dict[str, tuple[bytes, Fate]] = {
     ),
     "plain text body": (
         json.dumps(
-            {**task_message(TASK), "body": '[[], {"number": 1}, {}]'}
+            {**parts(TASK), "body": '[[], {"number": 1}, {}]'}
             | {"properties": {"delivery_tag": "t", "delivery_info": {}}}
         ).encode(),
         ("ran", ""),

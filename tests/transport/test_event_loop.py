@@ -1,12 +1,12 @@
 """What would end the event loop of a worker, or keep it from its turns."""
 
-import json
 import threading
 
 import pytest
-from celery import Celery
 
-from tests.transport.transport_harness import task_message, until
+from tests.support.servers import wait_until
+from tests.transport.elements import COMMANDS, elements, note
+from tests.transport.workers import LEDGER, Service, pongs
 
 ANNOUNCED = {
     "list": b"[1]",
@@ -24,37 +24,30 @@ ANNOUNCED = {
 }
 
 
-def answer(server):
-    """What the workers answer to a ping, which is served between other turns of the event loop."""
-    with Celery(broker=server.url, set_as_current=False) as caller:
-        return caller.control.broadcast("ping", reply=True, timeout=60, limit=1)
-
-
 @pytest.mark.parametrize("announced", ANNOUNCED.values(), ids=list(ANNOUNCED))
-def test_what_is_announced_and_is_no_message_is_dropped(client, server, start_worker, announced):
-    worker = start_worker(server.url).ready()
-    assert client.publish("/0.celery.pidbox", announced) == 1
-    client.lpush("test.commands", json.dumps(task_message("test.note", 7)))
-    assert [list(one.values()) for one in answer(server)] == [[{"ok": "pong"}]]
-    until(lambda: client.lrange("test.ledger", 0, -1) == [b"7"], what="it ran")
-    assert worker.alive and not worker.said("Connection to broker lost")
+def test_what_is_announced_and_is_no_message_is_dropped(service: Service, announced: bytes) -> None:
+    assert service.client.publish("/0.celery.pidbox", announced) == 1
+    service.push(note(7))
+    assert pongs(service.server.url) == [{"ok": "pong"}]
+    wait_until(lambda: elements(service.client, LEDGER) == [b"7"], what="it to run")
+    assert service.worker.running
+    assert "Connection to broker lost" not in service.output()
 
 
-def test_a_flood_of_poison_leaves_the_event_loop_its_turns(client, server, start_worker):
-    ended = threading.Event()
+def test_a_flood_of_poison_leaves_the_event_loop_its_turns(service: Service) -> None:
+    client, ended = service.client, threading.Event()
 
-    def pour():
+    def pour() -> None:
         while not ended.is_set():
-            if client.llen("test.commands") < 5_000:
-                client.lpush("test.commands", *[b"[1]"] * 5_000)
+            if client.llen(COMMANDS) < 5_000:
+                client.lpush(COMMANDS, *[b"[1]"] * 5_000)
 
     pouring = threading.Thread(target=pour)
     pouring.start()
     try:
-        worker = start_worker(server.url).ready()
-        until(lambda: client.llen("test.commands:poison"), what="the first is parked")
-        assert answer(server)
+        wait_until(lambda: client.llen(f"{COMMANDS}:poison"), what="the first to be parked")
+        assert pongs(service.server.url)
     finally:
         ended.set()
         pouring.join()
-    assert worker.alive
+    assert service.worker.running

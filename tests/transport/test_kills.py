@@ -1,105 +1,102 @@
 """An independent ledger of what was sent, against what ran, while owners are killed at random."""
 
-import json
 import random
-import signal
 import time
 from itertools import pairwise
 
-import pytest
 import redis
+from redis.backoff import NoBackoff
+from redis.retry import Retry
 
-from tests.transport.transport_harness import Server, Worker, task_message, until
-
-LEDGER = "test.ledger"
+from tests.support.servers import ChildProcess, RedisServer, wait_until
+from tests.transport.elements import COMMANDS, note
+from tests.transport.workers import StartWorker, is_owner, ledger, wait_for_ledger
 
 
 def kill_run(
-    client, server: Server, start_worker, kills: int, per_kill: int, between: bool = False, **environment: str
+    client: redis.Redis,
+    url: str,
+    start_worker: StartWorker,
+    kills: int,
+    per_kill: int,
+    between: bool = False,
+    without: str = "",
 ) -> list[int]:
     """Sends numbered messages in ``kills`` parts, and kills the owner once in each; returns the ledger.
 
     ``between``: whoever says that its message is in neither place is killed, instead of the owner somewhere.
     """
     rng = random.Random(7)
-    workers: list[Worker] = []
+    workers: list[ChildProcess] = []
 
     def start() -> None:
-        workers.append(start_worker(server.url, TEST_LEASE_S="2", **environment))
+        workers.append(start_worker(url, ready=False, lease_s=1, without=without))
+
+    def owner() -> ChildProcess | None:
+        return next((worker for worker in workers if worker.running and is_owner(client, worker)), None)
 
     start()
     start()
     sent = 0
     for _ in range(kills):
-        pid = until(
-            lambda: owner_of(client, [worker.pid for worker in workers if worker.alive]), what="an owner"
-        )
+        victim = wait_until(owner, what="an owner")
         with client.pipeline(transaction=False) as pipe:
             for _ in range(per_kill):
-                pipe.lpush("test.commands", json.dumps(task_message("test.note", sent)))
+                pipe.lpush(COMMANDS, note(sent))
                 sent += 1
             pipe.execute()
         if between:
-            pid = int(until(lambda: client.getdel("test.between"), what="a message in neither place"))
+            told = wait_until(lambda: client.getdel("test.between"), what="a message in neither place")
+            assert isinstance(told, bytes)
+            victim = next(worker for worker in workers if worker.pid == int(told))
         else:
-            until(lambda goal=sent - per_kill: client.llen(LEDGER) + per_kill > goal, what="work goes on")
+            wait_for_ledger(client, sent - per_kill + 1)
             time.sleep(rng.uniform(0, 0.12))
-        next(worker for worker in workers if worker.pid == pid).signal(signal.SIGKILL)
+        victim.kill()
         start()
-    until(lambda: not client.exists("test.commands", "test.commands:unacked"), 120, "all is done")
-    return [int(entry) for entry in client.lrange(LEDGER, 0, -1)]
+    wait_until(lambda: not client.exists(COMMANDS, f"{COMMANDS}:unacked"), 120, "all to be done")
+    return entries(client)
 
 
-def owner_of(client, alive: list[int]) -> int | None:
-    owner = client.hget("test.commands:lease", "owner")
-    pid = int(owner.split(b":")[1]) if owner else None
-    return pid if pid in alive else None
+def entries(client: redis.Redis) -> list[int]:
+    return [int(entry) for entry in ledger(client)]
 
 
-def first_runs(entries: list[int]) -> list[int]:
-    return list(dict.fromkeys(entries))
+def first_runs(ran: list[int]) -> list[int]:
+    return list(dict.fromkeys(ran))
 
 
-def test_kills_lose_nothing_and_keep_the_order(client, server, start_worker):
+def test_kills_lose_nothing_and_keep_the_order(
+    client: redis.Redis, url: str, start_worker: StartWorker
+) -> None:
     kills, per_kill = 7, 150
-    entries = kill_run(client, server, start_worker, kills, per_kill)
-    assert first_runs(entries) == list(range(kills * per_kill)), (
+    ran = kill_run(client, url, start_worker, kills, per_kill)
+    assert first_runs(ran) == list(range(kills * per_kill)), (
         "each at least once, first runs in the order sent"
     )
-    assert len(entries) <= kills * per_kill + kills, "at most the one in work runs again"
+    assert len(ran) <= kills * per_kill + kills, "at most the one in work runs again"
     # A repeated run comes at once after the run that its process did not live to settle.
-    assert all(later - earlier in (0, 1) for earlier, later in pairwise(entries))
-    assert not client.exists("test.commands:returned", "test.commands:waiting", "test.commands:poison")
+    assert all(later - earlier in (0, 1) for earlier, later in pairwise(ran))
+    assert not client.exists(f"{COMMANDS}:returned", f"{COMMANDS}:waiting", f"{COMMANDS}:poison")
 
 
-def test_without_the_atomic_pop_kills_lose_messages(client, server, start_worker):
+def test_without_the_atomic_pop_kills_lose_messages(
+    client: redis.Redis, url: str, start_worker: StartWorker
+) -> None:
     kills, per_kill = 3, 2
-    environment = {"TEST_SUBSTITUTIONS": "pop_not_atomic"}
-    entries = kill_run(client, server, start_worker, kills, per_kill, between=True, **environment)
-    assert set(entries) < set(range(kills * per_kill)), "the harness sees a loss when there is one"
+    ran = kill_run(client, url, start_worker, kills, per_kill, between=True, without="pop_not_atomic")
+    assert set(ran) < set(range(kills * per_kill)), "the harness sees a loss when there is one"
 
 
-@pytest.mark.parametrize("substitution", ["restore_to_the_tail", "no_lease+keep_strays"])
-def test_without_the_protection_newer_messages_go_first(client, server, start_worker, substitution):
-    """The counterpart of the takeover that test_worker proves."""
-    client.lpush("test.commands", json.dumps(task_message("test.slow", kwargs={"number": 0, "seconds": 90})))
-    for number in (1, 2):
-        client.lpush("test.commands", json.dumps(task_message("test.note", number)))
-    environment = {"TEST_LEASE_S": "1", "TEST_SUBSTITUTIONS": substitution}
-    victim = start_worker(server.url, **environment).ready()
-    until(lambda: client.exists("test.started"), what="the first is in work")
-    victim.kill()
-    start_worker(server.url, **environment).ready()
-    until(lambda: client.lrange(LEDGER, 0, -1) == [b"1", b"2"], what="newer messages go first")
-
-
-def test_kills_of_redis_lose_nothing_and_keep_the_order(mortal_server, start_worker):
+def test_kills_of_redis_lose_nothing_and_keep_the_order(
+    mortal_server: RedisServer, start_worker: StartWorker
+) -> None:
     """Redis writes its file at every command, and is killed while messages come and go."""
     rng = random.Random(3)
     count, sent = 400, 0
-    start_worker(mortal_server.url)
-    worker = start_worker(mortal_server.url).ready()
-    with redis.Redis.from_url(mortal_server.url, retry=None) as client:
+    start_worker(mortal_server.url, ready=False)
+    worker = start_worker(mortal_server.url)
+    with redis.Redis.from_url(mortal_server.url, retry=Retry(NoBackoff(), 0)) as client:
         kill_at = {50, 130, 200, 290, 370}
         while sent < count:
             if sent in kill_at:
@@ -108,11 +105,11 @@ def test_kills_of_redis_lose_nothing_and_keep_the_order(mortal_server, start_wor
                 mortal_server.kill()
                 mortal_server.start()
             try:
-                client.lpush("test.commands", json.dumps(task_message("test.note", sent)))
+                client.lpush(COMMANDS, note(sent))
                 sent += 1
             except redis.ConnectionError:
                 # Whether it was accepted is not known: it is sent again.
                 continue
-        until(lambda: not client.exists("test.commands", "test.commands:unacked"), 120, "all is done")
-        assert first_runs([int(entry) for entry in client.lrange(LEDGER, 0, -1)]) == list(range(count))
-    assert worker.alive
+        wait_until(lambda: not client.exists(COMMANDS, f"{COMMANDS}:unacked"), 120, "all to be done")
+        assert first_runs(entries(client)) == list(range(count))
+    assert worker.running

@@ -7,13 +7,14 @@ import pytest
 import redis
 from celery import Celery
 
+from tests.support.servers import RedisServer, wait_until
 from tests.support.tls import TlsFront, make_certificate
-from tests.transport.transport_harness import Server, until
+from tests.transport.workers import StartWorker
 from worker.transport import install
 
 
 @pytest.fixture
-def front(server: Server, tmp_path: Path) -> Iterator[TlsFront]:
+def front(server: RedisServer, tmp_path: Path) -> Iterator[TlsFront]:
     with TlsFront(server.port, make_certificate(tmp_path, "server")) as front:
         yield front
 
@@ -23,23 +24,27 @@ def url(front: TlsFront, tmp_path: Path) -> str:
     return f"rediss://localhost:{front.port}/0?ssl_cert_reqs=required&ssl_ca_certs={tmp_path}/server.pem"
 
 
-def test_a_worker_works_over_tls(front, url, client, start_worker):
-    worker = start_worker(url).ready()
-    until(lambda: client.hget("test.commands:lease", "owner"), what="it holds the lease")
-    assert worker.alive and front.accepted > 3
+def test_a_worker_works_over_tls(
+    front: TlsFront, url: str, client: redis.Redis, start_worker: StartWorker
+) -> None:
+    worker = start_worker(url)
+    wait_until(lambda: client.hget("test.commands:lease", "owner"), what="its lease")
+    assert worker.running and front.accepted > 3
     with redis.Redis.from_url(url) as secured:
         assert secured.ping()
 
 
-def test_a_server_of_an_unknown_authority_is_not_spoken_to(front, url, start_worker, tmp_path):
+def test_a_server_of_an_unknown_authority_is_not_spoken_to(
+    front: TlsFront, url: str, start_worker: StartWorker, tmp_path: Path
+) -> None:
     other = make_certificate(tmp_path, "other")
-    worker = start_worker(url.replace("server.pem", other.name))
-    until(lambda: worker.said("CERTIFICATE_VERIFY_FAILED"), what="the worker refuses the server")
-    assert not worker.said("Connected to")
+    worker = start_worker(url.replace("server.pem", other.name), ready=False)
+    wait_until(lambda: "CERTIFICATE_VERIFY_FAILED" in worker.output(), what="the refusal of the server")
+    assert "Connected to" not in worker.output()
     assert front.accepted == 0
 
 
-def test_what_would_be_plaintext_is_refused():
+def test_what_would_be_plaintext_is_refused() -> None:
     app = Celery(set_as_current=False)
     with pytest.raises(ValueError, match="broker_use_ssl"):
         install(app, "rediss://h/0", exclusive=(), shared=(), timeouts={})

@@ -5,12 +5,12 @@ from typing import Any
 
 import pytest
 import redis
-from kombu import Connection
 from kombu.asynchronous.hub import Hub
 from kombu.asynchronous.timer import Timer
+from kombu.connection import Connection
 
 import worker.transport.channel as transport
-from tests.transport.transport_harness import Server
+from tests.support.servers import RedisServer
 from worker.transport.inboxes import close_inboxes
 
 QUEUES = ("turns.one", "turns.two", "turns.three")
@@ -64,8 +64,8 @@ def make_loop() -> Iterator[Callable[..., Loop]]:
 
 @pytest.mark.parametrize("queues", [QUEUES[:1], QUEUES[:2], QUEUES])
 def test_a_loop_that_left_messages_behind_is_woken_at_once(
-    server: Server,
-    client: "redis.Redis",
+    server: RedisServer,
+    client: redis.Redis,
     make_loop: Callable[..., Loop],
     monkeypatch: pytest.MonkeyPatch,
     queues: tuple[str, ...],

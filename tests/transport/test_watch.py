@@ -6,15 +6,14 @@ from collections.abc import Callable, Iterator
 import pytest
 import redis
 
-from tests.support.servers import wait_until
-from tests.transport.transport_harness import Server
+from tests.support.servers import RedisServer, wait_until
 from worker.transport.wakeup import Wakeup
 
 KEY = "test.watched"
 
 
 @pytest.fixture
-def watch(server: Server, client: "redis.Redis") -> Iterator[Wakeup]:
+def watch(server: RedisServer, client: redis.Redis) -> Iterator[Wakeup]:
     with redis.Redis.from_url(server.url) as for_its_parameters:
         pool = for_its_parameters.connection_pool
         made = Wakeup({**pool.connection_kwargs, "connection_class": pool.connection_class})
@@ -39,7 +38,7 @@ def between_question_and_answer(watch: Wakeup, happens: Callable[[], object]) ->
     watch._connection.send_command = send_and_let_it_happen
 
 
-def test_a_change_that_arrives_with_the_answer_is_seen(watch: Wakeup, client: "redis.Redis") -> None:
+def test_a_change_that_arrives_with_the_answer_is_seen(watch: Wakeup, client: redis.Redis) -> None:
     assert watch.arm([KEY]) is False
     between_question_and_answer(watch, lambda: client.lpush(KEY, "x"))
     assert watch.arm([KEY]) is True

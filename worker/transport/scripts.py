@@ -1,6 +1,7 @@
 """The Lua scripts, run by their digest and loaded again when Redis has forgotten them."""
 
 import hashlib
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from importlib.resources import files
@@ -11,23 +12,43 @@ from redis.exceptions import NoScriptError
 
 Argument = str | bytes | int
 
+_FUNCTION = re.compile(r"^(?:local )?function (\w+)", re.MULTILINE)
+
 
 @dataclass(frozen=True, slots=True)
 class Script:
-    """One script: its text, with the shared prelude before it, and its digest."""
+    """One script: the functions that it shares with others, its own text, and the digest of both."""
 
-    text: str
+    shared: str
+    own: str
     digest: str
 
     @classmethod
-    def load(cls, name: str) -> "Script":
-        folder = files(__package__) / "lua"
-        text = (folder / "prelude.lua").read_text("utf-8") + (folder / f"{name}.lua").read_text("utf-8")
-        return cls.of(text)
+    def load(cls, *names: str) -> "Script":
+        """Return the script of these files in ``lua``: what it shares first, the script itself last."""
+        *shared, own = ((files(__package__) / "lua" / f"{name}.lua").read_text("utf-8") for name in names)
+        return cls.of("".join(shared), own)
 
     @classmethod
-    def of(cls, text: str) -> "Script":
-        return cls(text, hashlib.sha1(text.encode(), usedforsecurity=False).hexdigest())
+    def of(cls, shared: str, own: str) -> "Script":
+        """Return the script of these texts."""
+        return cls(shared, own, hashlib.sha1((shared + own).encode(), usedforsecurity=False).hexdigest())
+
+    def replacing(self, functions: str) -> "Script":
+        """Return the script with some of its shared functions replaced, to see what they protect from.
+
+        ``functions``: Lua text, ``function NAME(...) ... end`` for each of them.
+        Raises ValueError when it replaces none, or one that the script does not share.
+        """
+        replaced = set(_FUNCTION.findall(functions))
+        if not replaced or not replaced <= set(_FUNCTION.findall(self.shared)):
+            raise ValueError(f"these are not all shared functions: {sorted(replaced)}")
+        return Script.of(self.shared + functions, self.own)
+
+    @property
+    def text(self) -> str:
+        """The text that Redis runs."""
+        return self.shared + self.own
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,24 +60,30 @@ class Call:
     args: Sequence[Argument]
 
 
-POP = Script.load("pop")
-POP_SHARED = Script.load("pop_shared")
-SETTLE = Script.load("settle")
+POP = Script.load("prelude", "handout", "pop")
+POP_SHARED = Script.load("prelude", "handout", "pop_shared")
+SETTLE = Script.load("prelude", "settle")
 NOTE_WAIT = Script.load("note_wait")
-RENEW = Script.load("renew")
-RENEW_SHARED = Script.load("renew_shared")
-RAISE = Script.load("raise")
-RELEASE = Script.load("release")
-RELEASE_SHARED = Script.load("release_shared")
+RENEW = Script.load("prelude", "renew")
+RENEW_SHARED = Script.load("prelude", "renew_shared")
+RAISE = Script.load("prelude", "raise")
+RELEASE = Script.load("prelude", "handout", "release")
+RELEASE_SHARED = Script.load("prelude", "handout", "release_shared")
 
 
 def run_script(client: "Redis", call: Call) -> Any:
-    """Runs one script. Raises redis-py's errors."""
+    """Run one script.
+
+    Raises: redis-py's errors.
+    """
     return run_all(client, [call])[0]
 
 
 def run_all(client: "Redis", calls: Sequence[Call]) -> list[Any]:
-    """Runs scripts in their order, in one round trip. Raises the first error, after all have been tried."""
+    """Run scripts in their order, in one round trip.
+
+    Raises: the first error, after all scripts have been tried.
+    """
     results = _execute(client, calls)
     missing = [index for index, result in enumerate(results) if isinstance(result, NoScriptError)]
     if missing:

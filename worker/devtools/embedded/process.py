@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from types import TracebackType
-from typing import Self, TypeVar
+from typing import Protocol, Self, TypeVar
 
 from worker.devtools.embedded.errors import ServerFailed
 
@@ -48,10 +48,21 @@ def spawn(
     return _spawner.submit(start).result()
 
 
+class Spawned(Protocol):
+    """A running program, as `subprocess.Popen` has it."""
+
+    @property
+    def pid(self) -> int: ...
+    def poll(self) -> int | None: ...
+    def wait(self, timeout: float | None = None) -> int: ...
+    def send_signal(self, sig: int) -> None: ...
+    def kill(self) -> None: ...
+
+
 T = TypeVar("T")
 
 
-def wait_until(condition: Callable[[], T], timeout_s: float = 60.0, what: str = "the condition") -> T:
+def wait_until(condition: Callable[[], T | None], timeout_s: float = 60.0, what: str = "the condition") -> T:
     """Call ``condition`` every 50 ms until its answer is true, and return that answer.
 
     Raises:
@@ -93,7 +104,7 @@ class ChildProcess:
         self.name = name or Path(self.arguments[0]).name
         self.ready = ready
         self.ready_timeout_s = ready_timeout_s
-        self._process: subprocess.Popen[bytes] | None = None
+        self._process: Spawned | None = None
         self._log_start = 0
 
     @property
@@ -110,7 +121,7 @@ class ChildProcess:
     def running(self) -> bool:
         return self._process is not None and self._process.poll() is None
 
-    def _started(self) -> subprocess.Popen[bytes]:
+    def _started(self) -> Spawned:
         if self._process is None:
             raise RuntimeError(f"{self.name} was never started")
         return self._process
@@ -128,12 +139,8 @@ class ChildProcess:
         self.log.parent.mkdir(parents=True, exist_ok=True)
         with self.log.open("ab") as output:
             self._log_start = output.tell()
-            self._process = spawn(
-                self.arguments,
-                env={key: value for key, value in environment.items() if value is not None},
-                cwd=self.cwd,
-                stdout=output.fileno(),
-            )
+            given = {key: value for key, value in environment.items() if value is not None}
+            self._process = self._spawn(given, output.fileno())
         if self.ready is not None:
             try:
                 self.wait_for_output(self.ready, self.ready_timeout_s)
@@ -141,6 +148,9 @@ class ChildProcess:
                 self.kill()
                 raise
         return self
+
+    def _spawn(self, env: Mapping[str, str], stdout: int) -> Spawned:
+        return spawn(self.arguments, env=env, cwd=self.cwd, stdout=stdout)
 
     def signal(self, number: signal.Signals) -> None:
         """Send a signal; do nothing if it has ended."""

@@ -7,15 +7,15 @@ local now = now_ms()
 local lease = redis.call('HMGET', KEYS[1], 'owner', 'until', 'epoch')
 local until_ms, epoch = tonumber(lease[2] or 0), tonumber(lease[3] or 0)
 
-if lease[1] ~= ARGV[1] then
+if not is_owner(lease[1], ARGV[1]) then
   if lease[1] and runs(until_ms, now) then
     return {'standby', text(until_ms - now)}
   end
-  epoch = math.max(epoch + 1, now)
+  epoch = next_epoch(epoch, now)
   until_ms = 0
   redis.call('HSET', KEYS[1], 'owner', ARGV[1], 'epoch', text(epoch))
   push_back(KEYS[2], KEYS[3], KEYS[4], KEYS[6], every_tag, true)
-elseif redis.call('HLEN', KEYS[2]) > #ARGV - 5 then
+elseif has_strays(KEYS[2], #ARGV - 5) then
   -- A Redis that lost writes has records of what was settled long ago. Left there, they would wait for the end of
   -- this process, and then be delivered after all that is newer.
   local held = {[ARGV[3]] = true}

@@ -3,8 +3,8 @@
 -- ARGV: owner, lease in ms, tag, largest message in bytes, deaths at which a message is parked
 -- Returns {'message' | 'empty', '0', parked, deaths or '', raw}.
 local now = now_ms()
-for _, consumer in ipairs(redis.call('ZRANGEBYSCORE', KEYS[1], '-inf', now)) do
-  if consumer ~= ARGV[1] then
+for _, consumer in ipairs(dead_consumers(KEYS[1], now)) do
+  if not is_owner(consumer, ARGV[1]) then
     push_back(KEYS[2], KEYS[3], KEYS[4], KEYS[6], tags_of(consumer), true)
     redis.call('ZREM', KEYS[1], consumer)
   end

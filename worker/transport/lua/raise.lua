@@ -1,7 +1,7 @@
 -- Raises the epoch of a lease that is still ours.
 -- KEYS: lease    ARGV: owner, our epoch, the least new one    Returns the epoch now, or '0' when it is not ours.
 local lease = redis.call('HMGET', KEYS[1], 'owner', 'epoch')
-if lease[1] ~= ARGV[1] or lease[2] ~= ARGV[2] then
+if not is_owner(lease[1], ARGV[1], lease[2], ARGV[2]) then
   return '0'
 end
 local epoch = math.max(tonumber(lease[2]), tonumber(ARGV[3]))

@@ -1,7 +1,7 @@
 -- Gives a lease back in good order: what is unacked returns to the head of the queue, and standbys are woken.
 -- KEYS: lease, unacked, returned, waiting, list, doorbell    ARGV: owner
 -- Returns how many messages went back, or -1 when the lease was not ours.
-if redis.call('HGET', KEYS[1], 'owner') ~= ARGV[1] then
+if not is_owner(redis.call('HGET', KEYS[1], 'owner'), ARGV[1]) then
   return -1
 end
 local moved = push_back(KEYS[2], KEYS[3], KEYS[4], KEYS[5], every_tag, false)

@@ -5,28 +5,28 @@
 -- action: ack, back (to the head, count begins again), failed (to the head, one death more), park, forward
 -- Returns 1, or 0 when it was not ours to settle.
 local lease = redis.call('HMGET', KEYS[1], 'owner', 'until')
-if lease[1] and lease[1] ~= ARGV[1] and runs(tonumber(lease[2] or 0), now_ms()) then
+if lease[1] and not is_owner(lease[1], ARGV[1]) and runs(tonumber(lease[2] or 0), now_ms()) then
   return 0
 end
 local action, returned_before = ARGV[3], ARGV[4] == '1'
 redis.call('SREM', KEYS[4], ARGV[2])
 if action == 'ack' and not returned_before then
-  return redis.call('HDEL', KEYS[2], ARGV[2])
+  return remove(KEYS[2], ARGV[2])
 end
 local raw = redis.call('HGET', KEYS[2], ARGV[2])
 if not raw then
   return 0
 end
 local digest = redis.sha1hex(raw)
-redis.call('HDEL', KEYS[2], ARGV[2])
+remove(KEYS[2], ARGV[2])
 if action == 'back' then
   redis.call('HSET', KEYS[3], digest, 0)
-  redis.call('RPUSH', KEYS[5], raw)
+  put_back(KEYS[5], raw)
   return 1
 end
 if action == 'failed' then
   redis.call('HINCRBY', KEYS[3], digest, 1)
-  redis.call('RPUSH', KEYS[5], raw)
+  put_back(KEYS[5], raw)
   return 1
 end
 if returned_before then

@@ -1,0 +1,4 @@
+-- Equal messages are parked alike.
+function stamp()
+  return '1'
+end

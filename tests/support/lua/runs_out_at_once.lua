@@ -1,0 +1,4 @@
+-- No lease keeps another process off.
+function runs()
+  return false
+end

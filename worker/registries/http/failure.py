@@ -1,0 +1,23 @@
+"""What an answer without a list means, by its status alone: the body of an error may be anything."""
+
+from worker.domain.image import FailureReason, FetchFailed
+from worker.registries.http.retry_after import retry_after
+from worker.registries.http.session import Answer
+
+
+def failure_of(answer: Answer, now: float, *, not_found: FailureReason = "not_found") -> FetchFailed:
+    """Return the failure that an answer other than a 200 stands for.
+
+    ``now``: unix time in seconds. ``not_found``: the reason that a 404 stands for.
+    """
+    wait = retry_after(answer.headers, now)
+    status = answer.status
+    if status in (429, 503) or (status == 403 and wait is not None):
+        return FetchFailed("throttled", wait, detail="the registry asks to be left alone")
+    if status in (401, 403):
+        return FetchFailed("auth_failed", detail="the registry does not let us in")
+    if status == 404:
+        return FetchFailed(not_found, detail="the registry has no such image")
+    if status >= 500:
+        return FetchFailed("unavailable", wait, detail="the registry has an error")
+    return FetchFailed("unavailable", detail="an answer that is not a list")
