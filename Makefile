@@ -81,7 +81,8 @@ outdated: ## The quick tests with the newest of everything that pyproject.toml a
 	@$(OUTDATED)/bin/python -m pip install --quiet --quiet --disable-pip-version-check --editable '.[dev]'
 	@echo "Other versions than in requirements/dev.lock:"
 	@sed -n 's/^\([a-z0-9.-]*==[^ ;]*\).*/\1/p' requirements/dev.lock > $(OUTDATED)/locked
-	@$(OUTDATED)/bin/python -m pip freeze --exclude-editable | tr 'A-Z_' 'a-z-' \
+	@$(OUTDATED)/bin/python -m pip freeze --exclude-editable \
+	  | sed -E ':name; s/^([^=]*)[._]/\1-/; t name' | tr 'A-Z' 'a-z' \
 	  | grep -vxFf $(OUTDATED)/locked | sed 's/^/  /' || true
 	@touch $(OUTDATED)/.installed-dev
 	@$(MAKE) --no-print-directory VENV=$(OUTDATED) T=quick test
