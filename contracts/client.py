@@ -263,7 +263,7 @@ class PluginClient:
         try:
             return self._app.send_task(task, task_id=command_id, **options)
         except Exception:
-            # Celery waits for an answer before it sends, and goes on waiting for one to what it did not send.
+            # Celery begins to wait for the answer before it sends, and goes on waiting if it could not send.
             self._app.backend.remove_pending_result(self._app.AsyncResult(command_id))
             raise
 
@@ -272,7 +272,7 @@ class PluginClient:
         forget = result.forget
         with _redis():
             try:
-                # Inside a Celery task too: whoever answers is another deployment's worker, not this one.
+                # Also inside a Celery task: the worker of another deployment answers, not this one.
                 return result.get(timeout=left_s, disable_sync_subtasks=False)
             except CeleryTimeout:
                 raise AskTimeout(result.id, timeout_s) from None

@@ -67,7 +67,7 @@ def _refusal(faults: list[ErrorDetails]) -> ContractError:
     order = {"extra_forbidden": 0, "missing": 1}
     faults = sorted(faults, key=lambda error: order.get(error["type"], 2))
     first = faults[0]
-    # The name of an unknown field is the sender's; in any other location are pydantic's names as well.
+    # The name of an unknown field comes from the sender; other locations also have names of pydantic.
     path = path_of(first["loc"]) if first["type"] == "extra_forbidden" else _field_path(first["loc"])
     details: dict[str, Any] = {"path": path}
     if len(faults) > 1:

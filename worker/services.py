@@ -16,6 +16,7 @@ from worker.events.reconcile import Reconcile
 from worker.events.rejections import Rejections
 from worker.events.sweep import Sweep
 from worker.plugins.batch import BatchWriter
+from worker.plugins.listing import Listing
 from worker.plugins.read import Reader
 from worker.plugins.write import Writer
 from worker.registries import Budget, BudgetTable
@@ -216,6 +217,16 @@ class Services:
         )
 
     @once
+    def listing(self) -> Listing:
+        return Listing(
+            self.search,
+            ConditionEvaluator(self.database),
+            self.settings.repositories,
+            self.remotes,
+            self.settings.max_results,
+        )
+
+    @once
     def reader(self) -> Reader:
         return Reader(
             self.plugins,
@@ -223,8 +234,7 @@ class Services:
             lambda: self.versions_reader,
             self.settings.repositories,
             self.remotes,
-            ConditionEvaluator(self.database),
-            self.settings.max_results,
+            self.listing,
             self.settings.query_time_limit_s,
         )
 

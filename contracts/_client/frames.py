@@ -109,7 +109,7 @@ def check_size(task: str, params: Mapping[str, Any]) -> None:
     try:
         size = len(json.dumps(dict(params), default=str))
     except (RecursionError, ValueError):
-        # Not for its size: Celery, or the worker, says what is wrong with it.
+        # Its size is not the problem: Celery, or the worker, says what is.
         return
     limit = MAX_BATCH_BYTES if task == "plugin.batch" else MAX_COMMAND_BYTES
     # In base64, as Celery sends it.

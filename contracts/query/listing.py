@@ -59,7 +59,9 @@ class Query(Part):
     @field_validator("sort", mode="before")
     @classmethod
     def _no_sort(cls, sort: Any) -> Any:
-        """``{}`` and an empty ``key``, as SpaceONE's clients send them, mean no sort, with any ``desc``."""
+        """Accept ``{}`` and an empty ``key``, as SpaceONE's clients send them: they mean no sort, with any
+        ``desc``.
+        """
         if not isinstance(sort, dict):
             return sort
         given = {name: item for name, item in sort.items() if item is not None}

@@ -37,7 +37,7 @@ class StatisticsQuery(Part):
     @field_validator("distinct", mode="before")
     @classmethod
     def _no_distinct(cls, distinct: Any) -> Any:
-        """An empty string counts as not given."""
+        """Accept an empty string: it counts as not given."""
         return None if distinct == "" else distinct
 
     @model_validator(mode="after")

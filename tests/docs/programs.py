@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import re
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from functools import partial
 from pathlib import Path
 
@@ -57,20 +57,20 @@ class Reader:
     it is to show, it has to show by then.
     """
 
-    def __init__(
-        self, page: Page, env: Mapping[str, str], folder: Path, languages: Sequence[str] = RUN
-    ) -> None:
-        self._blocks = [
-            block for block in page.blocks() if block.language in languages and block.marker != "not run"
-        ]
+    def __init__(self, page: Page, env: Mapping[str, str], folder: Path) -> None:
+        self._page = page
         self._env = {**env, "PATH": os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]])}
         self._folder = folder
         self._running: list[tuple[Block, ChildProcess]] = []
 
     def read(self) -> None:
+        """Run every block, and a Python program that ends once more: a reader changes it, and runs it again."""
         try:
-            for block in self._blocks:
-                self._run(block)
+            for block in self._page.blocks():
+                if block.language in RUN and block.marker != "not run":
+                    self._run(block)
+                    if block.language == "python" and not block.marker:
+                        self._run(block)
             for block, program in self._running:
                 self._expect(block, program)
         finally:
@@ -82,7 +82,7 @@ class Reader:
             self._leave_running(block)
             return
         program = self._start(block)
-        status, output = program.wait(timeout_s=TIMEOUT_S), program.output()
+        status, output = program.wait(timeout_s=TIMEOUT_S), program.output(since_start=True)
         assert status == 0, f"{block.where} ended with {status}:\n{output}"
         if block.shown is not None:
             assert matches(block.shown, output), (

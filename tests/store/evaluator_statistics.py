@@ -1,7 +1,7 @@
 """The documented meaning of statistics in plain Python, beside ``evaluator``."""
 
 from collections.abc import Iterator
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any
 
 from contracts.query import StatisticsQuery
@@ -38,7 +38,7 @@ def is_number(value: Any) -> bool:
     return isinstance(value, int | float) and not isinstance(value, bool)
 
 
-NO_TIME = datetime.min
+NO_TIME = datetime(1, 1, 1, tzinfo=UTC)
 """Conditions of a group do not count from now."""
 
 

@@ -12,6 +12,7 @@ from contracts.plugin import RepositoryInfo
 from contracts.query import parse_query
 from worker.domain.projection import project
 from worker.domain.repositories import RemoteOptions, Repositories
+from worker.plugins.listing import Listing
 from worker.plugins.read import Reader
 from worker.repositories.remote.peer import Remote
 from worker.store.client import connect_mongodb
@@ -89,15 +90,11 @@ class Store:
         def no_versions() -> Any:
             raise LookupError("versions are not part of this test")
 
-        return Reader(
-            Plugins(self.database, self.repositories.local.info),
-            search,
-            no_versions,
-            self.repositories,
-            remotes or {},
-            ConditionEvaluator(self.database),
-            max_results,
-        )
+        remotes = remotes or {}
+        plugins = Plugins(self.database, self.repositories.local.info)
+        evaluator = ConditionEvaluator(self.database)
+        listing = Listing(search, evaluator, self.repositories, remotes, max_results)
+        return Reader(plugins, search, no_versions, self.repositories, remotes, listing)
 
     def close(self) -> None:
         self.database.client.close()

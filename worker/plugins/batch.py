@@ -137,9 +137,9 @@ class BatchWriter:
         """Make the writes and return the keys of those that missed."""
         if not writes or self._writer.plugins.write_many(writes, self._writer.clock()):
             return set()
-        # A bulk write tells how many missed, not which: what has taken effect is in the records. The command
-        # id alone does not tell: an earlier attempt, whose outcome never arrived, may have put it there, and
-        # the events to publish are then that attempt's.
+        # A bulk write returns how many writes missed, not which: the records show which took effect. The
+        # command id alone does not show it: an earlier attempt, whose outcome never arrived, may have stored
+        # it, and then the events to publish are those of that attempt.
         records = self._writer.plugins.read_many([write.after.key for write in writes])
         return {s.after.key for s in writes if s.after.outbox[-1] not in records[s.after.key].outbox}
 

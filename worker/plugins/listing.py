@@ -77,7 +77,7 @@ class Listing:
                 found = self._round(asking, sources, query, _with_keys(first))
                 return found, [row for _, row in _in_order(found, query)[:end]]
             except ResultTooLarge as error:
-                # Rows that are not on the page may be what is too large.
+                # The rows that are too large may not be on the page.
                 if query.page.limit <= 0 or _is_of_rows(error):
                     raise
         bare = first.model_copy(update={"only": keys_needed(query), "minimal": False})

@@ -16,7 +16,6 @@ from worker.domain.repositories import Repositories, Repository, Selection
 from worker.domain.scope import NOBODY
 from worker.plugins.listing import Listing
 from worker.repositories.remote.peer import Question, Remote
-from worker.store.condition import ConditionEvaluator
 from worker.store.errors import within
 from worker.store.plugins import Plugins
 from worker.store.search import Search
@@ -38,7 +37,7 @@ class Reader:
     remote ones by asking them.
 
     ``remotes``: the remote repositories by id.
-    ``max_results``: the largest number of rows in one answer.
+    ``listing``: answers list.
     ``time_limit_s``: how long the store may take to find one plugin, in seconds; ``Search`` has its own
     limit. The time of remote repositories does not count.
     """
@@ -50,8 +49,7 @@ class Reader:
         versions: Callable[[], Versions],
         repositories: Repositories,
         remotes: Mapping[str, Remote],
-        evaluator: ConditionEvaluator,
-        max_results: int = 10_000,
+        listing: Listing,
         time_limit_s: float = 5.0,
     ) -> None:
         self._plugins = plugins
@@ -60,7 +58,7 @@ class Reader:
         self._repositories = repositories
         self._remotes = remotes
         self._time_limit_s = time_limit_s
-        self._listing = Listing(search, evaluator, repositories, remotes, max_results)
+        self._listing = listing
 
     def answer(self, command: Read, *, own_only: bool = False) -> dict[str, Any]:
         """Return the answer to ``command``, as JSON.

@@ -101,7 +101,7 @@ class Writer:
             return record
         published = self.publisher.publish(record.subject(self.clock()))
         # Ahead of the store, the stream takes nothing until an operator reconciles; until then the
-        # events wait here, and what no longer fits makes the command wait: nothing is sliced off.
+        # events wait here. A command whose event does not fit waits too: no event is dropped.
         if published.outcome == "ahead":
             raise OutboxFull(f"the outbox of {record.key} is full and the stream is ahead of the store")
         return record.published(published.last)

@@ -17,7 +17,7 @@ _LIMIT_S = 1.0
 class ConditionEvaluator:
     """Asks MongoDB whether conditions hold for rows that are not in this store.
 
-    There is no second evaluator of the query language, and so none that could differ from the first.
+    MongoDB itself evaluates them: a second implementation of the query language could differ from it.
     """
 
     def __init__(self, database: Database[Document]) -> None:

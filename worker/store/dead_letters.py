@@ -153,12 +153,12 @@ class DeadLetters:
 
 
 def _as_read(letter: DeadLetter) -> Document:
-    # Parking it again counts an attempt: what was parked again in the meantime is not what was read.
+    # Parking it again counts an attempt: a letter parked again meanwhile is not the one that was read.
     return {"_id": letter.id, "attempts": letter.attempts, "parked_at": letter.parked_at}
 
 
 def _fields(letter: DeadLetter) -> Document:
-    # As text, the headers cannot hold what a document cannot.
+    # A text can hold any header; a document cannot hold every key.
     headers = json.dumps(letter.headers)
     return {
         "queue": letter.queue,

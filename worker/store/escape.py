@@ -49,7 +49,7 @@ def escape(value: Any) -> Any:
 
 
 def unescape(value: Any) -> Any:
-    """The inverse of ``escape``."""
+    """Return a JSON value with every key unescaped, at any depth."""
     if isinstance(value, Mapping):
         return {unescape_key(key): unescape(item) for key, item in value.items()}
     if isinstance(value, list):

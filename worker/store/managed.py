@@ -168,7 +168,9 @@ def _is_same(document: Document, stored: Mapping[str, Any] | None) -> bool:
 
 
 def _digest(plugin: Document, times: frozenset[str]) -> str:
-    """What tells whether the file of a plugin says something else than before, whenever it is loaded."""
+    """Return a digest of a plugin's file: another digest means that the file has changed since it was
+    loaded.
+    """
     kept = {"repository_info", *TIMES} - times
     said = {name: value for name, value in plugin.items() if name not in kept}
     text = json.dumps(said, sort_keys=True, default=str, separators=(",", ":"))

@@ -18,10 +18,10 @@ class OperationTask(Task):  # type: ignore[misc]  # celery is untyped
     abstract = True
     acks_late = True
     acks_on_failure_or_timeout = True
-    # Arguments are checked against the contract, which says what is wrong with them.
+    # The contract checks the arguments, and its refusal says what is wrong.
     typing = False
     throws = (ContractError,)
-    # A result holds what callers stored; the log has no business with it.
+    # A result holds data of callers, which must not get into the log.
     resultrepr_maxsize = 0
     operation: Operation
     bridge: Bridge

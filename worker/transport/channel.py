@@ -126,8 +126,8 @@ class Channel(stock.Channel):
         except (Empty, RedisError, OSError):
             raise
         except Exception:
-            # Anyone who reaches Redis may announce anything, and nobody would be asked for it again.
-            logger.exception("dropped an announcement that is no message")
+            # Anyone who can reach Redis may announce anything, and it is not sent again.
+            logger.exception("dropped an announcement that is not a message")
             return False
 
     # One turn of the event loop

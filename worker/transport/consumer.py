@@ -35,16 +35,16 @@ class Consumer(CeleryConsumer):  # type: ignore[misc]  # celery is untyped
 
     def start(self) -> None:
         """Run until the worker ends; reconnect meanwhile."""
-        # Only now: what was checked at the start may have changed the queues.
+        # Only now: the checks at the start may have changed the queues.
         self._started_for = frozenset(self.app.amqp.queues.consume_from)
         super().start()
 
     def alive(self) -> None:
-        """Does nothing. A subclass may note that the main thread is not stuck: it waits for Redis."""
+        """Do nothing. A subclass may note that the main thread is not stuck: it waits for Redis."""
 
     def answer_unknown_task(self, delivery: Delivery) -> None:
-        """Does nothing. A subclass may answer a message that names no task that this worker knows; it is
-        called in the event loop, before the message is parked.
+        """Do nothing. A subclass may answer a message of an unknown task; called in the event loop, before
+        the message is parked.
         """
 
     def ensure_connected(self, conn: Any) -> Any:
@@ -52,7 +52,7 @@ class Consumer(CeleryConsumer):  # type: ignore[misc]  # celery is untyped
 
         def tell(error: Exception, interval: float) -> None:
             logger.error("no connection to %s: %s; again in %.1f s", conn.as_uri(), error, interval)
-            # Waiting for Redis is no hang: the main thread says so while its event loop stands still.
+            # Waiting for Redis is not a hang, although the event loop stands still.
             self.alive()
 
         pause = random.uniform(*RECONNECT_S)  # noqa: S311  spreads reconnects, guards nothing
@@ -109,7 +109,7 @@ class Consumer(CeleryConsumer):  # type: ignore[misc]  # celery is untyped
 
     def stop(self) -> None:
         """Take no more messages, and release the queues without a message in work."""
-        # Not every end begins with a signal: a command that waits is told in any case.
+        # Not every end begins with a signal: commands that wait must learn of it in any case.
         stop_requested.set()
         super().stop()
         for inbox in open_inboxes():

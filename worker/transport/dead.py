@@ -68,5 +68,5 @@ def _read(queue: str, element: bytes) -> DeadMessage:
             raw=raw,
         )
     except (ValueError, IndexError, OverflowError, OSError):
-        # Not written by the scripts. It must not stand in the way of what is.
+        # The scripts did not write it. It must not block those that they wrote.
         return DeadMessage(identity, queue, "foreign_element", "", datetime.now(UTC), 0, element)

@@ -155,7 +155,7 @@ def is_answerable(value: Any) -> TypeGuard[str]:
 
 
 def _was_redelivered(headers: dict[str, Any], properties: dict[str, Any]) -> bool:
-    # How a stock consumer marks what it restores.
+    # A stock consumer marks a message so when it restores it.
     info = properties.get("delivery_info")
     return headers.get("redelivered") is True or (isinstance(info, dict) and info.get("redelivered") is True)
 

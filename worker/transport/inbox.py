@@ -91,7 +91,7 @@ class Inbox:
             self._number += 1
             state.asked = self._number
         tag = f"{self.owner}:{state.asked}"
-        # Before what is pending is sent: what is settled meanwhile is still among them.
+        # Before the pending settlements are sent: a message that is settled meanwhile still counts.
         in_hand = self._in_hand(state) if state.exclusive else []
         keys, options = state.keys, self.options
         reply = self._send(

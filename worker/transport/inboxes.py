@@ -40,5 +40,5 @@ def close_inboxes() -> None:
         try:
             inbox.close()
         except redis.RedisError as error:
-            # The lease runs out by itself, and what is unacked is pushed back by whoever takes it.
+            # The lease expires by itself, and the next owner returns the unacked messages to the queue.
             logger.warning("could not give the queues back: %r", error)

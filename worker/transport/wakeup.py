@@ -47,8 +47,7 @@ class Wakeup:
                 self.supported = False
                 return False
         exists = int(self._ask("EXISTS", *keys)) > 0
-        # An announcement that came in the same packet as the answer is read off the socket already: nobody
-        # would wake for it.
+        # An announcement in the packet of the answer is read off the socket already: it would wake no one.
         return exists or bool(self._connection.can_read(timeout=0))
 
     def read(self) -> None:

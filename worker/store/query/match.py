@@ -76,7 +76,7 @@ def _scope(reach: Reach) -> list[Document]:
     scopes = reach.scopes
     found: list[Document] = [{"scope": {"$eq": scopes[0]} if len(scopes) == 1 else {"$in": scopes}}]
     if reach.managed and reach.among:
-        # A local plugin is told by its scope: until it is renamed, it says what its repository was called.
+        # The scope selects local plugins: they may still have an earlier id of their repository stored.
         own = [{"scope": {"$eq": reach.domain_id}}] * reach.local
         found.append({"$or": [*own, {stored(_REPOSITORY): {"$in": list(reach.among)}}]})
     return found

@@ -29,7 +29,7 @@ def _none(compile_any: CompileFilter) -> CompileFilter:
 
 def _among(path: str, values: Sequence[Any]) -> Document:
     found = {path: {"$in": values}}
-    # For MongoDB itself, what a list does not hold is neither null nor there.
+    # For MongoDB, a missing element of a list is not null and does not exist.
     return {"$or": [found, {path: {"$exists": False}}]} if None in values else found
 
 

@@ -33,5 +33,5 @@ def pattern(regex: str, *, is_large: bool) -> Regex[str]:
     # Even one step may lead through the whole text.
     is_short = rf"(?=[\s\S]{{0,{MAX_REGEX_TEXT}}}+\z)" if is_large else ""
     end = "\n" if re.compile(regex).flags & re.VERBOSE else ""  # a comment would hide the parenthesis
-    # PCRE counts anew at each place where a match may begin: with a single one it counts for the whole text.
+    # PCRE starts to count again at each place where a match may begin: here there is one, for the whole text.
     return Regex(rf"(*LIMIT_MATCH={steps})\A{is_short}[\s\S]*?(?:{regex}{end})", "i")
