@@ -15,7 +15,7 @@ OUTDATED := .venv-outdated
 # Files that say what is installed; made again when a lock changes.
 READY := $(VENV)/.installed
 READY_DEV := $(VENV)/.installed-dev
-PIP := $(BIN)/python -m pip --quiet --disable-pip-version-check
+PIP := $(BIN)/python -m pip --quiet --quiet --disable-pip-version-check
 # Only what has a hash in the lock, and nothing that is built here: what is installed is what was tested.
 INSTALL_LOCKED := $(PIP) install --require-hashes --only-binary :all: --requirement
 # The build backend is locked too: pip is not to fetch another one.
@@ -78,7 +78,7 @@ outdated: ## The quick tests with the newest of everything that pyproject.toml a
 	@rm -rf $(OUTDATED)
 	@$(MAKE) --no-print-directory VENV=$(OUTDATED) $(OUTDATED)/bin/python
 	@echo "Installing into $(OUTDATED), about a minute ..."
-	@$(OUTDATED)/bin/python -m pip install --quiet --disable-pip-version-check --editable '.[dev]'
+	@$(OUTDATED)/bin/python -m pip install --quiet --quiet --disable-pip-version-check --editable '.[dev]'
 	@echo "Other versions than in requirements/dev.lock:"
 	@sed -n 's/^\([a-z0-9.-]*==[^ ;]*\).*/\1/p' requirements/dev.lock > $(OUTDATED)/locked
 	@$(OUTDATED)/bin/python -m pip freeze --exclude-editable | tr 'A-Z_' 'a-z-' \

@@ -1,7 +1,7 @@
 """The public contract of the Plugin repository: commands, results, events and errors.
 
-Importing it imports pydantic and nothing else; ``contracts.client`` and ``contracts.subscriber`` need Celery
-and redis.
+Importing ``contracts`` needs only pydantic. ``contracts.client`` also needs Celery and redis,
+``contracts.subscriber`` also redis.
 """
 
 from contracts.commands import (

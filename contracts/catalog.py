@@ -1,6 +1,4 @@
-"""The operations: one table from which tasks, queues, schemas, documentation and the command line are
-derived.
-"""
+"""The operations: one table, the source of tasks, queues, schemas, documentation and the command line."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -16,9 +14,12 @@ from contracts.plugin import PluginInfo
 class Operation:
     """One operation of the Plugin resource.
 
-    ``task`` is the Celery task name and ``queue`` where it is sent (for writes, the base name of the
-    partitions). ``api_message``, ``api_method`` and ``api_path`` are what the API text calls it, for whoever
-    puts a gateway in front; None for ours. ``api_also`` has further pairs of method and path.
+    ``verb``: the last part of the task name.
+    ``queue``: where the command is sent; for writes, the base name of the partitions.
+    ``command``, ``result``: the models of the arguments and of the answer.
+    ``api_message``, ``api_method``, ``api_path``: the operation in the API text, for a gateway; None if it is
+    not there.
+    ``api_also``: further pairs of method and path.
     """
 
     verb: str
@@ -33,10 +34,12 @@ class Operation:
 
     @property
     def task(self) -> str:
+        """The name of the Celery task."""
         return f"plugin.{self.verb}"
 
     @property
     def is_write(self) -> bool:
+        """Whether the operation changes plugins."""
         return self.queue == COMMANDS
 
 
@@ -145,13 +148,17 @@ OPERATIONS: tuple[Operation, ...] = (
 )
 
 BY_TASK: dict[str, Operation] = {operation.task: operation for operation in OPERATIONS}
+"""The operations by task name."""
 WRITES: dict[str, Any] = {o.task: o.command for o in OPERATIONS if o.is_write and o.verb != "batch"}
 """The writes that a batch may hold: task name to command model."""
 
 
 def task_of(operation: str) -> str:
-    """The task name of a verb (``register``) or of a task name. Raises ``ValueError`` for any other word."""
+    """Return the task name of a verb (``register``) or of a task name.
+
+    Raises: ``ValueError`` for any other word.
+    """
     task = operation if operation.startswith("plugin.") else f"plugin.{operation}"
     if task not in BY_TASK:
-        raise ValueError(f"no operation {operation}; there are {', '.join(sorted(BY_TASK))}")
+        raise ValueError(f"unknown operation {operation}; there are {', '.join(sorted(BY_TASK))}")
     return task

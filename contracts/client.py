@@ -1,6 +1,6 @@
-"""A client for Python callers: sends commands, waits for answers.
+"""A client for Python callers: sends commands and waits for answers.
 
-It is a thin hand over ``Celery.send_task``; any other Celery client does as well.
+It is a thin layer over ``Celery.send_task``; any other Celery client can send the same messages.
 """
 
 import os
@@ -43,27 +43,31 @@ __all__ = ["AskTimeout", "BatchOutcome", "PluginClient", "RedisUnavailable"]
 def _redis() -> Iterator[None]:
     try:
         yield
-    except OperationalError as fault:
-        raise RedisUnavailable(f"Redis does not answer: {fault}") from fault
-    except redis.RedisError as fault:
-        if is_redis_outage(fault):
-            raise RedisUnavailable(f"Redis does not answer: {fault}") from fault
+    except OperationalError as error:
+        raise RedisUnavailable(f"Redis does not answer: {error}") from error
+    except redis.RedisError as error:
+        if is_redis_outage(error):
+            raise RedisUnavailable(f"Redis does not answer: {error}") from error
         raise
-    except RuntimeError as fault:
+    except RuntimeError as error:
         # How Celery's result consumer says that it could not connect again.
-        if isinstance(fault.__cause__, redis.RedisError):
-            raise RedisUnavailable(f"Redis does not answer: {fault.__cause__}") from fault
+        if isinstance(error.__cause__, redis.RedisError):
+            raise RedisUnavailable(f"Redis does not answer: {error.__cause__}") from error
         raise
 
 
 class PluginClient:
-    """Sends the nine operations and batches of them.
+    """Sends the nine operations, and batches of writes.
 
-    ``redis_url`` is the broker and, unless ``results_url`` is given, the result backend. ``partitions`` is
-    the deployment's ``PLUGINS_COMMAND_PARTITIONS``: with the wrong number commands still arrive, but batches
-    are refused. ``token`` goes along as ``authorization: Bearer``. ``own_only`` has reads look into the local
-    and managed repositories only. Threads may share it, and forks, each of which has connections of its own.
-    Use it as a context manager, or ``close`` it.
+    ``redis_url``: the broker.
+    ``results_url``: the result backend, default ``redis_url``.
+    ``partitions``: ``PLUGINS_COMMAND_PARTITIONS`` of the deployment, default 1. With a wrong number, commands
+    still arrive, but batches are refused.
+    ``token``: sent as ``authorization: Bearer``.
+    ``own_only``: reads search only the local and managed repositories.
+
+    Threads may share a client, and so may forks, each of which opens its own connections. Use it as a context
+    manager, or ``close`` it.
 
     >>> with PluginClient("redis://localhost:6379/0") as client:
     ...     client.ask("register", domain_id="d-1", name="JIRA", service_type="x.Y", image="acme/jira")
@@ -95,7 +99,7 @@ class PluginClient:
 
     @property
     def _app(self) -> celery.Celery:
-        """The app of this process: a fork does not touch the sockets of the one that it came from."""
+        """The app of this process: a fork must not use the sockets of its parent."""
         pid = os.getpid()
         return self._apps.get(pid) or self._apps.setdefault(pid, self._new_app())
 
@@ -114,12 +118,18 @@ class PluginClient:
         traceparent: str | None = None,
         **params: Any,
     ) -> str:
-        """Send and forget; returns the command id. Send the same id again after a doubt: it has one effect.
+        """Send a command without waiting for its answer, and return the command id.
 
-        ``operation`` is a verb (``register``) or a task name (``plugin.register``); ``params`` are its
-        keyword arguments. The command is not applied when ``expires_s`` have passed. Raises
-        ``RedisUnavailable``, and ``InvalidParameter`` for what is larger than a command may be, for a
-        ``command_id`` that is none, and for an ``expires_s`` of more than 1e9.
+        If you do not know whether it arrived, send it again with the same id: it has one effect.
+
+        ``operation``: a verb (``register``) or a task name (``plugin.register``).
+        ``command_id``: 1 to 128 printable ASCII characters, default a new UUID.
+        ``expires_s``: do not apply the command after this many seconds, at most 1e9; default never.
+        ``traceparent``: a W3C Trace Context header, passed on to the event.
+        ``params``: the keyword arguments of the operation.
+
+        Raises: ``RedisUnavailable``; ``InvalidParameter`` for a command that is too large, a wrong
+        ``command_id``, or a wrong ``expires_s``; ``ValueError`` for an unknown operation.
         """
         sent = self._send(operation, params, command_id, expires_s, traceparent, ignore_result=True)
         # Nobody waits for it: its end must not ask the result backend to stop waiting.
@@ -136,10 +146,13 @@ class PluginClient:
         traceparent: str | None = None,
         **params: Any,
     ) -> Any:
-        """Send and wait for the answer.
+        """Send a command and return its answer.
 
-        Raises an error of ``contracts.errors``; ``AskTimeout`` when no answer came in time;
-        ``RedisUnavailable``. What ``send`` refuses is ``InvalidParameter`` at once.
+        ``timeout_s``: how long to wait for the answer, in seconds, default 10. The other parameters are those
+        of ``send``.
+
+        Raises: an error of ``contracts.errors``; ``AskTimeout`` if no answer came in time; and what ``send``
+        raises.
         """
         begun = time.monotonic()
         sent = self._send(operation, params, command_id, expires_s, traceparent, ignore_result=False)
@@ -159,23 +172,26 @@ class PluginClient:
         timeout_s: float = 60.0,
         expires_s: float | None = None,
     ) -> list[BatchOutcome]:
-        """Apply many writes fast, and wait for every outcome, in the order given.
+        """Apply many writes fast, and return every outcome, in the order given.
 
-        Each command is ``{"operation", "params"}`` and may have an ``id`` (one is made where it is missing).
-        They are sent as batches that fit the limits, one partition each; the commands of one plugin take
-        effect in the order given. Where a whole batch is refused, each of its items has that error; a command
-        that is larger than a batch may be is not sent.
+        The commands are sent as batches that fit the limits, one partition each. The commands of one plugin
+        take effect in the order given. If a whole batch is refused, each of its items has that error. A
+        command that is larger than a batch may be is not sent.
 
-        Before anything is sent, raises ``ValueError`` for an operation that is no write and for an id given
-        twice, ``InvalidParameter`` for an ``expires_s`` of more than 1e9. ``AskTimeout`` when not all answers
-        came in time, and ``RedisUnavailable``: send it all again with their ``ids``.
+        ``commands``: each is ``{"operation", "params"}``, and may have an ``id``, default a new UUID.
+        ``timeout_s``: how long to wait for all answers, in seconds, default 60.
+        ``expires_s``: do not apply the commands after this many seconds, at most 1e9; default never.
+
+        Raises: before anything is sent, ``ValueError`` for an operation that is not a write or an id that is
+        used twice, and ``InvalidParameter`` for a wrong ``expires_s``; later, ``AskTimeout`` and
+        ``RedisUnavailable``: send all commands again with their ``ids``.
         """
         items = items_of(commands)
         check_expires(expires_s)
         try:
             outcomes = self._outcomes(frames_of(items, self._partitions), timeout_s, expires_s)
-        except (AskTimeout, RedisUnavailable) as fault:
-            fault.ids = tuple(item["id"] for item in items)
+        except (AskTimeout, RedisUnavailable) as error:
+            error.ids = tuple(item["id"] for item in items)
             raise
         return [outcomes[item["id"]] for item in items]
 
@@ -196,7 +212,7 @@ class PluginClient:
         return outcomes
 
     def _send_frame(self, frame: Frame, expires_s: float | None) -> Any:
-        """None for one that no worker would take."""
+        """Send a batch; return None, and do not send it, if it is larger than a worker accepts."""
         if frame.size > MAX_FRAME_BYTES:
             return None
         return self._publish(
@@ -247,7 +263,7 @@ class PluginClient:
         try:
             return self._app.send_task(task, task_id=command_id, **options)
         except Exception:
-            # Celery waits for an answer before it sends, and goes on waiting for one to what it did not send.
+            # Celery begins to wait for the answer before it sends, and goes on waiting if it could not send.
             self._app.backend.remove_pending_result(self._app.AsyncResult(command_id))
             raise
 
@@ -256,7 +272,7 @@ class PluginClient:
         forget = result.forget
         with _redis():
             try:
-                # Inside a Celery task too: whoever answers is another deployment's worker, not this one.
+                # Also inside a Celery task: the worker of another deployment answers, not this one.
                 return result.get(timeout=left_s, disable_sync_subtasks=False)
             except CeleryTimeout:
                 raise AskTimeout(result.id, timeout_s) from None

@@ -1,7 +1,7 @@
-"""One model an operation: what a caller sends as keyword arguments.
+"""One model for each operation: the keyword arguments that a caller sends.
 
-The field names are those of the API text's messages; ``domain_id`` comes from the login there. Every write
-has a ``plugin_id``; every write but register may carry ``expected_revision``.
+The field names are those of the messages of the API text, where ``domain_id`` comes from the login. Every
+write has a ``plugin_id``; every write but register may have an ``expected_revision``.
 """
 
 from typing import Annotated, Any, ClassVar
@@ -15,26 +15,26 @@ from contracts.query.listing import MAX_ONLY
 from contracts.values import Contract, Image, JsonObject, Label, Name, RegistryConfig
 
 MAX_BATCH = 500
-"""Writes in one batch."""
+"""The largest number of writes in one batch."""
 
 MAX_BATCH_PER_PLUGIN = 50
-"""Writes to one plugin in one batch."""
+"""The largest number of writes for one plugin in one batch."""
 
 PluginId = Annotated[Name, Field(description="The plugin.")]
 RepositoryId = Annotated[Name | None, Field(description="Look into this repository only.")]
 
 
 class Command(Contract):
-    """What every operation has: the domain that asks."""
+    """The fields of every operation: the domain that asks."""
 
     clearable: ClassVar[frozenset[str]] = frozenset()
-    """Fields in which an empty string has a meaning; anywhere else it counts as not given."""
+    """The fields in which an empty string has a meaning; in any other field it counts as not given."""
 
     domain_id: Annotated[Name, Field(description="The domain that asks.")]
 
 
 class RegisterPlugin(Command):
-    """Creates a plugin in the local repository, ``ENABLED``."""
+    """Creates a plugin in the local repository, in state ``ENABLED``."""
 
     name: Annotated[Name, Field(description="What a person calls it.")]
     service_type: Annotated[Name, Field(description="What it serves, such as notification.Protocol.")]
@@ -61,6 +61,7 @@ class RegisterPlugin(Command):
 
     @property
     def plugin_id(self) -> str:
+        """The id that the plugin gets."""
         return plugin_id_of(self.image)
 
 
@@ -73,7 +74,7 @@ class _Change(Command):
 
 
 class UpdatePlugin(_Change):
-    """Replaces whole fields; what is absent is kept, ``{}`` clears, ``provider: ""`` clears the provider."""
+    """Replaces whole fields. An absent field is kept, ``{}`` clears, ``provider: ""`` clears the provider."""
 
     clearable = frozenset({"provider"})
 
@@ -89,7 +90,7 @@ class UpdatePlugin(_Change):
 
 
 class DeregisterPlugin(_Change):
-    """Removes a plugin; a tombstone keeps its revision."""
+    """Removes a plugin. A tombstone keeps its revision."""
 
 
 class EnablePlugin(_Change):
@@ -111,11 +112,11 @@ class BatchItem(Contract):
 
 
 class PluginBatch(Contract):
-    """1 to 500 writes, at most 50 for one plugin, applied in order, each on its own."""
+    """1 to 500 writes, at most 50 for one plugin, applied in order. Each one succeeds or fails by itself."""
 
     clearable: ClassVar[frozenset[str]] = frozenset()
     is_frame: ClassVar[bool] = True
-    """What is in ``params`` is checked item by item: a bad one fails alone."""
+    """The ``params`` of each item are checked by themselves: a wrong item fails alone."""
 
     commands: Annotated[list[BatchItem], Field(min_length=1, max_length=MAX_BATCH)]
 
@@ -139,7 +140,7 @@ class GetPluginVersions(Command):
 
 
 class ListPlugins(Command):
-    """Plugins by query and by the shortcuts; a list in a shortcut means any of its values."""
+    """Plugins by query and by shortcuts; a list in a shortcut means any of its values."""
 
     query: Annotated[Query | None, Field(description="Filters, order, page and fields.")] = None
     partial: Annotated[
@@ -159,12 +160,13 @@ class ListPlugins(Command):
 
     @property
     def shortcuts(self) -> dict[str, str | list[str]]:
-        """The shortcuts that were given."""
+        """The shortcuts that are given."""
         given = {name: getattr(self, name) for name in SHORTCUTS}
         return {name: value for name, value in given.items() if value is not None}
 
 
 SHORTCUTS = ("plugin_id", "name", "state", "service_type", "provider", "registry_type", "repository_id")
+"""The fields of ``ListPlugins`` that select plugins by equality."""
 
 
 class StatPlugins(Command):

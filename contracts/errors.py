@@ -1,4 +1,4 @@
-"""The errors a caller can meet, each with the code that does not change.
+"""The errors that a caller can get, each with a code that does not change.
 
 The kind decides what happens next::
 
@@ -9,28 +9,31 @@ The kind decides what happens next::
     │   ├── PluginNotFound, RepositoryNotFound, ImageNotFound
     │   ├── DeadlineExceeded, ResultTooLarge, QueryTimeout, DecidedBefore
     │   └── Unauthenticated, PermissionDenied
-    ├── Unavailable    something is away: a read is answered so, a write waits and tries again
+    ├── Unavailable    a server is away: a read is answered with it, a write waits and tries again
     │   ├── VersionsPending
     │   └── RegistryUnavailable, RepositoryUnavailable, StoreUnavailable
     └── Fault          a bug: three tries, then a dead letter
         └── InternalFault
 
-On the wire an error is Celery's ``FAILURE`` with ``exc_module`` ``contracts.errors``, ``exc_type`` the class
-name and ``exc_message`` ``[message, code, details]``, so that these classes rebuild themselves in a Python
-caller.
+In a message, an error is Celery's ``FAILURE`` with ``exc_module`` ``contracts.errors``, ``exc_type`` the
+class name and ``exc_message`` ``[message, code, details]``. So a Python caller gets these classes again.
 """
 
 from typing import Any, ClassVar, Literal
 
 Kind = Literal["refused", "unavailable", "fault"]
+"""The three kinds of errors."""
 
 
 class ContractError(Exception):
     """An error that may be answered to a caller.
 
-    ``message`` is one sentence for a person; ``code`` is stable; ``details`` is a JSON object
-    (``path`` names the faulty field, ``spaceone_code`` the code of SpaceONE's own service where one exists).
-    The three are also ``args``, which is how Celery carries them.
+    ``message``: one sentence for a person.
+    ``code``: stable, for programs.
+    ``details``: a JSON object. ``path`` names the wrong field; ``spaceone_code`` is the code of SpaceONE's
+    own service, if there is one.
+
+    All three are also ``args``: that is how Celery carries them.
     """
 
     kind: ClassVar[Kind]
@@ -49,7 +52,7 @@ class ContractError(Exception):
         return f"{self.code}: {self.message}"
 
     def as_dict(self) -> dict[str, Any]:
-        """The form of an error inside a batch result: ``type``, ``message``, ``code``, ``details``."""
+        """Return the error as in a batch result: ``type``, ``message``, ``code``, ``details``."""
         return {
             "type": type(self).__name__,
             "message": self.message,
@@ -59,14 +62,20 @@ class ContractError(Exception):
 
 
 class Refused(ContractError):
+    """An error that is final: the command has no effect."""
+
     kind = "refused"
 
 
 class Unavailable(ContractError):
+    """An error of a server that is away: the same command can succeed later."""
+
     kind = "unavailable"
 
 
 class Fault(ContractError):
+    """An error of this service: a bug."""
+
     kind = "fault"
 
 
@@ -78,39 +87,41 @@ class RequiredParameter(Refused):
 
 
 class InvalidParameter(Refused):
-    """Raised when a field has the wrong type or value, is unknown, too long or too deep; ``details.path``."""
+    """Raised when a field has the wrong type or value, is unknown, too long or nested too deep;
+    ``details.path``.
+    """
 
     code = "INVALID_PARAMETER"
 
 
 class InvalidImage(Refused):
-    """Raised when ``image`` is no OCI repository name, or too long for this deployment."""
+    """Raised when ``image`` is not an OCI repository name, or is too long for this deployment."""
 
     code = "INVALID_IMAGE"
     spaceone_code = "ERROR_INVALID_IMAGE_NAME_FORMAT"
 
 
 class InvalidTemplateSchema(Refused):
-    """Raised when a ``schema`` in ``template`` is no valid JSON Schema; ``details.path``."""
+    """Raised when a ``schema`` in ``template`` is not a valid JSON Schema; ``details.path``."""
 
     code = "INVALID_TEMPLATE_SCHEMA"
     spaceone_code = "ERROR_INVALID_TEMPLATE_SCHEMA"
 
 
 class InvalidQuery(Refused):
-    """Raised when a query is not in the language; ``details.path`` and ``details.expected``."""
+    """Raised when a query is not valid; ``details.path`` and ``details.expected``."""
 
     code = "INVALID_QUERY"
 
 
 class RegistryNotAllowed(Refused):
-    """Raised when the named registry host is not one that this deployment allows."""
+    """Raised when this deployment does not allow the registry host."""
 
     code = "REGISTRY_NOT_ALLOWED"
 
 
 class PluginAlreadyExists(Refused):
-    """Raised when the domain has a plugin of that id already."""
+    """Raised when the domain already has a plugin with that id."""
 
     code = "ALREADY_EXISTS"
     spaceone_code = "ERROR_NOT_UNIQUE"
@@ -124,7 +135,7 @@ class PluginNotFound(Refused):
 
 
 class RepositoryNotFound(Refused):
-    """Raised when ``repository_id`` names no configured repository."""
+    """Raised when ``repository_id`` is not a configured repository."""
 
     code = "NOT_FOUND"
 
@@ -136,62 +147,62 @@ class RepositoryNotLocal(Refused):
 
 
 class RevisionConflict(Refused):
-    """Raised when ``expected_revision`` is not the present one; ``details.revision`` is the present one."""
+    """Raised when ``expected_revision`` is not the present revision, which is ``details.revision``."""
 
     code = "REVISION_CONFLICT"
 
 
 class DeadlineExceeded(Refused):
-    """Raised when a command's ``expires`` has passed before it was applied."""
+    """Raised when a command's ``expires`` passed before the command was applied."""
 
     code = "DEADLINE_EXCEEDED"
 
 
 class ResultTooLarge(Refused):
-    """Raised when an answer has more rows or bytes than one reply may hold."""
+    """Raised when an answer has more rows or bytes than a reply may have."""
 
     code = "RESULT_TOO_LARGE"
 
 
 class QueryTimeout(Refused):
-    """Raised when a query runs into the server's time limit."""
+    """Raised when a query takes longer than the server's time limit."""
 
     code = "QUERY_TIMEOUT"
 
 
 class Unauthenticated(Refused):
-    """Raised when a token is missing, expired or not verifiable."""
+    """Raised when a token is missing, has expired or cannot be verified."""
 
     code = "UNAUTHENTICATED"
 
 
 class PermissionDenied(Refused):
-    """Raised when a verified token does not permit the operation."""
+    """Raised when a valid token does not permit the operation."""
 
     code = "PERMISSION_DENIED"
 
 
 class ImageNotFound(Refused):
-    """Raised when the registry says that there is no such image."""
+    """Raised when the registry says that the image does not exist."""
 
     code = "IMAGE_NOT_FOUND"
     spaceone_code = "ERROR_NO_IMAGE_IN_REGISTRY"
 
 
 class DecidedBefore(Refused):
-    """Raised for an item of a redelivered batch that had no effect the first time."""
+    """Raised for an item of a redelivered batch that was decided before and had no effect."""
 
     code = "DECIDED_BEFORE"
 
 
 class VersionsPending(Unavailable):
-    """Raised when an image has no version list yet and its first fetch is under way."""
+    """Raised when an image has no version list yet because its first fetch is under way; ask again."""
 
     code = "VERSIONS_PENDING"
 
 
 class RegistryUnavailable(Unavailable):
-    """Raised when the registry does not answer, or not to us."""
+    """Raised when the registry does not answer, or refuses us."""
 
     code = "REGISTRY_UNAVAILABLE"
 
@@ -209,6 +220,8 @@ class StoreUnavailable(Unavailable):
 
 
 class InternalFault(Fault):
-    """Raised when a command met a bug; the whole message is kept as ``details.dead_letter_id``."""
+    """Raised when a command met a bug; the whole message is kept as the dead letter
+    ``details.dead_letter_id``.
+    """
 
     code = "INTERNAL"

@@ -1,7 +1,7 @@
-"""What is announced: CloudEvents 1.0 on the Redis Stream ``plugin.events``, in binary mode.
+"""The events: CloudEvents 1.0 on the Redis Stream ``plugin.events``, in binary mode.
 
-Each attribute is a stream field, ``data`` is JSON; ``Attributes`` has the attributes, the other models the
-data.
+Each attribute is a stream field, and ``data`` is JSON. ``Attributes`` is the model of the attributes, the
+other models are those of the data.
 """
 
 from typing import Literal
@@ -10,18 +10,21 @@ from contracts.plugin import PluginInfo
 from contracts.values import Contract, Name
 
 STREAM = "plugin.events"
+"""The stream of events."""
 REJECTIONS = "plugin.rejections"
+"""The stream of refused writes."""
 
 PLUGIN_CHANGED = "spaceone.api.repository.v1.PluginChanged"
 IMAGE_VERSIONS_CHANGED = "spaceone.api.repository.v1.ImageVersionsChanged"
 SCHEMAS = "https://cloudforet-io.github.io/plugin-repository/schemas"
+"""The address of the published JSON Schemas."""
 
 PluginChange = Literal["registered", "updated", "enabled", "disabled", "deregistered", "resynced"]
 
 
 class Attributes(Contract):
-    """The attributes of an event. ``sequence`` is the subject's revision, zero-padded to 20 digits, from 1,
-    without gaps.
+    """The attributes of an event. ``sequence`` is the subject's revision, zero-padded to 20 digits; revisions
+    start at 1 and have no gaps.
     """
 
     specversion: Literal["1.0"] = "1.0"
@@ -59,7 +62,7 @@ class PluginReference(Contract):
 
 
 class ImageVersionsChanged(Contract):
-    """The version list of an image changed; the lists hold at most 100 names each."""
+    """The version list of an image changed; each list holds at most 100 names."""
 
     image: str
     registry_type: str
@@ -76,7 +79,7 @@ class ImageVersionsChanged(Contract):
 
 
 class Rejection(Contract):
-    """A refused write, on the stream ``plugin.rejections``; best effort, without the parameters."""
+    """A refused write, published to the stream ``plugin.rejections``: best effort, without the parameters."""
 
     id: str
     operation: str
@@ -87,15 +90,15 @@ class Rejection(Contract):
 
 
 def sequence(revision: int) -> str:
-    """The ``sequence`` attribute of a revision."""
+    """Return the ``sequence`` attribute of a revision."""
     return f"{revision:020d}"
 
 
 def event_id(subject: str, revision: int) -> str:
-    """The ``id`` attribute of a subject's revision."""
+    """Return the ``id`` attribute of a subject's revision."""
     return f"{subject}@{revision}"
 
 
 def data_schema(event_type: str) -> str:
-    """The ``dataschema`` attribute of an event type."""
+    """Return the ``dataschema`` attribute of an event type."""
     return f"{SCHEMAS}/{event_type.rsplit('.', 1)[-1]}.json"

@@ -1,4 +1,4 @@
-"""From untrusted keyword arguments to a message, or to the refusal that says what is wrong with them."""
+"""Parses untrusted keyword arguments to a message, or to the refusal that says what is wrong with them."""
 
 from collections.abc import Sequence
 from typing import Any, TypeVar
@@ -17,32 +17,33 @@ _SHOWN = 10
 
 
 def parse(model: type[M], arguments: Any) -> M:
-    """The message of type ``model`` in ``arguments``.
+    """Return the message of type ``model`` in ``arguments``.
 
-    null counts as not given, and so does an empty string unless the model says that it clears. Raises
-    ``RequiredParameter``, ``InvalidParameter``, ``InvalidImage`` or ``InvalidQuery``; none of them repeats a
-    value that was sent.
+    null counts as not given, and so does an empty string, unless the model says that it clears the field.
+
+    Raises: ``RequiredParameter``, ``InvalidParameter``, ``InvalidImage`` or ``InvalidQuery``. None of them
+    repeats a value that was sent.
     """
     if not isinstance(arguments, dict):
         raise InvalidParameter("keyword arguments must be an object", details={"path": ""})
     parse_language = _QUERY_PARSERS.get(model.__name__)
     try:
         check_json(_checked_here(model, arguments))
-    except Unstorable as fault:
-        raise InvalidParameter(str(fault), details={"path": fault.path}) from None
+    except Unstorable as error:
+        raise InvalidParameter(str(error), details={"path": error.path}) from None
     clearable: frozenset[str] = getattr(model, "clearable", frozenset())
     given = {k: v for k, v in arguments.items() if v is not None and (v != "" or k in clearable)}
     if parse_language and "query" in given:
         given["query"] = parse_language(given["query"])
     try:
         return model.model_validate(given)
-    except ValidationError as fault:
-        raise _refusal(fault.errors(include_url=False, include_input=False)) from None
+    except ValidationError as error:
+        raise _refusal(error.errors(include_url=False, include_input=False)) from None
 
 
 def _checked_here(model: type[BaseModel], arguments: dict[str, Any]) -> dict[str, Any]:
-    """The arguments without a query, and without the parameters of a batch's items: those have parsers of
-    their own.
+    """Return the arguments without a query, and without the parameters of a batch's items: those have parsers
+    of their own.
     """
     if model.__name__ in _QUERY_PARSERS and "query" in arguments:
         return arguments | {"query": None}
@@ -60,18 +61,20 @@ def _outside_params(frame: dict[str, Any]) -> dict[str, Any]:
 
 
 def _refusal(faults: list[ErrorDetails]) -> ContractError:
-    """The refusal for the fault to mend first: an unknown field often is why another is missing."""
+    """Return the refusal for the error to mend first: an unknown field is often the reason why another is
+    missing.
+    """
     order = {"extra_forbidden": 0, "missing": 1}
-    faults = sorted(faults, key=lambda fault: order.get(fault["type"], 2))
+    faults = sorted(faults, key=lambda error: order.get(error["type"], 2))
     first = faults[0]
-    # The name of an unknown field is the sender's; in any other location are pydantic's names as well.
+    # The name of an unknown field comes from the sender; other locations also have names of pydantic.
     path = path_of(first["loc"]) if first["type"] == "extra_forbidden" else _field_path(first["loc"])
     details: dict[str, Any] = {"path": path}
     if len(faults) > 1:
         details["faults"] = [{"path": path_of(f["loc"]), "message": f["msg"]} for f in faults[:_SHOWN]]
     match first["type"]:
         case "extra_forbidden":
-            return InvalidParameter(f"{path} is no parameter of this operation", details=details)
+            return InvalidParameter(f"unknown parameter {path}", details=details)
         case "missing":
             return RequiredParameter(f"{path} is required", details=details)
         case "string_too_short" if len(first["loc"]) == 1:
@@ -86,7 +89,7 @@ def _refusal(faults: list[ErrorDetails]) -> ContractError:
 
 
 def _field_path(location: Sequence[int | str]) -> str:
-    """The path without the names that pydantic adds for the members of a union (``state``, not
+    """Return the path without the names that pydantic adds for the members of a union (``state``, not
     ``state.list[...]``).
     """
     return path_of([part for part in location if isinstance(part, int) or _is_field(part)])

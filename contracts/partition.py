@@ -1,4 +1,4 @@
-"""Which queue a write goes to. The partition is the unit of order."""
+"""The queue of a write. The partition is the unit of order."""
 
 from typing import Any
 from zlib import crc32
@@ -11,29 +11,28 @@ VERSIONS = "plugin.versions"
 
 
 def partition(domain_id: str, plugin_id: str, partitions: int) -> int:
-    """The partition of a plugin: unsigned IEEE CRC-32 of ``{domain_id}/{plugin_id}`` in UTF-8, modulo
+    """Return the partition of a plugin: unsigned IEEE CRC-32 of ``{domain_id}/{plugin_id}`` in UTF-8, modulo
     ``partitions``.
     """
     return crc32(f"{domain_id}/{plugin_id}".encode("utf-8", "surrogatepass")) % partitions
 
 
 def queue_name(index: int, partitions: int) -> str:
-    """The queue of a partition: ``plugin.commands``, or ``plugin.commands.{i}`` where there are several."""
+    """Return the queue of a partition: ``plugin.commands``, or ``plugin.commands.{i}`` if there are more."""
     return COMMANDS if partitions == 1 else f"{COMMANDS}.{index}"
 
 
 def command_queues(partitions: int) -> list[str]:
-    """Every queue that commands may be on, the bare one first."""
+    """Return every queue that commands may be on, the one without a number first."""
     return (
         [COMMANDS] if partitions == 1 else [COMMANDS, *(queue_name(i, partitions) for i in range(partitions))]
     )
 
 
 def address(operation: str, params: Any) -> tuple[str, str]:
-    """``(domain_id, plugin_id)`` of a write, read from raw keyword arguments; what cannot be read counts as
-    empty.
+    """Return ``(domain_id, plugin_id)`` of a write, from raw keyword arguments; unreadable parts are empty.
 
-    A batch has the address of its first item: the items of one batch share their partition.
+    A batch has the address of its first item: all items of a batch have one partition.
     """
     if not isinstance(params, dict):
         return "", ""
@@ -51,7 +50,7 @@ def address(operation: str, params: Any) -> tuple[str, str]:
 
 
 def queue_of(operation: str, params: Any, partitions: int) -> str:
-    """The queue that a write belongs on."""
+    """Return the queue of a write."""
     if partitions == 1:
         return COMMANDS
     return queue_name(partition(*address(operation, params), partitions), partitions)

@@ -24,8 +24,8 @@ class RepositoryInfo(Contract):
 class PluginInfo(Contract):
     """A deployable plugin: its image, registry, capabilities, form schema and state.
 
-    ``plugin_id`` is the last path part of ``image``. ``revision`` counts the changes from 1 and is absent for
-    plugins of a managed repository. An optional field that is unset is absent from an answer.
+    ``plugin_id`` is the last path part of ``image``. ``revision`` counts the changes from 1; a plugin of a
+    managed repository has none. An optional field that is not set is absent from an answer.
     """
 
     plugin_id: Name
@@ -49,5 +49,5 @@ class PluginInfo(Contract):
 
 
 def plugin_id_of(image: str) -> str:
-    """The id of the plugin that an image is registered as: the last path part."""
+    """Return the id of the plugin that an image is registered as: its last path part."""
     return image.rsplit("/", 1)[-1]

@@ -1,4 +1,4 @@
-"""What operations answer with."""
+"""The answers of operations."""
 
 from typing import Any, Literal
 
@@ -9,10 +9,10 @@ SyncState = Literal["ok", "pending", "unavailable", "auth_failed", "not_found"]
 
 
 class PluginsInfo(Contract):
-    """The answer of list: rows are ``PluginInfo``, or the fields that ``only`` named.
+    """The answer of list: rows of ``PluginInfo``, or of the fields that ``only`` names.
 
-    ``total_count`` counts before paging and is absent with ``no_count``; ``unavailable`` names the remote
-    repositories left out of a partial answer.
+    ``total_count`` counts before paging and is absent with ``no_count``. ``unavailable`` names the remote
+    repositories that a partial answer leaves out.
     """
 
     results: list[JsonObject] = []
@@ -23,8 +23,8 @@ class PluginsInfo(Contract):
 class VersionsInfo(Contract):
     """The answer of get_versions: version names, newest first.
 
-    ``synced_at`` is RFC 3339 and absent before the first fetch; ``stale`` says that the list is past its
-    refresh time or that the last attempt failed; ``truncated`` that the registry has more names than we keep.
+    ``synced_at`` is RFC 3339 and absent before the first fetch. ``stale``: the list is past its refresh time,
+    or the last attempt failed. ``truncated``: the registry has more names than are kept.
     """
 
     results: list[str]
@@ -36,14 +36,14 @@ class VersionsInfo(Contract):
 
 
 class StatInfo(Contract):
-    """The answer of stat; ``total_count`` is there when paged."""
+    """The answer of stat; ``total_count`` is set if the query has a page."""
 
     results: list[Any]
     total_count: int | None = None
 
 
 class ErrorInfo(Contract):
-    """An error inside a batch's answer: the class name, the sentence, the stable code, the details."""
+    """An error inside the answer of a batch: the class name, the sentence, the stable code, the details."""
 
     type: str
     message: str

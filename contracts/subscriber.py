@@ -1,8 +1,10 @@
-"""A subscriber of ``plugin.events``: at least once to a handler, in the order of each subject's revisions.
+"""A subscriber of ``plugin.events``: delivers each event at least once, in the order of each subject's
+revisions.
 
-It reads with a consumer group, takes over what another consumer of the group left behind before it reads
-anything newer, drops what the group has handled already, and tells of gaps. The position and the last
-revisions are kept in Redis beside the group, so a restarted subscriber goes on where it was.
+It reads with a consumer group. It takes over the events that another consumer of the group left
+unacknowledged before it reads newer ones, skips events that the group has handled already, and reports gaps.
+The position and the last revision of each subject are kept in Redis, so a restarted subscriber goes on where
+it was.
 """
 
 import logging
@@ -20,7 +22,7 @@ from contracts.events import STREAM
 
 __all__ = ["Event", "Gap", "Handler", "Subscriber", "UnreadableEvent", "entries_of", "read_event"]
 
-_log = logging.getLogger(__name__)
+logger = logging.getLogger(__name__)
 
 _STARTS = {"beginning": "0", "now": "$"}
 _LOOK_S = 0.2
@@ -29,7 +31,7 @@ _LOOK_S = 0.2
 @dataclass(frozen=True, slots=True)
 class Gap:
     """A jump in a subject's revisions: the events between ``last`` and ``next`` were not seen. Ask
-    ``plugin.get`` for the state in between.
+    ``plugin.get`` for the present state.
     """
 
     type: str
@@ -39,21 +41,28 @@ class Gap:
 
 
 Handler = Callable[[Event], None]
+"""Called with each event."""
 
 
 class Subscriber:
     """Delivers events to ``handler``.
 
-    ``group`` names who subscribes: each group gets every event. ``consumer`` names this process in it; where
-    order matters a group has one active consumer. ``start`` counts only for a new group: ``beginning``,
-    ``now``, or the id of a stream entry, behind which it starts; a group that this subscriber has read with
-    and that was lost with its Redis starts at the beginning. ``idle_s`` is how long another consumer's
-    unacknowledged events are left to it; nothing newer is read meanwhile. ``on_gap`` is told of every jump,
-    before the handler sees the event behind it. ``on_unreadable`` gets entries that are no events (default:
-    ``poll`` raises ``UnreadableEvent``).
+    ``client``: a redis-py client of the events.
+    ``group``: the name of the subscription; each group gets every event.
+    ``consumer``: the name of this process in the group. If order matters, a group has one active consumer.
+    ``start``: ``beginning``, ``now``, or the id of the stream entry after which to start. It applies only
+    when the group is created; a group that this subscriber has read with, and that was lost with its Redis,
+    starts at the beginning.
+    ``stream``: the stream to read, default ``plugin.events``.
+    ``idle_s``: leave another consumer's unacknowledged events to it for this many seconds, default 30; no
+    newer event is read meanwhile.
+    ``count``: how many entries to read at once, default 100.
+    ``on_gap``: called with every gap, before the handler gets the event behind it.
+    ``on_unreadable``: called with the id and the fields of an entry that is not an event; default: ``poll``
+    raises ``UnreadableEvent``.
 
-    A handler that raises leaves its event unacknowledged; it is delivered again on the next ``poll``, before
-    anything newer.
+    If the handler raises, the event stays unacknowledged and is delivered again at the next ``poll``, before
+    any newer one.
     """
 
     def __init__(
@@ -86,42 +95,43 @@ class Subscriber:
         self._raised: Exception | None = None
 
     def join(self) -> None:
-        """Create the group if there is none yet."""
+        """Create the group, unless it exists."""
         # A group that was there, or has handled events, was lost with its Redis: what repairs the loss may be
         # on the stream already. What the group is still known to have handled is dropped again.
         start = "0" if self._was_there or self._redis.exists(self._seen) else self._start
         try:
             self._redis.xgroup_create(self._stream, self._group, id=start, mkstream=True)
-        except redis.ResponseError as fault:
-            if not str(fault).startswith("BUSYGROUP"):
+        except redis.ResponseError as error:
+            if not str(error).startswith("BUSYGROUP"):
                 raise
         self._was_there = True
 
     def run(self, stop: Callable[[], bool] = lambda: False, block_s: float = 1.0) -> None:
-        """Deliver until ``stop`` says so, asked every ``block_s``.
+        """Deliver events until ``stop`` returns True; it is asked every ``block_s`` seconds.
 
-        A Redis that is away, or refuses writes for now, is waited for, and that is logged. What the handler,
-        ``on_gap`` or ``on_unreadable`` raises ends it, whatever it is: an outage of a Redis of their own too.
+        While Redis is away, or refuses writes, ``run`` waits and logs that. Errors that the handler,
+        ``on_gap`` or ``on_unreadable`` raise end it, even an outage of a Redis of their own.
         """
         away = False
         while not stop():
             try:
                 self.poll(block_s)
-            except redis.RedisError as fault:
-                if fault is self._raised or not is_redis_outage(fault):
+            except redis.RedisError as error:
+                if error is self._raised or not is_redis_outage(error):
                     raise
                 if not away:
-                    _log.warning("group %s waits for its Redis: %s", self._group, fault)
+                    logger.warning("group %s waits for its Redis: %s", self._group, error)
                 away = True
                 time.sleep(min(block_s, 1.0))
             else:
                 if away:
-                    _log.info("the Redis of group %s answers again", self._group)
+                    logger.info("the Redis of group %s answers again", self._group)
                 away = False
 
     def poll(self, block_s: float = 0.0) -> int:
-        """Deliver what there is; returns how many events the handler has seen. Waits up to ``block_s`` for a
-        first one.
+        """Deliver the events that are there, and return how many the handler got.
+
+        ``block_s``: how long to wait for a first event, in seconds.
         """
         try:
             handled = self._catch_up()
@@ -136,17 +146,17 @@ class Subscriber:
             if self._take_new(0 if handled else block_s):
                 handled += self._catch_up()
             return handled
-        except redis.ResponseError as fault:
-            if fault is self._raised or not str(fault).startswith("NOGROUP"):
+        except redis.ResponseError as error:
+            if error is self._raised or not str(error).startswith("NOGROUP"):
                 raise
             self.join()
             return 0
 
     def _catch_up(self) -> int:
-        """Deliver all that this consumer was given and did not acknowledge, the oldest first.
+        """Deliver the events that this consumer got and did not acknowledge, oldest first.
 
-        Nothing else is delivered, not what Redis answers when it gives: where such an answer is lost,
-        redis-py asks again, and is answered with what comes behind the first.
+        Every event is delivered this way, never from the answer that first carried it: if such an answer is
+        lost, redis-py asks again and gets the entries behind it.
         """
         handled = 0
         while rows := self._read("0", None):
@@ -154,7 +164,7 @@ class Subscriber:
         return handled
 
     def _take_new(self, block_s: float) -> bool:
-        """Be given what no consumer has been given yet; whether there was any."""
+        """Get entries that no consumer has got yet; return whether there were any."""
         return bool(self._read(">", int(block_s * 1000) or None))
 
     def _read(self, start: str, block_ms: int | None) -> list[Any]:
@@ -165,8 +175,8 @@ class Subscriber:
         return entries_of(found)
 
     def _take_over(self) -> bool:
-        """Be given what other consumers have left behind for ``idle_s``, the oldest first; whether there was
-        any.
+        """Get the entries that other consumers have left unacknowledged for ``idle_s``, oldest first; return
+        whether there were any.
         """
         claimed = self._redis.xautoclaim(
             self._stream,
@@ -180,7 +190,7 @@ class Subscriber:
         return bool(claimed)
 
     def _others_have_some(self) -> bool:
-        """Whether events were given to other consumers and not acknowledged."""
+        """Return whether other consumers have unacknowledged events."""
         consumers = self._redis.xpending(self._stream, self._group)["consumers"] or []
         return any(text_of(consumer["name"]) != self._consumer for consumer in consumers)
 
@@ -193,7 +203,7 @@ class Subscriber:
         return handled
 
     def _deliver(self, entry: str, fields: dict[bytes, bytes]) -> bool:
-        """Hand one event to the handler; False where the group has handled it before."""
+        """Call the handler with one event; return False if the group has handled it before."""
         try:
             event = read_event(entry, fields)
         except UnreadableEvent:
@@ -219,9 +229,11 @@ class Subscriber:
 
     @contextmanager
     def _not_ours(self) -> Iterator[None]:
-        """Keep what is raised apart from the errors of the subscriber's own Redis: types may be equal."""
+        """Remember an error of the handler, to tell it from an error of the subscriber's own Redis: both may
+        have the same type.
+        """
         try:
             yield
-        except Exception as fault:
-            self._raised = fault
+        except Exception as error:
+            self._raised = error
             raise

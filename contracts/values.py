@@ -1,6 +1,4 @@
-"""The scalar and free-form types that every message is made of, and the limits of JSON that the store can
-hold.
-"""
+"""The scalar and free-form types of all messages, and the limits of JSON that the store can hold."""
 
 import math
 import re
@@ -20,22 +18,22 @@ from pydantic import (
 from pydantic_core import PydanticCustomError
 
 MAX_DEPTH = 32
-"""How deep a message's JSON may be nested; the keyword arguments themselves are level 1."""
+"""The deepest nesting of a message's JSON; the keyword arguments themselves are level 1."""
 
 MAX_COMMAND_BYTES = 512 * 1024
-"""How large a command may be on its queue, in bytes: headers, and the body, which is in base64."""
+"""The largest command on its queue, in bytes: headers, and the body, which is in base64."""
 
 MAX_BATCH_BYTES = 4 * 1024 * 1024
-"""The same of a batch."""
+"""The largest batch on its queue, in bytes."""
 
 MAX_PLUGIN_BYTES = 1024 * 1024
-"""How large a ``PluginInfo`` may be, as UTF-8 JSON."""
+"""The largest ``PluginInfo``, in bytes of UTF-8 JSON."""
 
 MAX_ANSWER_BYTES = 16 * 1024 * 1024
-"""How large an answer may be, as JSON in ASCII, which is how it is sent."""
+"""The largest answer, in bytes of ASCII JSON, as it is sent."""
 
 MAX_NAME_LENGTH = 255
-"""How long a name or an id may be, in characters."""
+"""The longest name or id, in characters."""
 
 KOMBU_TYPE = "__type__"
 """A key of every object that ``is_kombus_own``."""
@@ -43,7 +41,7 @@ KOMBU_TYPE = "__type__"
 _KOMBU_OBJECT = {KOMBU_TYPE, "__value__"}
 
 SECRET_WORD = r"authorization|cookie|token|secret|passwd|password|(?:api|private|access)[_-]?key"  # noqa: S105
-"""The words, whatever their case, that make a key look like a secret's: a pattern for ``re``."""
+"""The words, in any case, that make a key look like that of a secret: a pattern for ``re``."""
 
 INT64 = range(-(2**63), 2**63)
 """The integers that the store can hold."""
@@ -53,13 +51,15 @@ _SECRET = re.compile(SECRET_WORD, re.IGNORECASE)
 
 
 class Contract(BaseModel):
-    """A message or a part of one: immutable, nothing coerced, unknown fields refused by name."""
+    """A message or a part of one: immutable, without coercion, unknown fields refused by name."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", strict=True, ser_json_inf_nan="strings")
 
 
 class Unstorable(ValueError):
-    """Raised by ``check_json`` for what JSON or the store cannot hold; ``path`` is where, ``reason`` why."""
+    """Raised by ``check_json`` for a value that JSON or the store cannot hold; ``path``: where, ``reason``:
+    why.
+    """
 
     def __init__(self, path: str, reason: str) -> None:
         self.path = path
@@ -68,7 +68,7 @@ class Unstorable(ValueError):
 
 
 def path_of(parts: Iterable[int | str], path: str = "") -> str:
-    """Names of fields and indices of lists as the path that they lead, from ``path`` on: ``("labels", 0)`` is
+    """Return field names and list indices as a path, appended to ``path``: ``("labels", 0)`` is
     ``labels[0]``.
     """
     for part in parts:
@@ -77,10 +77,12 @@ def path_of(parts: Iterable[int | str], path: str = "") -> str:
 
 
 def check_json(value: Any, path: str = "", depth: int = 1) -> None:
-    """Refuse what the store cannot hold: depth over 32, integers over 64 bits, NaN, NUL, lone surrogates, and
-    objects that kombu would not read back as objects.
+    """Refuse a value that the store cannot hold: nesting over 32 levels, integers over 64 bits, NaN, NUL,
+    lone surrogates, and objects that kombu would not read back as objects.
 
-    ``path`` is the path of ``value`` itself, ``depth`` its level. Raises ``Unstorable``.
+    ``path``: the path of ``value`` itself. ``depth``: its level.
+
+    Raises: ``Unstorable``.
     """
     trail: list[int | str] = []
     if reason := _unstorable(value, trail, depth):
@@ -88,9 +90,9 @@ def check_json(value: Any, path: str = "", depth: int = 1) -> None:
 
 
 def _unstorable(value: Any, trail: list[int | str], depth: int) -> str | None:
-    """Why the store cannot hold ``value``; the way to what is at fault is then in ``trail``, from its end.
+    """Return why the store cannot hold ``value``; ``trail`` then has the way to the wrong part, from its end.
 
-    No path is made before there is a fault: a long key above many values would be copied for each.
+    A path is made only for a wrong value: a long key above many values would be copied for each.
     """
     if isinstance(value, str):
         return bad_text(value)
@@ -99,19 +101,19 @@ def _unstorable(value: Any, trail: list[int | str], depth: int) -> str | None:
     if isinstance(value, bool) or value is None:
         return None
     if isinstance(value, int):
-        return None if value in INT64 else "is an integer beyond 64 bits"
+        return None if value in INT64 else "is an integer of more than 64 bits"
     if isinstance(value, float):
-        return None if math.isfinite(value) else "is no finite number"
-    return "is no JSON value"
+        return None if math.isfinite(value) else "is not a finite number"
+    return "is not a JSON value"
 
 
 def _unstorable_parts(value: dict[Any, Any] | list[Any], trail: list[int | str], depth: int) -> str | None:
     if depth > MAX_DEPTH:
-        return f"nested deeper than {MAX_DEPTH} levels"
+        return f"is nested deeper than {MAX_DEPTH} levels"
     if isinstance(value, list):
         parts: Iterable[tuple[Any, Any]] = enumerate(value)
     elif is_kombus_own(value):
-        return "is nothing that Celery's callers read as an object"
+        return "has exactly the keys __type__ and __value__, which Celery's callers cannot read"
     else:
         parts = value.items()
         for key in value:
@@ -127,38 +129,38 @@ def _unstorable_parts(value: dict[Any, Any] | list[Any], trail: list[int | str],
 
 
 def is_kombus_own(value: dict[Any, Any]) -> bool:
-    """Whether kombu's reader turns an object into something else, or fails on it, and with it every answer
-    that its caller waits for: made by one tenant, it would reach the others through a shared gateway.
+    """Return whether kombu's reader turns an object into another one, or fails on it.
+
+    Its caller then loses every other answer that it waits for: stored by one tenant, such an object would
+    harm the others behind a shared gateway.
     """
     return value.keys() == _KOMBU_OBJECT
 
 
 def bad_text(text: str) -> str | None:
-    """Why the store cannot hold a text; None when it can."""
+    """Return why the store cannot hold a text, or None."""
     if "\x00" in text:
-        return "holds a NUL character"
+        return "contains a NUL character"
     if not text.isascii():
         try:
             text.encode()
         except UnicodeEncodeError:
-            return "holds a lone surrogate"
+            return "contains a lone surrogate"
     return None
 
 
 def is_command_id(value: object) -> bool:
-    """Whether ``value`` can be a command id: 1 to 128 printable ASCII characters."""
+    """Return whether ``value`` can be a command id: 1 to 128 printable ASCII characters."""
     return isinstance(value, str) and _COMMAND_ID.match(value) is not None
 
 
 def looks_secret(name: str) -> bool:
-    """Whether a key looks like a secret's."""
+    """Return whether a key looks like that of a secret."""
     return _SECRET.search(name) is not None
 
 
 def secret_key(value: Any, path: str) -> str | None:
-    """The path of the first key in ``value``, at any depth, that looks like a secret; None when there is
-    none.
-    """
+    """Return the path of the first key in ``value``, at any depth, that looks like a secret's, or None."""
     trail: list[int | str] = []
     if not _finds_secret(value, trail):
         return None
@@ -166,7 +168,7 @@ def secret_key(value: Any, path: str) -> str | None:
 
 
 def _finds_secret(value: Any, trail: list[int | str]) -> bool:
-    """Whether there is such a key; the way to it is then in ``trail``, from its end."""
+    """Return whether there is such a key; ``trail`` then has the way to it, from its end."""
     if not isinstance(value, dict | list):
         return False
     parts: Iterable[tuple[Any, Any]] = value.items() if isinstance(value, dict) else enumerate(value)
@@ -187,17 +189,21 @@ def _no_secret(value: dict[str, Any]) -> dict[str, Any]:
 
 def _repository_name(value: str) -> str:
     if not IMAGE_PATTERN.match(value):
-        raise PydanticCustomError("image", "is no image repository name (no tag, no digest, no scheme)")
+        raise PydanticCustomError(
+            "image", "is not an image name: use lower case, without tag, digest or scheme"
+        )
     return value
 
 
 def to_milliseconds(value: datetime) -> datetime:
-    """A time cut to the milliseconds that are stored and told."""
+    """Return a time cut to milliseconds, as it is stored and answered."""
     return value.replace(microsecond=value.microsecond // 1000 * 1000)
 
 
 def format_time(value: datetime) -> str:
-    """RFC 3339 in UTC with milliseconds: ``2026-01-01T08:02:38.094Z``. Without a zone it counts as UTC."""
+    """Return a time in RFC 3339, in UTC with milliseconds: ``2026-01-01T08:02:38.094Z``. Without a zone it
+    counts as UTC.
+    """
     utc = value.astimezone(UTC) if value.tzinfo else value
     return utc.replace(tzinfo=None).isoformat(timespec="milliseconds") + "Z"
 

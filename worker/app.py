@@ -113,7 +113,7 @@ def _configuration(settings: Settings) -> dict[str, Any]:
         },
         "beat_scheduler": SCHEDULER,
         "beat_max_loop_interval": 5,
-        # A commands worker applies one command at a time, in order; the others are told --concurrency.
+        # A commands worker applies one command at a time, in order; the others get --concurrency.
         "worker_pool": "threads",
         "worker_concurrency": 1,
         "worker_prefetch_multiplier": 1,

@@ -4,26 +4,24 @@ import threading
 from collections.abc import Callable
 from contextlib import ExitStack
 from functools import cached_property, partial
-from typing import Any, Self, TypeVar, overload
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from contracts._redis.connect import open_fail_fast_redis, open_redis
 from worker.dead_letters.parking import Parking
 from worker.domain.clock import Clock
 from worker.domain.policy import Policy
 from worker.domain.registry.hosts import check_registry
-from worker.domain.repositories import ManagedOptions
 from worker.events.publish import Publisher
 from worker.events.reconcile import Reconcile
 from worker.events.rejections import Rejections
 from worker.events.sweep import Sweep
 from worker.plugins.batch import BatchWriter
+from worker.plugins.listing import Listing
 from worker.plugins.read import Reader
 from worker.plugins.write import Writer
-from worker.registries import Registries
-from worker.registries.budget.budget import Budget
-from worker.registries.budget.limits import Limits
-from worker.repositories.managed.check import Fault, check
-from worker.repositories.managed.folder import FolderWatch
+from worker.registries import Budget, BudgetTable
+from worker.registries.registries import Registries
+from worker.repositories.managed.watch import FolderWatch
 from worker.repositories.remote.peer import Remote
 from worker.repositories.remote.remotes import open_remotes
 from worker.settings import Settings
@@ -44,28 +42,22 @@ from worker.versions.refresh import Refresh
 from worker.versions.subscribe import Subscription
 
 T = TypeVar("T")
-
 _making = threading.RLock()
 
+if TYPE_CHECKING:
+    once = cached_property
+else:
 
-class once(cached_property[T]):
-    """A value that is made at first use, once, whichever thread comes first.
+    class once(cached_property):
+        """A value that is made at first use, once, whichever thread comes first.
 
-    ``cached_property`` with a lock, which the library's own has not since Python 3.12. A test may assign
-    another value before the first use.
-    """
+        ``cached_property`` with a lock, which the library's own has not since Python 3.12. A test may assign
+        another value before the first use.
+        """
 
-    @overload
-    def __get__(self, instance: None, owner: type[Any] | None = None) -> Self: ...
-
-    @overload
-    def __get__(self, instance: object, owner: type[Any] | None = None) -> T: ...
-
-    def __get__(self, instance: object | None, owner: type[Any] | None = None) -> Self | T:
-        if instance is None:
-            return self
-        with _making:
-            return super().__get__(instance, owner)
+        def __get__(self, instance: object | None, owner: type | None = None) -> object:
+            with _making:
+                return super().__get__(instance, owner)
 
 
 def _send_nothing(*, host: str, images: list[str], lease: str) -> None:
@@ -177,7 +169,9 @@ class Services:
 
     @once
     def budget(self) -> Budget:
-        return Budget(self.redis, Limits(self.settings.registry_budgets), slot_s=self.image_queue.claim_s)
+        return Budget(
+            self.redis, BudgetTable(self.settings.registry_budgets), slot_s=self.image_queue.claim_s
+        )
 
     @once
     def dispatch(self) -> Dispatch:
@@ -196,12 +190,8 @@ class Services:
         )
 
     @once
-    def discovery(self) -> Discovery:
-        return Discovery(self.image_store, self.clock)
-
-    @once
     def cycle(self) -> Cycle:
-        return Cycle(self.dispatch, self.refresh, self.discovery)
+        return Cycle(self.dispatch, self.refresh, Discovery(self.image_store, self.clock))
 
     @once
     def versions_reader(self) -> VersionsReader:
@@ -209,7 +199,9 @@ class Services:
 
     @once
     def writer(self) -> Writer:
-        return Writer(self.plugins, self.publisher, self.policy, has_managed=self._has_managed)
+        return Writer(
+            self.plugins, self.publisher, self.policy, has_managed=bool(self.settings.repositories.managed)
+        )
 
     @once
     def batches(self) -> BatchWriter:
@@ -221,7 +213,17 @@ class Services:
             self.database["plugins"],
             max_results=self.settings.max_results,
             time_limit_s=self.settings.query_time_limit_s,
-            has_managed=self._has_managed,
+            has_managed=bool(self.settings.repositories.managed),
+        )
+
+    @once
+    def listing(self) -> Listing:
+        return Listing(
+            self.search,
+            ConditionEvaluator(self.database),
+            self.settings.repositories,
+            self.remotes,
+            self.settings.max_results,
         )
 
     @once
@@ -232,8 +234,7 @@ class Services:
             lambda: self.versions_reader,
             self.settings.repositories,
             self.remotes,
-            ConditionEvaluator(self.database),
-            self.settings.max_results,
+            self.listing,
             self.settings.query_time_limit_s,
         )
 
@@ -253,16 +254,6 @@ class Services:
         """Return the chore that keeps the store in step with the configured repositories."""
         store = ManagedPlugins(self.database)
         return FolderWatch(store, self.settings.repositories, self.policy, stopping=self._stopping)
-
-    def managed_faults(self) -> list[Fault]:
-        """Return what is wrong with the documents of the managed repositories."""
-        options = [repository.options for repository in self.settings.repositories.managed]
-        paths = [each.path for each in options if isinstance(each, ManagedOptions)]
-        return [fault for path in paths for fault in check(path, self.policy)]
-
-    @property
-    def _has_managed(self) -> bool:
-        return bool(self.settings.repositories.managed)
 
     def _close_later(self, opened: T) -> T:
         self._opened.callback(opened.close)  # type: ignore[attr-defined]

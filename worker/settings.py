@@ -20,14 +20,14 @@ from worker.domain.schedule import Intervals
 from worker.registries import (
     Caps,
     Credentials,
+    Limit,
     Mirror,
     load_credentials,
     parse_ca_files,
     parse_caps,
+    parse_limits,
     parse_mirrors,
 )
-from worker.registries.budget.limit import Limit
-from worker.registries.budget.limits import parse_limits
 from worker.repositories.remote.tokens import check_tokens
 
 logger = logging.getLogger(__name__)

@@ -1,1 +1,1 @@
-"""What the client and the subscriber are made of."""
+"""The parts of the client and of the subscriber."""

@@ -1,17 +1,22 @@
-"""The Celery app of a caller: where it sends to, and where the answers come from."""
+"""The Celery app of a caller: where it sends commands, and where answers come from."""
 
 import celery
 
 from contracts._redis.url import TIMEOUTS, check_redis_url, tls_of
 
 _PATIENCE = {"max_retries": 10, "interval_start": 0.1, "interval_step": 0.1, "interval_max": 0.5}
-"""How a result backend that is away is asked again: for about 4 s. Celery's own default is 20 s."""
+"""How often a result backend that does not answer is asked again: for about 4 s. Celery's own default is 20
+s.
+"""
 
 
 def client_app(redis_url: str, results_url: str) -> celery.Celery:
-    """An app that only sends. Nothing is dialled. Raises ``ValueError`` for a wrong URL.
+    """Return a Celery app that only sends. It does not connect before the first command.
 
-    ``redis_url`` is the broker, ``results_url`` the result backend.
+    ``redis_url``: the broker.
+    ``results_url``: the result backend.
+
+    Raises: ``ValueError`` for a wrong URL.
     """
     app = celery.Celery(
         "plugin-client",

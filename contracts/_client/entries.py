@@ -1,4 +1,4 @@
-"""The entries of the stream ``plugin.events``, as redis-py reads them."""
+"""Entries of the stream ``plugin.events``, read with redis-py."""
 
 import json
 from collections.abc import Mapping
@@ -8,8 +8,11 @@ from typing import Any
 
 @dataclass(frozen=True, slots=True)
 class Event:
-    """One event as it was on the stream: ``entry`` is the stream's id, ``attributes`` the CloudEvents
-    attributes, ``data`` the parsed JSON.
+    """One event of the stream.
+
+    ``entry``: the id of the stream entry.
+    ``attributes``: the CloudEvents attributes.
+    ``data``: the parsed JSON.
     """
 
     entry: str
@@ -26,20 +29,21 @@ class Event:
 
     @property
     def revision(self) -> int:
+        """The revision of the subject that the event is about."""
         return int(self.attributes["sequence"])
 
     @property
     def gap(self) -> bool:
-        """Whether events before this one are gone, and the publisher says so."""
+        """Whether earlier events of the subject may be missing, as the publisher says."""
         return self.attributes.get("gap") == "true"
 
 
 class UnreadableEvent(ValueError):
-    """Raised for a stream entry that is no event of this contract."""
+    """Raised when a stream entry is not an event of this contract."""
 
 
 def entries_of(found: Any) -> list[Any]:
-    """The entries in redis-py's answer to XREAD or XREADGROUP for one stream, in either protocol."""
+    """Return the entries in redis-py's answer to XREAD or XREADGROUP for one stream, with RESP2 or RESP3."""
     if not found:
         return []
     rows = found[0][1] if isinstance(found, list) else next(iter(found.values()))
@@ -47,18 +51,21 @@ def entries_of(found: Any) -> list[Any]:
 
 
 def read_event(entry: str, fields: Mapping[bytes, bytes] | Mapping[str, str]) -> Event:
-    """The event in a stream entry. Raises ``UnreadableEvent``."""
+    """Return the event in a stream entry.
+
+    Raises: ``UnreadableEvent``.
+    """
     try:
         text = {text_of(name): text_of(value) for name, value in fields.items()}
         data = json.loads(text.pop("data"))
         event = Event(entry, text, data)
         if event.revision < 1 or not event.type or not event.subject or not isinstance(data, dict):
             raise ValueError("no revision, type, subject or data")
-    except (KeyError, ValueError, RecursionError) as fault:
-        raise UnreadableEvent(f"{entry}: {fault}") from None
+    except (KeyError, ValueError, RecursionError) as error:
+        raise UnreadableEvent(f"{entry}: {error}") from None
     return event
 
 
 def text_of(value: bytes | str) -> str:
-    """The text of what redis-py gave, with ``decode_responses`` or without."""
+    """Return the text of a value from redis-py, with ``decode_responses`` or without."""
     return value.decode() if isinstance(value, bytes) else value

@@ -1,4 +1,4 @@
-"""What fits a message: one command, and any number of writes as batches."""
+"""The size of messages: one command, and any number of writes as batches."""
 
 import json
 from collections.abc import Iterable, Mapping, Sequence
@@ -13,22 +13,22 @@ from contracts.partition import address, partition, queue_name
 from contracts.values import MAX_BATCH_BYTES, MAX_COMMAND_BYTES
 
 MAX_FRAME_BYTES = 3_000_000
-"""What one batch may hold as JSON: on its queue, in base64 and with its envelope, it has 4 MiB."""
+"""The largest batch, in bytes of JSON: on the queue, in base64 and with its envelope, it may have 4 MiB."""
 
 MAX_EXPIRES_S = 1e9
-"""How long a command may be given at most, in seconds: about 31 years."""
+"""The longest time in which a command may expire, in seconds: about 31 years."""
 
 
 def items_of(commands: Iterable[Mapping[str, Any]]) -> list[dict[str, Any]]:
-    """The items of a batch, each with an id of its own.
+    """Return the items of a batch, each with an id of its own.
 
-    Raises ``ValueError`` for an operation that is no write and for an id given twice.
+    Raises: ``ValueError`` for an operation that is not a write and for an id that is used twice.
     """
     items: dict[str, dict[str, Any]] = {}
     for command in commands:
         task = task_of(command["operation"])
         if task not in WRITES:
-            raise ValueError(f"{task} is no write; a batch holds {', '.join(sorted(WRITES))}")
+            raise ValueError(f"{task} is not a write; a batch may hold {', '.join(sorted(WRITES))}")
         command_id = str(command.get("id") or uuid4())
         if command_id in items:
             raise ValueError(f"two commands have the id {command_id}")
@@ -38,7 +38,7 @@ def items_of(commands: Iterable[Mapping[str, Any]]) -> list[dict[str, Any]]:
 
 @dataclass(slots=True)
 class Frame:
-    """One batch on its way: its queue, its items, and how full it is."""
+    """One batch to send: its queue, its items, their number for each plugin, and its size in bytes."""
 
     queue: str
     items: list[dict[str, Any]] = field(default_factory=list)
@@ -46,6 +46,7 @@ class Frame:
     size: int = 0
 
     def has_room(self, where: tuple[str, str], size: int) -> bool:
+        """Return whether another command of ``size`` bytes for the plugin ``where`` fits the batch."""
         return (
             len(self.items) < MAX_BATCH
             and self.counts.get(where, 0) < MAX_BATCH_PER_PLUGIN
@@ -53,14 +54,17 @@ class Frame:
         )
 
     def add(self, item: dict[str, Any], where: tuple[str, str], size: int) -> None:
+        """Add a command to the batch."""
         self.items.append(item)
         self.counts[where] = self.counts.get(where, 0) + 1
         self.size += size
 
 
 def frames_of(items: Sequence[dict[str, Any]], partitions: int) -> list[Frame]:
-    """Batches that fit: by partition, at most 500 items, 50 for one plugin and 3 MB; the order of each plugin
-    is kept.
+    """Return batches of ``items`` that fit the limits: one partition, 500 items, 50 items for one plugin, 3
+    MB.
+
+    The order of the commands of each plugin is kept.
     """
     frames: list[Frame] = []
     open_frames: dict[str, Frame] = {}
@@ -77,29 +81,35 @@ def frames_of(items: Sequence[dict[str, Any]], partitions: int) -> list[Frame]:
 
 
 def too_large(frame: Frame) -> list[dict[str, Any]]:
-    """The outcome of a command that has a frame for itself and does not fit it."""
+    """Return the outcome of a command that has a batch for itself and is larger than a batch may be."""
     refusal = InvalidParameter(
-        f"the command has {frame.size} bytes, at most {MAX_FRAME_BYTES} fit a batch",
+        f"the command has {frame.size} bytes; a batch may have at most {MAX_FRAME_BYTES}",
         details={"path": "", "reason": "oversize"},
     )
     return [{"id": item["id"], "error": refusal.as_dict()} for item in frame.items]
 
 
 def check_expires(expires_s: float | None) -> None:
-    """Raises ``InvalidParameter`` for what leads to no date: more than ``MAX_EXPIRES_S``, or NaN."""
+    """Refuse a time that leads to no date.
+
+    Raises: ``InvalidParameter`` for more than ``MAX_EXPIRES_S``, or NaN.
+    """
     if expires_s is not None and not abs(expires_s) <= MAX_EXPIRES_S:
         raise InvalidParameter(
-            f"a command expires within {MAX_EXPIRES_S:.0f} s, not {expires_s:g} s",
+            f"a command must expire within {MAX_EXPIRES_S:.0f} s, not {expires_s:g} s",
             details={"path": "expires"},
         )
 
 
 def check_size(task: str, params: Mapping[str, Any]) -> None:
-    """Raises ``InvalidParameter`` for what no worker would take."""
+    """Refuse a command that is larger than a worker accepts.
+
+    Raises: ``InvalidParameter``.
+    """
     try:
         size = len(json.dumps(dict(params), default=str))
     except (RecursionError, ValueError):
-        # Not for its size: Celery, or the worker, says what is wrong with it.
+        # Its size is not the problem: Celery, or the worker, says what is.
         return
     limit = MAX_BATCH_BYTES if task == "plugin.batch" else MAX_COMMAND_BYTES
     # In base64, as Celery sends it.

@@ -1,4 +1,4 @@
-"""The answer to an earlier sending of a command, which came too late."""
+"""A late answer: ``DEADLINE_EXCEEDED`` for an earlier sending of a command that has been sent again."""
 
 from typing import Any, Final
 
@@ -8,10 +8,11 @@ _DROP: Final = "if redis.call('GET', KEYS[1]) == ARGV[1] then redis.call('DEL', 
 
 
 def drop_late_answer(result: Any) -> None:
-    """Forgets a kept ``DEADLINE_EXCEEDED``. ``result`` is the caller's, of Celery's Redis backend.
+    """Forget a stored ``DEADLINE_EXCEEDED``. Any other answer stays: it is that of a later sending.
 
-    A later sending of the same command may have been answered since: that answer stays. Raises redis-py's
-    errors.
+    ``result``: a result of Celery's Redis backend.
+
+    Raises: redis-py's errors.
     """
     backend = result.backend
     backend.remove_pending_result(result)

@@ -1,4 +1,4 @@
-"""What became of one item of a batch."""
+"""The outcome of one item of a batch."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -17,7 +17,7 @@ class BatchOutcome:
 
     @classmethod
     def of(cls, row: Mapping[str, Any]) -> Self:
-        """The outcome in a row of the answer to ``plugin.batch``."""
+        """Return the outcome in a row of the answer to ``plugin.batch``."""
         return cls(row["id"], row.get("result"), _error(row.get("error")))
 
 

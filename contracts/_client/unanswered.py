@@ -1,14 +1,16 @@
-"""What a caller meets who gets no answer."""
+"""The errors of a caller that gets no answer."""
 
 from typing import Any
 
 
 class AskTimeout(TimeoutError):
-    """Raised when no answer came in time. A write may still take effect: send it again with the same
-    ``command_id``, and a batch with the same ``ids``.
+    """Raised when no answer came in time.
 
-    ``ids`` are those of a batch's commands, in the order given; empty for anything else. A batch's
-    ``command_id`` is that of one of the messages that it was sent as.
+    A write may still take effect. Send it again with the same ``command_id``, or a batch with the same
+    ``ids``: it has one effect.
+
+    ``command_id``: of the command; for a batch, of one of the messages that it was sent as.
+    ``ids``: the ids of a batch's commands, in the order given; empty for any other command.
     """
 
     ids: tuple[str, ...] = ()
@@ -24,8 +26,12 @@ class AskTimeout(TimeoutError):
 
 
 class RedisUnavailable(ConnectionError):
-    """Raised when Redis does not answer. The command may be on its way or not: send it again with the same
-    ``command_id``, and a batch with the same ``ids``, which are as those of ``AskTimeout``.
+    """Raised when Redis does not answer.
+
+    The command may have been sent or not. Send it again with the same ``command_id``, or a batch with the
+    same ``ids``: it has one effect.
+
+    ``ids``: as those of ``AskTimeout``.
     """
 
     ids: tuple[str, ...] = ()

@@ -1,4 +1,4 @@
-"""The URLs of Redis, TLS to it (whoever uses ``rediss://`` is sure whom it speaks to), and its timeouts."""
+"""The URLs of Redis, TLS to it (with ``rediss://`` the server is verified), and its timeouts."""
 
 import re
 import ssl
@@ -13,12 +13,12 @@ _VERIFYING = {"ssl_cert_reqs": ("required",), "ssl_check_hostname": ("true", "Tr
 
 
 def check_redis_url(url: str) -> str:
-    """``url`` itself. Raises ``ValueError``, which does not show it, for one that is no URL of a Redis or
-    that a client of it would not take.
+    """Return ``url``.
 
-    The query of a ``rediss://`` URL may name PEM files, which must be there: ``ssl_ca_certs``,
-    ``ssl_certfile`` and ``ssl_keyfile``. It may also say ``ssl_cert_reqs=required`` and
-    ``ssl_check_hostname=true``, which hold anyway.
+    The query of a ``rediss://`` URL may name PEM files, which must exist: ``ssl_ca_certs``, ``ssl_certfile``
+    and ``ssl_keyfile``. It may also have ``ssl_cert_reqs=required`` and ``ssl_check_hostname=true``, which
+    hold anyway. Raises ``ValueError``, which does not show the URL, if it is not the URL of a Redis, or if a
+    client of Redis would not accept it.
     """
     try:
         parts = urlsplit(url)
@@ -36,8 +36,9 @@ def check_redis_url(url: str) -> str:
 
 
 def tls_of(url: str) -> dict[str, Any] | None:
-    """What Celery and kombu are told about TLS (``broker_use_ssl``, ``redis_backend_use_ssl``) to a ``url``
-    that was checked, as neither verifies by itself: None for ``redis://``.
+    """Return the TLS options of a checked ``url`` for Celery and kombu; None for ``redis://``.
+
+    They are for ``broker_use_ssl`` and ``redis_backend_use_ssl``: without them neither verifies the server.
     """
     parts = urlsplit(url)
     if parts.scheme != "rediss":
@@ -48,26 +49,26 @@ def tls_of(url: str) -> dict[str, Any] | None:
 
 
 def _options(parts: SplitResult) -> dict[str, str]:
-    """The options in the query of a URL: name to value."""
-    # The clients differ in what they make of any other option, of one given twice, and of an empty one.
+    """Return the options in the query of a URL: name to value."""
+    # Clients treat other options, repeated ones and empty ones differently.
     known = (*_FILES, *_VERIFYING) if parts.scheme == "rediss" else ()
-    given = parse_qs(parts.query, keep_blank_values=True)
-    if unknown := sorted(given.keys() - known):
+    options = parse_qs(parts.query, keep_blank_values=True)
+    if unknown := sorted(options.keys() - known):
         if "@" in parts.query:
-            # It may be the password that has the ?, and the names be a part of it.
+            # The password may hold the ?, and the names may be parts of it.
             raise ValueError("user and password must be percent-encoded")
         allowed = f"no options but {', '.join(known)}" if known else "no options"
         raise ValueError(f"{', '.join(unknown)}: a {parts.scheme}:// URL has {allowed}")
-    for name, values in given.items():
+    for name, values in options.items():
         if len(values) > 1:
             raise ValueError(f"{name} of a rediss:// URL cannot be given twice")
         if values[0] not in _VERIFYING.get(name, values):
             raise ValueError(f"{name} of a rediss:// URL cannot be other than {_VERIFYING[name][0]}")
-    return {name: values[0] for name, values in given.items()}
+    return {name: values[0] for name, values in options.items()}
 
 
 def _check_files(options: dict[str, str]) -> None:
-    """Refuse files that TLS cannot be set up with: some clients would wait for their server for ever."""
+    """Refuse files that TLS cannot use: with them, some clients would wait for their server for ever."""
     authorities, certificate, key = (options.get(name) for name in _FILES)
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     faulty = "ssl_ca_certs"
@@ -76,7 +77,7 @@ def _check_files(options: dict[str, str]) -> None:
             context.load_verify_locations(authorities)
         faulty = "ssl_certfile, with its ssl_keyfile,"
         if certificate is not None:
-            # No password: a key that has one would have every process ask for it.
+            # No password: each process would ask for that of an encrypted key.
             context.load_cert_chain(certificate, key, password="")
         elif key is not None:
             raise ValueError("ssl_keyfile of a rediss:// URL needs an ssl_certfile")

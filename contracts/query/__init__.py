@@ -30,12 +30,22 @@ Q = TypeVar("Q", Query, StatisticsQuery)
 
 
 def parse_query(data: Any, path: str = "query") -> Query:
-    """The query in ``data``, which is at ``path`` of the message. Raises ``InvalidQuery``."""
+    """Return the query in ``data``.
+
+    ``path``: where ``data`` is in the message.
+
+    Raises: ``InvalidQuery``.
+    """
     return _parse(Query, data, path)
 
 
 def parse_statistics(data: Any, path: str = "query") -> StatisticsQuery:
-    """The statistics query in ``data``, which is at ``path`` of the message. Raises ``InvalidQuery``."""
+    """Return the statistics query in ``data``.
+
+    ``path``: where ``data`` is in the message.
+
+    Raises: ``InvalidQuery``.
+    """
     return _parse(StatisticsQuery, data, path)
 
 
@@ -47,7 +57,7 @@ def _parse(model: type[Q], data: Any, path: str) -> Q:
     try:
         check_json(data, path, depth=2)
         return model.model_validate(data)
-    except Unstorable as fault:
-        raise invalid_query(fault.path, f"a value that JSON and the store can hold: {fault.reason}") from None
-    except ValidationError as fault:
-        raise refusal(fault, path) from None
+    except Unstorable as error:
+        raise invalid_query(error.path, f"a value that JSON and the store can hold: {error.reason}") from None
+    except ValidationError as error:
+        raise refusal(error, path) from None

@@ -1,4 +1,4 @@
-"""What a statistics row consists of at each stage: a key may only start with a column that is there."""
+"""The columns of a statistics row at each stage: a key must start with one of them."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -33,7 +33,10 @@ _SORT_FORMS: dict[type, str] = {ColumnSortKey: "sort.key", ColumnSortKeys: "sort
 
 @dataclass(frozen=True, slots=True)
 class Columns:
-    """The columns of a row: their names, which of them are times, and which ones a group was made by."""
+    """The columns of a row.
+
+    ``names``: all of them. ``times``: those that are times. ``keys``: those that a group was made by.
+    """
 
     names: frozenset[str]
     times: frozenset[str]
@@ -45,7 +48,7 @@ PLUGIN = Columns(FIELDS, TIMES, ())
 
 
 def walk(stages: Sequence[AnyStage]) -> Iterator[tuple[AnyStage, Columns]]:
-    """Each stage with the columns it is given."""
+    """Yield each stage with the columns of its input."""
     columns = PLUGIN
     for stage in stages:
         yield stage, columns
@@ -53,7 +56,7 @@ def walk(stages: Sequence[AnyStage]) -> Iterator[tuple[AnyStage, Columns]]:
 
 
 def keys_in(stage: AnyStage) -> list[Named]:
-    """Every key that a stage names, with its path in the stage."""
+    """Return every key that a stage names, with its path in the stage."""
     match stage:
         case UnwindStage():
             return [("unwind.path", stage.unwind.path)]
@@ -69,7 +72,7 @@ def keys_in(stage: AnyStage) -> list[Named]:
 
 
 def check_columns(stages: Sequence[AnyStage]) -> None:
-    """Refuse a key whose column is not there, a name given twice, and times compared with what is no time."""
+    """Refuse a key without a column, a name used twice, and a comparison of a time with another type."""
     parts = 0
     for index, (stage, columns) in enumerate(walk(stages)):
         here = f"aggregate[{index}]"

@@ -1,4 +1,4 @@
-"""What is wrong with a query, told as the path of the fault and what was expected there."""
+"""Errors of a query: the path of the faulty part, and what was expected there."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -14,19 +14,26 @@ _FIRST = {"extra_forbidden": 0, "union_tag_invalid": 1, "union_tag_not_found": 1
 
 
 def expected(what: str, path: str = "") -> PydanticCustomError:
-    """The fault to raise from a validator; ``path`` leads from the validated value to the faulty part."""
+    """Return the error to raise in a validator.
+
+    ``what``: what was expected. ``path``: the way from the validated value to the faulty part.
+    """
     return PydanticCustomError("query", "expected {expected}", {"expected": what, "path": path})
 
 
 def invalid_query(path: str, what: str) -> InvalidQuery:
-    """The refusal of a query: ``details.path`` and ``details.expected``. It never repeats what was sent."""
+    """Return the refusal of a query, with ``details.path`` and ``details.expected``. It never repeats what
+    was sent.
+    """
     return InvalidQuery(f"{path}: expected {what}", details={"path": path, "expected": what})
 
 
-def refusal(fault: ValidationError, root: str) -> InvalidQuery:
-    """The refusal for the fault to mend first: a misspelt field is often why another one is missing."""
-    errors = fault.errors(include_url=False, include_input=False)
-    first = min(errors, key=lambda error: _FIRST.get(error["type"], 3))
+def refusal(error: ValidationError, root: str) -> InvalidQuery:
+    """Return the refusal for the error to mend first: a misspelt field is often the reason why another is
+    missing.
+    """
+    errors = error.errors(include_url=False, include_input=False)
+    first = min(errors, key=lambda each: _FIRST.get(each["type"], 3))
     return invalid_query(_path(root, first), _wanted(first))
 
 
@@ -56,7 +63,9 @@ def _path(root: str, error: ErrorDetails) -> str:
 
 
 def _without_tags(location: Sequence[int | str]) -> list[int | str]:
-    """A location without what pydantic adds: the member of a union (an operator, or ``<...>``), ``[key]``."""
+    """Return a location without the parts that pydantic adds: the member of a union (an operator, or
+    ``<...>``), ``[key]``.
+    """
     parts: list[int | str] = []
     after_index_of_tagged = False
     for part in location:
@@ -68,7 +77,7 @@ def _without_tags(location: Sequence[int | str]) -> list[int | str]:
 
 
 def _is_tagged(parts: Sequence[int | str]) -> bool:
-    """Whether the items of the list at ``parts`` are told apart by their operator."""
+    """Return whether the items of the list at ``parts`` are a union over their operator."""
     if parts[-1] in _TAGGED:
         return True
     return parts[-1] == "fields" and parts[-2:-1] == ["group"]

@@ -1,4 +1,4 @@
-"""The conditions of ``filter`` and ``filter_or``: one model for each shape of value, told by ``operator``."""
+"""The conditions of ``filter`` and ``filter_or``: a model for each shape of value, chosen by ``operator``."""
 
 from typing import Annotated, Literal, Self
 
@@ -21,13 +21,13 @@ from contracts.query.scalars import (
 from contracts.query.shape import NamedPart, lengthened
 
 MAX_CONDITIONS = 100
-"""Conditions in one list."""
+"""The largest number of conditions in one list."""
 
 MAX_PAIRS = 50
-"""Pairs of one ``match``."""
+"""The largest number of pairs in one ``match``."""
 
 MAX_KEYWORDS = 100
-"""Words of a ``keyword``."""
+"""The largest number of words in a ``keyword``."""
 
 
 class _Condition(NamedPart):
@@ -59,7 +59,7 @@ class Comparison(_OfScalars):
 
 
 class Membership(_OfScalars):
-    """Equal to any of the values, or to none; ``[]`` is nothing, or everything."""
+    """Equal to any of the values, or to none of them; ``[]`` matches no row, or every row."""
 
     operator: Literal["in", "not_in"]
     value: Scalars
@@ -73,7 +73,7 @@ class Existence(_Condition):
 
 
 class Substring(_Condition):
-    """Whether a literal text occurs, whatever its case; on a list in any element."""
+    """Whether a literal text occurs, in any case; on a list in any element."""
 
     operator: Literal["contain", "not_contain"]
     value: Word
@@ -100,10 +100,10 @@ class ElementMatch(_Condition):
 
 
 class Pattern(_Condition):
-    """Whether a regular expression matches anywhere, whatever the case.
+    """Whether a regular expression matches anywhere, in any case.
 
-    In ``capability``, ``labels``, ``registry_config``, ``tags`` and ``template`` it looks at texts of up to
-    1,024 characters; for longer ones there is ``contain``.
+    In ``capability``, ``labels``, ``registry_config``, ``tags`` and ``template`` it searches texts of up to
+    1,024 characters; use ``contain`` for longer ones.
     """
 
     operator: Literal["regex"]
@@ -118,14 +118,14 @@ class Patterns(_Condition):
 
 
 class TimeComparison(_Condition):
-    """Before or after a time in ISO 8601; no zone means UTC."""
+    """Before or after a time in ISO 8601; without a zone it counts as UTC."""
 
     operator: Literal["datetime_lt", "datetime_lte", "datetime_gt", "datetime_gte"]
     value: IsoTime
 
 
 class AgeComparison(_Condition):
-    """Before or after a time told by its distance from now."""
+    """Before or after a time that is given by its distance from now."""
 
     operator: Literal["timediff_lt", "timediff_lte", "timediff_gt", "timediff_gte"]
     value: Timediff

@@ -1,8 +1,7 @@
-"""Keys: how a query names a field of a plugin, or a value inside one.
+"""Keys: the names of a plugin's fields, and of values inside them, in a query.
 
 A key is a dotted path: ``tags.description``, ``template.options.schema.type``, ``labels.0``. ``\\.`` is a
-literal dot. The first part is a field of ``PluginInfo``, so that nothing else of a stored document can be
-named.
+literal dot. The first part is a field of ``PluginInfo``, so no other part of a stored document can be named.
 """
 
 from typing import Annotated
@@ -13,34 +12,34 @@ from contracts.plugin import PluginInfo
 from contracts.query.faults import expected
 
 FIELDS = frozenset(PluginInfo.model_fields)
-"""What a key may start with."""
+"""The first parts that a key may have."""
 
 TIMES = frozenset({"created_at", "updated_at"})
 """The fields that are times; any other value of a plugin is a JSON value."""
 
 OBJECTS = frozenset({"capability", "registry_config", "repository_info", "tags", "template"})
-"""The fields that are objects; any other holds nothing that could be named."""
+"""The fields that are objects; no other field has parts of its own."""
 
 LARGE = frozenset({"capability", "labels", "registry_config", "tags", "template"})
-"""The fields that may hold as many and as long texts as a plugin has room for; any other holds little."""
+"""The fields that may hold many or long texts; any other field holds little."""
 
 MAX_REGEX_TEXT = 1_024
-"""Characters of the longest text in a large field that a regular expression looks at."""
+"""The longest text in a large field that a regular expression searches, in characters."""
 
 MAX_KEY = 512
-"""Characters in a key."""
+"""The longest key, in characters."""
 
 MAX_PARTS = 32
-"""Parts of a key: JSON is at most that deep."""
+"""The largest number of parts in a key: JSON is at most that deep."""
 
 
 def split_key(key: str) -> tuple[str, ...]:
-    """The parts of a key, with ``\\.`` read as a dot; a backslash in front of anything else is itself."""
+    """Return the parts of a key. ``\\.`` is a dot; a backslash before any other character is itself."""
     return tuple(part.replace("\0", ".") for part in key.replace("\\.", "\0").split("."))
 
 
 def root_of(key: str) -> str:
-    """The field that a key starts with."""
+    """Return the field that a key starts with."""
     return split_key(key)[0]
 
 
@@ -86,7 +85,7 @@ Key = Annotated[AnyKey, AfterValidator(_of_plugin)]
 """A key into a plugin, for conditions on it."""
 
 FieldKey = Annotated[Key, AfterValidator(_of_object), AfterValidator(_no_element)]
-"""A key to a field of a plugin, or to one inside an object: to answer, to sort by, to list the values of."""
+"""A key to a field of a plugin, or to one inside an object: to answer it, sort by it or list its values."""
 
 ColumnKey = Annotated[AnyKey, AfterValidator(_no_element)]
 """A key to a column of a statistics row, or to a value inside one."""
@@ -94,4 +93,4 @@ ColumnKey = Annotated[AnyKey, AfterValidator(_no_element)]
 ColumnName = Annotated[
     str, StringConstraints(min_length=1, max_length=128, pattern=r"^[^\x00]*$"), AfterValidator(_plain_name)
 ]
-"""The name that a stage gives to what it makes."""
+"""The name of a column that a stage makes."""

@@ -13,7 +13,7 @@ from contracts.query.sums import check_sums
 _BY_NAME = SortKey(key="name")
 
 MAX_ONLY = 100
-"""Fields that ``only`` may name."""
+"""The largest number of fields in ``only``."""
 
 MINIMAL = ("plugin_id", "name", "state", "image", "service_type", "registry_type", "provider")
 """The fields of a ``minimal`` answer."""
@@ -38,12 +38,12 @@ def _also_no_sort(schema: dict[str, Any]) -> None:
 class Query(Part):
     """Which plugins to list, in which order, and how much of them.
 
-    The rows are those that meet every condition of ``filter``, one of ``filter_or`` (where there are any)
-    and the ``keyword``: one of its words occurs in ``plugin_id``, ``name``, ``provider`` or ``labels``.
-    ``k``, ``v`` and ``o`` are accepted for ``key``, ``value`` and ``operator``. ``only`` answers exactly
-    the named fields and ``plugin_id``, and goes before ``minimal``. ``no_count`` leaves ``total_count``
-    out, ``count_only`` answers nothing else. The default order is ``name``; every order ends with
-    ``plugin_id``, then the order of the repositories.
+    The rows meet every condition of ``filter``, one of ``filter_or`` (if there are any) and the ``keyword``:
+    one of its words occurs in ``plugin_id``, ``name``, ``provider`` or ``labels``. ``k``, ``v`` and ``o`` are
+    accepted for ``key``, ``value`` and ``operator``. ``only`` answers exactly the named fields and
+    ``plugin_id``, and has priority over ``minimal``. ``no_count`` leaves ``total_count`` out, ``count_only``
+    answers nothing else. The default order is ``name``; every order ends with ``plugin_id``, then the order
+    of the repositories.
     """
 
     filter: Conditions = []
@@ -59,7 +59,9 @@ class Query(Part):
     @field_validator("sort", mode="before")
     @classmethod
     def _no_sort(cls, sort: Any) -> Any:
-        """``{}`` and an empty ``key``, as SpaceONE's clients send them, are no sort, whatever ``desc`` is."""
+        """Accept ``{}`` and an empty ``key``, as SpaceONE's clients send them: they mean no sort, with any
+        ``desc``.
+        """
         if not isinstance(sort, dict):
             return sort
         given = {name: item for name, item in sort.items() if item is not None}
@@ -78,12 +80,12 @@ class Query(Part):
 
     @property
     def order(self) -> list[SortKey]:
-        """The keys to sort by, without the ties' own."""
+        """The keys to sort by, without those that break ties."""
         return keys_of_sort(self.sort) or [_BY_NAME]
 
     @property
     def fields(self) -> tuple[str, ...]:
-        """The keys to answer; empty for all of the plugin."""
+        """The keys to answer; empty for the whole plugin."""
         return tuple(self.only) or (MINIMAL if self.minimal else ())
 
     @property

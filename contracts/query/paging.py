@@ -1,4 +1,4 @@
-"""The order and the part of the rows that a query asks for."""
+"""The order of the rows, and the part of them that a query asks for."""
 
 from typing import Annotated, Any
 
@@ -9,10 +9,10 @@ from contracts.query.shape import Part
 from contracts.values import INT64
 
 MAX_SKIP = 2**31
-"""Rows that can be skipped; no store holds more."""
+"""The largest number of rows to skip; no store holds more."""
 
 MAX_SORT_KEYS = 16
-"""Keys of one sort."""
+"""The largest number of keys in one sort."""
 
 _Int64 = Annotated[int, Field(ge=INT64[0], le=INT64[-1])]
 
@@ -25,7 +25,7 @@ class Page(Part):
 
     @property
     def skip(self) -> int:
-        """Rows before the page."""
+        """The number of rows before the page."""
         return min(max(self.start - 1, 0), MAX_SKIP) if self.limit > 0 else 0
 
 
@@ -44,7 +44,7 @@ class ColumnSortKey(Part):
 
 
 class SortKeys(Part):
-    """Several keys, the first one decides first."""
+    """Several keys; the first one decides first."""
 
     keys: Annotated[list[SortKey], Field(max_length=MAX_SORT_KEYS)] = []
 
@@ -81,7 +81,7 @@ ColumnSort = Annotated[
 
 
 def keys_of_sort(sort: Any) -> list[Any]:
-    """The keys of a sort in whichever form it came."""
+    """Return the keys of a sort, whichever form it has."""
     if isinstance(sort, list):
         return sort
     return list(sort.keys) if isinstance(sort, SortKeys | ColumnSortKeys) else [sort]

@@ -1,4 +1,4 @@
-"""The values that a query compares with: scalars, words, regular expressions, times."""
+"""The values to compare with: scalars, words, regular expressions, times."""
 
 import math
 import re
@@ -11,19 +11,19 @@ from contracts.query.faults import expected
 from contracts.values import INT64, bad_text
 
 MAX_IN = 10_000
-"""Items of a list value."""
+"""The largest number of items in a list value."""
 
 MAX_WORD = 1024
-"""Characters of a word to look for."""
+"""The longest word to search, in characters."""
 
 MAX_WORDS = 1000
-"""Words in a list of words."""
+"""The largest number of words in a list."""
 
 MAX_REGEX = 256
-"""Characters of a regular expression."""
+"""The longest regular expression, in characters."""
 
 MAX_REGEXES = 20
-"""Regular expressions in one list."""
+"""The largest number of regular expressions in one list."""
 
 _TIMEDIFF = re.compile(
     r"now(?:/(?P<unit>[dwm]))?(?: *(?P<sign>[+-]) *(?P<count>[0-9]{1,10})(?P<step>[smhdw]))?"
@@ -35,7 +35,7 @@ _LAST = datetime(9999, 12, 31, 23, 59, 59, 999_000, tzinfo=UTC)
 
 
 def parse_time(text: str) -> datetime | None:
-    """An ISO 8601 date or time as UTC; no zone means UTC. None for any other text."""
+    """Return an ISO 8601 date or time as UTC, or None for any other text. Without a zone it counts as UTC."""
     try:
         time = datetime.fromisoformat(text)
         time = time.replace(tzinfo=UTC) if time.tzinfo is None else time.astimezone(UTC)
@@ -45,7 +45,10 @@ def parse_time(text: str) -> datetime | None:
 
 
 def resolve_timediff(text: str, now: datetime) -> datetime:
-    """The time that ``now/d - 3d`` and its like mean at ``now``. Raises ValueError for any other text."""
+    """Return the time that ``now/d - 3d`` and the like mean at ``now``.
+
+    Raises: ``ValueError`` for any other text.
+    """
     found = _TIMEDIFF.fullmatch(text)
     if found is None:
         raise ValueError("no time difference")

@@ -1,4 +1,4 @@
-"""The stages of an aggregation: each one an object with the stage's name as its only key."""
+"""The stages of an aggregation: each one is an object with the stage's name as its only key."""
 
 from typing import Annotated, Any, Literal
 
@@ -11,13 +11,13 @@ from contracts.query.shape import NamedPart, Part, lengthened
 from contracts.values import INT64
 
 MAX_NAMES = 50
-"""Columns that one stage may make."""
+"""The largest number of columns that one stage may make."""
 
 _DATE_FORMAT = r"^(?:[^%\x00]|%[YmdHMSLjuUVGwzZ%])+$"
 
 
 class Unwind(Part):
-    """One row for each element of a list; rows without a list element are left out."""
+    """One row for each element of a list; rows without one are left out."""
 
     path: ColumnKey
 
@@ -34,7 +34,7 @@ class GroupKey(NamedPart):
 
 
 class GroupCondition(NamedPart):
-    """A condition on the rows that a field counts; the meaning is that of ``filter``."""
+    """A condition on the rows that a field counts; it means the same as in ``filter``."""
 
     key: ColumnKey
     operator: Literal["eq", "not", "gt", "gte", "lt", "lte"]
@@ -45,7 +45,7 @@ GroupConditions = Annotated[list[GroupCondition], Field(max_length=MAX_NAMES)]
 
 
 class CountField(NamedPart):
-    """How many rows there are; a ``key`` changes nothing."""
+    """The number of rows; a ``key`` changes nothing."""
 
     operator: Literal["count"]
     name: ColumnName
@@ -63,7 +63,7 @@ class ArithmeticField(NamedPart):
 
 
 class ValueField(NamedPart):
-    """A value of the group; ``add_to_set`` is sorted, ``merge_objects`` passes over what is no object."""
+    """A value of the group. ``add_to_set`` is sorted, ``merge_objects`` ignores any value but objects."""
 
     operator: Literal["max", "min", "first", "last", "add_to_set", "merge_objects"]
     name: ColumnName
@@ -78,7 +78,7 @@ class PushedField(NamedPart):
 
 
 class PushField(NamedPart):
-    """A list of one object a row."""
+    """A list with one object for each row."""
 
     operator: Literal["push"]
     name: ColumnName
@@ -100,7 +100,7 @@ class Group(Part):
 
 
 class Count(Part):
-    """One row with the number of rows; no row where there is none."""
+    """One row with the number of rows; no row if there are none."""
 
     name: ColumnName
 
@@ -108,8 +108,8 @@ class Count(Part):
 class ProjectField(NamedPart):
     """A column under a new name.
 
-    ``size`` of a list; ``array_to_object`` of a list of ``{k, v}``; ``object_to_array`` the reverse.
-    Each is null for any other value.
+    ``size`` of a list; ``array_to_object`` of a list of ``{k, v}``; ``object_to_array`` the reverse. Each is
+    null for any other value.
     """
 
     key: ColumnKey
@@ -118,7 +118,7 @@ class ProjectField(NamedPart):
 
 
 class Project(Part):
-    """The columns to go on with, and the group's keys unless ``exclude_keys``."""
+    """The columns to keep, and the keys of the group unless ``exclude_keys``."""
 
     fields: Annotated[list[ProjectField], Field(min_length=1, max_length=MAX_NAMES)]
     exclude_keys: bool = False

@@ -16,15 +16,15 @@ from contracts.query.stages import Stage
 from contracts.query.sums import check_sums
 
 MAX_STAGES = 20
-"""Stages of one aggregation."""
+"""The largest number of stages in one aggregation."""
 
 
 class StatisticsQuery(Part):
     """Statistics over the plugins that meet the conditions: exactly one of ``aggregate`` and ``distinct``.
 
-    ``distinct`` answers the sorted values of a field, lists flattened. The stages of ``aggregate`` work in
-    order, on rows whose columns are first the fields of a plugin and then what the stage before made.
-    ``total_count`` is answered when ``page`` has a limit.
+    ``distinct`` answers the sorted values of a field, with lists flattened. The stages of ``aggregate`` work
+    in order, on rows whose columns are first the fields of a plugin and then those that the stage before
+    made. ``total_count`` is answered if ``page`` has a limit.
     """
 
     filter: Conditions = []
@@ -37,7 +37,7 @@ class StatisticsQuery(Part):
     @field_validator("distinct", mode="before")
     @classmethod
     def _no_distinct(cls, distinct: Any) -> Any:
-        """An empty string counts as not given."""
+        """Accept an empty string: it counts as not given."""
         return None if distinct == "" else distinct
 
     @model_validator(mode="after")

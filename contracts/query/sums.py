@@ -1,8 +1,9 @@
-"""What the conditions of a query may amount to together.
+"""Limits on all conditions of a query together.
 
-MongoDB prepares every text and value before it looks at its time limit, and afterwards looks at it between
-plugins only: each of these sums bounds the work on one plugin. For the worst plugin of the largest size it
-is some seconds, half a minute with the worst regular expressions; whoever asked is told after the time limit.
+MongoDB prepares every text and value before it checks its time limit, and afterwards checks it only between
+plugins: each of these sums limits the work on one plugin. For the worst plugin of the largest size that is
+some seconds, half a minute with the worst regular expressions; the caller gets ``QUERY_TIMEOUT`` after the
+time limit.
 """
 
 from collections import Counter
@@ -21,16 +22,20 @@ MAX_SUMS = {
     "texts on large fields": 100,
     "characters of texts on large fields": 1_000,
 }
-"""What is summed up over all conditions of a query, and the most there may be of it. The large fields are
-``capability``, ``labels``, ``registry_config``, ``tags`` and ``template``.
+"""The sums over all conditions of a query, each with its limit. The large fields are ``capability``,
+``labels``, ``registry_config``, ``tags`` and ``template``.
 """
 
 MAX_GROUP_PARTS = 100
-"""Parts of the keys of the conditions of all groups of an aggregation together: each may lead into a list."""
+"""The largest number of parts in the keys of all group conditions of an aggregation together: each may lead
+into a list.
+"""
 
 
 def check_sums(**lists: Sequence[Any]) -> None:
-    """Refuse conditions that are few enough each and too much together; ``lists`` by name in the query."""
+    """Refuse conditions that are small by themselves and too much together; ``lists``: by their names in the
+    query.
+    """
     sums: Counter[str] = Counter()
     for name, conditions in lists.items():
         for index, condition in enumerate(conditions):

@@ -9,17 +9,15 @@ import resource
 import sys
 import tempfile
 import time
-from collections.abc import Callable
 from pathlib import Path
-from threading import Lock
-from typing import Any
 
 from pymongo import monitoring
 from redis import Redis
 
+from tests.support.mongo_commands import MongoCommands
 from tests.support.servers import start_mongod, start_redis
 from tests.versions.fleet import LATENCY_S, TICK_S, Fleet
-from worker.registries.budget.limit import Limit
+from worker.registries import Limit
 from worker.store.client import connect_mongodb
 
 IMAGES = 100_000
@@ -27,35 +25,11 @@ HOSTS = 20
 LIMIT = Limit(4.0, 3)
 
 
-class Commands(monitoring.CommandListener):
-    """Counts the commands to MongoDB and their time."""
-
-    def __init__(self) -> None:
-        self.count = 0
-        self.seconds = 0.0
-        self._lock = Lock()
-
-    def start(self) -> Callable[[], float]:
-        """Count from now on; returns what tells the seconds since."""
-        self.count, self.seconds, started = 0, 0.0, time.perf_counter()
-        return lambda: time.perf_counter() - started
-
-    def started(self, event: Any) -> None:
-        return None
-
-    def succeeded(self, event: Any) -> None:
-        with self._lock:
-            self.count += 1
-            self.seconds += event.duration_micros / 1e6
-
-    failed = succeeded
-
-
 def main() -> None:
     parser = argparse.ArgumentParser()
     parser.add_argument("--minutes", type=float, default=2.0, help="simulated minutes of the schedule")
     minutes = parser.parse_args().minutes
-    commands = Commands()
+    commands = MongoCommands(kept=0)
     monitoring.register(commands)
     with tempfile.TemporaryDirectory() as folder:
         redis_server = start_redis(Path(folder) / "redis", appendfsync=None)
@@ -70,25 +44,29 @@ def main() -> None:
             redis_server.stop()
 
 
-def measure(fleet: Fleet, commands: Commands, minutes: float) -> None:
+def measure(fleet: Fleet, commands: MongoCommands, minutes: float) -> None:
     say(f"{IMAGES} images at {HOSTS} registries: {LIMIT.rate} requests/s and {LIMIT.at_once} at once each")
     fleet.time.run(3_600)  # nobody ticks for an hour: everything is due
     memory = memory_mb()
-    took = commands.start()
+    commands.clear()
+    started = time.perf_counter()
     sent = sum(fleet.dispatch.all_groups().values())
+    took = time.perf_counter() - started
     say(
-        f"a tick, all due: {sent} images sent in {took():.3f} s, of it MongoDB {commands.seconds:.3f} s in"
-        f" {commands.count} commands; memory grew by {memory_mb() - memory:.1f} MB"
+        f"a tick, all due: {sent} images sent in {took:.3f} s, of it MongoDB {commands.seconds:.3f} s in"
+        f" {commands.ended} commands; memory grew by {memory_mb() - memory:.1f} MB"
     )
     fleet.beat()
-    took = commands.start()
+    commands.clear()
+    started = time.perf_counter()
     fleet.time.run(60 * minutes)
+    took = time.perf_counter() - started
     refreshed = len(fleet.publisher.data)
     share = refreshed / (HOSTS * LIMIT.rate * 60 * minutes)
     say(
         f"{minutes:g} simulated minutes, ticks of {TICK_S:g} s, {LATENCY_S:g} s a request: {refreshed} images"
-        f" refreshed, {share:.2f} of what the budgets allow; {took() / refreshed * 1_000:.1f} ms each, of it"
-        f" MongoDB {commands.seconds / refreshed * 1_000:.1f} ms in {commands.count / refreshed:.1f} commands"
+        f" refreshed, {share:.2f} of what the budgets allow; {took / refreshed * 1_000:.1f} ms each, of it"
+        f" MongoDB {commands.seconds / refreshed * 1_000:.1f} ms in {commands.ended / refreshed:.1f} commands"
     )
     say(f"memory of the process at most: {memory_mb():.0f} MB")
     fleet.time.close()

@@ -43,6 +43,7 @@ def filled(database: Any, count: int) -> Any:
 def collections(tmp_path: Path) -> Iterator[tuple[Any, Any]]:
     server = start_mongod(tmp_path / "data")
     try:
+        client: MongoClient[dict[str, Any]]
         with MongoClient(server.url("bench")) as client:
             yield filled(client["small"], SMALL), filled(client["large"], LARGE)
     finally:

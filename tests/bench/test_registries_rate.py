@@ -20,7 +20,7 @@ import requests
 from tests.registries.double import Double, says
 from worker.domain.image import ImageRef
 from worker.domain.registry.allowed import AllowedRegistries
-from worker.registries import Registries
+from worker.registries.registries import Registries
 
 IMAGES, CONNECTIONS, ROUNDS = 300, 4, 9
 TAGS = [f"1.{n // 10}.{n % 10}" for n in range(100)]

@@ -137,7 +137,7 @@ def test_what_a_person_reads(plugins: Plugins) -> None:
 def test_a_refusal_is_one_line_and_status_1(plugins: Plugins, domain: str) -> None:
     result = plugins("get", "none")
     assert (result.exit_code, result.stdout) == (1, "")
-    assert result.stderr == f"NOT_FOUND: there is no plugin none in {domain}\n"
+    assert result.stderr == f'NOT_FOUND: plugin "none" does not exist in {domain}\n'
 
 
 def test_a_refusal_as_json(plugins: Plugins, domain: str) -> None:
@@ -147,7 +147,7 @@ def test_a_refusal_as_json(plugins: Plugins, domain: str) -> None:
         "error": {
             "type": "PluginNotFound",
             "code": "NOT_FOUND",
-            "message": f"there is no plugin none in {domain}",
+            "message": f'plugin "none" does not exist in {domain}',
             "details": {"plugin_id": "none", "spaceone_code": "ERROR_NO_PLUGIN"},
         }
     }
@@ -262,7 +262,7 @@ def test_a_batch_from_a_file_as_a_person_reads_it(plugins: Plugins, tmp_path: Pa
         ("[7]", "command 1 of FILE is not an object"),
         ('{"operation": "enable"}', 'has no "params" object'),
         ('{"operation": "enable", "params": {}, "parms": {}}', "has unknown parms"),
-        ('{"operation": "get", "params": {}}', "plugin.get is no write"),
+        ('{"operation": "get", "params": {}}', "plugin.get is not a write"),
         ('{"operation": "enable", "params": {}, "id": "x"}\n' * 2, "two commands have the id x"),
     ],
 )

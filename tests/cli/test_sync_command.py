@@ -10,8 +10,8 @@ from redis import Redis
 
 from worker.cli.operate.sync import sync
 from worker.domain.image import FetchFailed, ImageRef
+from worker.registries import BudgetTable
 from worker.registries.budget.budget import Budget
-from worker.registries.budget.limits import Limits
 from worker.store.client import connect_mongodb
 from worker.store.images import Images
 
@@ -35,7 +35,7 @@ def run(*arguments: str) -> Result:
 def test_status_tells_of_each_registry(images: Images, redis_url: str) -> None:
     images.ensure(REF, datetime.now(UTC) - timedelta(minutes=10))
     with Redis.from_url(redis_url) as client:
-        slot = Budget(client, Limits()).slot("ghcr.io", "GITHUB", "token")
+        slot = Budget(client, BudgetTable()).slot("ghcr.io", "GITHUB", "token")
         slot.reserve()
         slot.failed(FetchFailed("throttled", retry_after=600))
     row = json.loads(run("status", "--json").output)
@@ -52,7 +52,7 @@ def test_status_tells_that_a_registry_is_not_reached_until_it_is(images: Images,
     images.ensure(REF, datetime.now(UTC))
     an_hour_ago = datetime.now(UTC) - timedelta(hours=1)
     with Redis.from_url(redis_url) as client:
-        slot = Budget(client, Limits(), clock=an_hour_ago.timestamp).slot("ghcr.io", "GITHUB", "token")
+        slot = Budget(client, BudgetTable(), clock=an_hour_ago.timestamp).slot("ghcr.io", "GITHUB", "token")
         for _ in range(5):
             slot.failed(FetchFailed("unavailable", unreachable=True))
     assert "not reached, next try in 0 s" in run("status").output

@@ -1,14 +1,13 @@
-from __future__ import annotations
-
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
+from tests.support.any_redis import any_redis
 from tests.support.live import client, domain
 from tests.support.servers import RedisServer, start_redis
 
-__all__ = ["client", "domain", "mortal_redis"]
+__all__ = ["any_redis", "client", "domain", "mortal_redis"]
 
 
 @pytest.fixture

@@ -1,7 +1,5 @@
 """What is published in contracts/schemas, and validators made of it."""
 
-from __future__ import annotations
-
 import json
 from typing import Any
 

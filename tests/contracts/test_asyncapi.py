@@ -1,7 +1,5 @@
 """The AsyncAPI document: complete, and true."""
 
-from __future__ import annotations
-
 import base64
 import json
 import tomllib

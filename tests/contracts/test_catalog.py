@@ -1,7 +1,5 @@
 """The table of operations: complete, and as published."""
 
-from __future__ import annotations
-
 import pytest
 
 from contracts import errors

@@ -1,7 +1,5 @@
 """`contracts.client` in processes that forked after its first use, as servers do that load before they fork."""
 
-from __future__ import annotations
-
 import subprocess
 import sys
 

@@ -1,9 +1,8 @@
 """`contracts.client` and a Redis that dies, comes back, or refuses writes."""
 
-from __future__ import annotations
-
 import json
 from concurrent.futures import ThreadPoolExecutor
+from typing import Any
 
 import pytest
 from redis import Redis
@@ -11,7 +10,7 @@ from redis import Redis
 from contracts.client import PluginClient, RedisUnavailable
 from tests.support.servers import RedisServer, free_port, wait_until
 
-GET = {"domain_id": "d", "plugin_id": "jira"}
+GET: dict[str, Any] = {"domain_id": "d", "plugin_id": "jira"}
 ANSWERS = "celery-task-meta-*"
 
 
@@ -41,7 +40,13 @@ def test_no_answer_is_waited_for_to_what_could_not_be_sent(mortal_redis: RedisSe
         wait_until(lambda: redis.pubsub_channels(ANSWERS), 60, "the wait for its answer")
         redis.client_kill_filter(_type="pubsub")
         waited_for = wait_until(lambda: redis.pubsub_channels(ANSWERS), 60, "the wait after the reconnect")
-        answer = {"task_id": "kept", "status": "SUCCESS", "result": "jira", "traceback": None, "children": []}
+        answer: dict[str, Any] = {
+            "task_id": "kept",
+            "status": "SUCCESS",
+            "result": "jira",
+            "traceback": None,
+            "children": [],
+        }
         redis.publish("celery-task-meta-kept", json.dumps(answer))
         assert asked.result() == "jira"
     assert waited_for == [b"celery-task-meta-kept"]

@@ -1,7 +1,5 @@
 """Sending again after a doubt, with the same command id; and what never gets as far as a worker."""
 
-from __future__ import annotations
-
 import json
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -34,7 +32,7 @@ def paused(live: Live, jira: dict[str, Any]) -> Iterator[Live]:
 def test_what_an_earlier_sending_was_answered_with_is_not_the_answer(
     client: PluginClient, paused: Live, domain: str
 ) -> None:
-    slack = {"command_id": f"early-{domain}", "domain_id": domain, "plugin_id": "slack"}
+    slack: dict[str, Any] = {"command_id": f"early-{domain}", "domain_id": domain, "plugin_id": "slack"}
     with pytest.raises(AskTimeout):
         client.ask("disable", timeout_s=0.5, **slack)
     paused.commands.resume()

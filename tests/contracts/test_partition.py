@@ -1,7 +1,5 @@
 """Which queue a write goes to: vectors that publishers in any language can check themselves against."""
 
-from __future__ import annotations
-
 import zlib
 from collections import Counter
 from typing import Any

@@ -1,7 +1,5 @@
 """The published JSON Schemas: fresh, complete, and true."""
 
-from __future__ import annotations
-
 import json
 from collections.abc import Iterator
 from contextlib import nullcontext
@@ -92,7 +90,7 @@ def test_the_examples_of_the_api_text_are_valid(path: Path) -> None:
     validator("PluginInfo").validate(pair["response"])
 
 
-VALID = [
+VALID: list[tuple[str, dict[str, Any]]] = [
     ("RegisterPlugin", {"domain_id": "d", "name": "n", "service_type": "s", "image": "a/b"}),
     ("UpdatePlugin", {"domain_id": "d", "plugin_id": "p", "provider": "", "labels": [], "tags": None}),
     ("EnablePlugin", {"domain_id": "d", "plugin_id": "p", "expected_revision": 3}),
@@ -124,7 +122,7 @@ VALID = [
     ("StatPlugins", {"domain_id": "d", "query": {"distinct": "provider", "aggregate": []}}),
     ("StatPlugins", {"domain_id": "d", "query": {"distinct": "", "aggregate": [{"limit": 1}]}}),
 ]
-INVALID = [
+INVALID: list[tuple[str, dict[str, Any]]] = [
     ("RegisterPlugin", {"domain_id": "d", "name": "n", "service_type": "s"}),
     ("RegisterPlugin", {"domain_id": "d", "name": "n", "service_type": "s", "image": "A:1"}),
     ("RegisterPlugin", {"domain_id": "d", "name": "n", "service_type": "s", "image": "a", "nmae": "n"}),
@@ -161,7 +159,9 @@ def test_schema_and_model_agree_on_what_is_not(name: str, message: dict[str, Any
         parse(next(o.command for o in OPERATIONS if o.command.__name__ == name), message)
 
 
-LEAST = {name: {k: message[k] for k in SCHEMAS[name]["required"]} for name, message in VALID}
+LEAST: dict[str, dict[str, Any]] = {
+    name: {k: message[k] for k in SCHEMAS[name]["required"]} for name, message in VALID
+}
 
 
 @pytest.mark.parametrize("absent", [None, ""])

@@ -1,71 +1,24 @@
-"""`contracts.subscriber` and a bare redis-py consumer group, on a real Redis."""
+"""``contracts.subscriber``: what it delivers, in which order, and how often."""
 
-from __future__ import annotations
-
-import json
-from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
-from redis import Redis
 
-from contracts.client import PluginClient
 from contracts.events import PLUGIN_CHANGED, STREAM
 from contracts.subscriber import Event, Gap, Subscriber, UnreadableEvent, read_event
-from tests.support.live import Live
-
-Make = Callable[..., Subscriber]
-
-
-class Consumer:
-    """A consumer of a group that remembers what its handler has seen, and fails where it is told to."""
-
-    def __init__(self, client: Redis, name: str = "a", group: str = "billing", **options: Any) -> None:
-        self.seen: list[tuple[str, int]] = []
-        self.gaps: list[Gap] = []
-        self.fail_at: set[tuple[str, int]] = set()
-        self.subscriber = Subscriber(
-            client, group, name, self.handle, **{"idle_s": 0.0, "on_gap": self.gaps.append} | options
-        )
-
-    def handle(self, event: Event) -> None:
-        if (event.subject, event.revision) in self.fail_at:
-            raise ZeroDivisionError
-        self.seen.append((event.subject, event.revision))
-
-    def drain(self, polls: int = 20) -> list[tuple[str, int]]:
-        """Poll until there is nothing more, and return what the handler has seen by now."""
-        quiet = 0
-        for _ in range(polls):
-            quiet = 0 if self.subscriber.poll() else quiet + 1
-            if quiet == 2:
-                break
-        return self.seen
+from tests.contracts.subscribers import Consumer, publish
+from tests.support.any_redis import REAL, AnyRedis
 
 
 @pytest.fixture(params=[2, 3], ids=["RESP2", "RESP3"])
-def redis(redis_url: str, request: pytest.FixtureRequest) -> Iterator[Redis]:
-    with Redis.from_url(redis_url, protocol=request.param) as client:
-        yield client
+def redis(any_redis: AnyRedis, request: pytest.FixtureRequest) -> Any:
+    return any_redis.client(protocol=request.param)
 
 
-def publish(client: Redis, subject: str, revision: int, **other: str) -> bytes:
-    """An event as it is on the stream."""
-    fields = {
-        "specversion": "1.0",
-        "type": PLUGIN_CHANGED,
-        "subject": subject,
-        "id": f"{subject}@{revision}",
-        "sequence": f"{revision:020d}",
-        **other,
-        "data": json.dumps({"change": "updated", "revision": revision}),
-    }
-    entry: bytes = client.xadd(STREAM, fields)
-    return entry
-
-
-def test_what_others_have_is_asked_once_a_poll(redis: Redis) -> None:
-    publish(redis, "d/a", 1)
+# A fake counts no commands.
+@pytest.mark.parametrize("any_redis", REAL, indirect=True)
+def test_what_others_have_is_asked_once_a_poll(redis: Any) -> None:
+    publish(redis, 1)
     given = Consumer(redis, "given")
     given.fail_at = {("d/a", 1)}
     given.subscriber.join()
@@ -80,10 +33,10 @@ def test_what_others_have_is_asked_once_a_poll(redis: Redis) -> None:
     assert waiting.seen == []
 
 
-def test_every_event_in_order_and_none_twice(redis: Redis) -> None:
+def test_every_event_in_order_and_none_twice(redis: Any) -> None:
     for revision in (1, 2, 3):
-        publish(redis, "d/a", revision)
-        publish(redis, "d/b", revision)
+        publish(redis, revision)
+        publish(redis, revision, "d/b")
 
     consumer = Consumer(redis, count=2)
 
@@ -93,38 +46,38 @@ def test_every_event_in_order_and_none_twice(redis: Redis) -> None:
     assert consumer.gaps == []
 
 
-def test_each_group_gets_every_event(redis: Redis) -> None:
-    publish(redis, "d/a", 1)
+def test_each_group_gets_every_event(redis: Any) -> None:
+    publish(redis, 1)
     assert Consumer(redis, group="one").drain() == [("d/a", 1)]
     assert Consumer(redis, group="two").drain() == [("d/a", 1)]
 
 
-def test_where_a_new_group_starts(redis: Redis) -> None:
-    publish(redis, "d/a", 1)
-    known = publish(redis, "d/a", 2).decode()
+def test_where_a_new_group_starts(redis: Any) -> None:
+    publish(redis, 1)
+    known = publish(redis, 2).decode()
     from_now = Consumer(redis, group="now", start="now")
     from_there = Consumer(redis, group="there", start=known)
     assert from_now.drain() == []
-    publish(redis, "d/a", 3)
+    publish(redis, 3)
 
     assert from_now.drain() == [("d/a", 3)]
     assert from_there.drain() == [("d/a", 3)]
     assert Consumer(redis, group="beginning").drain() == [("d/a", 1), ("d/a", 2), ("d/a", 3)]
 
 
-def test_a_restarted_subscriber_goes_on_where_it_was(redis: Redis) -> None:
-    publish(redis, "d/a", 1)
+def test_a_restarted_subscriber_goes_on_where_it_was(redis: Any) -> None:
+    publish(redis, 1)
     assert Consumer(redis, start="now").drain() == []
-    publish(redis, "d/a", 2)
+    publish(redis, 2)
     assert Consumer(redis, start="now").drain() == [("d/a", 2)]
-    publish(redis, "d/a", 3)
+    publish(redis, 3)
 
     assert Consumer(redis, start="now").drain() == [("d/a", 3)]
 
 
-def test_what_the_handler_failed_at_comes_again_before_anything_newer(redis: Redis) -> None:
+def test_what_the_handler_failed_at_comes_again_before_anything_newer(redis: Any) -> None:
     for revision in (1, 2, 3):
-        publish(redis, "d/a", revision)
+        publish(redis, revision)
     consumer = Consumer(redis)
     consumer.fail_at = {("d/a", 2)}
     consumer.subscriber.join()
@@ -133,14 +86,14 @@ def test_what_the_handler_failed_at_comes_again_before_anything_newer(redis: Red
             consumer.subscriber.poll()
     assert consumer.seen == [("d/a", 1)]
 
-    publish(redis, "d/a", 4)
+    publish(redis, 4)
     consumer.fail_at = set()
     assert consumer.drain() == [("d/a", n) for n in (1, 2, 3, 4)]
     assert consumer.gaps == []
 
 
-def test_a_crash_between_the_handler_and_the_acknowledgement_is_no_second_time(redis: Redis) -> None:
-    publish(redis, "d/a", 1)
+def test_a_crash_between_the_handler_and_the_acknowledgement_is_no_second_time(redis: Any) -> None:
+    publish(redis, 1)
     consumer = Consumer(redis)
     consumer.subscriber.join()
     redis.xreadgroup("billing", "a", {STREAM: ">"})
@@ -150,9 +103,9 @@ def test_a_crash_between_the_handler_and_the_acknowledgement_is_no_second_time(r
     assert redis.xpending(STREAM, "billing")["pending"] == 0
 
 
-def test_what_a_dead_consumer_left_is_taken_over_before_anything_newer(redis: Redis) -> None:
+def test_what_a_dead_consumer_left_is_taken_over_before_anything_newer(redis: Any) -> None:
     for revision in range(1, 8):
-        publish(redis, "d/a", revision)
+        publish(redis, revision)
     Consumer(redis).subscriber.join()
     redis.xreadgroup("billing", "dead", {STREAM: ">"}, count=5)
 
@@ -162,11 +115,11 @@ def test_what_a_dead_consumer_left_is_taken_over_before_anything_newer(redis: Re
     assert heir.gaps == []
 
 
-def test_what_another_consumer_has_in_its_hands_is_left_to_it_and_not_overtaken(redis: Redis) -> None:
-    publish(redis, "d/a", 1)
+def test_what_another_consumer_has_in_its_hands_is_left_to_it_and_not_overtaken(redis: Any) -> None:
+    publish(redis, 1)
     Consumer(redis).subscriber.join()
     redis.xreadgroup("billing", "busy", {STREAM: ">"})
-    publish(redis, "d/a", 2)
+    publish(redis, 2)
     other = Consumer(redis, "other", idle_s=60)
     assert other.drain() == []
 
@@ -174,9 +127,9 @@ def test_what_another_consumer_has_in_its_hands_is_left_to_it_and_not_overtaken(
     assert other.drain() == [("d/a", 2)]
 
 
-def test_more_left_behind_than_one_read_holds_keeps_its_order(redis: Redis) -> None:
+def test_more_left_behind_than_one_read_holds_keeps_its_order(redis: Any) -> None:
     for revision in range(1, 10):
-        publish(redis, "d/a", revision)
+        publish(redis, revision)
     Consumer(redis).subscriber.join()
     redis.xreadgroup("billing", "dead", {STREAM: ">"}, count=4)
     consumer = Consumer(redis, "heir", count=2)
@@ -189,9 +142,9 @@ def test_more_left_behind_than_one_read_holds_keeps_its_order(redis: Redis) -> N
     assert consumer.drain() == [("d/a", n) for n in range(1, 10)]
 
 
-def test_a_gap_is_told_before_the_event_behind_it(redis: Redis) -> None:
-    publish(redis, "d/a", 1)
-    publish(redis, "d/a", 4, gap="true")
+def test_a_gap_is_told_before_the_event_behind_it(redis: Any) -> None:
+    publish(redis, 1)
+    publish(redis, 4, gap="true")
     told: list[object] = []
     subscriber = Subscriber(redis, "billing", "a", told.append, on_gap=told.append)
     subscriber.join()
@@ -203,49 +156,49 @@ def test_a_gap_is_told_before_the_event_behind_it(redis: Redis) -> None:
     assert (last.revision, last.gap, last.data["revision"]) == (4, True, 4)
 
 
-def test_a_subject_that_is_met_in_the_middle_is_no_gap(redis: Redis) -> None:
-    publish(redis, "d/a", 7)
+def test_a_subject_that_is_met_in_the_middle_is_no_gap(redis: Any) -> None:
+    publish(redis, 7)
     consumer = Consumer(redis)
     assert consumer.drain() == [("d/a", 7)]
     assert consumer.gaps == []
 
 
-def test_an_event_that_is_on_the_stream_twice_is_handled_once(redis: Redis) -> None:
+def test_an_event_that_is_on_the_stream_twice_is_handled_once(redis: Any) -> None:
     for revision in (1, 2, 1, 2, 3):
-        publish(redis, "d/a", revision)
+        publish(redis, revision)
     consumer = Consumer(redis)
     assert consumer.drain() == [("d/a", 1), ("d/a", 2), ("d/a", 3)]
     assert consumer.gaps == []
 
 
-def test_a_group_that_was_lost_is_made_again_and_goes_on(redis: Redis) -> None:
-    publish(redis, "d/a", 1)
+def test_a_group_that_was_lost_is_made_again_and_goes_on(redis: Any) -> None:
+    publish(redis, 1)
     consumer = Consumer(redis, start="now")
     consumer.drain()
-    publish(redis, "d/a", 2)
+    publish(redis, 2)
     consumer.drain()
     redis.xgroup_destroy(STREAM, "billing")
-    publish(redis, "d/a", 3)  # while there is no group
+    publish(redis, 3)  # while there is no group
 
     assert consumer.drain() == [("d/a", 2), ("d/a", 3)]
     assert consumer.gaps == []
 
 
-def test_what_was_trimmed_while_it_waited_is_acknowledged(redis: Redis) -> None:
-    publish(redis, "d/a", 1)
+def test_what_was_trimmed_while_it_waited_is_acknowledged(redis: Any) -> None:
+    publish(redis, 1)
     Consumer(redis).subscriber.join()
     redis.xreadgroup("billing", "a", {STREAM: ">"})
     redis.xreadgroup("billing", "dead", {STREAM: ">"})
     redis.xtrim(STREAM, maxlen=0, approximate=False)
-    publish(redis, "d/a", 2)
+    publish(redis, 2)
 
     assert Consumer(redis).drain() == [("d/a", 2)]
     assert redis.xpending(STREAM, "billing")["pending"] == 0
 
 
-def test_what_is_no_event_is_told_or_raised(redis: Redis) -> None:
+def test_what_is_no_event_is_told_or_raised(redis: Any) -> None:
     redis.xadd(STREAM, {"hello": b"\xff"})
-    publish(redis, "d/a", 1)
+    publish(redis, 1)
     strict = Consumer(redis, group="strict")
     strict.subscriber.join()
     with pytest.raises(UnreadableEvent):
@@ -276,61 +229,17 @@ def test_shapes_that_are_no_event(fields: dict[str, str]) -> None:
         read_event("7-0", fields)
 
 
-def test_it_runs_until_it_is_told_to_stop(redis: Redis) -> None:
-    publish(redis, "d/a", 1)
+def test_it_runs_until_it_is_told_to_stop(redis: Any) -> None:
+    publish(redis, 1)
     consumer = Consumer(redis)
     consumer.subscriber.run(stop=lambda: bool(consumer.seen), block_s=0.05)
     assert consumer.seen == [("d/a", 1)]
 
 
-def test_a_text_client_does_as_well(redis_url: str) -> None:
-    with Redis.from_url(redis_url, decode_responses=True) as client:
-        publish(client, "d/a", 1)
-        client.xgroup_create(STREAM, "billing", id="0")
-        client.xreadgroup("billing", "dead", {STREAM: ">"})
-        publish(client, "d/a", 2)
-        assert Consumer(client).drain() == [("d/a", 1), ("d/a", 2)]
-
-
-def test_the_events_of_a_real_worker(live: Live, client: PluginClient, domain: str) -> None:
-    found: list[Event] = []
-    with live.redis() as redis:
-        subscriber = Subscriber(redis, f"group-{domain}", "a", found.append, start="now")
-        subscriber.join()
-        plugin = client.ask("register", domain_id=domain, name="J", service_type="x.Y", image="acme/jira")
-        client.ask("disable", command_id="the-command", domain_id=domain, plugin_id="jira")
-        subscriber.run(stop=lambda: len(found) >= 2, block_s=0.05)
-
-    first, second = found
-    assert (first.subject, first.revision, first.data["change"]) == (f"{domain}/jira", 1, "registered")
-    assert first.data["plugin"] == plugin
-    assert first.type == PLUGIN_CHANGED
-    assert second.data == {
-        "change": "disabled",
-        "plugin": plugin
-        | {"state": "DISABLED", "revision": 2, "updated_at": second.data["plugin"]["updated_at"]},
-        "revision": 2,
-        "changed_fields": ["state"],
-        "command_id": "the-command",
-    }
-
-
-def test_a_bare_consumer_group(live: Live, client: PluginClient, domain: str) -> None:
-    """As the README shows it: redis-py alone."""
-    client.ask("register", domain_id=domain, name="J", service_type="x.Y", image="acme/jira")
-    with live.redis() as redis:
-        redis.xgroup_create("plugin.events", f"bare-{domain}", id="0", mkstream=True)
-        ((_, entries),) = redis.xreadgroup(f"bare-{domain}", "me", {"plugin.events": ">"}, count=1000)
-        mine = [fields for _, fields in entries if fields["subject"] == f"{domain}/jira"]
-        assert redis.xack("plugin.events", f"bare-{domain}", *(entry for entry, _ in entries)) == len(entries)
-
-    (event,) = mine
-    assert event["specversion"] == "1.0"
-    assert event["type"] == "spaceone.api.repository.v1.PluginChanged"
-    assert event["source"] == "/repositories/repo-local"
-    assert event["id"] == f"{domain}/jira@1"
-    assert event["sequence"] == "00000000000000000001"
-    assert event["partitionkey"] == f"{domain}/jira"
-    assert event["datacontenttype"] == "application/json"
-    assert event["dataschema"].endswith("/PluginChanged.json")
-    assert json.loads(event["data"])["plugin"]["plugin_id"] == "jira"
+def test_a_text_client_works_too(any_redis: AnyRedis) -> None:
+    client: Any = any_redis.client(decode_responses=True)
+    publish(client, 1)
+    client.xgroup_create(STREAM, "billing", id="0")
+    client.xreadgroup("billing", "dead", {STREAM: ">"})
+    publish(client, 2)
+    assert Consumer(client).drain() == [("d/a", 1), ("d/a", 2)]

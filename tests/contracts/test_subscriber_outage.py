@@ -1,30 +1,21 @@
 """`contracts.subscriber`: an outage of its Redis is waited for, what its caller's functions raise is not."""
 
-from __future__ import annotations
-
-import json
 import logging
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
 import redis
 
-from contracts.events import PLUGIN_CHANGED, STREAM
+from contracts.events import STREAM
 from contracts.subscriber import Event, Subscriber
+from tests.contracts.subscribers import publish
+from tests.support.any_redis import AnyRedis
 from tests.support.servers import RedisServer, free_port, wait_until
 
 
-@pytest.fixture
-def client(redis_url: str) -> Iterator[redis.Redis]:
-    with redis.Redis.from_url(redis_url) as made:
-        yield made
-
-
-def publish(client: redis.Redis, revision: int) -> None:
-    fields = {"type": PLUGIN_CHANGED, "subject": "d/jira", "sequence": f"{revision:020d}"}
-    client.xadd(STREAM, {**fields, "data": json.dumps({"revision": revision})})
+def open_redis(url: str) -> Any:
+    return redis.Redis.from_url(url)
 
 
 @pytest.mark.parametrize("who", ["handler", "on_gap", "on_unreadable"])
@@ -39,7 +30,8 @@ def publish(client: redis.Redis, revision: int) -> None:
     ],
     ids=lambda fault: type(fault).__name__,
 )
-def test_what_the_callers_functions_raise_ends_it(client: redis.Redis, who: str, fault: Exception) -> None:
+def test_what_the_callers_functions_raise_ends_it(any_redis: AnyRedis, who: str, fault: Exception) -> None:
+    client: Any = any_redis.client()
     calls: list[tuple[Any, ...]] = []
 
     def fail(*arguments: Any) -> None:
@@ -75,8 +67,8 @@ def test_an_outage_is_waited_for_and_logged_once(
     url = mortal_redis.url
     with (
         caplog.at_level(logging.INFO, "contracts.subscriber"),
-        redis.Redis.from_url(url) as own,
-        redis.Redis.from_url(url) as admin,
+        open_redis(url) as own,
+        open_redis(url) as admin,
         ThreadPoolExecutor(1) as thread,
     ):
         publish(admin, 1)
@@ -104,8 +96,8 @@ def test_an_event_that_redis_takes_no_note_of_is_handled_once(mortal_redis: Redi
 
     url = mortal_redis.url
     with (
-        redis.Redis.from_url(url) as own,
-        redis.Redis.from_url(url) as admin,
+        open_redis(url) as own,
+        open_redis(url) as admin,
         ThreadPoolExecutor(1) as thread,
     ):
         subscriber = Subscriber(own, "billing", "a", handle)
@@ -115,7 +107,7 @@ def test_an_event_that_redis_takes_no_note_of_is_handled_once(mortal_redis: Redi
         running = thread.submit(subscriber.run, lambda: len(seen) == 2, 0.05)
 
         def refused() -> bool:
-            return admin.info("errorstats").get("errorstat_OOM", {"count": 0})["count"] >= 3
+            return bool(admin.info("errorstats").get("errorstat_OOM", {"count": 0})["count"] >= 3)
 
         wait_until(lambda: refused() or running.done(), 60, "writes that are refused")
         admin.config_set("maxmemory", 0)

@@ -1,19 +1,17 @@
 """`contracts.subscriber` and a Redis whose answers get lost, or that has lost what it held."""
 
-from __future__ import annotations
-
 import contextlib
-import json
 import socket
 import threading
-from collections.abc import Iterator
-from typing import Self
+from typing import Any, Self
 
 import pytest
 from redis import Redis
 
-from contracts.events import PLUGIN_CHANGED, STREAM
+from contracts.events import STREAM
 from contracts.subscriber import Event, Gap, Subscriber
+from tests.contracts.subscribers import publish
+from tests.support.any_redis import REAL, AnyRedis
 
 GROUP = "billing"
 AN_HOUR_MS = 3_600_000
@@ -63,30 +61,30 @@ class LossyLine:
 
 
 @pytest.fixture
-def redis(redis_url: str) -> Iterator[Redis]:
-    with Redis.from_url(redis_url) as client:
-        yield client
+def redis(any_redis: AnyRedis) -> Any:
+    return any_redis.client()
 
 
-def publish(redis: Redis, *revisions: int) -> None:
+def publish_all(redis: Any, *revisions: int) -> None:
     for revision in revisions:
-        fields = {"type": PLUGIN_CHANGED, "subject": "d/jira", "sequence": f"{revision:020d}"}
-        redis.xadd(STREAM, {**fields, "data": json.dumps({"revision": revision})})
+        publish(redis, revision)
 
 
-def leave_to_a_dead_consumer(redis: Redis) -> None:
+def leave_to_a_dead_consumer(redis: Any) -> None:
     """Everything on the stream was given to a consumer an hour ago, and never acknowledged."""
     redis.xreadgroup(GROUP, "dead", {STREAM: ">"})
     entries = [entry for entry, _ in redis.xrange(STREAM)]
     redis.xclaim(STREAM, GROUP, "dead", 0, entries, idle=AN_HOUR_MS)
 
 
+# A fake has no line that could lose anything.
+@pytest.mark.parametrize("any_redis", REAL, indirect=True)
 @pytest.mark.parametrize("lost", [b"\r\n>\r\n", b"XAUTOCLAIM", b"XACK", b"HSET"], ids=repr)
-def test_an_answer_that_is_lost_loses_no_event(redis: Redis, lost: bytes) -> None:
+def test_an_answer_that_is_lost_loses_no_event(redis: Any, lost: bytes) -> None:
     redis.xgroup_create(STREAM, GROUP, "0", mkstream=True)
-    publish(redis, 1, 2, 3, 4)
+    publish_all(redis, 1, 2, 3, 4)
     leave_to_a_dead_consumer(redis)
-    publish(redis, 5, 6, 7, 8)
+    publish_all(redis, 5, 6, 7, 8)
     seen: list[int] = []
     gaps: list[Gap] = []
     port = redis.connection_pool.connection_kwargs["port"]
@@ -111,7 +109,7 @@ def test_an_answer_that_is_lost_loses_no_event(redis: Redis, lost: bytes) -> Non
 
 @pytest.mark.parametrize("joined", ["by join", "by another"])
 def test_a_running_subscriber_gets_the_repairs_of_a_redis_that_lost_everything(
-    redis: Redis, joined: str
+    redis: Any, joined: str
 ) -> None:
     seen: list[int] = []
 

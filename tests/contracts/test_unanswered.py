@@ -1,7 +1,5 @@
 """What a caller meets who gets no answer, or whose command is not sent at all."""
 
-from __future__ import annotations
-
 import copy
 import math
 import pickle
@@ -15,7 +13,7 @@ from contracts._client.entries import UnreadableEvent
 from contracts.client import AskTimeout, PluginClient, RedisUnavailable
 from tests.support.servers import free_port
 
-WRITE = {"operation": "enable", "params": {"domain_id": "d", "plugin_id": "jira"}}
+WRITE: dict[str, Any] = {"operation": "enable", "params": {"domain_id": "d", "plugin_id": "jira"}}
 
 
 def of_a_batch(fault: AskTimeout | RedisUnavailable) -> AskTimeout | RedisUnavailable:

@@ -1,7 +1,5 @@
 """The scalar types and the limits of JSON that the store can hold."""
 
-from __future__ import annotations
-
 import subprocess
 import sys
 from datetime import UTC, datetime, timedelta, timezone
@@ -25,7 +23,7 @@ SCALARS = (
     | st.booleans()
     | st.integers(-(2**63), 2**63 - 1)
     | st.floats(allow_nan=False, allow_infinity=False)
-    | st.text(st.characters(exclude_characters="\x00", exclude_categories=("Cs",)), max_size=8)
+    | st.text(st.characters(exclude_characters="\x00", exclude_categories=["Cs"]), max_size=8)
 )
 
 

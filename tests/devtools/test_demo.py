@@ -68,7 +68,7 @@ def test_it_shows_every_operation_and_leaves_nothing(tmp_path: Path) -> None:
     ):
         assert event in shown
     assert "versions +3, latest v1.2" in shown
-    assert "refused  NOT_FOUND: there is no plugin" in shown
+    assert "refused  NOT_FOUND: plugin " in shown
     assert "commands, 10 events, each once and in order." in shown
     assert list((tmp_path / "tmp").iterdir()) == []
     assert left_of(tmp_path) == []

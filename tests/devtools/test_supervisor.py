@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+import sys
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -38,3 +41,18 @@ def test_a_tail_gives_whole_lines_once(tmp_path: Path) -> None:
         file.flush()
     assert tail.lines() == ["two"]
     assert tail.lines() == []
+
+
+def test_a_terminal_that_is_gone_ends_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    reader, writer = os.pipe()
+    os.close(reader)
+    with suppress(BrokenPipeError), os.fdopen(writer, "w") as gone:
+        monkeypatch.setattr(sys, "stdout", gone)
+        console = Console(["one"], verbose=True)
+        console.say("Ready")
+        console.quote("one", ["a line", "another"])
+
+
+def test_what_a_process_writes_does_not_command_the_terminal(capsys: pytest.CaptureFixture[str]) -> None:
+    Console(["one"]).quote("one", ["[red]a[/red]\x1b[2Jb :smile:", "\x1b[31mred\x1b[0m"])
+    assert capsys.readouterr().out == "one | [red]a[/red]b :smile:\none | red\n"

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.docs.pages import MANUAL, README, RUN, Block, Page
+from tests.docs.pages import MANUAL, RUN, Block, Page
 from tests.docs.programs import Reader, matches
 
 BLOCKS = [block for page in MANUAL for block in page.blocks()]
@@ -19,13 +19,6 @@ def name_of(case: Page | Block) -> str:
 @pytest.mark.parametrize("page", MANUAL, ids=name_of)
 def test_the_blocks_do_what_the_page_shows(page: Page, deployment: dict[str, str], tmp_path: Path) -> None:
     Reader(page, deployment, tmp_path).read()
-
-
-def test_the_programs_of_the_readme_can_be_run_again(deployment: dict[str, str], tmp_path: Path) -> None:
-    for reading in ("first", "second"):
-        folder = tmp_path / reading
-        folder.mkdir()
-        Reader(README, deployment, folder, languages=("python",)).read()
 
 
 @pytest.mark.parametrize("block", BLOCKS, ids=name_of)

@@ -3,11 +3,12 @@
 import json
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import pytest
 
 from worker.domain.events import Users
-from worker.domain.image import FailureReason, FetchFailed, ImageRef, TagList
+from worker.domain.image import FetchFailed, ImageRef, TagList
 from worker.domain.image_record import ImageRecord
 from worker.domain.refresh import RefreshDecision, decide_refresh
 from worker.domain.schedule import Intervals
@@ -21,7 +22,7 @@ def read(image: ImageRecord, *tags: str, **listing: bool) -> RefreshDecision:
     return decide_refresh(image, TagList(tags, **listing), NOW, INTERVALS)
 
 
-def fail(image: ImageRecord, *reasons: FailureReason) -> RefreshDecision:
+def fail(image: ImageRecord, *reasons: Any) -> RefreshDecision:
     for reason in reasons:
         decision = decide_refresh(image, FetchFailed(reason), NOW, INTERVALS)
         image = decision.image

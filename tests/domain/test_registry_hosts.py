@@ -1,7 +1,5 @@
 """Given the registry that a plugin names, then it is one of ours, or refused before anything is dialled."""
 
-from __future__ import annotations
-
 import socket
 from ipaddress import ip_address
 

@@ -23,8 +23,10 @@ def test_the_order_gives_the_ranks() -> None:
     repositories = Repositories.of([MANAGED, LOCAL, REMOTE])
 
     assert [(r.repository_id, r.rank) for r in repositories.all] == [("m", -1), ("l", 0), ("r", 1)]
-    assert repositories.managed[0].options == ManagedOptions(Path("/plugins"))
-    assert repositories.remote[0].options == RemoteOptions(REMOTE["redis_url"], "d-market", 5.0, None)
+    assert repositories.managed[0].options == ManagedOptions(path=Path("/plugins"))
+    assert repositories.remote[0].options == RemoteOptions(
+        redis_url=REMOTE["redis_url"], domain_id="d-market", timeout_s=5.0, token=None
+    )
 
 
 def test_a_url_is_never_shown() -> None:
@@ -41,7 +43,7 @@ def test_a_url_is_never_shown() -> None:
         ([LOCAL | {"repository_type": "odd"}], "repository 0: repository_type"),
         ([LOCAL | {"repository_id": "a/b"}], "must not contain a slash"),
         ([LOCAL | {"path": "/x"}], "repository l: unknown path"),
-        ([LOCAL, {**MANAGED, "path": ""}], "repository m: path must be a text"),
+        ([LOCAL, {**MANAGED, "path": ""}], "repository m: path: must not be empty"),
         ([LOCAL, {k: v for k, v in MANAGED.items() if k != "path"}], "repository m: path is required"),
         (
             [LOCAL, {k: v for k, v in REMOTE.items() if k != "domain_id"}],
@@ -49,12 +51,12 @@ def test_a_url_is_never_shown() -> None:
         ),
         ([LOCAL, REMOTE | {"redis_url": "http://hunter2"}], "redis_url: must be a redis:// or rediss:// URL"),
         ([LOCAL, REMOTE | {"redis_url": "redis://[hunter2"}], "redis_url: the host or the port is wrong"),
-        ([LOCAL, REMOTE | {"domain_id": 5}], "domain_id must be a text"),
-        ([LOCAL, REMOTE | {"timeout_s": 0}], "timeout_s must be a number of seconds"),
-        ([LOCAL, REMOTE | {"timeout_s": True}], "timeout_s must be"),
-        ([LOCAL, REMOTE | {"timeout_s": "5"}], "timeout_s must be"),
-        ([LOCAL, REMOTE | {"timeout_s": 61}], "timeout_s must be"),
-        ([LOCAL, REMOTE | {"token": ""}], "token must be a text"),
+        ([LOCAL, REMOTE | {"domain_id": 5}], "domain_id: Input should be a valid string"),
+        ([LOCAL, REMOTE | {"timeout_s": 0}], "timeout_s: Input should be greater than 0"),
+        ([LOCAL, REMOTE | {"timeout_s": True}], "timeout_s: Input should be a valid number"),
+        ([LOCAL, REMOTE | {"timeout_s": "5"}], "timeout_s: Input should be a valid number"),
+        ([LOCAL, REMOTE | {"timeout_s": 61}], "timeout_s: Input should be less than or equal to 60"),
+        ([LOCAL, REMOTE | {"token": ""}], "token: String should have at least 1 character"),
         ([LOCAL, REMOTE | {"password": "hunter2"}], "repository r: unknown password"),
     ],
 )

@@ -1,7 +1,5 @@
 """Given the tags of an image, then its versions are in order, newest first, without what is no version."""
 
-from __future__ import annotations
-
 import random
 
 import pytest

@@ -1,7 +1,7 @@
-"""The publishing script: each revision once, in order, on real Redis."""
+"""The publishing script: each revision once, in order."""
 
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -10,8 +10,11 @@ import pytest
 import redis
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from redis.backoff import NoBackoff
+from redis.retry import Retry
 
 from contracts.events import IMAGE_VERSIONS_CHANGED, PLUGIN_CHANGED
+from tests.support.any_redis import FAKE, REAL
 from tests.support.servers import start_redis
 from tests.support.stream import Stream
 from worker.devtools.embedded.binaries import Binary, redis_binaries
@@ -38,23 +41,6 @@ REFUSALS: list[tuple[Callable[[Any], Any], Callable[[Any], Any]]] = [
 ]
 
 
-@pytest.fixture
-def client(redis_url: str) -> Iterator["redis.Redis"]:
-    with redis.Redis.from_url(redis_url) as made:
-        yield made
-
-
-@pytest.fixture
-def publisher(client: "redis.Redis") -> Publisher:
-    return Publisher(client, "/repositories/repo-local", 1_000_000)
-
-
-@pytest.fixture
-def stream(redis_url: str) -> Iterator[Stream]:
-    with redis.Redis.from_url(redis_url, decode_responses=True) as made:
-        yield Stream(made)
-
-
 def test_what_is_there_already_is_skipped(publisher: Publisher, stream: Stream) -> None:
     assert publisher.publish(subject(2, 1, 2)) == Published("ok", 2)
     assert publisher.publish(subject(2, 1, 2)) == Published("ok", 2)
@@ -74,7 +60,7 @@ def test_redis_lost_everything(publisher: Publisher, stream: Stream) -> None:
 
 
 def test_what_waits_in_the_outbox_behind_a_repair_is_known_to_be_out(
-    client: "redis.Redis", publisher: Publisher, stream: Stream
+    client: redis.Redis, publisher: Publisher, stream: Stream
 ) -> None:
     another = Publisher(client, "/repositories/repo-local", 1_000_000)
     publisher.publish(subject(2, 1, 2))
@@ -145,12 +131,13 @@ def test_many_subjects_go_out_in_one_round_trip(publisher: Publisher, stream: St
 
 
 def test_redis_away_is_told_apart() -> None:
-    nobody = redis.Redis(port=1, socket_connect_timeout=0.2)
+    nobody = redis.Redis(port=1, socket_connect_timeout=0.2, retry=Retry(NoBackoff(), 0))
     with pytest.raises(EventsUnavailable):
         Publisher(nobody, "/", 10).publish(subject(1, 1))
     nobody.close()
 
 
+# A fake refuses no writes.
 @pytest.mark.process
 @pytest.mark.parametrize("binary", redis_binaries(), ids=lambda binary: binary.version_text)
 @pytest.mark.parametrize("count", [1, 2])
@@ -171,18 +158,18 @@ def test_a_redis_that_refuses_writes_is_away(binary: Binary, count: int, tmp_pat
         server.stop()
 
 
-def test_the_stream_is_bounded(client: "redis.Redis", stream: Stream) -> None:
+def test_the_stream_is_bounded(client: redis.Redis, stream: Stream) -> None:
     bounded = Publisher(client, "/", 100)
     for first in range(0, 2000, 50):
         bounded.publish(subject(first + 50, *range(first + 1, first + 51)))
     assert len(stream.entries()) < 400
 
 
-@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
-@given(st.lists(st.tuples(st.integers(0, 8), st.integers(0, 8), st.booleans()), max_size=12))
-def test_any_order_of_publishers_and_losses_is_gapless(
-    publisher: Publisher, stream: Stream, steps: list[tuple[int, int, bool]]
-) -> None:
+STEPS = st.lists(st.tuples(st.integers(0, 8), st.integers(0, 8), st.booleans()), max_size=12)
+ONE_REDIS = [HealthCheck.function_scoped_fixture]
+
+
+def stays_gapless(publisher: Publisher, stream: Stream, steps: list[tuple[int, int, bool]]) -> None:
     """Publishers see any prefix of the truth, late or twice; Redis may lose all. The stream never lies."""
     stream.client.flushall()
     highest = 0
@@ -197,3 +184,22 @@ def test_any_order_of_publishers_and_losses_is_gapless(
         if present == highest:
             assert result == Published("ok", highest)
         stream.assert_gapless()
+
+
+@pytest.mark.parametrize("any_redis", REAL, indirect=True)
+@settings(max_examples=150, deadline=None, suppress_health_check=ONE_REDIS)
+@given(STEPS)
+def test_any_order_of_publishers_and_losses_is_gapless(
+    publisher: Publisher, stream: Stream, steps: list[tuple[int, int, bool]]
+) -> None:
+    stays_gapless(publisher, stream, steps)
+
+
+# A script takes a fake some hundred times longer.
+@pytest.mark.parametrize("any_redis", FAKE, indirect=True)
+@settings(max_examples=15, deadline=None, suppress_health_check=ONE_REDIS)
+@given(STEPS)
+def test_some_orders_of_publishers_and_losses_are_gapless(
+    publisher: Publisher, stream: Stream, steps: list[tuple[int, int, bool]]
+) -> None:
+    stays_gapless(publisher, stream, steps)

@@ -20,7 +20,6 @@ from worker.domain.image import ImageRef, TagList
 from worker.domain.refresh import decide_refresh
 from worker.domain.schedule import Intervals
 from worker.services import Services
-from worker.settings import Settings
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
 
@@ -28,13 +27,6 @@ NOW = datetime(2026, 1, 1, tzinfo=UTC)
 @pytest.fixture
 def environment(redis_url: str, mongodb_url: str) -> dict[str, str]:
     return {"PLUGINS_REDIS_URL": redis_url, "PLUGINS_MONGODB_URL": mongodb_url}
-
-
-@pytest.fixture
-def services(redis_url: str, mongodb_url: str) -> Iterator[Services]:
-    made = Services(Settings(redis_url=redis_url, mongodb_url=mongodb_url))
-    yield made
-    made.close()
 
 
 @pytest.fixture
@@ -55,8 +47,7 @@ class Hand:
         return self.services.writer.apply(command, attempt(f"c-{id(self)}-{self._number}"))
 
     def register(self, plugin: str) -> Any:
-        given = {"domain_id": "d", "name": "n", "service_type": "s", "image": f"a/{plugin}"}
-        return self.write(RegisterPlugin(**given))
+        return self.write(RegisterPlugin(domain_id="d", name="n", service_type="s", image=f"a/{plugin}"))
 
     def flip(self, plugin: str, times: int) -> None:
         for _ in range(times):
@@ -218,7 +209,8 @@ def test_a_write_in_between_is_not_lost(
     backup = Backup(services)
     hand.flip("jira", 2)
     backup.restore()
-    read, raced = services.plugins.read, []
+    read = services.plugins.read
+    raced: list[str] = []
 
     def read_and_be_overtaken(key: str) -> Any:
         record = read(key)

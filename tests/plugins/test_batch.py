@@ -9,7 +9,8 @@ from pymongo import MongoClient
 from contracts import errors
 from contracts.commands import BatchItem, PluginBatch
 from contracts.plugin import PluginInfo
-from tests.plugins.writes import Counter, LostLease, by
+from tests.plugins.writes import LostLease, by
+from tests.support.mongo_commands import MongoCommands
 from tests.support.stream import Stream
 from worker.domain.attempt import Fenced
 from worker.plugins.batch import check_frame
@@ -49,7 +50,7 @@ def test_items_take_effect_in_order_and_a_bad_one_fails_alone(services: Services
 
 
 def test_a_batch_of_500_costs_few_commands(services: Services, mongodb_url: str, stream: Stream) -> None:
-    counter = Counter()
+    counter = MongoCommands()
     with MongoClient[dict[str, Any]](mongodb_url, tz_aware=True, event_listeners=[counter]) as client:
         services.database = client.get_default_database()
         services.batches.apply(registers(500), by("b-1"))

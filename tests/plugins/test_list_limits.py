@@ -95,7 +95,7 @@ def unlimited(count: int) -> Desk:
 def test_all_of_one_remote_alone(store: Store, partial: bool) -> None:
     """It may answer more rows than an answer may hold here."""
 
-    one = {"repository_id": "market", "max_results": 10, "partial": partial}
+    one: dict[str, Any] = {"repository_id": "market", "max_results": 10, "partial": partial}
     assert len(listed(store, unlimited(10), **one)["results"]) == 10
     with pytest.raises(ResultTooLarge, match="more than 10 rows"):
         listed(store, unlimited(40), **one)
@@ -109,7 +109,7 @@ def test_the_advice_about_too_many_rows_helps(store: Store) -> None:
         listed(store, page_of(12), max_results=10, page={"limit": 40})
     with pytest.raises(ResultTooLarge, match="page it"):
         listed(store, page_of(12), max_results=10)
-    one = {"repository_id": "market", "max_results": 10}
+    one: dict[str, Any] = {"repository_id": "market", "max_results": 10}
     with pytest.raises(ResultTooLarge, match="page it"):
         listed(store, page_of(40), **one, page={"limit": 20})
     assert len(listed(store, page_of(40), **one, page={"start": 35, "limit": 10})["results"]) == 6

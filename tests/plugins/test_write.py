@@ -9,7 +9,9 @@ import pytest
 from pymongo import MongoClient
 
 from contracts import errors
-from tests.plugins.writes import DEREGISTER, DISABLE, ENABLE, Counter, LostLease, by, register, update
+from contracts.commands import Write
+from tests.plugins.writes import DEREGISTER, DISABLE, ENABLE, LostLease, by, register, update
+from tests.support.mongo_commands import MongoCommands
 from tests.support.stream import Stream
 from worker.domain.attempt import Fenced
 from worker.domain.record import MAX_APPLIED, MAX_PENDING
@@ -38,7 +40,7 @@ def test_a_write_is_stored_answered_and_announced(services: Services, stream: St
 def test_the_same_id_again_has_one_effect_and_is_answered_with_success(
     services: Services, stream: Stream
 ) -> None:
-    writes = [register(), update(name="N"), DISABLE, ENABLE, DEREGISTER]
+    writes: list[Write] = [register(), update(name="N"), DISABLE, ENABLE, DEREGISTER]
     for number, command in enumerate(writes):
         first = services.writer.apply(command, by(f"c-{number}"))
         again = services.writer.apply(command, by(f"c-{number}", redelivered=True, epoch=0))
@@ -82,11 +84,11 @@ def test_a_deadline_that_has_passed_keeps_a_command_from_being_applied(services:
 
 
 def test_a_write_costs_two_mongodb_commands(services: Services, mongodb_url: str) -> None:
-    counter = Counter()
+    counter = MongoCommands()
     with MongoClient[dict[str, Any]](mongodb_url, tz_aware=True, event_listeners=[counter]) as client:
         services.database = client.get_default_database()
         for command in (register(), update(name="N"), DISABLE, ENABLE, DEREGISTER):
-            counter.names.clear()
+            counter.clear()
             services.writer.apply(command, by(type(command).__name__))
             assert counter.names == ["find", "update"]
 
@@ -241,7 +243,8 @@ class TestPublish:
     ) -> None:
         monkeypatch.setattr("worker.domain.record.MAX_PENDING", 2)
         stream.client.hset("plugin.events:revisions", f"PluginChanged|{KEY}", "9:other")
-        for number, command in enumerate((register(), DISABLE)):
+        commands: list[Write] = [register(), DISABLE]
+        for number, command in enumerate(commands):
             services.writer.apply(command, by(f"c-{number}"))
         with pytest.raises(OutboxFull):
             services.writer.apply(ENABLE, by("c-2"))

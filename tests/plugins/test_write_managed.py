@@ -9,10 +9,10 @@ from pymongo import MongoClient
 
 from contracts.commands import BatchItem, DisablePlugin, GetPlugin
 from contracts.errors import ContractError, PluginNotFound, RepositoryNotLocal
-from contracts.plugin import RepositoryInfo
-from tests.plugins.writes import Counter
+from contracts.plugin import PluginInfo, RepositoryInfo
 from tests.support.attempts import attempt
 from tests.support.deployments import LOCAL, Store, managed_entry, plugin_row
+from tests.support.mongo_commands import MongoCommands
 from worker.services import Services
 from worker.settings import Settings
 
@@ -20,12 +20,14 @@ MANAGED = managed_entry("folder")
 
 
 @pytest.fixture
-def commands() -> Counter:
-    return Counter()
+def commands() -> MongoCommands:
+    return MongoCommands()
 
 
 @pytest.fixture
-def services_of(redis_url: str, mongodb_url: str, commands: Counter) -> Iterator[Callable[..., Services]]:
+def services_of(
+    redis_url: str, mongodb_url: str, commands: MongoCommands
+) -> Iterator[Callable[..., Services]]:
     """Services over given repositories, whose commands to MongoDB are counted."""
     closing = ExitStack()
 
@@ -58,7 +60,7 @@ def one(services: Services, plugin_id: str) -> Any:
 
 
 def test_a_managed_plugin_was_found_but_is_not_ours(
-    services_of: Callable[..., Services], commands: Counter
+    services_of: Callable[..., Services], commands: MongoCommands
 ) -> None:
     services = services_of(LOCAL, MANAGED)
     with pytest.raises(RepositoryNotLocal):
@@ -69,7 +71,7 @@ def test_a_managed_plugin_was_found_but_is_not_ours(
 
 
 def test_without_managed_repositories_nothing_is_asked(
-    services_of: Callable[..., Services], commands: Counter
+    services_of: Callable[..., Services], commands: MongoCommands
 ) -> None:
     services = services_of(LOCAL)
     with pytest.raises(PluginNotFound):
@@ -81,7 +83,7 @@ def codes(outcomes: list[Any]) -> list[str]:
     return [o.code if isinstance(o, ContractError) else o.state for o in outcomes]
 
 
-def test_a_batch_asks_once(services_of: Callable[..., Services], commands: Counter) -> None:
+def test_a_batch_asks_once(services_of: Callable[..., Services], commands: MongoCommands) -> None:
     services = services_of(LOCAL, MANAGED)
     names = ["jira", *(f"nowhere-{n}" for n in range(40)), "slack"]
 
@@ -92,7 +94,7 @@ def test_a_batch_asks_once(services_of: Callable[..., Services], commands: Count
 
 
 def test_a_batch_without_misses_asks_nothing_more(
-    services_of: Callable[..., Services], commands: Counter
+    services_of: Callable[..., Services], commands: MongoCommands
 ) -> None:
     services = services_of(LOCAL, MANAGED)
     register = {"domain_id": "d-1", "name": "x", "service_type": "x.Y", "image": "acme/teams"}
@@ -100,6 +102,7 @@ def test_a_batch_without_misses_asks_nothing_more(
 
     (plugin,) = services.batches.apply([item], attempt("b-1"))
 
+    assert isinstance(plugin, PluginInfo)
     assert plugin.plugin_id == "teams"
     assert commands.names == ["find", "update"]
 

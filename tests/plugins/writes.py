@@ -2,8 +2,6 @@
 
 from typing import Any
 
-from pymongo import monitoring
-
 from contracts.commands import DeregisterPlugin, DisablePlugin, EnablePlugin, RegisterPlugin, UpdatePlugin
 from contracts.parse import parse
 from tests.support.attempts import attempt
@@ -41,21 +39,4 @@ class LostLease:
         return True
 
     def give_up(self) -> None:
-        return None
-
-
-class Counter(monitoring.CommandListener):
-    """Counts the commands that MongoDB is sent; those of the connection itself are none."""
-
-    def __init__(self) -> None:
-        self.names: list[str] = []
-
-    def started(self, event: monitoring.CommandStartedEvent) -> None:
-        if event.command_name not in {"hello", "ping", "endSessions", "killCursors"}:
-            self.names.append(event.command_name)
-
-    def succeeded(self, event: monitoring.CommandSucceededEvent) -> None:
-        return None
-
-    def failed(self, event: monitoring.CommandFailedEvent) -> None:
         return None

@@ -12,8 +12,10 @@ import pytest
 from tests.registries.double import Double
 from worker.domain.image import ImageRef
 from worker.domain.registry.allowed import AllowedRegistries
-from worker.registries import Registries
 from worker.registries.auth.credentials import Credentials, parse_credentials
+from worker.registries.http.guard import Resolver, system_resolver
+from worker.registries.registries import Network, Registries
+from worker.registries.tags.docker_hub import API
 
 SECRET = "s3cr3t-Pa$$word"
 
@@ -36,11 +38,25 @@ def double(start: Callable[..., Double]) -> Double:
 
 
 @pytest.fixture
+def trap(start: Callable[..., Double], double: Double) -> Double:
+    """An attacker's server: at the port of the registry, so that a name can lead to either.
+
+    It is at another loopback address: somewhere inside that nobody allowed.
+    """
+    trap = start("127.0.0.2", double.port)
+    trap.tags["app"] = ["stolen"]
+    return trap
+
+
+@pytest.fixture
 def registries(closing: ExitStack) -> Callable[..., Registries]:
     """Registries that close with the test; ``allowed`` is the setting's text."""
 
-    def make(allowed: str = "", **kwargs: Any) -> Registries:
-        return closing.enter_context(Registries(AllowedRegistries.parse(allowed), **kwargs))
+    def make(
+        allowed: str = "", resolver: Resolver = system_resolver, docker_hub_api: str = API, **options: Any
+    ) -> Registries:
+        network = Network(resolver, docker_hub_api)
+        return closing.enter_context(Registries(AllowedRegistries.parse(allowed), network=network, **options))
 
     return make
 

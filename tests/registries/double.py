@@ -49,7 +49,8 @@ class Handler(BaseHTTPRequestHandler):
 
     @property
     def double(self) -> Double:
-        return self.server.double  # type: ignore[attr-defined]
+        assert isinstance(self.server, _Server)
+        return self.server.double
 
     def handle(self) -> None:
         try:
@@ -204,6 +205,19 @@ class _Server(ThreadingHTTPServer):
 def says(status: int = 200, body: object = b"", headers: dict[str, str] | None = None) -> Behaviour:
     """A behaviour: always this answer."""
     return lambda handler: handler.reply(status, body, headers)
+
+
+def demands(challenge: str, *, always: bool = False) -> Callable[[Handler], bool]:
+    """For ``before``: demand authorization of a registry's pages; ``always``: of all, and whatever was sent."""
+
+    def before(handler: Handler) -> bool:
+        is_page = handler.asked.path.startswith("/v2/")
+        if not always and (handler.asked.authorization or not is_page):
+            return False
+        handler.reply(401, b"", {"WWW-Authenticate": challenge})
+        return True
+
+    return before
 
 
 def listing(*tags: str, link: str | None = None) -> Behaviour:

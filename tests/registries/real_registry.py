@@ -10,6 +10,7 @@ import shutil
 import subprocess
 import threading
 import time
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Self
 from urllib.parse import urlsplit
@@ -43,7 +44,7 @@ def binary() -> str:
 class RealRegistry:
     """A registry process with its data under ``folder``."""
 
-    def __init__(self, folder: Path, auth: dict[str, object] | None = None) -> None:
+    def __init__(self, folder: Path, auth: Mapping[str, object] | None = None) -> None:
         self.port = free_port()
         self.authority = f"127.0.0.1:{self.port}"
         config = {
@@ -150,7 +151,7 @@ class TokenServer:
         access = [{"type": kind, "name": name, "actions": granted}]
         handler.reply(200, {"token": self.sign(access), "expires_in": 300})
 
-    def sign(self, access: list[dict[str, object]]) -> str:
+    def sign(self, access: Sequence[Mapping[str, object]]) -> str:
         """A JWT, RS256, with the certificate in its header."""
         now = int(time.time())
         header = {"alg": "RS256", "typ": "JWT", "x5c": [self._chain]}

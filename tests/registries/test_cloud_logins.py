@@ -13,12 +13,14 @@ from typing import Any
 
 import pytest
 
-from tests.registries.double import Double
+from tests.registries.double import Double, demands
+from tests.support.clock import FakeClock
 from worker.domain.image import FetchFailed, ImageRef
 from worker.domain.registry.hosts import REGISTRY_TYPES
-from worker.registries import KINDS, CredentialError, Registries, parse_mirror
+from worker.registries import KINDS, CredentialError, parse_mirror
 from worker.registries.auth.credentials import Credential, parse_credentials
 from worker.registries.auth.logins import Login, Logins
+from worker.registries.registries import Registries
 
 ECR = "123456789012.dkr.ecr.eu-west-1.amazonaws.com"
 NOW = datetime(2030, 1, 1, tzinfo=UTC)
@@ -94,19 +96,19 @@ def aws(monkeypatch: pytest.MonkeyPatch, faults: list[Exception]) -> list[dict[s
 
 
 def credential(**kwargs: str) -> Credential:
-    return Credential("cloud", **kwargs)  # type: ignore[arg-type]
+    return Credential.model_validate({"name": "cloud"} | kwargs)
 
 
 def test_private_ecr(aws: list[dict[str, Any]]) -> None:
-    now = [NOW.timestamp()]
-    logins = Logins(lambda: now[0])
+    clock = FakeClock(NOW)
+    logins = Logins(clock)
     login_of = KINDS["AWS_PRIVATE_ECR"].login
     login = logins.get(login_of, credential(provider="aws", profile="prod"), ECR)
     assert (login.username, login.password) == ("AWS", "password-1")
     assert aws == [{"service": "ecr", "region": "eu-west-1", "profile": "prod"}]
-    now[0] += 11 * 3600
+    clock.advance(11 * 3600)
     assert logins.get(login_of, credential(provider="aws"), ECR).password == "password-1"
-    now[0] += 3600 - 60
+    clock.advance(3600 - 60)
     assert logins.get(login_of, credential(provider="aws"), ECR).password == "password-2"
     assert "password" not in repr(login)
 
@@ -209,7 +211,7 @@ def test_an_aws_that_is_away_is_not_one_that_refuses(
 
 
 def test_a_cloud_that_hangs_keeps_no_other_login_waiting() -> None:
-    logins, asked, answer = Logins(), threading.Event(), threading.Event()
+    logins, asked, answer = Logins(FakeClock()), threading.Event(), threading.Event()
 
     def hangs(credential: Credential, host: str) -> Login:
         asked.set()
@@ -282,7 +284,7 @@ def test_without_a_credential_nobodys_identity_is_used(
     aws: list[dict[str, Any]], double: Double, registries: Callable[..., Registries], tmp_path: Path
 ) -> None:
     """Given a worker that runs as somebody at AWS, then plugins that name no credential do not."""
-    double.before = lambda handler: handler.reply(401, b"", {"WWW-Authenticate": 'Basic realm="x"'}) is None
+    double.before = demands('Basic realm="x"', always=True)
     entry = {"hosts": [ECR, double.authority], "domains": ["*"], "provider": "aws"}
     made = registries(
         mirrors={"AWS_PRIVATE_ECR": parse_mirror(double.url)},

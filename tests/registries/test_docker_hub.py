@@ -6,9 +6,10 @@ from collections.abc import Callable
 
 import pytest
 
-from tests.registries.double import Double, Handler, says
+from tests.registries.double import Double, Handler, demands, says
 from worker.domain.image import FetchFailed, ImageRef
-from worker.registries import Credentials, Registries, parse_mirror
+from worker.registries import Credentials, parse_mirror
+from worker.registries.registries import Registries
 
 Make = Callable[..., Registries]
 TAGS = [f"1.{n}" for n in range(250)]
@@ -169,8 +170,9 @@ def test_an_account_is_asked_for_at_the_registry_not_the_api(
         asked.append(f"{host}:{port}")
         return []
 
-    made = registries(docker_hub_api=double.url, credentials=credentials("docker.io"), resolver=resolver)
-    assert made.may_use("robot", "any", "registry.hub.docker.com")
+    known = credentials("docker.io")
+    made = registries(docker_hub_api=double.url, credentials=known, resolver=resolver)
+    assert known.may_use("robot", "any", "registry.hub.docker.com")
     with pytest.raises(FetchFailed):
         made.fetch(nginx("robot"))
     assert (asked, double.asked) == (["registry-1.docker.io:443"], [])
@@ -184,7 +186,7 @@ def test_a_mirror_is_asked_instead(
     below = registries(mirrors={"DOCKER_HUB": parse_mirror(f"{double.url}/hub/")})
     assert plain.fetch(nginx()).tags == ("1.0",)
     assert below.fetch(nginx()).tags == ("2.0",)
-    double.before = lambda handler: handler.reply(401, b"", {"WWW-Authenticate": "Basic"}) is None
+    double.before = demands("Basic", always=True)
     with pytest.raises(FetchFailed):
         plain.fetch(nginx("robot"))
     assert double.authorizations == []  # the credential is for Docker Hub, not for its mirror

@@ -8,7 +8,8 @@ import pytest
 
 from tests.registries.double import Double, Handler, listing, says
 from worker.domain.image import FetchFailed, ImageRef
-from worker.registries import Caps, Registries
+from worker.registries import Caps
+from worker.registries.registries import Registries
 
 Make = Callable[..., Registries]
 Oci = Callable[..., ImageRef]
@@ -23,10 +24,11 @@ def asking(double: Double, registries: Make, oci: Oci) -> Callable[[], tuple[str
 
 @pytest.mark.parametrize("absolute", [False, True])
 def test_every_page_is_read(double: Double, registries: Make, oci: Oci, absolute: bool) -> None:
-    double.tags["app"] = [f"1.{n}" for n in range(25)]
+    tags = [f"1.{n}" for n in range(25)]
+    double.tags["app"] = [*tags]
     double.page, double.absolute_links = 4, absolute
     listed = registries(f"http://{double.authority}").fetch(oci(double.authority))
-    assert set(listed.tags) == set(double.tags["app"])
+    assert set(listed.tags) == set(tags)
     assert (len(double.asked), listed.truncated, listed.complete) == (7, False, True)
 
 
@@ -139,6 +141,8 @@ def test_200000_tags_are_truncated(double: Double, registries: Make, oci: Oci, p
         ('</x?last=1>; rel="prev", </v2/app/tags/list?last=b>; rel="next"', True),
         ('</v2/app/tags/list?last=b>; title="a; rel=prev"; rel="first next"', True),
         ("</v2/app/tags/list?last=b>; rel=NEXT", True),
+        ("</v2/app/tags/list?last=b;c>; rel=next", True),
+        ('</x>; title="a, </v2/app/tags/list?last=b>; rel=next"', False),
         ("</v2/app/tags/list?last=b>; rel=nextish", False),
         ("</v2/app/tags/list?last=b>", False),
         ("nonsense", False),

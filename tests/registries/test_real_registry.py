@@ -11,7 +11,8 @@ from tests.registries.conftest import requests_for
 from tests.registries.double import Double
 from tests.registries.real_registry import BASIC, HTPASSWD, RealRegistry, TokenServer
 from worker.domain.image import FetchFailed, ImageRef
-from worker.registries import Credentials, Registries, parse_mirror
+from worker.registries import Credentials, parse_mirror
+from worker.registries.registries import Registries
 
 Make = Callable[..., Registries]
 Oci = Callable[..., ImageRef]

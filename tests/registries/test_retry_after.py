@@ -11,8 +11,8 @@ from requests.structures import CaseInsensitiveDict
 
 from tests.registries.double import Double, Handler, says
 from worker.domain.image import FetchFailed, ImageRef
-from worker.registries import Registries
-from worker.registries.tags.retry_after import retry_after
+from worker.registries.http.retry_after import retry_after
+from worker.registries.registries import Registries
 
 NOW = 1_700_000_000.0
 

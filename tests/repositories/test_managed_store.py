@@ -1,83 +1,26 @@
 """Managed repositories in a real store: loaded whole, changed with their folder, seen by every domain."""
 
-import json
 import logging
 import os
 import threading
-from collections.abc import Callable, Iterator
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
-from pymongo import monitoring
 
-from contracts.commands import GetPlugin, ListPlugins, StatPlugins
-from contracts.errors import InvalidParameter, PluginNotFound, RepositoryNotFound
-from contracts.parse import parse
+from contracts.commands import GetPlugin, ListPlugins
 from contracts.plugin import RepositoryInfo
-from tests.support.deployments import LOCAL, Store, managed_entry, plugin_row, remote_entry
+from tests.repositories.world import JIRA, World, put
+from tests.support.deployments import LOCAL, managed_entry, plugin_row
 from tests.support.servers import wait_until
 from worker.domain.managed import managed_plugin
 from worker.domain.policy import Policy
-from worker.domain.repositories import Repositories
 from worker.process.periodic import Periodic
-from worker.repositories.managed.check import read_folder
-from worker.repositories.managed.folder import FolderWatch
-from worker.store.indexes import ensure_indexes
+from worker.repositories.managed.folder import read_folder
 from worker.store.managed import Loaded, ManagedPlugin, ManagedPlugins
 
-JIRA = {"name": "JIRA", "service_type": "notification.Protocol", "image": "acme/jira"}
 MANAGED_INFO = RepositoryInfo(repository_id="repo-one", name="One", repository_type="managed")
-START = datetime(2026, 5, 1, 12, 0, tzinfo=UTC)
-
-
-class World:
-    """One deployment with two folders, and a clock."""
-
-    def __init__(self, mongodb_url: str, base: Path) -> None:
-        self.url = mongodb_url
-        self.one, self.two = base / "one", base / "two"
-        self.one.mkdir()
-        self.two.mkdir()
-        self.entries = [
-            managed_entry("repo-one", str(self.one)),
-            LOCAL,
-            managed_entry("repo-two", str(self.two)),
-        ]
-        self.now = START
-        self.store = Store(mongodb_url)
-        self.plugins = self.store.database["plugins"]
-        ensure_indexes(self.store.database)
-
-    def watch(self, *entries: dict[str, Any], **options: Any) -> FolderWatch:
-        self.store.repositories = Repositories.of(entries or self.entries)
-        policy = Policy(
-            self.store.repositories.local.info, registry=lambda kind, url: "registry.hub.docker.com"
-        )
-        store = ManagedPlugins(self.store.database)
-        return FolderWatch(store, self.store.repositories, policy, clock=lambda: self.now, **options)
-
-    def answer(self, command: Any, **arguments: Any) -> dict[str, Any]:
-        given = parse(command, {"domain_id": "d-1"} | arguments)
-        return self.store.reader().answer(given)
-
-    def names(self, **arguments: Any) -> list[str]:
-        return [row["name"] for row in self.answer(ListPlugins, **arguments)["results"]]
-
-
-@pytest.fixture
-def world(mongodb_url: str, tmp_path: Path) -> Iterator[World]:
-    made = World(mongodb_url, tmp_path)
-    yield made
-    made.store.close()
-
-
-def put(folder: Path, name: str, /, **fields: Any) -> None:
-    # A file of another size or inode is a change, however soon it comes after the one before.
-    file = folder / f"{name}.json"
-    file.unlink(missing_ok=True)
-    file.write_text(json.dumps(JIRA | {"image": f"acme/{name}", "name": name} | fields))
 
 
 def test_every_domain_sees_them_as_its_own(world: World) -> None:
@@ -178,7 +121,7 @@ def test_a_bug_in_one_repository_leaves_the_others_as_they_are(
             raise LookupError("a bug")
         return read_folder(path, *rest)
 
-    monkeypatch.setattr("worker.repositories.managed.folder.read_folder", read_or_fail)
+    monkeypatch.setattr("worker.repositories.managed.watch.read_folder", read_or_fail)
     world.watch().run()
 
     assert world.names() == ["slack"]
@@ -329,12 +272,14 @@ def test_local_plugins_say_what_the_local_repository_is_called_now(world: World)
     assert {row["repository_info"]["name"] for row in world.answer(ListPlugins)["results"]} == {"Ours"}
     assert all(d["revision"] == 1 for d in world.plugins.find())
     store = ManagedPlugins(world.store.database)
-    assert store.rename_local(RepositoryInfo(**renamed)) == 0, "what is right is not written again"
+    assert store.rename_local(RepositoryInfo.model_validate(renamed)) == 0, (
+        "what is right is not written again"
+    )
 
 
 def test_plugins_of_a_worker_that_is_being_replaced_are_renamed_too(world: World) -> None:
     def stale() -> int:
-        return world.plugins.count_documents({"plugin.repository_info.name": "Local"})
+        return int(world.plugins.count_documents({"plugin.repository_info.name": "Local"}))
 
     watch = world.watch(LOCAL | {"name": "Ours"}, reload_s=0)
     watch.run()
@@ -346,136 +291,3 @@ def test_plugins_of_a_worker_that_is_being_replaced_are_renamed_too(world: World
     world.store.insert(plugin_row("teams"))
     watch.run()
     assert stale() == 1, "after a look that finds none it is not looked for any more"
-
-
-# --- reading ------------------------------------------------------------------------------------------------
-
-
-@pytest.fixture
-def both(world: World) -> World:
-    """``jira`` in all three repositories, ``slack`` and ``teams`` in one managed one each."""
-    put(world.one, "jira", name="one jira")
-    put(world.one, "slack")
-    put(world.two, "jira", name="two jira")
-    put(world.two, "teams")
-    world.watch().run()
-    world.store.insert(plugin_row("jira", name="local jira"))
-    return world
-
-
-def test_get_looks_into_the_local_repository_first(both: World) -> None:
-    assert both.answer(GetPlugin, plugin_id="jira")["name"] == "local jira"
-    assert both.answer(GetPlugin, domain_id="d-2", plugin_id="jira")["name"] == "one jira"
-    assert both.answer(GetPlugin, plugin_id="jira", repository_id="repo-two")["name"] == "two jira"
-    with pytest.raises(PluginNotFound):
-        both.answer(GetPlugin, plugin_id="slack", repository_id="repo-local")
-    with pytest.raises(RepositoryNotFound):
-        both.answer(GetPlugin, plugin_id="jira", repository_id="repo-none")
-
-
-@pytest.mark.parametrize(
-    ("repository_id", "names"),
-    [
-        (None, ["local jira", "one jira", "slack", "teams", "two jira"]),
-        ("repo-local", ["local jira"]),
-        ("repo-two", ["teams", "two jira"]),
-        (["repo-one", "repo-two"], ["one jira", "slack", "teams", "two jira"]),
-        (["repo-local", "repo-two"], ["local jira", "teams", "two jira"]),
-    ],
-)
-def test_the_repositories_of_a_list(both: World, repository_id: Any, names: list[str]) -> None:
-    assert both.names(repository_id=repository_id) == names
-
-
-def test_local_plugins_are_found_whatever_they_say_of_their_repository(both: World) -> None:
-    """As a worker with the configuration of before stores them while it is being replaced."""
-    both.plugins.update_many(
-        {"rank": 0}, {"$set": {"plugin.repository_info": {**LOCAL, "repository_id": "repo-one"}}}
-    )
-    assert both.names(repository_id=["repo-local", "repo-two"]) == ["local jira", "teams", "two jira"]
-    assert both.names(repository_id="repo-local") == ["local jira"]
-
-
-def test_ties_are_in_the_order_of_the_repositories(both: World) -> None:
-    rows = both.answer(ListPlugins, query={"sort": {"key": "plugin_id"}, "page": {"limit": 3}})["results"]
-    assert [row["name"] for row in rows] == ["one jira", "local jira", "two jira"]
-
-
-def test_unknown_repositories_are_told(both: World) -> None:
-    for command in (ListPlugins, StatPlugins):
-        with pytest.raises(RepositoryNotFound) as told:
-            both.answer(command, query=_query(command), repository_id="repo-none")
-        assert told.value.details["repository_id"] == "repo-none"
-
-
-def _query(command: Any) -> dict[str, Any]:
-    return {"distinct": "name"} if command is StatPlugins else {}
-
-
-@pytest.mark.parametrize(
-    ("repository_id", "names"),
-    [
-        (None, ["local jira", "one jira", "slack", "teams", "two jira"]),
-        ("repo-local", ["local jira"]),
-        ("repo-two", ["teams", "two jira"]),
-    ],
-)
-def test_the_repositories_of_a_stat(both: World, repository_id: str | None, names: list[str]) -> None:
-    answer = both.answer(StatPlugins, query={"distinct": "name"}, repository_id=repository_id)
-    assert answer == {"results": names}
-
-
-def test_a_remote_is_not_asked_for_statistics(both: World) -> None:
-    both.store.repositories = Repositories.of([*both.entries, remote_entry("market")])
-    assert len(both.answer(StatPlugins, query={"distinct": "name"})["results"]) == 5
-    with pytest.raises(InvalidParameter) as told:
-        both.answer(StatPlugins, query={"distinct": "name"}, repository_id="market")
-    assert told.value.details["path"] == "repository_id"
-
-
-class Commands(monitoring.CommandListener):
-    """The names of the commands that MongoDB was sent."""
-
-    def __init__(self) -> None:
-        self.names: list[str] = []
-
-    def started(self, event: monitoring.CommandStartedEvent) -> None:
-        self.names.append(event.command_name)
-
-    def succeeded(self, event: Any) -> None: ...
-
-    def failed(self, event: Any) -> None: ...
-
-
-@pytest.fixture
-def counted(both: World) -> Iterator[Callable[..., list[str]]]:
-    from pymongo import MongoClient
-
-    listener = Commands()
-    name = both.store.database.name
-    both.store.close()
-    client: Any = MongoClient(both.url, tz_aware=True, event_listeners=[listener])
-    both.store.database = client.get_database(name)
-
-    def commands_of(command: Any, **arguments: Any) -> list[str]:
-        both.answer(command, **arguments)
-        listener.names.clear()
-        both.answer(command, **arguments)
-        return list(listener.names)
-
-    yield commands_of
-
-
-def test_a_get_is_one_command(counted: Callable[..., list[str]]) -> None:
-    assert counted(GetPlugin, plugin_id="jira") == ["find"]
-    assert counted(GetPlugin, plugin_id="teams", only=["name"]) == ["find"]
-    assert counted(GetPlugin, plugin_id="jira", repository_id="repo-two") == ["find"]
-
-
-def test_a_list_is_at_most_two_commands(counted: Callable[..., list[str]]) -> None:
-    assert counted(ListPlugins) == ["find"]
-    assert counted(ListPlugins, query={"page": {"limit": 2}}) == ["find", "aggregate"]
-    assert counted(ListPlugins, query={"page": {"limit": 2}, "no_count": True}) == ["find"]
-    assert (
-        len(counted(ListPlugins, repository_id=["repo-local", "repo-two"], query={"page": {"limit": 1}})) <= 2
-    )

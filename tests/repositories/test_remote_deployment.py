@@ -164,7 +164,7 @@ def test_a_write_waits_for_no_remote(pair: Pair) -> None:
             for name in ("managed-jira", "nowhere", "slack")
         ]
     )
-    assert [o.error.code if o.error else o.result["state"] for o in outcomes] == [
+    assert [o.error.code if o.error else (o.result or {})["state"] for o in outcomes] == [
         "REPOSITORY_NOT_LOCAL",
         "NOT_FOUND",
         "DISABLED",

@@ -186,7 +186,7 @@ _selection = {
     "filter_or": st.one_of(st.just([]), st.just([]), st.lists(_any, max_size=3)),
     "keyword": st.one_of(st.just(""), st.just(""), st.just(""), st.lists(texts, max_size=2).map(" ".join)),
 }
-_pages = st.one_of(
+_pages: st.SearchStrategy[dict[str, int]] = st.one_of(
     st.just({}), st.fixed_dictionaries({"start": st.integers(-1, 4), "limit": st.integers(-1, 4)})
 )
 _sorted_by = st.builds(lambda key, desc: {"key": key, "desc": desc}, fields, st.booleans())

@@ -95,7 +95,7 @@ def test_names_that_do_not_resolve_are_waited_for(mongodb_url: str, monkeypatch:
     ],
 )
 def test_options_that_the_client_cannot_have_are_refused_at_once(scheme: str, options: str) -> None:
-    with pytest.raises(ValueError, match="look at the port") as refusal:
+    with pytest.raises(ValueError, match="check the port") as refusal:
         check_mongodb_url(f"{scheme}://u:hunter2@db.plugins.test/plugins?{options}")
     assert "hunter2" not in str(refusal.value)
 

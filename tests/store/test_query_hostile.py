@@ -7,14 +7,11 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from pymongo import MongoClient
-from pymongo.read_concern import ReadConcern
 
 from contracts.errors import Refused
 from contracts.plugin import PluginInfo
 from contracts.query import parse_query, parse_statistics
 from tests.store.catalogue import document
-from worker.store.indexes import ensure_indexes
 from worker.store.search import Search
 
 SECRET = "c0nfidential"
@@ -140,16 +137,13 @@ def hostile_statistics() -> Iterator[dict[str, Any]]:
 
 
 @pytest.fixture
-def search(mongodb_url: str) -> Iterator[Search]:
-    with MongoClient(mongodb_url, tz_aware=True) as client:
-        database = client.get_default_database(read_concern=ReadConcern("majority"))
-        ensure_indexes(database)
-        plugins = [document(i, tags={"long": "a" * 1_000 + "!", "n": i}) for i in range(100)]
-        for plugin in plugins:
-            plugin["outbox"] = [{"data": SECRET}]
-        others = [document(i, "other", name=SECRET) for i in range(10)]
-        database["plugins"].insert_many([*plugins, *others])
-        yield Search(database["plugins"], time_limit_s=0.5)
+def search(collection: Any) -> Search:
+    plugins = [document(i, tags={"long": "a" * 1_000 + "!", "n": i}) for i in range(100)]
+    for plugin in plugins:
+        plugin["outbox"] = [{"data": SECRET}]
+    others = [document(i, "other", name=SECRET) for i in range(10)]
+    collection.insert_many([*plugins, *others])
+    return Search(collection, time_limit_s=0.5)
 
 
 def values_in(value: Any) -> Iterator[Any]:

@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 from pymongo import MongoClient
+from pymongo.database import Database
 from pymongo.read_concern import ReadConcern
 from pymongo.write_concern import WriteConcern
 
@@ -31,8 +32,9 @@ SHORTCUTS: list[dict[str, Any]] = [
 
 @pytest.fixture(scope="module")
 def collection(mongodb_server: Any) -> Iterator[Any]:
+    client: MongoClient[dict[str, Any]]
     with MongoClient(mongodb_server.url("explained"), tz_aware=True) as client:
-        database = client.get_default_database(read_concern=ReadConcern("majority"))
+        database: Database[dict[str, Any]] = client.get_default_database(read_concern=ReadConcern("majority"))
         plugins = database["plugins"].with_options(write_concern=WriteConcern(w=1))
         for start in range(0, COUNT, 10_000):
             plugins.insert_many([document(i) for i in range(start, start + 10_000)], ordered=False)
@@ -60,7 +62,8 @@ def explained(collection: Any, reach: Reach, shortcuts: dict[str, Any], limit: i
     cursor = collection.find(head["$match"], compile_projection(())).sort(
         list(compile_sort(query.order, fixed_keys(shortcuts, query)).items())
     )
-    return cursor.limit(limit).explain()
+    plan: dict[str, Any] = cursor.limit(limit).explain()
+    return plan
 
 
 @pytest.mark.parametrize("reach", [LOCAL, BOTH], ids=["local", "managed"])

@@ -1,6 +1,5 @@
 """What null, and the conditions of a group, mean for values in and behind lists."""
 
-from collections.abc import Iterator
 from datetime import UTC, datetime
 from typing import Any
 
@@ -10,7 +9,6 @@ from pymongo.read_concern import ReadConcern
 
 from contracts.query import parse_query, parse_statistics
 from tests.store.catalogue import document
-from worker.store.indexes import ensure_indexes
 from worker.store.search import Search
 
 BEHIND = {
@@ -29,13 +27,11 @@ BEHIND = {
 
 
 @pytest.fixture
-def search(mongodb_url: str) -> Iterator[Search]:
-    with MongoClient(mongodb_url, tz_aware=True) as client:
-        database = client.get_default_database(read_concern=ReadConcern("majority"))
-        ensure_indexes(database)
-        plugins = [document(i, name=name, tags=tags) for i, (name, tags) in enumerate(BEHIND.items())]
-        database["plugins"].insert_many(plugins)
-        yield Search(database["plugins"])
+def search(collection: Any) -> Search:
+    collection.insert_many(
+        [document(i, name=name, tags=tags) for i, (name, tags) in enumerate(BEHIND.items())]
+    )
+    return Search(collection)
 
 
 def listed(search: Search, operator: str, value: Any, key: str = "tags.x.y") -> set[str]:

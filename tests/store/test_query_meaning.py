@@ -1,30 +1,27 @@
 """The compiled query, run by a real MongoDB, answers what the documented meaning says."""
 
 import itertools
-from collections.abc import Iterator
 from datetime import datetime
 from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
-from pymongo import MongoClient
-from pymongo.read_concern import ReadConcern
 from pymongo.write_concern import WriteConcern
 
 from contracts.query import parse_query, parse_statistics
-from tests.store import evaluator
+from tests.store import evaluator, evaluator_statistics
 from tests.store.queries import NOW, aggregations, distincts, lists, plugins
-from worker.store.documents import Document
+from tests.support.clock import FakeClock
+from worker.store.client import Document
 from worker.store.escape import escape
-from worker.store.indexes import ensure_indexes
 from worker.store.render import render_value
 from worker.store.search import Search
 
 LIST_EXAMPLES, LISTS_EACH = 100, 20
 STAT_EXAMPLES, STATS_EACH = 60, 12
 
-QUIET = {
+QUIET: dict[str, Any] = {
     "deadline": None,
     "derandomize": False,
     "suppress_health_check": list(HealthCheck),
@@ -32,14 +29,6 @@ QUIET = {
     "phases": [Phase.explicit, Phase.generate, Phase.shrink],
 }
 data_sets = st.integers(2, 6).flatmap(lambda size: st.tuples(*(plugins(number) for number in range(size))))
-
-
-@pytest.fixture
-def collection(mongodb_url: str) -> Iterator[Any]:
-    with MongoClient(mongodb_url, tz_aware=True) as client:
-        database = client.get_default_database(read_concern=ReadConcern("majority"))
-        ensure_indexes(database)
-        yield database["plugins"]
 
 
 def stored(scope: str, plugin: dict[str, Any]) -> Document:
@@ -62,7 +51,7 @@ class Bench:
     def __init__(self, collection: Any) -> None:
         self._plugins = collection
         self._domains = itertools.count()
-        self.search = Search(collection, now=lambda: NOW)
+        self.search = Search(collection, clock=FakeClock(NOW))
         self.cases = 0
         self.telling = 0
 
@@ -142,7 +131,7 @@ def test_statistics_mean_what_is_documented(collection: Any) -> None:
         domain, known = bench.insert(data)
         for item in wanted:
             query = parse_statistics(item)
-            rows, total = evaluator.statistics(known, query, NOW)
+            rows, total = evaluator_statistics.statistics(known, query, NOW)
             answer = bench.search.stat(domain, query)
             if query.distinct:
                 assert comparable(answer["results"]) == comparable(rows), item

@@ -1,12 +1,9 @@
 """A query that takes too long, a store that is away, and an answer that is too large are told apart."""
 
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
-from pymongo import MongoClient
-from pymongo.read_concern import ReadConcern
 
 from contracts.errors import QueryTimeout, ResultTooLarge, StoreUnavailable
 from contracts.query import parse_query, parse_statistics
@@ -14,7 +11,6 @@ from tests.store.catalogue import document
 from tests.support.servers import start_mongod
 from worker.store.client import connect_mongodb
 from worker.store.errors import PING_S, within
-from worker.store.indexes import ensure_indexes
 from worker.store.search import Search
 
 EVERYTHING = parse_statistics({"aggregate": [{"sort": {"key": "plugin_id"}}]})
@@ -24,14 +20,6 @@ SLOW = {"filter": [{"k": "tags.slow", "o": "regex_in", "v": ["(a?){12}[de]", "(a
 
 def slow(number: int) -> dict[str, Any]:
     return document(number, tags={"slow": ["a" * 11 + "!"] * 15_000})
-
-
-@pytest.fixture
-def collection(mongodb_url: str) -> Iterator[Any]:
-    with MongoClient(mongodb_url, tz_aware=True) as client:
-        database = client.get_default_database(read_concern=ReadConcern("majority"))
-        ensure_indexes(database)
-        yield database["plugins"]
 
 
 @pytest.mark.parametrize("limit_s", [0.05, 0.2])

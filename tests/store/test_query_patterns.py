@@ -1,26 +1,14 @@
 """Texts and regular expressions find what they should, and cost little in the worst of plugins."""
 
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from pymongo import MongoClient
-from pymongo.read_concern import ReadConcern
 
 from contracts.query import parse_query
 from tests.store.catalogue import document
-from worker.store.indexes import ensure_indexes
 from worker.store.search import Search
 
 PATIENT_S = 60.0
-
-
-@pytest.fixture
-def collection(mongodb_url: str) -> Iterator[Any]:
-    with MongoClient(mongodb_url, tz_aware=True) as client:
-        database = client.get_default_database(read_concern=ReadConcern("majority"))
-        ensure_indexes(database)
-        yield database["plugins"]
 
 
 def found(collection: Any, key: str, operator: str, value: Any) -> int:

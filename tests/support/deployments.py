@@ -12,6 +12,7 @@ from contracts.plugin import RepositoryInfo
 from contracts.query import parse_query
 from worker.domain.projection import project
 from worker.domain.repositories import RemoteOptions, Repositories
+from worker.plugins.listing import Listing
 from worker.plugins.read import Reader
 from worker.repositories.remote.peer import Remote
 from worker.store.client import connect_mongodb
@@ -89,15 +90,11 @@ class Store:
         def no_versions() -> Any:
             raise LookupError("versions are not part of this test")
 
-        return Reader(
-            Plugins(self.database, self.repositories.local.info),
-            search,
-            no_versions,
-            self.repositories,
-            remotes or {},
-            ConditionEvaluator(self.database),
-            max_results,
-        )
+        remotes = remotes or {}
+        plugins = Plugins(self.database, self.repositories.local.info)
+        evaluator = ConditionEvaluator(self.database)
+        listing = Listing(search, evaluator, self.repositories, remotes, max_results)
+        return Reader(plugins, search, no_versions, self.repositories, remotes, listing)
 
     def close(self) -> None:
         self.database.client.close()
@@ -178,7 +175,9 @@ def open_remote(
     info = RepositoryInfo(repository_id=name, name=name.title(), repository_type="remote")
     given: dict[str, Any] = {"redis_url": URL, "domain_id": "market", "timeout_s": 5.0} | options
     make = desk if callable(desk) else lambda: desk
-    return Remote(info, RemoteOptions(**given), token, connect=lambda url, secret, timeout_s: make())
+    return Remote(
+        info, RemoteOptions.model_validate(given), token, connect=lambda url, secret, timeout_s: make()
+    )
 
 
 def ask(store: Store, command: Any, market: Desk, partner: Desk | None = None, **arguments: Any) -> Any:

@@ -17,9 +17,8 @@ from worker.domain.clock import Clock
 from worker.domain.image import BeforeRequest, ImageRef, TagList
 from worker.domain.schedule import Intervals
 from worker.events.publish import Publisher
+from worker.registries import BudgetTable, Limit
 from worker.registries.budget.budget import Budget
-from worker.registries.budget.limit import Limit
-from worker.registries.budget.limits import Limits
 from worker.settings import Settings
 from worker.store.client import connect_mongodb
 from worker.store.image_queue import CLAIM_S
@@ -86,7 +85,7 @@ class Deployment:
         self.redis = redis
         self.store = ImageStore.of(database)
         clock = Clock.system()
-        budget = Budget(redis, Limits({"registry.example.com": Limit(1_000, 2)}))
+        budget = Budget(redis, BudgetTable({"registry.example.com": Limit(1_000, 2)}))
         publisher = Publisher(redis, "/repositories/repo-local", 1_000)
         dispatch = Dispatch(self.store.queue, budget, lambda **task: self.do(REFRESH, **task), clock)
         refresh = Refresh(self.store, budget, Registry(), publisher, Intervals(), clock)

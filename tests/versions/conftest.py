@@ -6,8 +6,7 @@ import pytest
 from redis import Redis
 
 from tests.versions.world import HOST, World
-from worker.registries.budget.limit import Limit
-from worker.registries.budget.limits import Limits
+from worker.registries import BudgetTable, Limit
 from worker.store.client import connect_mongodb
 
 
@@ -16,4 +15,4 @@ def world(redis_url: str, mongodb_url: str) -> Iterator[World]:
     """A deployment with one group of hosts that may be asked ten times a second, for two images at once."""
     database = connect_mongodb(mongodb_url)
     with database.client, Redis.from_url(redis_url) as redis:
-        yield World(database, redis, Limits({HOST: Limit(10.0, 2)}))
+        yield World(database, redis, BudgetTable({HOST: Limit(10.0, 2)}))

@@ -13,9 +13,8 @@ from tests.versions.simulation import Simulation
 from tests.versions.world import FakePublisher
 from worker.domain.image import BeforeRequest, ImageRef, TagList
 from worker.domain.schedule import Intervals, first_due
+from worker.registries import BudgetTable, Limit
 from worker.registries.budget.budget import Budget
-from worker.registries.budget.limit import Limit
-from worker.registries.budget.limits import Limits
 from worker.store.image_documents import new_document
 from worker.store.image_indexes import IMAGES, PLUGINS
 from worker.store.image_store import ImageStore
@@ -55,7 +54,7 @@ class Fleet:
         self.publisher = FakePublisher()
         self.ledger = Ledger()
         self.frozen: set[str] = set()
-        limits = Limits(dict.fromkeys(self.hosts, limit))
+        limits = BudgetTable(dict.fromkeys(self.hosts, limit))
         self.budget = Budget(redis, limits, clock=self.time.timestamp, slot_s=LEASE_S)
         self.sent: list[dict[str, Any]] = []
         self.ticks: list[int] = []

@@ -9,7 +9,7 @@ from redis import Redis
 
 from tests.support.clock import START
 from tests.versions.fleet import LATENCY_S, LEASE_S, TICK_S, Fleet
-from worker.registries.budget.limit import Limit
+from worker.registries import Limit
 from worker.store.client import connect_mongodb
 
 IMAGES = 100_000

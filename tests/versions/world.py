@@ -16,8 +16,8 @@ from worker.domain.image import BeforeRequest, FetchFailed, ImageRef, TagList
 from worker.domain.image_record import ImageRecord
 from worker.domain.schedule import Intervals
 from worker.events.publish import Published, Publisher
+from worker.registries import BudgetTable
 from worker.registries.budget.budget import Budget
-from worker.registries.budget.limits import Limits
 from worker.store.image_indexes import IMAGES, PLUGINS
 from worker.store.image_store import ImageStore
 from worker.versions.cycle import Cycle
@@ -79,7 +79,7 @@ class FakePublisher(Publisher):
 class World:
     """One deployment: services on real servers, whose tasks wait in ``sent`` until ``work`` does them."""
 
-    def __init__(self, database: Database[Any], redis: Redis, limits: Limits) -> None:
+    def __init__(self, database: Database[Any], redis: Redis, limits: BudgetTable) -> None:
         self.database, self.redis = database, redis
         database["images"].create_indexes(IMAGES)
         database["plugins"].create_indexes(PLUGINS)

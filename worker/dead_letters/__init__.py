@@ -1,1 +1,1 @@
-"""Messages that could not be applied: kept, shown, replayed."""
+"""Dead letters: messages that could not be applied are kept, shown and replayed."""

@@ -1,5 +1,5 @@
-"""A task message of Celery (message protocol 2) as the element of a Redis list that it is: made, and read as
-far as a message can be that nothing could be done with.
+"""Makes task messages of Celery (message protocol 2) as elements of a Redis list, and reads them, even broken
+ones.
 
 See https://docs.celeryq.dev/en/stable/internals/protocol.html.
 """
@@ -24,8 +24,10 @@ _PARAMETERS_TOLD = frozenset({"argsrepr", "kwargsrepr"})
 
 @dataclass(frozen=True, slots=True)
 class Reading:
-    """What can be read of a message: all of it optional. ``raw`` is the message without the tokens of its
-    headers.
+    """The readable parts of a message; any of them may be missing.
+
+    ``raw``: the message without the tokens in its headers.
+    ``stripped``: whether a token was removed.
     """
 
     raw: bytes
@@ -37,7 +39,7 @@ class Reading:
 
     @property
     def keys(self) -> list[str]:
-        """The keys of the plugins that the command is about; several for a batch."""
+        """The keys of the plugins that the command is for; several for a batch."""
         if not self.task or self.kwargs is None:
             return []
         items = self.kwargs.get("commands") if self.task == "plugin.batch" else None
@@ -53,7 +55,7 @@ class Reading:
 
     @property
     def expires(self) -> datetime | None:
-        """The message's deadline, where it has one that can be read."""
+        """The deadline of the message, if it has a readable one."""
         try:
             moment = datetime.fromisoformat(str(self.headers.get("expires")))
         except ValueError:
@@ -62,9 +64,9 @@ class Reading:
 
 
 def read_message(raw: bytes) -> Reading:
-    """Read a list element as far as it can be read, and take the tokens out of it. Never raises.
+    """Read a list element as far as possible, and remove its tokens. Never raises.
 
-    A message that cannot be read, or is larger than 8 MiB, loses what looks like a token and nothing else.
+    An unreadable message, or one of more than 8 MiB, loses only parts that look like a token.
     """
     message = _loads(raw) if len(raw) <= _READ_AT_MOST else None
     headers = message.get("headers") if isinstance(message, dict) else None
@@ -87,7 +89,9 @@ def read_message(raw: bytes) -> Reading:
 
 
 def with_headers(raw: bytes, *, token: str | None, drop_expires: bool) -> bytes:
-    """The message with a new token, or without its deadline; as it was where its headers cannot be read."""
+    """Return the message with a new token, or without its deadline; unchanged if its headers cannot
+    be read.
+    """
     message = _loads(raw)
     if not isinstance(message, dict) or not isinstance(message.get("headers"), dict):
         return raw
@@ -100,7 +104,7 @@ def with_headers(raw: bytes, *, token: str | None, drop_expires: bool) -> bytes:
 
 
 def with_arguments(raw: bytes, command_id: str, kwargs: Mapping[str, Any]) -> bytes:
-    """A message that can be read, under another id and with other keyword arguments."""
+    """Return a readable message under another id and with other keyword arguments."""
     message = json.loads(raw)
     return json.dumps(
         {
@@ -118,7 +122,9 @@ def with_arguments(raw: bytes, command_id: str, kwargs: Mapping[str, Any]) -> by
 
 
 def task_message(task: str, command_id: str, kwargs: Mapping[str, Any], queue: str) -> bytes:
-    """A message as a Celery client puts it on ``queue`` (message protocol 2); nobody waits for its answer."""
+    """Return a message as a Celery client puts it on ``queue`` (message protocol 2), without a request for an
+    answer.
+    """
     message = {
         "body": _body(kwargs),
         "content-encoding": "utf-8",

@@ -2,7 +2,6 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from typing import Literal
 from uuid import uuid4
 
@@ -13,6 +12,7 @@ from contracts.errors import Refused
 from contracts.parse import parse
 from contracts.partition import COMMANDS, queue_of
 from worker.dead_letters.message import Reading, read_message, with_arguments, with_headers
+from worker.domain.clock import Clock
 from worker.domain.dead_letter import DeadLetter
 from worker.domain.record import MAX_APPLIED
 from worker.store.dead_letters import DeadLetters
@@ -52,13 +52,13 @@ class Replay:
         plugins: Plugins,
         push: Callable[[str, bytes], None],
         partitions: int,
-        clock: Callable[[], datetime] = lambda: datetime.now(UTC),
+        clock: Clock | None = None,
     ) -> None:
         self._letters = letters
         self._plugins = plugins
         self._push = push
         self._partitions = partitions
-        self._clock = clock
+        self._now = (clock or Clock.system()).now
 
     def replay(self, letter_id: str, *, token: str | None = None, force: bool = False) -> Replayed:
         """Replay one letter.
@@ -73,7 +73,7 @@ class Replay:
         objection = self._objection(letter, reading, token)
         if objection and not force:
             return Replayed(letter_id, objection=objection)
-        if not self._letters.mark_replayed(letter, self._clock()):
+        if not self._letters.mark_replayed(letter, self._now()):
             return Replayed(letter_id, objection="changed")
         messages = self._messages(letter, reading)
         for queue, raw in messages:
@@ -93,7 +93,7 @@ class Replay:
         return "token_removed" if letter.stripped and not token else None
 
     def _expired(self, reading: Reading) -> bool:
-        return reading.expires is not None and reading.expires <= self._clock()
+        return reading.expires is not None and reading.expires <= self._now()
 
     def _messages(self, letter: DeadLetter, reading: Reading) -> list[tuple[str, bytes]]:
         """Return the messages to send, each with its queue. A batch whose items belong on several of today's

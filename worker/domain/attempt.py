@@ -1,4 +1,4 @@
-"""What a decision has to know of the message that brought the command."""
+"""An attempt to apply a command: what a decision must know of the message that brought it."""
 
 from dataclasses import dataclass, field, replace
 from datetime import datetime
@@ -6,35 +6,36 @@ from typing import Protocol, Self
 
 
 class Fenced(Exception):
-    """Raised when a newer owner has taken the partition: this process may neither acknowledge nor answer."""
+    """Raised when another process owns the partition: this process may neither acknowledge nor answer."""
 
 
 class GiveBack(Exception):
-    """Raised when the message is to go back to the head of its queue, unanswered: the process is stopping."""
+    """Raised when the process is stopping: the message returns to the head of its queue, unanswered."""
 
 
 class Lease(Protocol):
     """The right to apply the commands of a partition."""
 
     def confirm(self) -> bool:
-        """Whether Redis says that the lease is still this process's own."""
+        """Return whether Redis says that this process still has the lease."""
 
     def raise_epoch(self, at_least: int) -> int | None:
-        """A new epoch of at least ``at_least`` under the same lease; None when the lease is lost."""
+        """Return a new epoch of at least ``at_least`` under the same lease, or None if the lease is lost."""
 
     def wait(self, seconds: float) -> bool:
-        """Wait while something is away; True as soon as the process has been told to end."""
+        """Wait during an outage; return True as soon as the process must end."""
 
     def give_up(self) -> None:
-        """Let whoever stands by have the partition, and this message with it."""
+        """Give the partition, and this message with it, to a standby."""
 
 
 @dataclass(frozen=True, slots=True)
 class Attempt:
-    """One attempt of a command.
+    """One attempt to apply a command.
 
-    ``epoch`` is the lease's at the pop; ``redelivered`` says that an earlier owner may have begun on it; past
-    ``expires`` the command is not applied.
+    ``epoch``: that of the lease when the message was taken.
+    ``redelivered``: whether an earlier owner may have begun to apply it.
+    ``expires``: do not apply it after that time.
     """
 
     command_id: str
@@ -45,11 +46,12 @@ class Attempt:
     lease: Lease = field(kw_only=True)
 
     def refenced(self, fence: int) -> Self:
-        """This attempt under an epoch above ``fence``, once Redis has confirmed the lease. Raises ``Fenced``
-        if it is lost.
+        """Return this attempt under an epoch above ``fence``, after Redis has confirmed the lease.
 
-        A fence above the epoch of a lease that is still our own came from a clock that ran ahead, or from
-        another partitioning.
+        A fence above the epoch of our own valid lease came from a clock that was ahead, or from another
+        number of partitions.
+
+        Raises: ``Fenced`` if the lease is lost.
         """
         if not self.lease.confirm() or (epoch := self.lease.raise_epoch(fence + 1)) is None:
             raise Fenced

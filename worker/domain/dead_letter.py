@@ -1,4 +1,4 @@
-"""Dead letters: messages that could not be applied, kept to be replayed, whole but for their secrets."""
+"""Dead letters: messages that could not be applied, kept for a replay, complete except for secrets."""
 
 import re
 from collections.abc import Mapping
@@ -9,10 +9,10 @@ from typing import Any
 from contracts.values import SECRET_WORD, looks_secret
 
 REMOVED = "(removed)"
-"""Stands where a secret was."""
+"""Stands in place of a secret."""
 
 FAULT = "fault"
-"""The reason of a message that met a bug; the other reasons are the transport's."""
+"""The reason of a message that met a bug; the other reasons are those of the transport."""
 
 # The repetitions are bounded, so that no message makes the search slow.
 _SECRET_PAIR = re.compile(
@@ -24,15 +24,16 @@ _BEARER = re.compile(rb"\bBearer[ \t]{1,8}[\w.~+/=-]++", re.IGNORECASE)
 
 @dataclass(frozen=True, slots=True)
 class DeadLetter:
-    """A parked message.
+    """A message that could not be applied.
 
-    ``raw``           the list element as it was, without the tokens of its headers.
-    ``stripped``      whether a token was taken out: a replay then needs a new one where tokens are checked.
-    ``headers``       the message's headers, tokens replaced; empty where they cannot be read.
-    ``revisions``     the revision of each plugin it names, by the plugin's key, when it was parked.
-    ``attempts``      how often it was parked, or how many processes it ended.
-    ``parked_at``     the last time, ``first_at`` the first one; ``replayed_at`` when a replay of it began.
-    ``size``          the bytes of ``raw``, which a list of letters leaves out.
+    ``raw``: the list element as it was, without the tokens in its headers.
+    ``stripped``: whether a token was removed; a replay needs a new one if tokens are checked.
+    ``headers``: the message's headers, tokens replaced; empty if they cannot be read.
+    ``revisions``: the revision of each plugin that it names, by key, when it was parked.
+    ``attempts``: how often it was parked, or how many processes it ended.
+    ``first_at``, ``parked_at``: the first and the last time it was parked. ``replayed_at``: when a replay
+    began.
+    ``size``: the bytes of ``raw``, which a list of letters leaves out.
     """
 
     id: str
@@ -53,7 +54,9 @@ class DeadLetter:
 
 
 def hide_secrets(value: Any) -> Any:
-    """A JSON value with everything replaced whose key looks like a secret, at any depth."""
+    """Return a JSON value in which every value is replaced whose key looks like that of a secret, at any
+    depth.
+    """
     if isinstance(value, dict):
         return {
             name: REMOVED if looks_secret(name) and item is not None else hide_secrets(item)
@@ -65,6 +68,6 @@ def hide_secrets(value: Any) -> Any:
 
 
 def hide_secrets_in_text(raw: bytes) -> bytes:
-    """What cannot be read as JSON with what looks like a secret replaced, and nothing else."""
+    """Return text that is not JSON, with parts replaced that look like a secret."""
     hidden = REMOVED.encode()
     return _BEARER.sub(b"Bearer " + hidden, _SECRET_PAIR.sub(rb'\1"' + hidden + b'"', raw))

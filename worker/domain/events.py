@@ -48,7 +48,7 @@ class Pending:
 
     @property
     def digest(self) -> str:
-        """Return the SHA-1 of ``data``, as the publishing script makes it: an identity, not a protection."""
+        """Return the SHA-1 of ``data``, or ``stands_for``: an identity, not a protection."""
         return self.stands_for or sha1(self.data.encode(), usedforsecurity=False).hexdigest()
 
 

@@ -171,7 +171,7 @@ alone. The fetch lets every exception of it through.
 class Fetcher(Protocol):
     """Asks a registry for the tags of an image; ``worker.registries`` has the real one."""
 
-    def fetch(self, ref: ImageRef, take: BeforeRequest, known: frozenset[str] | None) -> TagList:
+    def fetch(self, ref: ImageRef, before_request: BeforeRequest, known: frozenset[str] | None) -> TagList:
         """Return all tags, or the newest ones to be joined to ``known``.
 
         ``known``: the tags as last read; None: read everything.

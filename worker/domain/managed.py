@@ -1,4 +1,4 @@
-"""The plugins of managed repositories: from a document to what is stored."""
+"""The plugins of managed repositories: from a document to the stored plugin."""
 
 from collections.abc import Mapping
 from dataclasses import replace
@@ -18,7 +18,7 @@ from worker.domain.scope import MANAGED_PREFIX, NOBODY
 
 
 def managed_key(repository_id: str, plugin_id: str) -> str:
-    """The key of a managed plugin's document."""
+    """Return the key of a managed plugin's document."""
     return f"{MANAGED_PREFIX}{repository_id}/{plugin_id}"
 
 
@@ -38,17 +38,19 @@ _BESIDE = frozenset(_Beside.model_fields)
 def managed_plugin(
     document: Any, repository: RepositoryInfo, now: datetime, policy: Policy
 ) -> tuple[PluginInfo, frozenset[str]]:
-    """The plugin in an untrusted document, and which of its times the document itself says.
+    """Return the plugin in an untrusted document, and which of its times the document itself says.
 
     A document has the fields of ``RegisterPlugin`` but ``domain_id``, under the rules of a registration, and
     may have ``plugin_id`` (which must be the last path part of ``image``), ``state`` (``ENABLED``),
-    ``created_at`` and ``updated_at`` (ISO 8601; no zone means UTC). Raises the refusal.
+    ``created_at`` and ``updated_at`` (ISO 8601; no zone means UTC).
+
+    Raises: ``ContractError``.
     """
     if not isinstance(document, Mapping):
         raise InvalidParameter("the document must be an object", details={"path": ""})
     beside = _beside({name: value for name, value in document.items() if name in _BESIDE})
-    given = {name: value for name, value in document.items() if name not in _BESIDE}
-    command = parse(RegisterPlugin, given | {"domain_id": NOBODY})
+    arguments = {name: value for name, value in document.items() if name not in _BESIDE}
+    command = parse(RegisterPlugin, arguments | {"domain_id": NOBODY})
     if beside.plugin_id is not None and beside.plugin_id != command.plugin_id:
         raise InvalidParameter(
             f"plugin_id must be the last path part of image, {command.plugin_id}",
@@ -78,11 +80,11 @@ def _beside(fields: dict[str, Any]) -> _Beside:
         raise InvalidParameter(f"{name} must be an ISO 8601 time", details={"path": name}) from None
     try:
         return _Beside.model_validate(texts)
-    except ValidationError as fault:
-        first = fault.errors(include_input=False)[0]
+    except ValidationError as error:
+        first = error.errors(include_input=False)[0]
         path = str(first["loc"][0])
         if path == "domain_id":
-            message = "domain_id is no field of a managed plugin: every domain sees it"
+            message = "domain_id is not a field of a managed plugin: every domain sees it"
         else:
             message = f"{path}: {first['msg']}"
         raise InvalidParameter(message, details={"path": path}) from None

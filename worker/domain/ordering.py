@@ -1,4 +1,4 @@
-"""The order of plugins from several places, as MongoDB sorts them by scalar fields."""
+"""The order of plugins from several repositories, as MongoDB sorts them by scalar fields."""
 
 from collections.abc import Callable, Mapping
 from functools import cmp_to_key
@@ -13,11 +13,11 @@ _MISSING: Sortable = (0, 0)
 
 
 def sort_key(query: Query) -> Callable[[Mapping[str, Any]], Any]:
-    """A key for ``sorted`` or ``heapq.merge`` over rows: the query's order, then ``plugin_id``.
+    """Return a key for ``sorted`` over rows: the order of the query, then ``plugin_id``.
 
-    null and missing values come first, then numbers, strings, objects, lists, booleans; one object counts as
-    much as another, and so do lists. Times are text of one width, which sorts as they do. ``desc`` turns one
-    key around. Ties are left as they were: hand in the repositories in their order.
+    null and missing values come first, then numbers, strings, objects, lists, booleans. All objects are
+    equal, and so are all lists. Times are text of one width, which sorts correctly. ``desc`` reverses one
+    key. Ties stay in their order: pass the rows in the order of the repositories.
     """
     order = [*query.order, SortKey(key="plugin_id")]
 
@@ -33,7 +33,7 @@ def sort_key(query: Query) -> Callable[[Mapping[str, Any]], Any]:
 
 
 def keys_needed(query: Query) -> list[str]:
-    """The keys that rows must have for ``sort_key``, where a query asks for some fields only."""
+    """Return the keys that rows must have for ``sort_key``, if a query asks for some fields only."""
     return [*dict.fromkeys([*(item.key for item in query.order), "plugin_id"])]
 
 

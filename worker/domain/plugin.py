@@ -1,4 +1,4 @@
-"""What a write does to a plugin: a pure decision."""
+"""The effect of a write on a plugin: a pure decision."""
 
 import json
 from dataclasses import dataclass
@@ -33,7 +33,7 @@ _UPDATABLE = ("name", "capability", "template", "labels", "tags", "provider")
 
 @dataclass(frozen=True, slots=True)
 class Changed:
-    """The plugin after the change, at its new revision; for ``deregistered``, the plugin as it last was."""
+    """The plugin after the change, at its new revision; for ``deregistered``, as it last was."""
 
     change: PluginChange
     plugin: PluginInfo
@@ -43,7 +43,7 @@ class Changed:
 
 @dataclass(frozen=True, slots=True)
 class Unchanged:
-    """The command asks for what is already so: no event, no new revision."""
+    """The plugin already is as the command asks: no event, no new revision."""
 
     plugin: PluginInfo
 
@@ -54,10 +54,12 @@ Decision = Changed | Unchanged
 def decide(
     plugin: PluginInfo | None, revision: int, command: Write, now: datetime, policy: Policy
 ) -> Decision:
-    """What ``command`` does to ``plugin``, which is None where there is none, at ``revision`` (0 before the
-    first change).
+    """Return the effect of ``command`` on a plugin.
 
-    A tombstone is no plugin, but has a revision, which a new registration continues. Raises the refusal.
+    ``plugin``: None if there is none. ``revision``: 0 before the first change. A tombstone is not a plugin,
+    but it has a revision, which a new registration continues.
+
+    Raises: the refusal.
     """
     if isinstance(command, RegisterPlugin):
         return _register(plugin, revision, command, now, policy)
@@ -72,8 +74,10 @@ def decide(
 
 
 def not_found(domain_id: str, plugin_id: str) -> PluginNotFound:
-    """The refusal for a plugin that is not there."""
-    return PluginNotFound(f"there is no plugin {plugin_id} in {domain_id}", details={"plugin_id": plugin_id})
+    """Return the refusal for a plugin that does not exist."""
+    return PluginNotFound(
+        f'plugin "{plugin_id}" does not exist in {domain_id}', details={"plugin_id": plugin_id}
+    )
 
 
 def _register(
@@ -86,7 +90,7 @@ def _register(
     check_template(command.template)
     if plugin is not None:
         raise PluginAlreadyExists(
-            f"{command.domain_id} has a plugin {command.plugin_id} already",
+            f'plugin "{command.plugin_id}" already exists in {command.domain_id}',
             details={"plugin_id": command.plugin_id},
         )
     registered = PluginInfo.model_construct(
@@ -130,7 +134,9 @@ def _check_credential(command: RegisterPlugin, registry_url: str, policy: Policy
         raise InvalidParameter("registry_config.credential must be the name of a credential", details=path)
     if not policy.credential(name, command.domain_id, registry_url.partition("/")[0]):
         # The same words for a credential that is not there and one of another tenant.
-        raise InvalidParameter("registry_config.credential names none that may be used here", details=path)
+        raise InvalidParameter(
+            "registry_config.credential is not a credential that may be used here", details=path
+        )
 
 
 @singledispatch
@@ -194,5 +200,7 @@ def _check_size(plugin: PluginInfo) -> None:
 
 
 def same(left: Any, right: Any) -> bool:
-    """Whether two JSON values are the same; numbers by how they were sent: 1, 1.0 and true differ."""
+    """Return whether two JSON values are the same. Numbers compare as they were sent: 1, 1.0 and true
+    differ.
+    """
     return bool(left == right) and json.dumps(left, sort_keys=True) == json.dumps(right, sort_keys=True)

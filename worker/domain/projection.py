@@ -1,4 +1,4 @@
-"""The fields that a caller asked for, cut out of a row as MongoDB's projection does."""
+"""Cuts the fields that a caller asked for out of a row, as MongoDB's projection does."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -7,9 +7,9 @@ from contracts.query.keys import split_key
 
 
 def project(row: Mapping[str, Any], keys: Sequence[str]) -> dict[str, Any]:
-    """Exactly ``keys`` (dotted) and ``plugin_id`` of a ``PluginInfo`` row; all of it for none.
+    """Return exactly ``keys`` (dotted) and ``plugin_id`` of a ``PluginInfo`` row; the whole row for no keys.
 
-    A key leads through objects, and through the objects in lists; what has no value there is absent.
+    A key leads through objects, and through the objects in lists; a key without a value is absent.
     """
     if not keys:
         return dict(row)

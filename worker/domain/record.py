@@ -1,4 +1,4 @@
-"""A plugin's record: the plugin and what keeps its changes single, ordered and announced."""
+"""A plugin's record: the plugin, and the data that keep its changes single, ordered and published."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -14,22 +14,25 @@ from worker.domain.plugin import Changed, not_found
 from worker.domain.scope import MANAGED_PREFIX
 
 MAX_APPLIED = 64
-"""Command ids that a record remembers: the reach of "at most one effect"."""
+"""The number of command ids that a record remembers: so many changes back, a command has at most one
+effect.
+"""
 
 MAX_PENDING = 64
 MAX_PENDING_SIZE = 4 * 1024 * 1024
 
 
 def key_of(domain_id: str, plugin_id: str) -> str:
-    """The key of a plugin's record, and the subject of its events."""
+    """Return the key of a plugin's record, which is also the subject of its events."""
     return f"{domain_id}/{plugin_id}"
 
 
 def own_key(domain_id: str, plugin_id: str) -> str:
-    """The key of a plugin for a caller of ``domain_id``: one that can be of no other domain's plugin.
+    """Return the key of a plugin for a caller of ``domain_id``. It can never be the key of another domain's
+    plugin.
 
-    Raises ``PluginNotFound`` for a ``plugin_id`` with a slash, which no plugin has, and ``InvalidParameter``
-    for a ``domain_id`` that starts as the keys of managed plugins do.
+    Raises: ``PluginNotFound`` for a ``plugin_id`` with a slash, which no plugin has; ``InvalidParameter`` for
+    a ``domain_id`` that starts like the key of a managed plugin.
     """
     if "/" in plugin_id:
         raise not_found(domain_id, plugin_id)
@@ -42,11 +45,13 @@ def own_key(domain_id: str, plugin_id: str) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Record:
-    """What the store holds for one (domain, plugin).
+    """The store's data of one plugin of a domain.
 
-    ``plugin`` is None before the first registration and for a tombstone, whose last state is ``last``.
-    ``fence`` is the highest epoch that has written; ``applied`` the ids of the last 64 effects; ``outbox``
-    the events that may not be on the stream yet.
+    ``plugin``: None before the first registration and for a tombstone.
+    ``last``: the last state of a tombstone.
+    ``fence``: the highest epoch that has written.
+    ``applied``: the command ids of the last 64 effects.
+    ``outbox``: the events that may not be on the stream yet.
     """
 
     key: str
@@ -62,17 +67,17 @@ class Record:
         """The plugin as it is, or as it last was."""
         return self.plugin or self.last
 
-    def has_room(self, sent: int, size: int = 0) -> bool:
-        """Whether ``sent`` more events of ``size`` bytes fit the outbox."""
+    def has_room(self, count: int, size: int = 0) -> bool:
+        """Return whether the outbox has room for ``count`` more events of ``size`` bytes together."""
         total = sum(entry.size for entry in self.outbox) + size
-        return len(self.outbox) + sent <= MAX_PENDING and (total <= MAX_PENDING_SIZE or not self.outbox)
+        return len(self.outbox) + count <= MAX_PENDING and (total <= MAX_PENDING_SIZE or not self.outbox)
 
     def published(self, revision: int) -> Self:
-        """The record without the events up to ``revision``."""
+        """Return the record without the events up to ``revision``."""
         return replace(self, outbox=tuple(entry for entry in self.outbox if entry.revision > revision))
 
     def apply(self, changed: Changed, command_id: str, now: datetime, traceparent: str | None) -> Self:
-        """The record after a change."""
+        """Return the record after a change."""
         event = Pending(
             revision=changed.revision,
             time=format_time(now),
@@ -97,7 +102,7 @@ class Record:
         return replace(raised, outbox=(raised.subject(now).present(),))
 
     def subject(self, now: datetime) -> Subject:
-        """The record as a subject of events."""
+        """Return the record as a subject of events."""
 
         def present() -> Pending:
             data = plugin_resynced(self.plugin, self.last, self.revision)
@@ -107,6 +112,6 @@ class Record:
 
 
 def ids_added(before: Sequence[str], after: Sequence[str]) -> list[str]:
-    """The command ids that ``after`` has at its end and ``before`` has not."""
+    """Return the command ids at the end of ``after`` that ``before`` does not have."""
     known = set(before)
     return [command_id for command_id in after if command_id not in known]

@@ -1,47 +1,67 @@
 """The configured repositories, in lookup order."""
 
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Self
+from typing import Annotated, Any, Self
 
-from pydantic import ValidationError
+from pydantic import AfterValidator, BeforeValidator, Field, ValidationError
 
 from contracts._redis.url import check_redis_url
 from contracts.errors import RepositoryNotFound
 from contracts.plugin import RepositoryInfo
+from contracts.values import Contract
+from worker.documents.validation import first_error
 
 _OWN = ("repository_id", "name", "repository_type")
 
-DEFAULT_TIMEOUT_S = 5.0
-MAX_TIMEOUT_S = 60.0
+
+_Text = Annotated[str, Field(min_length=1, max_length=4096)]
 
 
-@dataclass(frozen=True, slots=True)
-class ManagedOptions:
-    """``path``: the folder of plugin documents."""
+def _filled(value: object) -> object:
+    if value == "":
+        raise ValueError("must not be empty")
+    return value
 
-    path: Path
+
+class ManagedOptions(Contract):
+    """What a managed repository needs. ``path``: the folder of plugin documents."""
+
+    path: Annotated[Path, Field(strict=False), BeforeValidator(_filled)]
 
 
-@dataclass(frozen=True, slots=True)
-class RemoteOptions:
-    """How another deployment is asked: at the Redis of its queues, for the plugins of one of its domains.
+class RemoteOptions(Contract):
+    """How another deployment is asked.
 
-    ``timeout_s``: how long an answer may take; ``token``: the name of the credential whose secret is sent as
-    ``authorization: Bearer``.
+    ``redis_url``: the Redis of its queues. ``domain_id``: the domain whose plugins it offers. ``timeout_s``:
+    how long an answer may take, 5 s, at most 60. ``token``: the name of the credential whose secret is sent
+    as ``authorization: Bearer``; None: nothing is sent.
     """
 
-    redis_url: str = field(repr=False)
-    domain_id: str
-    timeout_s: float = DEFAULT_TIMEOUT_S
-    token: str | None = None
+    redis_url: Annotated[_Text, AfterValidator(check_redis_url), Field(repr=False)]
+    domain_id: _Text
+    timeout_s: Annotated[float, Field(gt=0, le=60)] = 5.0
+    token: _Text | None = None
+
+
+class _NoOptions(Contract):
+    """What the local repository needs: nothing."""
+
+
+_OPTIONS: Mapping[str, type[ManagedOptions | RemoteOptions | _NoOptions]] = {
+    "local": _NoOptions,
+    "managed": ManagedOptions,
+    "remote": RemoteOptions,
+}
 
 
 @dataclass(frozen=True, slots=True)
 class Repository:
-    """One repository: who it is, and what its type needs beside. ``rank`` is its place relative to the local
-    one.
+    """One repository.
+
+    ``info``: who it is. ``rank``: its place relative to the local one. ``options``: what its type needs
+    beside; None for the local one.
     """
 
     info: RepositoryInfo
@@ -55,8 +75,9 @@ class Repository:
 
 @dataclass(frozen=True, slots=True)
 class Selection:
-    """The repositories that a read looks into, each kind in lookup order. ``among`` are the ids of the
-    managed ones, empty where these are all that are configured.
+    """The repositories that a read looks into, each type in lookup order.
+
+    ``among``: the ids of the managed ones; empty if these are all managed ones that there are.
     """
 
     local: bool
@@ -73,8 +94,9 @@ class Repositories:
 
     @classmethod
     def of(cls, items: Sequence[Mapping[str, Any]]) -> Self:
-        """The repositories of ``PLUGINS_REPOSITORIES``. Raises ``ValueError`` naming the entry and the field
-        that is wrong, never its value.
+        """Return the repositories of ``PLUGINS_REPOSITORIES``.
+
+        Raises: ``ValueError`` naming the entry and the field that is wrong, never its value.
         """
         entries = [_entry(index, item) for index, item in enumerate(items)]
         ids = [info.repository_id for info, _ in entries]
@@ -100,9 +122,11 @@ class Repositories:
         return tuple(r for r in self.all if r.info.repository_type == "remote")
 
     def select(self, wanted: str | Sequence[str] | None = None, *, own_only: bool = False) -> Selection:
-        """The repositories of these ids; all of them for None, and with ``own_only`` no remote ones.
+        """Return the repositories to look into.
 
-        Raises ``RepositoryNotFound`` for an id that is not in reach.
+        ``wanted``: their ids; None: all. ``own_only``: leave the remote ones out.
+
+        Raises: ``RepositoryNotFound`` for an id that is not in reach.
         """
         reach = [r for r in self.all if not own_only or r.info.repository_type != "remote"]
         if wanted is not None:
@@ -110,7 +134,7 @@ class Repositories:
             known = {r.repository_id for r in reach}
             for unknown in (name for name in ids if name not in known):
                 raise RepositoryNotFound(
-                    f"there is no repository {unknown}", details={"repository_id": unknown}
+                    f'repository "{unknown}" does not exist', details={"repository_id": unknown}
                 )
             reach = [r for r in reach if r.repository_id in ids]
         managed = tuple(r for r in reach if r.info.repository_type == "managed")
@@ -127,58 +151,14 @@ def _entry(
 ) -> tuple[RepositoryInfo, ManagedOptions | RemoteOptions | None]:
     try:
         info = RepositoryInfo.model_validate({key: item[key] for key in _OWN if key in item})
-    except ValidationError as fault:
-        first = fault.errors(include_input=False)[0]
-        raise ValueError(f"repository {index}: {'.'.join(map(str, first['loc']))}: {first['msg']}") from None
-    fields = {key: value for key, value in item.items() if key not in _OWN}
+    except ValidationError as error:
+        raise ValueError(f"repository {index}: {first_error(error)}") from None
     if "/" in info.repository_id:
         raise ValueError(f"repository {index}: repository_id must not contain a slash")
     try:
-        return info, _OPTIONS[info.repository_type](fields)
-    except ValueError as fault:
-        raise ValueError(f"repository {info.repository_id}: {fault}") from None
-
-
-def _no_options(fields: dict[str, Any]) -> None:
-    _check_names(fields, needed=(), optional=())
-
-
-def _managed(fields: dict[str, Any]) -> ManagedOptions:
-    _check_names(fields, needed=("path",), optional=())
-    return ManagedOptions(Path(_text(fields, "path")))
-
-
-def _remote(fields: dict[str, Any]) -> RemoteOptions:
-    _check_names(fields, needed=("redis_url", "domain_id"), optional=("timeout_s", "token"))
-    url = _text(fields, "redis_url")
-    try:
-        check_redis_url(url)
-    except ValueError as fault:
-        raise ValueError(f"redis_url: {fault}") from None
-    timeout_s = fields.get("timeout_s", DEFAULT_TIMEOUT_S)
-    is_number = isinstance(timeout_s, int | float) and not isinstance(timeout_s, bool)
-    if not is_number or not 0 < timeout_s <= MAX_TIMEOUT_S:
-        raise ValueError(f"timeout_s must be a number of seconds above 0, at most {MAX_TIMEOUT_S:g}")
-    token = _text(fields, "token") if fields.get("token") is not None else None
-    return RemoteOptions(url, _text(fields, "domain_id"), float(timeout_s), token)
-
-
-_OPTIONS: Mapping[str, Callable[[dict[str, Any]], ManagedOptions | RemoteOptions | None]] = {
-    "local": _no_options,
-    "managed": _managed,
-    "remote": _remote,
-}
-
-
-def _check_names(fields: dict[str, Any], needed: Sequence[str], optional: Sequence[str]) -> None:
-    if unknown := set(fields) - {*needed, *optional}:
-        raise ValueError(f"unknown {', '.join(sorted(map(str, unknown)))}")
-    if missing := set(needed) - set(fields):
-        raise ValueError(f"{', '.join(sorted(missing))} is required")
-
-
-def _text(fields: dict[str, Any], name: str) -> str:
-    value = fields[name]
-    if not isinstance(value, str) or not 0 < len(value) <= 4096:
-        raise ValueError(f"{name} must be a text")
-    return value
+        options = _OPTIONS[info.repository_type].model_validate(
+            {key: value for key, value in item.items() if key not in _OWN}
+        )
+    except ValidationError as error:
+        raise ValueError(f"repository {info.repository_id}: {first_error(error)}") from None
+    return info, options if isinstance(options, ManagedOptions | RemoteOptions) else None

@@ -1,4 +1,4 @@
-"""Whether a template holds valid JSON Schemas."""
+"""Checks the JSON Schemas in a template."""
 
 # mypy: disallow-untyped-calls=False
 
@@ -15,17 +15,20 @@ from contracts.errors import InvalidTemplateSchema
 from contracts.values import path_of
 
 MAX_NODES = 5_000
-"""Objects, lists and booleans in all schemas of a template: the slowest draft takes about 0.5 ms for each."""
+"""The largest number of objects, lists and booleans in all schemas of a template: the slowest draft takes
+about 0.5 ms for each.
+"""
 
 _CACHED = 16 * 1024
-"""Characters of the largest schema that is remembered."""
+"""The largest schema that is remembered, in characters."""
 
 
 def check_template(template: dict[str, Any]) -> None:
-    """Refuse a template in which a top-level value has a ``schema`` key that is no valid JSON Schema.
+    """Refuse a template if the ``schema`` of any of its top-level values is not a valid JSON Schema.
 
-    Draft 7, as in the reference implementation, unless ``$schema`` names another draft that is known. Raises
-    ``InvalidTemplateSchema`` with the path.
+    Draft 7, as in the reference implementation, unless ``$schema`` names another known draft.
+
+    Raises: ``InvalidTemplateSchema`` with ``details.path``.
     """
     schemas = {
         f"template.{key}.schema": value["schema"]
@@ -37,19 +40,21 @@ def check_template(template: dict[str, Any]) -> None:
         nodes += _nodes(schema)
         if nodes > MAX_NODES:
             raise InvalidTemplateSchema(
-                f"{path}: the schemas of a template may hold {MAX_NODES} objects, lists and booleans",
+                f"{path}: the schemas of a template may have at most {MAX_NODES} objects, lists and booleans",
                 details={"path": path},
             )
     for path, schema in schemas.items():
         text = json.dumps(schema, sort_keys=True)
-        fault = _remembered(text) if len(text) <= _CACHED else _fault(text)
-        if fault:
-            path += fault[0]
-            raise InvalidTemplateSchema(f"{path}: {fault[1]}", details={"path": path})
+        error = _remembered(text) if len(text) <= _CACHED else _fault(text)
+        if error:
+            path += error[0]
+            raise InvalidTemplateSchema(f"{path}: {error[1]}", details={"path": path})
 
 
 def _nodes(value: Any) -> int:
-    """What may be a schema of its own inside ``value``, or is compared as a whole."""
+    """Return the number of values inside ``value`` that may be a schema of their own, or are compared as a
+    whole.
+    """
     if isinstance(value, dict):
         return 1 + sum(map(_nodes, value.values()))
     if isinstance(value, list):
@@ -58,24 +63,24 @@ def _nodes(value: Any) -> int:
 
 
 def _fault(text: str) -> tuple[str, str] | None:
-    """``(path, reason)`` of the first fault, None for a valid schema."""
+    """Return ``(path, reason)`` of the first error, None for a valid schema."""
     schema = json.loads(text)
     if not isinstance(schema, dict | bool):
         return "", "is neither an object nor a boolean"
     if isinstance(schema, dict) and not isinstance(schema.get("$schema", ""), str):
-        return ".$schema", "is no valid JSON Schema (type)"
+        return ".$schema", "is not a valid JSON Schema (type)"
     try:
-        fault = _first_error(schema)
+        error = _first_error(schema)
     except (RecursionError, OverflowError):
         # What Python's regular expressions raise for some beside their own error.
         return "", "has a pattern that is too large"
     except ValueError:
-        return ".$schema", "is no URI"
-    if fault is None:
+        return ".$schema", "is not a URI"
+    if error is None:
         return None
-    path = path_of(list(fault.absolute_path))
+    path = path_of(list(error.absolute_path))
     dot = "." if path and not path.startswith("[") else ""
-    return f"{dot}{path}", f"is no valid JSON Schema ({fault.validator})"
+    return f"{dot}{path}", f"is not a valid JSON Schema ({error.validator})"
 
 
 # Forms repeat far more often than they change.
@@ -83,7 +88,7 @@ _remembered = lru_cache(maxsize=1024)(_fault)
 
 
 def _first_error(schema: dict[str, Any] | bool) -> ValidationError | None:
-    """The first error of a schema; ``check_schema`` looks for all of them, and for the best."""
+    """Return the first error of a schema; ``check_schema`` would search for all of them, and for the best."""
     draft: Any = validator_for(schema, default=Draft7Validator)
     checker = extend(validator_for(draft.META_SCHEMA, default=draft), {"uniqueItems": _unique_items})
     errors = checker(draft.META_SCHEMA, format_checker=draft.FORMAT_CHECKER).iter_errors(schema)
@@ -92,7 +97,7 @@ def _first_error(schema: dict[str, Any] | bool) -> ValidationError | None:
 
 
 def _unique_items(validator: Any, unique: Any, instance: Any, schema: Any) -> Iterator[ValidationError]:
-    """``uniqueItems`` in the time of one look at each item; jsonschema's own compares each with each."""
+    """Check ``uniqueItems`` in one pass; jsonschema itself compares each item with each."""
     if unique and isinstance(instance, list):
         # true and 1 differ, 1 and 1.0 do not (JSON Schema, "Instance Equality").
         seen = {json.dumps(_plain(item), sort_keys=True) for item in instance}
@@ -101,7 +106,7 @@ def _unique_items(validator: Any, unique: Any, instance: Any, schema: Any) -> It
 
 
 def _plain(value: Any) -> Any:
-    """A JSON value in which a float without a fraction is an integer."""
+    """Return a JSON value in which floats without a fraction are integers."""
     if isinstance(value, dict):
         return {key: _plain(item) for key, item in value.items()}
     if isinstance(value, list):

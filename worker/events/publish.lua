@@ -2,12 +2,12 @@
 --
 -- KEYS  1 stream, 2 hash of last revisions
 -- ARGV  1 field in the hash, 2 approximate length to trim to, 3 the subject's present revision in the store,
---       then for each event: revision, "1" if it may jump (gap), the digest of the event that it stands for or "",
+--       then for each event: revision, "1" if it may jump (gap), its digest or that of the event it replaces,
 --       number of stream field names and values, those names and values; the last two of them are "data" and its value
 --
--- The hash holds "{revision}:{SHA-1 of the event's data, or of the one that it stands for}". The digest tells an
--- event that is there already from another one with the same revision, which a store that was restored from a
--- backup makes. "*" stands for whatever event of that revision there was.
+-- The hash holds "{revision}:{digest}": the SHA-1 of the event's data, or of the event that it replaces. The digest
+-- tells an event that is published already from another one with the same revision, which a store that was restored
+-- from a backup makes. "*" stands for any event of that revision.
 --
 -- Returns { outcome, last revision on the stream }; outcome is
 --   "ok"     every event is on the stream
@@ -29,9 +29,6 @@ while i <= #ARGV do
   local revision, gap, event, count = tonumber(ARGV[i]), ARGV[i + 1] == '1', ARGV[i + 2], tonumber(ARGV[i + 3])
   local first = i + 4
   i = first + count
-  if event == '' then
-    event = redis.sha1hex(ARGV[i - 1])
-  end
   if revision == last and known and event ~= digest and digest ~= '*' and not gap then
     outcome = 'ahead'
     break

@@ -1,4 +1,4 @@
-"""Publish: a subject's pending events onto the stream, in the order of its revisions, each once."""
+"""Publish: put a subject's pending events on the stream, each once, in the order of its revisions."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
@@ -22,7 +22,9 @@ PublishOutcome = Literal["ok", "lost", "ahead"]
 
 
 class EventsUnavailable(Unavailable):
-    """Raised when the Redis of the events does not answer. Never answered to a caller: a write waits."""
+    """Raised when the Redis of the events does not answer. It is never answered to a caller: a write
+    waits.
+    """
 
     code = "STORE_UNAVAILABLE"
 
@@ -156,7 +158,7 @@ class Publisher:
         for event in pending:
             fields = self._fields(subject, event)
             gap = "1" if event.gap else "0"
-            arguments += [event.revision, gap, event.stands_for, len(fields), *fields]
+            arguments += [event.revision, gap, event.digest, len(fields), *fields]
         return arguments
 
     def _fields(self, subject: Subject, event: Pending) -> list[str]:

@@ -1,4 +1,4 @@
-"""The stream of refused writes: told, as well as it goes, and never waited for."""
+"""The stream of refused writes: best effort, no command waits for it."""
 
 import logging
 from collections.abc import Iterable, Mapping
@@ -19,17 +19,17 @@ _SHOWN = 255
 
 
 class Rejections:
-    """Adds to ``plugin.rejections``; the entry has no parameters but the plugin that was meant."""
+    """Adds to ``plugin.rejections``. An entry names the plugin and has no other parameters."""
 
     def __init__(self, client: Any) -> None:
         self._redis = client
 
-    def tell(self, command_id: str, operation: str, params: Mapping[str, Any], refusal: Refused) -> None:
-        """Add a refusal. A Redis that is away costs the entry, not the command."""
-        self.tell_all([(command_id, operation, params, refusal)])
+    def publish(self, command_id: str, operation: str, params: Mapping[str, Any], refusal: Refused) -> None:
+        """Add a refusal. While Redis is away, the entry is lost and the command goes on."""
+        self.publish_all([(command_id, operation, params, refusal)])
 
-    def tell_all(self, refused: Iterable[tuple[str, str, Mapping[str, Any], Refused]]) -> None:
-        """Add several, in one round trip."""
+    def publish_all(self, refused: Iterable[tuple[str, str, Mapping[str, Any], Refused]]) -> None:
+        """Add several refusals, in one round trip."""
         entries = [_entry(*one) for one in refused]
         if not entries:
             return
@@ -38,8 +38,8 @@ class Rejections:
                 for entry in entries:
                     pipe.xadd(REJECTIONS, entry, maxlen=_MAXLEN, approximate=True)
                 pipe.execute()
-        except redis.RedisError as fault:
-            logger.warning("%d rejection(s) were not told: %s", len(entries), fault)
+        except redis.RedisError as error:
+            logger.warning("%d rejection(s) were not published: %s", len(entries), error)
 
 
 def _entry(command_id: str, operation: str, params: Mapping[str, Any], refusal: Refused) -> dict[str, bytes]:

@@ -6,9 +6,10 @@ It runs beside the writes and needs no beat. Everything it does may be done twic
 import logging
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from itertools import islice
 
+from worker.domain.clock import Clock
 from worker.domain.events import ANY, Position
 from worker.domain.subjects import Subjects
 from worker.events.publish import Publisher, StreamPosition
@@ -33,10 +34,6 @@ class Report:
     ahead: int = 0
 
 
-def _now() -> datetime:
-    return datetime.now(UTC)
-
-
 class Sweep:
     """Brings the stream up to the store, for several kinds of subjects.
 
@@ -49,19 +46,19 @@ class Sweep:
         kinds: Sequence[Subjects],
         publisher: Publisher,
         grace_s: float = 2.0,
-        clock: Callable[[], datetime] = _now,
+        clock: Clock | None = None,
         between: Callable[[], None] = lambda: None,
     ) -> None:
         self._kinds = kinds
         self._publisher = publisher
         self._grace = timedelta(seconds=grace_s)
-        self._clock = clock
+        self._now = (clock or Clock.system()).now
         self._between = between
         self._ahead = _Ahead()
 
     def pending(self) -> Report:
         """Publish and clear the outboxes that have waited longer than the grace."""
-        return self._pass(lambda subjects: subjects.pending(self._clock() - self._grace), clear=True)
+        return self._pass(lambda subjects: subjects.pending(self._now() - self._grace), clear=True)
 
     def compare(self) -> Report:
         """Compare every subject with the stream, and repair what the stream lacks."""
@@ -111,7 +108,7 @@ class Sweep:
         """Publish subjects. Return the revisions of those whose events are on the stream now, and the names
         of those whose stream is ahead.
         """
-        loaded = subjects.load(names, self._clock()) if names else []
+        loaded = subjects.load(names, self._now()) if names else []
         results = list(zip(loaded, self._publisher.publish_many(loaded), strict=True))
         out = {subject.name: subject.revision for subject, result in results if result.outcome != "ahead"}
         return out, [subject.name for subject, result in results if result.outcome == "ahead"]

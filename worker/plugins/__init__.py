@@ -1,1 +1,1 @@
-"""The use cases: what each operation does, told in terms of the domain, the store and the events."""
+"""The use cases of plugins: one module for each kind of operation."""

@@ -1,5 +1,5 @@
-"""A batch of writes: each plugin is read once, written once and published once, whatever the number of its
-items.
+"""A batch of writes: each plugin is read once, written once and published once, whatever the number
+of items.
 """
 
 from collections import Counter
@@ -22,20 +22,23 @@ from worker.store.plugins import GuardedWrite
 
 ItemOutcome = PluginInfo | ContractError
 Park = Callable[[BatchItem, Exception], InternalFault]
-"""Keeps an item that met a bug as a dead letter of its own, and says how that is answered."""
+"""Stores an item that met a bug as a dead letter of its own, and returns the error to answer."""
 
 _PLUGINS_A_ROUND = 100
 
 
 def check_frame(batch: PluginBatch, partitions: int) -> None:
-    """Refuse a batch whose frame is wrong, whole. Raises ``InvalidParameter`` with ``details.path``."""
+    """Refuse a whole batch whose frame is wrong.
+
+    Raises: ``InvalidParameter`` with ``details.path``.
+    """
     seen: set[str] = set()
     for index, item in enumerate(batch.commands):
         path = f"commands[{index}]"
         if not is_command_id(item.id):
             raise _bad(f"{path}.id", "must be 1 to 128 printable ASCII characters")
         if item.id in seen:
-            raise _bad(f"{path}.id", "is in the batch already")
+            raise _bad(f"{path}.id", "is used twice in the batch")
         if item.operation not in WRITES:
             raise _bad(f"{path}.operation", f"must be one of {', '.join(sorted(WRITES))}")
         seen.add(item.id)
@@ -44,7 +47,7 @@ def check_frame(batch: PluginBatch, partitions: int) -> None:
     if most > MAX_BATCH_PER_PLUGIN and all(plugin):
         raise _bad("commands", f"has {most} commands for {plugin[1]}; {MAX_BATCH_PER_PLUGIN} are allowed")
     if len({partition(*where, partitions) for where in addresses}) > 1:
-        raise _bad("commands", "is for several partitions; send one batch to each")
+        raise _bad("commands", "belongs to several partitions; send a batch for each")
 
 
 def _bad(path: str, expected: str) -> InvalidParameter:
@@ -62,8 +65,8 @@ class _Queue:
 
 @dataclass(slots=True)
 class _Plan:
-    """What one round decided for a plugin; it counts once the step is written, or at once where there is
-    none.
+    """The decisions of one round for a plugin. They count when the write has succeeded, or at once if there
+    is none.
     """
 
     before: Record
@@ -72,16 +75,17 @@ class _Plan:
 
 
 class BatchWriter:
-    """Applies batches; raises what ``Writer`` raises, and refuses an item by its outcome instead."""
+    """Applies batches.
+
+    Raises: what ``Writer`` raises, but an item that is refused has its error as its outcome.
+    """
 
     def __init__(self, writer: Writer, park: Park) -> None:
         self._writer = writer
         self._park = park
 
     def apply(self, items: Sequence[BatchItem], attempt: Attempt) -> list[ItemOutcome]:
-        """The outcome of each item, in order: the plugin after it, or the error that it alone is answered
-        with.
-        """
+        """Return the outcome of each item, in order: the plugin after it, or the error of this item."""
         outcomes: dict[int, ItemOutcome] = {}
         queues: dict[str, _Queue] = {}
         for index, item in enumerate(items):
@@ -130,12 +134,12 @@ class BatchWriter:
             plan.decided = [(index, next(outcomes)) for index, _ in plan.decided]
 
     def _write(self, writes: list[GuardedWrite]) -> set[str]:
-        """Make the writes; the keys of those that missed."""
+        """Make the writes and return the keys of those that missed."""
         if not writes or self._writer.plugins.write_many(writes, self._writer.clock()):
             return set()
-        # A bulk write tells how many missed, not which: what has taken effect is in the records. The command
-        # id alone does not tell: an earlier attempt, whose outcome never arrived, may have put it there, and
-        # the events to publish are then that attempt's.
+        # A bulk write returns how many writes missed, not which: the records show which took effect. The
+        # command id alone does not show it: an earlier attempt, whose outcome never arrived, may have stored
+        # it, and then the events to publish are those of that attempt.
         records = self._writer.plugins.read_many([write.after.key for write in writes])
         return {s.after.key for s in writes if s.after.outbox[-1] not in records[s.after.key].outbox}
 
@@ -153,7 +157,7 @@ class BatchWriter:
         return plan
 
     def _decided_before(self, queue: _Queue, record: Record, attempt: Attempt, plan: _Plan) -> int:
-        """Settle what an earlier attempt of the batch has decided already: up to its last effect."""
+        """Settle the items that an earlier delivery of the batch has decided: all up to its last effect."""
         if not attempt.redelivered or queue.begun:
             return 0
         applied = [n for n, (_, item, _) in enumerate(queue.open) if item.id in record.applied]
@@ -162,10 +166,10 @@ class BatchWriter:
             if item.id in record.applied and record.shown:
                 plan.decided.append((index, record.shown))
             else:
-                fault = DecidedBefore(
-                    f"the command had no effect on {command.plugin_id} when it was first decided"
+                refusal = DecidedBefore(
+                    f"the command was decided before, without an effect on {command.plugin_id}"
                 )
-                plan.decided.append((index, fault))
+                plan.decided.append((index, refusal))
         if count:
             self._writer.announce(record)
         return count
@@ -177,8 +181,8 @@ class BatchWriter:
             decision = self._writer.decide(plan.after, command, attempt)
         except ContractError as refusal:
             return refusal
-        except Exception as bug:  # noqa: BLE001  # a bug in one item must not take the others with it: it is parked alone
-            return self._park(item, bug)
+        except Exception as error:  # noqa: BLE001  # a bug in one item must not take the others with it: it is parked alone
+            return self._park(item, error)
         if isinstance(decision, Unchanged):
             return decision.plugin
         plan.after = plan.after.apply(decision, item.id, self._writer.clock(), attempt.traceparent)

@@ -1,4 +1,4 @@
-"""List: one page out of the store and the remote repositories together."""
+"""List: one page from the store and the remote repositories together."""
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
@@ -22,10 +22,10 @@ Finds = Mapping[Source, SourceRows]
 class Listing:
     """Answers list.
 
-    One source is asked for the page itself. Several are asked at the same time, each for as many rows from
-    its first one on as the page may need of it, and all rows are put in one order. For a later page, and
-    where that is too much for one answer, these are bare rows: the page's own follow when it is known which
-    they are. ``total_count`` is the sum of what each has.
+    One source is asked for the page itself. Several sources are asked at the same time, each for as many of
+    its first rows as the page may need, and all rows are put in one order. For a later page, and if the first
+    answer would be too large, these rows have only the fields to sort by; the rows of the page follow when it
+    is known which they are. ``total_count`` is the sum over the sources.
     """
 
     def __init__(
@@ -41,8 +41,10 @@ class Listing:
         self._max_results = max_results
 
     def answer(self, command: ListPlugins, own_only: bool) -> dict[str, Any]:
-        """``{"results", "total_count"?, "unavailable"?}``. Raises ``RepositoryNotFound``,
-        ``RepositoryUnavailable`` (unless ``partial``), and what ``Search`` raises.
+        """Return ``{"results", "total_count"?, "unavailable"?}``.
+
+        Raises: ``RepositoryNotFound``, ``RepositoryUnavailable`` (unless ``partial``), and what ``Search``
+        raises.
         """
         selection = self._repositories.select(command.repository_id, own_only=own_only)
         query = command.query or Query()
@@ -63,8 +65,9 @@ class Listing:
         return answer | {"unavailable": asking.away} if asking.away else answer
 
     def _merged(self, asking: "_Asking", sources: Sequence[Source], query: Query) -> tuple[Finds, list[Row]]:
-        """What several sources have, and the rows of the page; without a limit, one more than an answer may
-        hold is among them where there are too many.
+        """Return the first rows of several sources, and the rows of the page.
+
+        Without a limit, one row more than an answer may have is among them if there are too many.
         """
         most = self._max_results + 1
         end = query.page.skip + query.page.limit if query.page.limit > 0 else most
@@ -73,22 +76,22 @@ class Listing:
             try:
                 found = self._round(asking, sources, query, _with_keys(first))
                 return found, [row for _, row in _in_order(found, query)[:end]]
-            except ResultTooLarge as told:
-                # Rows that are not on the page may be what is too large.
-                if query.page.limit <= 0 or _is_of_rows(told):
+            except ResultTooLarge as error:
+                # The rows that are too large may not be on the page.
+                if query.page.limit <= 0 or _is_of_rows(error):
                     raise
         bare = first.model_copy(update={"only": keys_needed(query), "minimal": False})
         found = self._round(asking, sources, query, bare)
         return found, _page(asking, found, query)
 
     def _round(self, asking: "_Asking", sources: Sequence[Source], query: Query, first: Query) -> Finds:
-        """The first rows of each source. One that has more than an answer may hold could have more of the
-        page than is known.
+        """Return the first rows of each source. A source with more rows than an answer may have is refused:
+        it could have more rows of the page than are known.
         """
         try:
             found = asking.of(dict.fromkeys(sources, first))
-        except ResultTooLarge as told:
-            raise self._too_many(query, sources) if _is_of_rows(told) else told from None
+        except ResultTooLarge as error:
+            raise self._too_many(query, sources) if _is_of_rows(error) else error from None
         if any(len(each.rows) > self._max_results for each in found.values()):
             raise self._too_many(query, sources)
         return found
@@ -101,20 +104,21 @@ class Listing:
             raise too_many_bytes()
 
     def _too_many(self, query: Query, sources: Sequence[Source]) -> ResultTooLarge:
-        """The refusal of rows that the sources have too many of."""
+        """Return the refusal of a list with too many rows."""
         end = query.page.skip + query.page.limit
         if len(sources) == 1 or query.page.limit <= 0 or end <= self._max_results:
             return too_many_rows(self._max_results)
         return ResultTooLarge(
             f"pages over several repositories end at row {self._max_results}: "
-            "name one by repository_id to go further",
+            "set repository_id to read further",
             details={"max_results": self._max_results},
         )
 
 
 class _Asking:
-    """Asks sources, in several rounds. ``away`` are those that a partial answer leaves out: they are not
-    asked again.
+    """Asks sources, in several rounds.
+
+    ``away``: sources that a partial answer leaves out; they are not asked again.
     """
 
     def __init__(self, partial: bool) -> None:
@@ -122,7 +126,7 @@ class _Asking:
         self.away: list[str] = []
 
     def of(self, queries: Mapping[Source, Query]) -> Finds:
-        """What each source answers to its query; all are asked before any is waited for."""
+        """Return the answer of each source to its query; all are asked before it waits for any."""
         asked = {}
         found = {}
         try:
@@ -144,12 +148,14 @@ class _Asking:
 
 
 def _is_of_rows(refusal: ResultTooLarge) -> bool:
-    """Whether it was their number that was too much."""
+    """Return whether an answer was refused for the number of its rows."""
     return "max_results" in refusal.details
 
 
 def _page(asking: _Asking, found: Finds, query: Query) -> list[Row]:
-    """The rows of a page with a limit, where ``found`` has the bare first ones of each source."""
+    """Return the rows of a page with a limit; ``found`` has the first rows of each source, without most
+    fields.
+    """
     in_order = _in_order(found, query)
     before = Counter(source for source, _ in in_order[: query.page.skip])
     on_page = Counter(source for source, _ in in_order[query.page.skip :][: query.page.limit])
@@ -162,7 +168,7 @@ def _page(asking: _Asking, found: Finds, query: Query) -> list[Row]:
 
 
 def _in_order(found: Finds, query: Query) -> list[tuple[Source, Row]]:
-    """All rows in the order of the query; ties are in the order of the repositories."""
+    """Return all rows in the order of the query; ties are in the order of the repositories."""
     key = sort_key(query)
     ranked = [(rank, row, source) for source, each in found.items() for rank, row in each.rows]
     ranked.sort(key=lambda item: item[0])
@@ -171,7 +177,7 @@ def _in_order(found: Finds, query: Query) -> list[tuple[Source, Row]]:
 
 
 def _with_keys(query: Query) -> Query:
-    """The query for rows that can be put in its order, too."""
+    """Return the query for rows that have the keys to sort by, too."""
     if not query.fields:
         return query
     only = [*dict.fromkeys([*query.fields, *keys_needed(query)])]

@@ -1,4 +1,4 @@
-"""The reads: get, list, stat and get_versions over the repositories in reach."""
+"""The reads get, list, stat and get_versions, over the repositories in reach."""
 
 from collections.abc import Callable, Mapping
 from typing import Any, Protocol, TypeVar
@@ -16,7 +16,6 @@ from worker.domain.repositories import Repositories, Repository, Selection
 from worker.domain.scope import NOBODY
 from worker.plugins.listing import Listing
 from worker.repositories.remote.peer import Question, Remote
-from worker.store.condition import ConditionEvaluator
 from worker.store.errors import within
 from worker.store.plugins import Plugins
 from worker.store.search import Search
@@ -25,7 +24,7 @@ T = TypeVar("T")
 
 
 class Versions(Protocol):
-    """Answers the versions of an image from the store; ``domain_id`` is whose plugin it is."""
+    """Answers the versions of an image from the store; ``domain_id``: whose plugin it is."""
 
     def versions(self, ref: ImageRef, domain_id: str) -> VersionsInfo: ...
 
@@ -37,9 +36,10 @@ class Reader:
     """Answers reads: local and managed repositories from the store, in one or two MongoDB commands, and
     remote ones by asking them.
 
-    ``remotes`` are the remote repositories by id; ``max_results`` is how many rows one answer may hold;
-    ``time_limit_s`` is what the store may take to find one plugin, as ``Search`` has its own for a query:
-    neither counts what is waited for elsewhere.
+    ``remotes``: the remote repositories by id.
+    ``listing``: answers list.
+    ``time_limit_s``: how long the store may take to find one plugin, in seconds; ``Search`` has its own
+    limit. The time of remote repositories does not count.
     """
 
     def __init__(
@@ -49,8 +49,7 @@ class Reader:
         versions: Callable[[], Versions],
         repositories: Repositories,
         remotes: Mapping[str, Remote],
-        evaluator: ConditionEvaluator,
-        max_results: int = 10_000,
+        listing: Listing,
         time_limit_s: float = 5.0,
     ) -> None:
         self._plugins = plugins
@@ -59,11 +58,14 @@ class Reader:
         self._repositories = repositories
         self._remotes = remotes
         self._time_limit_s = time_limit_s
-        self._listing = Listing(search, evaluator, repositories, remotes, max_results)
+        self._listing = listing
 
     def answer(self, command: Read, *, own_only: bool = False) -> dict[str, Any]:
-        """What ``command`` asks for, as JSON. ``own_only``: remote repositories are not in reach, as when it
-        is another deployment that asks. Raises ``InvalidQuery`` for what ``check_readable`` refuses.
+        """Return the answer to ``command``, as JSON.
+
+        ``own_only``: remote repositories are not in reach, as when another deployment asks.
+
+        Raises: ``InvalidQuery`` for an answer that ``check_readable`` refuses.
         """
         answer = self._answer(command, own_only)
         check_readable(command, answer)
@@ -81,11 +83,11 @@ class Reader:
                 return self.stat(command)
 
     def get(self, command: GetPlugin, own_only: bool = False) -> dict[str, Any]:
-        """One plugin: from the local repository first, then the managed ones, then the remote ones, each kind
-        in its order; or from ``repository_id``.
+        """Return one plugin: from the local repository first, then managed, then remote, each kind in its
+        order; or from ``repository_id``.
 
-        Raises ``PluginNotFound``, ``RepositoryNotFound``, and ``RepositoryUnavailable`` for a remote that
-        does not answer and comes before the first that has it: it may have it, too.
+        Raises: ``PluginNotFound``, ``RepositoryNotFound``; ``RepositoryUnavailable`` for a remote that does
+        not answer and comes before the first one that has the plugin: it may have it, too.
         """
         selection = self._repositories.select(command.repository_id, own_only=own_only)
         only = tuple(command.only or ())
@@ -106,7 +108,7 @@ class Reader:
         )
 
     def get_versions(self, command: GetPluginVersions, own_only: bool = False) -> dict[str, Any]:
-        """The versions of a plugin's image, from whoever has the plugin."""
+        """Return the versions of a plugin's image, from the repository that has the plugin."""
         selection = self._repositories.select(command.repository_id, own_only=own_only)
         found = self._stored(command, selection, _REFERENCE)
         if found is not None:
@@ -121,11 +123,11 @@ class Reader:
         )
 
     def stat(self, command: StatPlugins) -> dict[str, Any]:
-        """Statistics; remote repositories are not asked, and naming one is refused."""
+        """Return statistics. Remote repositories are not asked, and one as ``repository_id`` is refused."""
         selection = self._repositories.select(command.repository_id)
         if selection.remote and command.repository_id is not None:
             raise InvalidParameter(
-                "statistics of a remote repository are to be asked for there",
+                "there are no statistics over a remote repository: send the query to its deployment",
                 details={"path": "repository_id"},
             )
         return self._search.stat(
@@ -152,7 +154,7 @@ class Reader:
         selection: Selection,
         ask: Callable[[Remote], Question[dict[str, Any]]],
     ) -> dict[str, Any]:
-        """The answer of the first remote that has the plugin; all are asked at once."""
+        """Return the answer of the first remote that has the plugin; all are asked at once."""
         asked = [ask(self._remote(repository)) for repository in selection.remote]
         try:
             for question in asked:

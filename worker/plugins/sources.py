@@ -1,15 +1,16 @@
-"""Where the rows of a list come from: the store, and remote repositories."""
+"""The sources of a list: the store, and remote repositories."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
-from typing import Any
+from functools import partial
+from typing import Any, Protocol
 
 from contracts.commands import ListPlugins
 from contracts.query import Page, Query, SortKey
 from contracts.query.keys import root_of
 from contracts.query.listing import MAX_ONLY
-from worker.domain.repositories import Repository, Selection
-from worker.repositories.remote.peer import Remote
+from worker.domain.repositories import Selection
+from worker.repositories.remote.peer import Question, Remote
 from worker.store.condition import ConditionEvaluator
 from worker.store.query import Shortcuts
 from worker.store.search import Search
@@ -20,8 +21,10 @@ Row = dict[str, Any]
 
 @dataclass(frozen=True, slots=True)
 class SourceRows:
-    """What a source has: rows in the order of the query, each with the rank of its repository, and their
-    count before paging, None where it was not asked for.
+    """The rows of a source.
+
+    ``rows``: in the order of the query, each with the rank of its repository.
+    ``total``: their number before paging; None if it was not asked for.
     """
 
     rows: list[tuple[int, Row]]
@@ -30,27 +33,94 @@ class SourceRows:
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """A question to a source: ``result`` waits for the answer, ``give_up`` says that nobody does any more."""
+    """A question to a source. ``result`` waits for the answer, ``give_up`` says that it is not needed."""
 
     result: Callable[[], SourceRows]
     give_up: Callable[[], None] = lambda: None
 
 
+class Source(Protocol):
+    """A source of rows. ``name``: the id of the remote repository, or None for the store."""
+
+    @property
+    def name(self) -> str | None: ...
+
+    def ask(self, query: Query) -> Asked:
+        """Ask for the rows of ``query`` and return at once."""
+
+
 @dataclass(frozen=True, slots=True, eq=False)
-class Source:
-    """One that is asked for rows. ``name`` is the id of the remote repository; None is the store,
-    without which there is no answer.
+class StoreSource:
+    """All local and managed plugins: one search, when the answer is waited for."""
+
+    search: Search
+    domain_id: str
+    shortcuts: Shortcuts
+    selection: Selection
+    name: None = None
+
+    def ask(self, query: Query) -> Asked:
+        return Asked(partial(self._find, query))
+
+    def _find(self, query: Query) -> SourceRows:
+        page = self.search.list(
+            self.domain_id,
+            query,
+            self.shortcuts,
+            local=self.selection.local,
+            managed=bool(self.selection.managed),
+            among=self.selection.among,
+        )
+        return SourceRows(list(zip(page.ranks, page.rows, strict=True)), page.total_count)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class RemoteSource:
+    """The plugins that a remote repository offers.
+
+    ``changes``: the parts of a query that it is asked otherwise. ``max_results``: rows in one answer.
     """
 
-    ask: Callable[[Query], Asked]
-    name: str | None = None
+    remote: Remote
+    rank: int
+    changes: Mapping[str, Any]
+    shortcuts: Shortcuts
+    max_results: int
+
+    @property
+    def name(self) -> str:
+        return self.remote.info.repository_id
+
+    def ask(self, query: Query) -> Asked:
+        # One row more than an answer may have shows that there are too many, however many the remote sends.
+        all_rows = {"page": Page(start=1, limit=self.max_results + 1)}
+        page = {} if query.page.limit > 0 or query.count_only else all_rows
+        asked = query.model_copy(update={**self.changes, **self._fields(query), **page})
+        question = self.remote.ask(
+            "list",
+            lambda answer: self.remote.answers.rows(answer, asked, self.shortcuts),
+            query=asked.model_dump(mode="json", exclude_defaults=True),
+            **self.shortcuts,
+        )
+        return Asked(partial(self._rows, question), question.give_up)
+
+    def _rows(self, question: Question[tuple[list[Row], int]]) -> SourceRows:
+        rows, total = question.result()
+        return SourceRows([(self.rank, row) for row in rows], total)
+
+    def _fields(self, query: Query) -> dict[str, Any]:
+        """Return the fields to ask for: without those whose values are known here."""
+        if not query.fields:
+            return {}
+        only = [key for key in query.fields if root_of(key) not in self.remote.answers.known]
+        only = [*dict.fromkeys([*only, "plugin_id"])]
+        if len(only) > MAX_ONLY:
+            only = [*dict.fromkeys(root_of(key) for key in only)]
+        return {"only": only, "minimal": False}
 
 
 class Sources:
-    """The sources of a list: one search of the store for all local and managed plugins, and each remote.
-
-    ``max_results``: rows in one answer.
-    """
+    """Makes the sources of a list. ``max_results``: rows in one answer."""
 
     def __init__(
         self,
@@ -65,91 +135,42 @@ class Sources:
         self._max_results = max_results
 
     def of(self, command: ListPlugins, query: Query, selection: Selection) -> list[Source]:
-        """The sources of the rows of ``query``, but for those in which no row can meet it, the store first:
-        remotes think while it is searched.
-        """
+        """Return the sources that may have rows of ``query``, the store first: remotes work meanwhile."""
         shortcuts = {name: value for name, value in command.shortcuts.items() if name != "repository_id"}
-        sources = []
+        sources: list[Source] = []
         if selection.local or selection.managed:
-            sources.append(self._store(command.domain_id, shortcuts, selection))
+            sources.append(StoreSource(self._search, command.domain_id, shortcuts, selection))
         for repository in selection.remote:
-            changes = self._as_known(query, self._remotes[repository.repository_id])
+            remote = self._remotes[repository.repository_id]
+            changes = self._decide_known(query, remote.answers.known)
             if changes is not None:
-                sources.append(self._remote(repository, changes, shortcuts))
+                sources.append(RemoteSource(remote, repository.rank, changes, shortcuts, self._max_results))
         return sources
 
-    def _store(self, domain_id: str, shortcuts: Shortcuts, selection: Selection) -> Source:
-        def find(query: Query) -> SourceRows:
-            page = self._search.list(
-                domain_id,
-                query,
-                shortcuts,
-                local=selection.local,
-                managed=bool(selection.managed),
-                among=selection.among,
-            )
-            return SourceRows(list(zip(page.ranks, page.rows, strict=True)), page.total_count)
+    def _decide_known(self, query: Query, known: Mapping[str, Any]) -> dict[str, Any] | None:
+        """Return the parts of a query that a remote is asked otherwise, or None if no row of it can match.
 
-        return Source(lambda query: Asked(lambda: find(query)))
-
-    def _remote(self, repository: Repository, changes: Mapping[str, Any], shortcuts: Shortcuts) -> Source:
-        remote = self._remotes[repository.repository_id]
-        # One row more than an answer may hold tells that there are too many, however many the remote answers.
-        all_rows = {"page": Page(start=1, limit=self._max_results + 1)}
-
-        def ask(query: Query) -> Asked:
-            page = {} if query.page.limit > 0 or query.count_only else all_rows
-            asked = query.model_copy(update={**changes, **_unknown_fields(query, remote), **page})
-            question = remote.ask(
-                "list",
-                lambda answer: remote.answers.rows(answer, asked, shortcuts),
-                query=asked.model_dump(mode="json", exclude_defaults=True),
-                **shortcuts,
-            )
-
-            def result() -> SourceRows:
-                rows, total = question.result()
-                return SourceRows([(repository.rank, row) for row in rows], total)
-
-            return Asked(result, question.give_up)
-
-        return Source(ask, repository.repository_id)
-
-    def _as_known(self, query: Query, remote: Remote) -> dict[str, Any] | None:
-        """What of the query that remote is asked otherwise; None if no row of its own can meet it.
-
-        Who it is here, and whose plugins it offers, it does not know: what the query says about that is
-        decided here, once for all of its rows.
+        A remote does not know its id and name here, nor the domain that asks. So the parts of the query on
+        these fields, ``known``, are decided here, once for all of its rows.
         """
-        known = remote.answers.known
-
-        def is_known(item: Any) -> bool:
-            return root_of(item.key) in known
-
-        every = [c for c in query.filter if is_known(c)]
-        either = [c for c in query.filter_or if is_known(c)]
+        every, other = _split(query.filter, known)
+        either, other_or = _split(query.filter_or, known)
         held = self._evaluator.evaluate([*every, *either], known)
-        changes: dict[str, Any] = {"filter": [c for c in query.filter if not is_known(c)]}
-        if not all(held[: len(every)]):
+        is_met = any(held[len(every) :])
+        if not all(held[: len(every)]) or (either and not is_met and not other_or):
             return None
+        changes: dict[str, Any] = {"filter": other}
         if either:
-            rest = [c for c in query.filter_or if not is_known(c)]
-            is_met = any(held[len(every) :])
-            if not is_met and not rest:
-                return None
-            changes["filter_or"] = [] if is_met else rest
-        order = [item for item in query.order if not is_known(item)]
-        if order != query.order:
+            changes["filter_or"] = [] if is_met else other_or
+        by_known, order = _split(query.order, known)
+        if by_known:
             changes["sort"] = order or [SortKey(key="plugin_id")]
         return changes
 
 
-def _unknown_fields(query: Query, remote: Remote) -> dict[str, Any]:
-    """The fields to ask a remote for: none of those that are known of it."""
-    if not query.fields:
-        return {}
-    only = [key for key in query.fields if root_of(key) not in remote.answers.known]
-    only = [*dict.fromkeys([*only, "plugin_id"])]
-    if len(only) > MAX_ONLY:
-        only = [*dict.fromkeys(root_of(key) for key in only)]
-    return {"only": only, "minimal": False}
+def _split(items: Iterable[Any], known: Mapping[str, Any]) -> tuple[list[Any], list[Any]]:
+    """Return the conditions or sort keys on known fields, and the others."""
+    parts: tuple[list[Any], list[Any]] = ([], [])
+    for item in items:
+        parts[root_of(item.key) not in known].append(item)
+    return parts

@@ -26,7 +26,7 @@ T = TypeVar("T")
 
 
 def utc_now() -> datetime:
-    """Now, in UTC, to the millisecond that the store keeps."""
+    """Return the time in UTC, to the millisecond that the store keeps."""
     return to_milliseconds(datetime.now(UTC))
 
 
@@ -39,9 +39,9 @@ class OutboxFull(Unavailable):
 class Writer:
     """Applies writes to plugins.
 
-    Raises a refusal (final), ``StoreUnavailable`` or ``EventsUnavailable`` (call again with the same
-    attempt: every step may be repeated), or ``Fenced`` (a newer owner has the partition: neither acknowledge
-    nor answer).
+    Raises: a refusal, which is final; ``StoreUnavailable`` or ``EventsUnavailable``: call again with the same
+    attempt, every step may be repeated; ``Fenced``: another process owns the partition, so neither
+    acknowledge nor answer.
     """
 
     def __init__(
@@ -59,7 +59,7 @@ class Writer:
         self._has_managed = has_managed
 
     def apply(self, command: Write, attempt: Attempt) -> PluginInfo:
-        """Apply one command, at most once, and answer with the plugin as it is afterwards."""
+        """Apply one command, at most once, and return the plugin as it is afterwards."""
         key = own_key(command.domain_id, command.plugin_id)
         while True:
             record = self.plugins.read(key)
@@ -86,28 +86,28 @@ class Writer:
                 return decision.plugin
 
     def decide(self, record: Record, command: Write, attempt: Attempt) -> Decision:
-        """The pure decision, behind the command's deadline."""
+        """Return the pure decision, after a check of the deadline."""
         now = self.clock()
         if attempt.expires and now >= attempt.expires:
             raise DeadlineExceeded("the command's deadline has passed; it was not applied")
         return decide(record.plugin, record.revision, command, now, self._policy)
 
     def trimmed(self, record: Record) -> Record:
-        """The record without the events that are known to be on the stream; publishes first if the outbox is
-        full.
+        """Return the record without the events that are known to be on the stream; if the outbox is full,
+        publish first.
         """
         record = record.published(self._last_known(record))
         if record.has_room(1):
             return record
         published = self.publisher.publish(record.subject(self.clock()))
         # Ahead of the store, the stream takes nothing until an operator reconciles; until then the
-        # events wait here, and what no longer fits makes the command wait: nothing is sliced off.
+        # events wait here. A command whose event does not fit waits too: no event is dropped.
         if published.outcome == "ahead":
             raise OutboxFull(f"the outbox of {record.key} is full and the stream is ahead of the store")
         return record.published(published.last)
 
     def announce(self, record: Record) -> None:
-        """Publish what is pending; a subject with nothing pending costs nothing."""
+        """Publish the pending events of a record; if there are none, do nothing."""
         if record.outbox and record.outbox[-1].revision > self._last_known(record):
             self.publisher.publish(record.subject(self.clock()))
 
@@ -115,8 +115,10 @@ class Writer:
         return self.publisher.last_known(PLUGIN_CHANGED, record.key, record.revision, record.outbox)
 
     def with_not_local(self, outcomes: Sequence[T]) -> list[T | RepositoryNotLocal]:
-        """The outcomes as they are to be answered: a plugin that only a managed repository has was found, but
-        is not ours to change. At most one query for all of them, and none without managed repositories.
+        """Return the outcomes with ``REPOSITORY_NOT_LOCAL`` in place of ``NOT_FOUND`` for plugins of a
+        managed repository.
+
+        It needs at most one query for all of them, and none without managed repositories.
         """
         missing = {o.details["plugin_id"] for o in outcomes if isinstance(o, PluginNotFound)}
         managed = self.plugins.managed_among(missing) if missing and self._has_managed else set()
@@ -128,11 +130,11 @@ class Writer:
         ]
 
     def owns(self, record: Record, attempt: Attempt) -> bool:
-        """Whether a decision to write nothing is final; if not, it was made safe now and has to be made
-        again.
+        """Return whether a decision to write nothing is final. If not, it has been made safe, and must be
+        made again.
 
-        An earlier owner of a redelivered command may be about to write it: the fence is raised before anyone
-        is told that it had no effect.
+        An earlier owner of a redelivered command may be about to write it. So the fence is raised before
+        anyone learns that the command had no effect.
         """
         if not attempt.redelivered or record.fence >= attempt.epoch:
             return True
@@ -142,5 +144,6 @@ class Writer:
 
 def _not_local(plugin_id: str) -> RepositoryNotLocal:
     return RepositoryNotLocal(
-        f"{plugin_id} is a managed plugin, which cannot be changed here", details={"plugin_id": plugin_id}
+        f'plugin "{plugin_id}" is of a managed repository and cannot be changed here',
+        details={"plugin_id": plugin_id},
     )

@@ -27,7 +27,7 @@ class Checks(bootsteps.Step):  # type: ignore[misc]  # celery is untyped
         check_queues(queues, partitions)
         check_partitions(Partitions(app.services.broker), partitions)
         if partitions > 1:
-            # One of them reads what a publisher that knows no partitions sends, whichever it was told.
+            # What a publisher without partitions sends must be read too, by the worker of whatever queue.
             more = command_queues(partitions) if COMMANDS in queues else [COMMANDS]
             app.amqp.queues.select(list(dict.fromkeys([*queues, *more])))
 

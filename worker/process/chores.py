@@ -70,7 +70,7 @@ def companions_of(app: Any, queues: Sequence[str]) -> Companions:
         Sweeper(services.sweep(turn.keep), services.publisher, turn, services.redis),
     ]
     # Folders have a thread of their own: to load a large one must not hold up the sweep.
-    threads += [Periodic("chores", chores), Periodic("repositories", [services.folders()])]
+    threads += [Periodic("sweeper", chores), Periodic("repositories", [services.folders()])]
     return Companions(threads, turn)
 
 

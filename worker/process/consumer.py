@@ -42,11 +42,16 @@ class Consumer(LosslessConsumer):
     _companions: Companions | None = None
 
     def start(self) -> None:
-        """Begin the heartbeat and, in a commands worker, the chores; then run until the worker ends."""
+        """Begin the heartbeat; then run until the worker ends."""
         self._heartbeat = begin_heartbeat(str(self.hostname), self.app.settings.heartbeat_dir)
-        self._companions = companions_of(self.app, list(self.app.amqp.queues.consume_from))
-        self._companions.start()
         super().start()
+
+    def on_ready(self) -> None:
+        """Start what runs beside the worker, the first time that it is ready; a reconnect is another time."""
+        super().on_ready()
+        if self._companions is None:
+            self._companions = companions_of(self.app, list(self.app.amqp.queues.consume_from))
+            self._companions.start()
 
     def alive(self) -> None:
         """Beat: the main thread is not stuck."""

@@ -1,22 +1,38 @@
-"""Registries of container images: the only place that speaks HTTP, and the only importer of requests."""
+"""Registries of container images: the only package that speaks HTTP, and the only importer of requests.
+
+``worker.registries.registries`` has the facade. It is not imported here: a command that only needs settings
+must not wait for requests to be imported.
+"""
 
 from worker.registries.auth.credentials import CredentialError, Credentials, load_credentials
-from worker.registries.ca_files import parse_ca_files
-from worker.registries.caps import Caps, parse_caps
-from worker.registries.kinds import KINDS
-from worker.registries.mirrors import Mirror, parse_mirror, parse_mirrors
-from worker.registries.registries import Registries
+from worker.registries.budget.budget import Budget, BudgetUnavailable
+from worker.registries.budget.table import BudgetTable
+from worker.registries.http.caps import Caps
+from worker.registries.kinds import KINDS, Limit, RegistryProfile
+from worker.registries.settings import (
+    Mirror,
+    parse_ca_files,
+    parse_caps,
+    parse_limits,
+    parse_mirror,
+    parse_mirrors,
+)
 
 __all__ = [
     "KINDS",
+    "Budget",
+    "BudgetTable",
+    "BudgetUnavailable",
     "Caps",
     "CredentialError",
     "Credentials",
+    "Limit",
     "Mirror",
-    "Registries",
+    "RegistryProfile",
     "load_credentials",
     "parse_ca_files",
     "parse_caps",
+    "parse_limits",
     "parse_mirror",
     "parse_mirrors",
 ]

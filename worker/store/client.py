@@ -15,26 +15,29 @@ DEFAULT_DATABASE = "plugins"
 
 
 def check_mongodb_url(url: str) -> None:
-    """Raises ``ValueError``, which does not show the URL, for one that ``connect_mongodb`` cannot use.
+    """Refuse a URL that ``connect_mongodb`` cannot use, without showing it.
 
-    Nothing is dialled or resolved: what the names of a ``mongodb+srv://`` URL lead to is not looked at.
+    Nothing is dialled or resolved: the servers behind a ``mongodb+srv://`` URL are not checked.
+
+    Raises: ``ValueError``.
     """
     try:
         connect_mongodb(url)
-    except (PyMongoError, ValueError, OSError) as fault:
+    except (PyMongoError, ValueError, OSError) as error:
         # Its own words may hold a part of the password.
         raise ValueError(
-            f"is no URL that MongoDB's driver can use ({type(fault).__name__}): look at the port, the name "
+            f"is not a URL that MongoDB's driver can use ({type(error).__name__}): check the port, the name "
             "of the database, the options (every read is of the primary) and their files; user and password "
             "must be percent-encoded"
         ) from None
 
 
 def connect_mongodb(url: str) -> Database[Document]:
-    """The database that ``url`` names (default ``plugins``), majority reads and writes on the primary.
+    """Return the database that ``url`` names (default ``plugins``), with majority reads and writes on the
+    primary.
 
-    Nothing is dialled or resolved until the first command. A server that is away is given up on after 2 s, a
-    command that is not answered after 10 s, so that whoever waits for the store stays able to end.
+    Nothing is dialled or resolved before the first command. A server that is away fails after 2 s, a command
+    without an answer after 10 s, so that a process that waits for the store can still end.
     """
     client: MongoClient[Document] = MongoClient(
         url,

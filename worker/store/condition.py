@@ -1,6 +1,6 @@
 """Evaluates conditions on fields that have the same value in every row of a repository."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
@@ -17,14 +17,11 @@ _LIMIT_S = 1.0
 class ConditionEvaluator:
     """Asks MongoDB whether conditions hold for rows that are not in this store.
 
-    There is no second evaluator of the query language, and so none that could differ from the first.
+    MongoDB itself evaluates them: a second implementation of the query language could differ from it.
     """
 
-    def __init__(
-        self, database: Database[Document], now: Callable[[], datetime] = lambda: datetime.now(UTC)
-    ) -> None:
+    def __init__(self, database: Database[Document]) -> None:
         self._database = database
-        self._now = now
 
     def evaluate(self, conditions: Sequence[Any], known: Mapping[str, Any]) -> list[bool]:
         """Return whether each of ``conditions`` holds for a row with the fields ``known``, with one command.
@@ -35,7 +32,7 @@ class ConditionEvaluator:
         """
         if not conditions:
             return []
-        now = self._now()
+        now = datetime.now(UTC)
         facets = {
             f"c{index}": [{"$match": compile_condition(condition, now)}, {"$count": "n"}]
             for index, condition in enumerate(conditions)

@@ -1,4 +1,4 @@
-"""The ``dead_letters`` collection: one document a letter, and GridFS for what is larger than a document."""
+"""The ``dead_letters`` collection: one document for each letter, and GridFS for larger messages."""
 
 import json
 from collections.abc import Iterator, Mapping
@@ -25,7 +25,11 @@ _ERROR_AT_MOST = 2000
 
 @dataclass(frozen=True, slots=True)
 class Filter:
-    """Which letters are meant; None asks for nothing. ``plugin`` is a plugin's key or its last part."""
+    """Which letters are wanted; None means any.
+
+    ``plugin``: the key of a plugin, or its ``plugin_id``.
+    ``since``: parked at that time or later.
+    """
 
     ids: tuple[str, ...] = ()
     reason: str | None = None
@@ -36,6 +40,7 @@ class Filter:
 
     @property
     def query(self) -> Document:
+        """The filter as MongoDB takes it."""
         query: Document = {
             name: getattr(self, name) for name in ("reason", "queue", "task") if getattr(self, name)
         }
@@ -49,9 +54,11 @@ class Filter:
 
 
 class DeadLetters:
-    """Letters by id. Raises ``StoreUnavailable`` when the store is away.
+    """The dead letters by id.
 
-    ``inline_bytes``: a larger message is stored in pieces beside its letter.
+    ``inline_bytes``: a larger message is stored in GridFS, beside its letter.
+
+    Raises: ``StoreUnavailable`` when the store is away.
     """
 
     def __init__(self, database: Database[Document], inline_bytes: int = _INLINE_BYTES) -> None:
@@ -60,7 +67,7 @@ class DeadLetters:
         self._inline_bytes = inline_bytes
 
     def keep(self, letter: DeadLetter) -> str:
-        """Keep a letter; the same one again counts another attempt. Returns its id."""
+        """Store a letter and return its id; the same letter again counts another attempt."""
         with outage():
             body = self._body(letter)
             update = {
@@ -76,7 +83,7 @@ class DeadLetters:
         return letter.id
 
     def keep_once(self, letter: DeadLetter) -> str:
-        """Keep a letter that may be handed in several times but was parked once. Returns its id."""
+        """Store a letter and return its id; the same letter again changes nothing."""
         with outage():
             if self._letters.find_one({"_id": letter.id}, {"_id": 1}) is None:
                 body = self._body(letter)
@@ -88,13 +95,13 @@ class DeadLetters:
         return letter.id
 
     def find(self, wanted: Filter, limit: int = 0) -> Iterator[DeadLetter]:
-        """Letters, longest parked first, without ``raw``; ``limit`` 0 is no limit."""
+        """Yield letters without ``raw``, longest parked first; ``limit`` 0 means all."""
         with outage():
             for document in self._letters.find(wanted.query, {"raw": 0}).sort("parked_at", 1).limit(limit):
                 yield _letter(document)
 
     def read(self, letter_id: str) -> DeadLetter | None:
-        """One whole letter."""
+        """Return one whole letter, or None."""
         with outage():
             document = self._letters.find_one({"_id": letter_id})
             if document is None:
@@ -104,12 +111,12 @@ class DeadLetters:
         return replace(letter, raw=raw) if raw else letter
 
     def count(self, wanted: Filter) -> int:
-        """How many letters there are."""
+        """Return the number of letters."""
         with outage():
             return self._letters.count_documents(wanted.query)
 
     def counts(self) -> dict[str, int]:
-        """How many letters there are, by reason."""
+        """Return the number of letters by reason."""
         with outage():
             rows = self._letters.aggregate(
                 [{"$group": {"_id": "$reason", "n": {"$sum": 1}}}, {"$sort": {"_id": 1}}]
@@ -117,14 +124,14 @@ class DeadLetters:
             return {row["_id"]: row["n"] for row in rows}
 
     def mark_replayed(self, letter: DeadLetter, now: datetime) -> bool:
-        """Note that a letter is being replayed; False if it is not as it was read."""
+        """Note that a letter is being replayed; return False if it has changed since it was read."""
         with outage():
             return (
                 self._letters.update_one(_as_read(letter), {"$set": {"replayed_at": now}}).matched_count == 1
             )
 
     def remove(self, letter: DeadLetter) -> bool:
-        """Remove a letter; False if it has been parked anew since it was read, or is gone."""
+        """Remove a letter; return False if it has been parked again since it was read, or is gone."""
         with outage():
             document = self._letters.find_one_and_delete(_as_read(letter), {"file": 1})
             self._drop(document)
@@ -146,12 +153,12 @@ class DeadLetters:
 
 
 def _as_read(letter: DeadLetter) -> Document:
-    # Parking it again counts an attempt: what was parked again in the meantime is not what was read.
+    # Parking it again counts an attempt: a letter parked again meanwhile is not the one that was read.
     return {"_id": letter.id, "attempts": letter.attempts, "parked_at": letter.parked_at}
 
 
 def _fields(letter: DeadLetter) -> Document:
-    # As text, the headers cannot hold what a document cannot.
+    # A text can hold any header; a document cannot hold every key.
     headers = json.dumps(letter.headers)
     return {
         "queue": letter.queue,

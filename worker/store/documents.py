@@ -1,4 +1,4 @@
-"""Between a plugin's record and its document."""
+"""Converts a plugin's record to its document, and back."""
 
 from collections.abc import Mapping
 from datetime import datetime
@@ -12,7 +12,7 @@ from worker.store.escape import FREE_FORM, escape, unescape
 
 
 def plugin_document(plugin: PluginInfo) -> Document:
-    """A plugin as stored: without ``revision`` and unset fields, keys escaped, times as dates."""
+    """Return a plugin as stored: without ``revision`` and unset fields, keys escaped, times as dates."""
     fields: Document = dict(plugin)
     for name in FREE_FORM:
         fields[name] = escape(fields[name])
@@ -23,7 +23,11 @@ def plugin_document(plugin: PluginInfo) -> Document:
 def plugin_of(
     document: Mapping[str, Any], revision: int, repository: RepositoryInfo | None = None
 ) -> PluginInfo:
-    """The plugin in a stored ``plugin`` or ``last``, at ``revision``; it was validated before."""
+    """Return the plugin in a stored ``plugin`` or ``last``, at ``revision``. It was validated before it was
+    stored.
+
+    ``repository``: answered in place of the stored one.
+    """
     fields = dict(document)
     for name in FREE_FORM:
         fields[name] = unescape(fields.get(name, {}))
@@ -32,7 +36,7 @@ def plugin_of(
 
 
 def record_of(document: Mapping[str, Any], repository: RepositoryInfo | None = None) -> Record:
-    """The record in a document of the ``plugins`` collection."""
+    """Return the record in a document of the ``plugins`` collection."""
     revision = document["revision"]
     plugin, last = document.get("plugin"), document.get("last")
     return Record(
@@ -48,12 +52,12 @@ def record_of(document: Mapping[str, Any], repository: RepositoryInfo | None = N
 
 
 def pending_of(document: Mapping[str, Any]) -> tuple[Pending, ...]:
-    """The events in a document's outbox."""
+    """Return the events in a document's outbox."""
     return tuple(Pending(**entry) for entry in document.get("outbox", ()))
 
 
 def outbox_document(outbox: tuple[Pending, ...]) -> list[Document]:
-    """An outbox as stored; what is not set is absent."""
+    """Return an outbox as stored, without unset fields."""
     return [
         {
             "revision": entry.revision,
@@ -67,10 +71,10 @@ def outbox_document(outbox: tuple[Pending, ...]) -> list[Document]:
 
 
 def guarded_update(before: Record, after: Record, epoch: int, now: datetime) -> tuple[Document, Document]:
-    """``(filter, update)`` of the one write that takes a record from ``before`` to ``after``.
+    """Return ``(filter, update)`` of the one write that takes a record from ``before`` to ``after``.
 
-    It misses if the revision has moved or a higher epoch has written. ``pending_at`` marks a document for the
-    sweep, from its oldest unpublished event on.
+    It misses if the revision has changed, or if a higher epoch has written. ``pending_at`` is the time of the
+    oldest unpublished event, for the sweep.
     """
     query: Document = {"_id": before.key, "revision": before.revision, "fence": {"$lte": epoch}}
     changes: Document = {"revision": after.revision, "fence": epoch, "outbox": outbox_document(after.outbox)}

@@ -1,26 +1,26 @@
-"""Keys as MongoDB can hold and address them.
+"""Escapes keys, so that MongoDB can hold and address them.
 
-Free objects of a plugin may have any key (JSON Schemas need ``$ref``), but MongoDB reads ``$`` as an operator
-or a DBRef, ``.`` as a path, and cannot address an empty key. So every key is stored escaped: ``~`` as ``~0``,
-``$`` as ``~1``, ``.`` as ``~2`` and the empty key as ``~3``. The mapping is one to one; the same is used for
-stored documents and for query paths.
+The free objects of a plugin may have any key (JSON Schemas need ``$ref``), but MongoDB reads ``$`` as an
+operator or a DBRef and ``.`` as a path, and cannot address an empty key. So every key is stored escaped:
+``~`` as ``~0``, ``$`` as ``~1``, ``.`` as ``~2`` and the empty key as ``~3``. The mapping is one to one;
+stored documents and query paths use the same.
 """
 
 from collections.abc import Mapping
 from typing import Any
 
 FREE_FORM = ("registry_config", "capability", "template", "tags")
-"""The fields of a plugin whose keys are the caller's, and so stored escaped."""
+"""The fields of a plugin with keys of the caller's choice: they are stored escaped."""
 
 ESCAPES = (("~", "~0"), ("$", "~1"), (".", "~2"))
-"""What is in a key, and what is stored for it: put in one after the other, taken out the other way round."""
+"""Character and replacement. They apply in this order, and in the reverse order to unescape."""
 
 EMPTY = "~3"
-"""What is stored for an empty key."""
+"""The replacement for an empty key."""
 
 
 def escape_key(key: str) -> str:
-    """The stored form of one key (one path part, not a dotted path)."""
+    """Return the stored form of one key (one path part, not a dotted path)."""
     if not key:
         return EMPTY
     for plain, stored in ESCAPES:
@@ -29,7 +29,7 @@ def escape_key(key: str) -> str:
 
 
 def unescape_key(key: str) -> str:
-    """The key as the caller gave it."""
+    """Return the key of a stored form."""
     if "~" not in key:
         return key
     if key == EMPTY:
@@ -40,7 +40,7 @@ def unescape_key(key: str) -> str:
 
 
 def escape(value: Any) -> Any:
-    """A JSON value with every key escaped, at any depth; scalars are kept as they are."""
+    """Return a JSON value with every key escaped, at any depth."""
     if isinstance(value, Mapping):
         return {escape_key(key): escape(item) for key, item in value.items()}
     if isinstance(value, list | tuple):
@@ -49,7 +49,7 @@ def escape(value: Any) -> Any:
 
 
 def unescape(value: Any) -> Any:
-    """The inverse of ``escape``."""
+    """Return a JSON value with every key unescaped, at any depth."""
     if isinstance(value, Mapping):
         return {unescape_key(key): unescape(item) for key, item in value.items()}
     if isinstance(value, list):

@@ -1,8 +1,8 @@
-"""The indexes of every collection, as data, each with what needs it: an index costs every write.
+"""The indexes of every collection, each with the query that needs it: an index costs every write.
 
-A read of the ``plugins`` collection starts from a scope (a domain's own plugins, or the managed ones) and is
-sorted by name unless it says otherwise. So each index ends with the default order: rows come out of it in
-order, and are merged where there are two scopes.
+A read of ``plugins`` starts from a scope (a domain's own plugins, or the managed ones) and is sorted by name
+unless it says otherwise. So each index ends with the default order: rows come out of it in order, and are
+merged if there are two scopes.
 """
 
 from collections.abc import Mapping
@@ -37,11 +37,14 @@ INDEXES: Mapping[str, list[IndexModel]] = {
     "plugins": [*PLUGINS, *image_indexes.PLUGINS],
     "images": image_indexes.IMAGES,
 }
-"""Collection to its indexes, beside the one on ``_id``."""
+"""The indexes of each collection, except the one on ``_id``."""
 
 
 def ensure_indexes(database: Database[dict[str, Any]]) -> None:
-    """Create the indexes that are not there yet. Raises ``StoreUnavailable`` when the store is away."""
+    """Create the missing indexes.
+
+    Raises: ``StoreUnavailable`` when the store is away.
+    """
     for collection, indexes in INDEXES.items():
         with outage():
             database[collection].create_indexes(indexes)

@@ -1,4 +1,4 @@
-"""What an operator wants to know of MongoDB and of the outboxes in it."""
+"""Facts for operators: the MongoDB server, and the outboxes in it."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -11,7 +11,12 @@ from worker.store.errors import outage
 
 @dataclass(frozen=True, slots=True)
 class StoreFacts:
-    """A MongoDB: its version, the replica set it belongs to (``mongos`` for a sharded cluster), if any."""
+    """A MongoDB server.
+
+    ``version``: major and minor.
+    ``replica_set``: its name, ``mongos`` for a sharded cluster, or None.
+    ``members``: of the replica set.
+    """
 
     version: tuple[int, ...]
     replica_set: str | None
@@ -21,7 +26,7 @@ class StoreFacts:
 
 @dataclass(frozen=True, slots=True)
 class Outbox:
-    """The unpublished events of a collection: how many subjects have some, since when the oldest waits."""
+    """The unpublished events of a collection: how many subjects have any, and the time of the oldest."""
 
     collection: str
     subjects: int
@@ -29,7 +34,10 @@ class Outbox:
 
 
 def store_facts(database: Database[Document]) -> StoreFacts:
-    """Ask the server. Raises ``StoreUnavailable``."""
+    """Return the facts of the server.
+
+    Raises: ``StoreUnavailable``.
+    """
     with outage():
         build = database.client.admin.command("buildInfo")
         hello = database.client.admin.command("hello")
@@ -43,7 +51,10 @@ def store_facts(database: Database[Document]) -> StoreFacts:
 
 
 def outboxes(database: Database[Document]) -> list[Outbox]:
-    """The outboxes of every collection that has events. Raises ``StoreUnavailable``."""
+    """Return the outboxes of every collection with events.
+
+    Raises: ``StoreUnavailable``.
+    """
     found = []
     for name in ("plugins", "images"):
         waiting: Document = {"pending_at": {"$exists": True}}

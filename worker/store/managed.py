@@ -1,4 +1,4 @@
-"""The documents of managed repositories: read-only for callers, replaced by loading their folders."""
+"""The documents of managed repositories: read-only for callers, replaced by loading a folder."""
 
 import hashlib
 import json
@@ -23,13 +23,15 @@ from worker.store.errors import outage
 _RENAME_S = 300
 
 _BESIDE = ("digest", "source", "rank")
-"""What a managed document has beside its plugin; a change of any is written."""
+"""The fields of a managed document beside its plugin; a change in any of them is written."""
 
 
 @dataclass(frozen=True, slots=True)
 class ManagedPlugin:
-    """A plugin of a managed repository, the name of the file that it is from, and which of its times that
-    file says; the others are kept by the store.
+    """A plugin of a managed repository.
+
+    ``source``: the name of its file.
+    ``times``: the times that the file gives; the store keeps the others.
     """
 
     plugin: PluginInfo
@@ -39,14 +41,17 @@ class ManagedPlugin:
 
 @dataclass(frozen=True, slots=True)
 class Loaded:
-    """What a load did: documents written, documents removed."""
+    """The result of a load: documents written, documents removed."""
 
     written: int
     removed: int
 
 
 class ManagedPlugins:
-    """The managed part of the ``plugins`` collection. Raises ``StoreUnavailable`` when the store is away."""
+    """The managed part of the ``plugins`` collection.
+
+    Raises: ``StoreUnavailable`` when the store is away.
+    """
 
     def __init__(self, database: Database[Document]) -> None:
         self._client = database.client
@@ -60,11 +65,13 @@ class ManagedPlugins:
         now: datetime,
         keep: Collection[str] = (),
     ) -> Loaded:
-        """Make ``plugins`` all that ``repository`` has, but for the documents of the files in ``keep``, which
-        stay as they are.
+        """Make ``plugins`` the content of ``repository``, all at once or not at all.
 
-        All of it becomes visible at one moment, or nothing does; only a query that runs across that moment
-        can meet both. What is the same already is not written, so that several processes may load one folder.
+        ``rank``: the place of the repository in the lookup order.
+        ``keep``: files whose documents stay as they are.
+
+        Unchanged documents are not written, so several processes may load one folder. Only a query that runs
+        across the moment of the change can see both states.
         """
 
         def replace(session: ClientSession) -> Loaded:
@@ -79,15 +86,18 @@ class ManagedPlugins:
             )
 
     def forget(self, configured: Iterable[str]) -> int:
-        """Remove the documents of every managed repository but those of these ids; their number."""
+        """Remove the documents of every managed repository that is not ``configured``, and return their
+        number.
+        """
         gone = {"scope": MANAGED, "plugin.repository_info.repository_id": {"$nin": sorted(configured)}}
         with outage():
             return self._plugins.delete_many(gone).deleted_count
 
     def rename_local(self, repository: RepositoryInfo) -> int:
-        """Have every local plugin say ``repository``, as it is configured now; how many said another.
+        """Store ``repository``, as it is configured now, in every local plugin, and return how many had
+        another one.
 
-        It is no change of the plugin: no revision, no event.
+        This is not a change of the plugin: no revision, no event.
         """
         info = dict(repository)
         query = {"rank": 0, "plugin.repository_info": {"$ne": info}}
@@ -128,8 +138,8 @@ class ManagedPlugins:
 def _document(
     key: str, rank: int, managed: ManagedPlugin, stored: Mapping[str, Any] | None, now: datetime
 ) -> Document:
-    """A managed plugin as stored: no domain, no revision. A time that its file does not say is the store's
-    own: when it was first loaded, when it last changed.
+    """Return a managed plugin as stored: without domain and revision. If the file does not give a time, the
+    time is when the plugin was first loaded, or last changed.
     """
     plugin = plugin_document(managed.plugin)
     plugin.pop("domain_id")
@@ -151,14 +161,16 @@ def _document(
 
 
 def _is_same(document: Document, stored: Mapping[str, Any] | None) -> bool:
-    """Whether a document is stored already: as what it says, whose it is and where it comes from."""
+    """Return whether a document is stored already, with the same content, repository and file."""
     if stored is None or any(document[name] != stored.get(name) for name in _BESIDE):
         return False
     return bool(document["plugin"]["repository_info"] == stored["plugin"].get("repository_info"))
 
 
 def _digest(plugin: Document, times: frozenset[str]) -> str:
-    """What tells whether the file of a plugin says something else than before, whenever it is loaded."""
+    """Return a digest of a plugin's file: another digest means that the file has changed since it was
+    loaded.
+    """
     kept = {"repository_info", *TIMES} - times
     said = {name: value for name, value in plugin.items() if name not in kept}
     text = json.dumps(said, sort_keys=True, default=str, separators=(",", ":"))

@@ -26,7 +26,7 @@ _DUPLICATE_KEY = 11000
 
 @dataclass(frozen=True, slots=True)
 class GuardedWrite:
-    """One guarded write: from the record that was read to the record that was decided, under an epoch."""
+    """One guarded write, from the record that was read to the record that was decided, under an epoch."""
 
     before: Record
     after: Record
@@ -34,10 +34,11 @@ class GuardedWrite:
 
 
 class Plugins(Outboxes):
-    """The ``plugins`` collection as records. Raises ``StoreUnavailable`` when the store is away.
+    """The ``plugins`` collection as records.
 
-    ``repository``: the local one as it is configured now, which every record says, whatever it was called
-    when it was stored.
+    ``repository``: the local repository as it is configured now; every record has it, whatever was stored.
+
+    Raises: ``StoreUnavailable`` when the store is away.
     """
 
     event_type = PLUGIN_CHANGED
@@ -49,13 +50,13 @@ class Plugins(Outboxes):
         self._repository = repository
 
     def read(self, key: str) -> Record:
-        """The record of ``key``; an empty one where there is none."""
+        """Return the record of ``key``; an empty one if there is none."""
         with outage():
             document = self._plugins.find_one({"_id": key})
         return record_of(document, self._repository) if document else Record(key)
 
     def read_many(self, keys: Iterable[str]) -> dict[str, Record]:
-        """The records of ``keys``, by key."""
+        """Return the records of ``keys``, by key."""
         wanted = list(keys)
         with outage():
             documents = list(self._plugins.find({"_id": {"$in": wanted}}))
@@ -63,13 +64,15 @@ class Plugins(Outboxes):
         return {key: found.get(key) or Record(key) for key in wanted}
 
     def revisions_of(self, keys: Sequence[str]) -> dict[str, int]:
-        """The present revision of each key; 0 where there is no record."""
+        """Return the present revision of each key; 0 if there is no record."""
         with outage():
             found = {d["_id"]: d for d in self._plugins.find({"_id": {"$in": list(keys)}}, {"revision": 1})}
         return {key: found[key].get("revision", 0) if key in found else 0 for key in keys}
 
     def write(self, write: GuardedWrite, now: datetime) -> bool:
-        """Make one guarded write; False if it missed: the record moved on, or a higher epoch wrote."""
+        """Make one guarded write; return False if it missed: the revision has changed, or a higher epoch has
+        written.
+        """
         query, update = guarded_update(write.before, write.after, write.epoch, now)
         with outage():
             try:
@@ -81,8 +84,9 @@ class Plugins(Outboxes):
         return result.matched_count == 1 or result.upserted_id is not None
 
     def write_many(self, writes: Sequence[GuardedWrite], now: datetime) -> bool:
-        """Make guarded writes to different records in one command; False if any missed: read again which took
-        effect.
+        """Make guarded writes of different records, in one command.
+
+        Returns False if any of them missed: read again to find out which of them took effect.
         """
         requests = []
         for write in writes:
@@ -91,15 +95,16 @@ class Plugins(Outboxes):
         with outage():
             try:
                 result = self._plugins.bulk_write(requests, ordered=False)
-            except BulkWriteError as fault:
-                if {e.get("code") for e in fault.details.get("writeErrors", ())} == {_DUPLICATE_KEY}:
+            except BulkWriteError as error:
+                if {e.get("code") for e in error.details.get("writeErrors", ())} == {_DUPLICATE_KEY}:
                     return False
                 raise
         return result.matched_count + result.upserted_count == len(writes)
 
     def raise_fence(self, key: str, epoch: int) -> bool:
-        """Keep every lower epoch from writing ``key``, with a placeholder where there is no document; False
-        if a higher one has.
+        """Prevent every lower epoch from writing ``key``, with a placeholder if there is no document.
+
+        Returns False if a higher epoch has written.
         """
         query = {"_id": key, "fence": {"$lte": epoch}}
         update = {"$set": {"fence": epoch}, "$setOnInsert": {"revision": 0}}
@@ -111,8 +116,9 @@ class Plugins(Outboxes):
         return True
 
     def find(self, keys: Sequence[str], domain_id: str, only: Sequence[str] = ()) -> dict[str, Any] | None:
-        """The ``PluginInfo``, as JSON, of the first of ``keys`` that has a plugin; with ``only``, those
-        fields.
+        """Return the ``PluginInfo``, as JSON, of the first of ``keys`` that has a plugin, or None.
+
+        ``only``: answer these fields only.
         """
         query = {"_id": {"$in": list(keys)}, "scope": {"$in": [domain_id, MANAGED]}}
         with outage():
@@ -124,13 +130,13 @@ class Plugins(Outboxes):
         return render_plugin(first, domain_id, only) if first else None
 
     def managed_among(self, plugin_ids: Collection[str]) -> set[str]:
-        """Those of ``plugin_ids`` that a managed repository has; one command."""
+        """Return those of ``plugin_ids`` that a managed repository has, with one command."""
         query = {"scope": MANAGED, "plugin.plugin_id": {"$in": list(plugin_ids)}}
         with outage():
             return {d["plugin"]["plugin_id"] for d in self._plugins.find(query, {"plugin.plugin_id": 1})}
 
     def load(self, names: Iterable[str], now: datetime) -> list[Subject]:
-        """The subjects of these names, as they are now."""
+        """Return the subjects of ``names`` as they are now."""
         return [r.subject(now) for r in self.read_many(names).values() if r.shown]
 
     def raise_revision(self, name: str, above: int, now: datetime) -> int | None:

@@ -1,4 +1,4 @@
-"""Stored documents as JSON: times as text, keys as the caller gave them."""
+"""Converts stored documents to JSON: times as text, keys unescaped."""
 
 import math
 from collections.abc import Collection, Mapping
@@ -11,7 +11,7 @@ from worker.store.escape import FREE_FORM, unescape_key
 
 
 def render_value(value: Any) -> Any:
-    """A stored value as JSON. A number that JSON has no form for, such as a sum past all bounds, is null."""
+    """Return a stored value as JSON. A number without a JSON form, such as an infinite sum, is null."""
     if isinstance(value, dict):
         return {unescape_key(key): render_value(item) for key, item in value.items()}
     if isinstance(value, list):
@@ -26,11 +26,13 @@ def render_value(value: Any) -> Any:
 def render_plugin(
     document: Mapping[str, Any], domain_id: str, fields: Collection[str] = (), *, is_escaped: bool = True
 ) -> dict[str, Any]:
-    """The ``PluginInfo`` of a document of the ``plugins`` collection, as JSON.
+    """Return the ``PluginInfo`` in a document of the ``plugins`` collection, as JSON.
 
-    ``domain_id`` is the asking domain, answered for managed plugins as well. ``fields``: the keys that the
-    document was projected to, empty for all. ``is_escaped``: False if it is known that no key is. A managed
-    plugin has no ``revision``.
+    ``domain_id``: the asking domain, answered for managed plugins too.
+    ``fields``: the keys that the document was projected to; empty for all.
+    ``is_escaped``: False if it is known that no key is escaped.
+
+    A managed plugin has no ``revision``.
     """
     row = dict(document.get("plugin", {}))
     if is_escaped:

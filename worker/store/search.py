@@ -1,9 +1,8 @@
-"""List and stat, answered by MongoDB in one or two commands."""
+"""List and stat, answered by MongoDB with one or two commands."""
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from typing import Any
 
 from bson import CodecOptions, decode
@@ -14,6 +13,7 @@ from pymongo.cursor import Cursor
 
 from contracts.query import Page, Query, StatisticsQuery
 from worker.domain.answer import AnswerSize, too_many_bytes, too_many_rows
+from worker.domain.clock import Clock
 from worker.store.client import Document
 from worker.store.errors import outage, refusals
 from worker.store.query import (
@@ -35,18 +35,21 @@ RawCursor = Cursor[RawBSONDocument] | CommandCursor[RawBSONDocument]
 _ESCAPE = b"~"
 
 _ASCII_TO_BSON = 6
-"""A byte of BSON becomes at most so many of JSON in ASCII: a control character does."""
+"""The most bytes of ASCII JSON that one byte of BSON can become: a control character takes six."""
 
 _RENDERED = 4_096
-"""What the answer may say of a plugin that its document does not: names of fields, and whose plugin it is."""
+"""The most bytes of an answer for a plugin that its document does not have: names of fields, and its
+domain.
+"""
 
 
 @dataclass(frozen=True, slots=True)
 class PageOfPlugins:
-    """Rows of ``PluginInfo`` as JSON, or of the fields that were asked for, in the order of the query.
+    """The rows of a page, in the order of the query.
 
-    ``total_count`` is None where it was not asked for. ``ranks`` are the places of the rows' repositories in
-    the lookup order, for a merge with rows from elsewhere.
+    ``rows``: ``PluginInfo`` as JSON, or the fields that were asked for.
+    ``total_count``: None if it was not asked for.
+    ``ranks``: the places of the rows' repositories in the lookup order, for a merge with rows from elsewhere.
     """
 
     rows: Rows
@@ -57,12 +60,15 @@ class PageOfPlugins:
 class Search:
     """Reads the ``plugins`` collection by query.
 
-    ``plugins``: with majority read concern. ``max_results``: rows in one answer. ``time_limit_s``: what
-    MongoDB may spend on one answer. ``has_managed``: whether managed repositories are configured, and so in
-    reach unless a read says otherwise. ``now``: the time, UTC.
+    ``plugins``: with majority read concern.
+    ``max_results``: the largest number of rows in one answer.
+    ``time_limit_s``: the time that MongoDB may spend on one answer, in seconds.
+    ``has_managed``: whether managed repositories are configured, and so in reach unless a read says
+    otherwise.
+    ``clock``: default the system's.
 
-    Raises ``InvalidQuery``, ``ResultTooLarge``, ``QueryTimeout``, and ``StoreUnavailable`` when the store
-    is away.
+    Raises: ``InvalidQuery``, ``ResultTooLarge``, ``QueryTimeout``; ``StoreUnavailable`` when the store is
+    away.
     """
 
     def __init__(
@@ -72,7 +78,7 @@ class Search:
         max_results: int = 10_000,
         time_limit_s: float = 5.0,
         has_managed: bool = False,
-        now: Callable[[], datetime] = lambda: datetime.now(UTC),
+        clock: Clock | None = None,
     ) -> None:
         # A page is decoded row by row: the bytes tell at once whether a row has an escaped key.
         raw: CodecOptions[RawBSONDocument] = CodecOptions(RawBSONDocument)
@@ -81,7 +87,7 @@ class Search:
         self._max_results = max_results
         self._time_limit_s = time_limit_s
         self._has_managed = has_managed
-        self._now = now
+        self._now = (clock or Clock.system()).now
 
     def list(
         self,
@@ -93,10 +99,11 @@ class Search:
         managed: bool | None = None,
         among: Sequence[str] = (),
     ) -> PageOfPlugins:
-        """The plugins that ``domain_id`` sees and the query and the shortcuts select.
+        """Return the plugins that ``domain_id`` sees and that the query and the shortcuts select.
 
-        ``local``: its own; ``managed``: those of managed repositories (default: where any is configured),
-        ``among``: of these alone, by id.
+        ``local``: search the domain's own plugins.
+        ``managed``: search managed repositories, default ``has_managed``.
+        ``among``: the ids of the managed repositories to search; empty for all.
         """
         query = query or Query()
         shortcuts = shortcuts or {}
@@ -122,8 +129,10 @@ class Search:
         managed: bool | None = None,
         among: Sequence[str] = (),
     ) -> Document:
-        """``{"results": [...]}``, and ``total_count`` when paged, over what ``domain_id`` sees; the reach is
-        that of ``list``.
+        """Return ``{"results": [...]}`` over the plugins that ``domain_id`` sees, with ``total_count`` if
+        paged.
+
+        ``local``, ``managed``, ``among``: as for ``list``.
         """
         reach = self._reach(domain_id, local, managed, among)
         is_paged = query.page.limit > 0
@@ -143,7 +152,7 @@ class Search:
         return Reach(domain_id, local, self._has_managed if managed is None else managed, tuple(among))
 
     def _find(self, head: Sequence[Document], query: Query, sort: dict[str, int]) -> RawCursor:
-        """The documents of a page, in one command: a plain find wherever that will do."""
+        """Return the documents of a page, with one command: a plain find wherever that is enough."""
         fields = compile_projection(query.fields)
         if len(head) > 1:
             page = compile_page(query.page, self._max_results)
@@ -176,7 +185,7 @@ class Search:
         return self._fitting(map(row_of, cursor)), ranks
 
     def _fitting(self, rows: Iterable[tuple[dict[str, Any], int]]) -> Rows:
-        """All of ``rows``, each with its size as BSON; they are read no further than they have room in one
+        """Return all of ``rows``, each given with its size as BSON; stop reading when they do not fit one
         answer.
         """
         answer = AnswerSize()
@@ -190,7 +199,7 @@ class Search:
         return kept
 
     def _total(self, stages: Sequence[Document], page: Page, found: int) -> int:
-        """``total_count``: the page tells when it is the last one, else MongoDB counts."""
+        """Return ``total_count``: from the page itself if it is the last one, else MongoDB counts."""
         is_last = page.limit <= 0 or found < page.limit
         if is_last and (found > 0 or page.skip == 0):
             return page.skip + found

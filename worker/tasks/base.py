@@ -1,4 +1,4 @@
-"""What every operation's task has in common."""
+"""The base of every operation's task."""
 
 from collections.abc import Iterable
 from typing import Any
@@ -18,10 +18,10 @@ class OperationTask(Task):  # type: ignore[misc]  # celery is untyped
     abstract = True
     acks_late = True
     acks_on_failure_or_timeout = True
-    # Arguments are checked against the contract, which says what is wrong with them.
+    # The contract checks the arguments, and its refusal says what is wrong.
     typing = False
     throws = (ContractError,)
-    # A result holds what callers stored; the log has no business with it.
+    # A result holds data of callers, which must not get into the log.
     resultrepr_maxsize = 0
     operation: Operation
     bridge: Bridge
@@ -33,16 +33,19 @@ class OperationTask(Task):  # type: ignore[misc]  # celery is untyped
         return services
 
     def __call__(self, /, *args: Any, **kwargs: Any) -> Any:
-        """As Celery's own, which takes no keyword argument that is called ``self``."""
+        """Run the task; unlike Celery's own, it takes a keyword argument named ``self``."""
         return self.run(*args, **kwargs)
 
     def check(self, args: tuple[Any, ...]) -> None:
-        """Refuse what may not stand beside the keyword arguments. Raises ``InvalidParameter``."""
+        """Refuse a message that has more than keyword arguments.
+
+        Raises: ``InvalidParameter``.
+        """
         self.bridge.check(self.request)
         check_envelope(self.request, args)
 
     def parked(self, bug: Exception) -> InternalFault:
-        """Keep the whole message as a dead letter, and say how that is answered."""
+        """Store the whole message as a dead letter, and return the error to answer."""
         queue, raw = self.bridge.raw(self.request)
         return self.services.parking.keep(self.request.id, self.operation.task, queue, raw, bug)
 

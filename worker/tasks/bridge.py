@@ -1,4 +1,4 @@
-"""Between the transport and the tasks: what a decision has to know of the message that brought it."""
+"""Between the transport and the tasks: makes the attempt of a message."""
 
 from typing import Any
 
@@ -12,7 +12,10 @@ from worker.transport import Delivery, LeaseLost
 
 
 class TransportLease:
-    """The lease of the partition that a delivery came from. Redis being away raises ``BrokerUnavailable``."""
+    """The lease of the partition that a delivery came from.
+
+    Raises: ``BrokerUnavailable`` while Redis is away.
+    """
 
     def __init__(self, delivery: Delivery) -> None:
         self._delivery = delivery

@@ -1,4 +1,4 @@
-"""The writes: one task for each, and the batch."""
+"""The tasks of the writes, and of the batch."""
 
 from collections.abc import Iterable
 from typing import Any
@@ -23,7 +23,7 @@ from worker.tasks.supervise import supervise
 
 
 class CommandTask(OperationTask):
-    """A write: acknowledged after its effect, its outcome decided by the type of the error."""
+    """A write: acknowledged after its effect; the type of an error decides what happens."""
 
     abstract = True
 
@@ -35,7 +35,7 @@ class CommandTask(OperationTask):
                 lambda attempt: self.apply(services, args, kwargs, attempt), attempt, self.parked
             )
         except Refused as refusal:
-            services.rejections.tell(request.id, self.operation.task, kwargs, refusal)
+            services.rejections.publish(request.id, self.operation.task, kwargs, refusal)
             raise
         except Fenced:
             # Not acknowledged: while the lease is ours after all, it is delivered again under its new epoch.
@@ -58,15 +58,15 @@ class CommandTask(OperationTask):
         return services.writer.apply(command, attempt).model_dump(mode="json", exclude_none=True)
 
     def apply_batch(self, services: Services, kwargs: dict[str, Any], attempt: Attempt) -> Any:
-        """A batch; what is missing in its frame makes the whole frame wrong."""
+        """Apply a batch; a missing field makes the whole frame wrong."""
         try:
             batch = parse(PluginBatch, kwargs)
-        except RequiredParameter as fault:
-            raise InvalidParameter(fault.message, details={"path": fault.details["path"]}) from None
+        except RequiredParameter as error:
+            raise InvalidParameter(error.message, details={"path": error.details["path"]}) from None
         check_frame(batch, services.settings.command_partitions)
         applied = services.batches.apply(batch.commands, attempt)
         outcomes = list(zip(batch.commands, applied, strict=True))
-        services.rejections.tell_all(
+        services.rejections.publish_all(
             (item.id, item.operation, item.params, outcome)
             for item, outcome in outcomes
             if isinstance(outcome, Refused)
@@ -75,8 +75,10 @@ class CommandTask(OperationTask):
 
 
 def rows_of(outcomes: Iterable[tuple[BatchItem, ItemOutcome]]) -> list[dict[str, Any]]:
-    """The answer to a batch. Each item of one may answer with a whole plugin of 1 MiB: what has no room in
-    the answer is said to have been applied, at which revision, and is left for ``plugin.get``.
+    """Return the answer to a batch.
+
+    Each item may answer with a whole plugin of 1 MiB. If the answer has no room for one, the row says that
+    the command was applied, and at which revision; ``plugin.get`` has the plugin.
     """
     answer = AnswerSize()
     rows = []
@@ -87,7 +89,7 @@ def rows_of(outcomes: Iterable[tuple[BatchItem, ItemOutcome]]) -> list[dict[str,
                 rows.append(row)
                 continue
             outcome = ResultTooLarge(
-                f"the command was applied; the answer has no room for {outcome.plugin_id}: get it",
+                f'the command was applied; the answer has no room for plugin "{outcome.plugin_id}": read it',
                 details={"max_bytes": MAX_ANSWER_BYTES, "revision": outcome.revision},
             )
         rows.append({"id": item.id, "error": outcome.as_dict()})

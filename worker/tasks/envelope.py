@@ -1,4 +1,4 @@
-"""What a message may say beside its keyword arguments."""
+"""The parts of a message beside its keyword arguments."""
 
 from collections.abc import Sequence
 from datetime import UTC, datetime
@@ -18,10 +18,9 @@ _CANVAS = {
 
 
 def check_envelope(request: Any, args: Sequence[Any]) -> None:
-    """Refuse what this service does not do: positional arguments, canvas parts, ETA, countdown, an unusable
-    id.
+    """Refuse unsupported parts: positional arguments, canvas, ETA, countdown, an unusable id.
 
-    Raises ``InvalidParameter`` with ``details.path``.
+    Raises: ``InvalidParameter`` with ``details.path``.
     """
     if not is_command_id(request.id):
         raise _bad("id", "a command id has 1 to 128 printable ASCII characters")
@@ -37,7 +36,10 @@ def _bad(path: str, message: str) -> InvalidParameter:
 
 
 def deadline(value: object) -> datetime | None:
-    """The ``expires`` of a message as a time; a time without a zone is UTC. Raises ``InvalidParameter``."""
+    """Return the ``expires`` of a message as a time; without a zone it counts as UTC.
+
+    Raises: ``InvalidParameter``.
+    """
     if value is None:
         return None
     if isinstance(value, datetime):

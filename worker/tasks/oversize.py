@@ -9,8 +9,10 @@ from worker.dead_letters.parking import ParkedMessage
 
 
 def answer_oversize(app: Celery, parked: ParkedMessage) -> None:
-    """Answer ``InvalidParameter`` where ``parked`` was parked for its size alone, its command id can be read,
-    and somebody waits. Twice is as good as once.
+    """Answer ``InvalidParameter`` to a message that was parked for its size alone.
+
+    Nothing is answered if its command id cannot be read, or if its caller waits for no answer. It may be
+    called twice.
     """
     if parked.reason != "oversize":
         return
@@ -19,8 +21,8 @@ def answer_oversize(app: Celery, parked: ParkedMessage) -> None:
     if not is_command_id(command_id) or reading.headers.get("ignore_result"):
         return
     limit = MAX_BATCH_BYTES if reading.task == "plugin.batch" else MAX_COMMAND_BYTES
-    fault = InvalidParameter(
+    error = InvalidParameter(
         f"the message has {len(parked.raw)} bytes, at most {limit} are allowed",
         details={"path": "", "reason": parked.reason},
     )
-    app.backend.refuse(command_id, fault)
+    app.backend.refuse(command_id, error)

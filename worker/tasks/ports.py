@@ -1,4 +1,4 @@
-"""What the tasks need of the transport, filled by the app."""
+"""The interface of the tasks to the transport; the app implements it."""
 
 from typing import Any, Protocol
 
@@ -6,21 +6,25 @@ from worker.domain.attempt import Attempt
 
 
 class Bridge(Protocol):
-    """From a Celery request to the message behind it."""
+    """Finds the message of a Celery request."""
 
     def check(self, request: Any) -> None:
-        """Refuse what could be read only in part, or asks for what is not supported: ``InvalidParameter``."""
+        """Refuse a message that could be read only in part, or asks for an unsupported feature.
+
+        Raises: ``InvalidParameter``.
+        """
 
     def attempt(self, request: Any) -> Attempt:
-        """What a decision has to know of the message. Raises ``InvalidParameter`` for an unusable
-        ``expires``.
+        """Return the attempt that the message is.
+
+        Raises: ``InvalidParameter`` for an unusable ``expires``.
         """
 
     def raw(self, request: Any) -> tuple[str, bytes]:
-        """The queue that the message came from, and the message as it was there."""
+        """Return the queue that the message came from, and the message as it was there."""
 
     def forward(self, request: Any, queue: str) -> bool:
-        """Move the message to ``queue`` if it came from another one; whether it was moved."""
+        """Move the message to ``queue`` if it came from another one; return whether it was moved."""
 
     def headers(self, request: Any) -> dict[str, Any]:
-        """The headers as sent."""
+        """Return the headers as sent."""

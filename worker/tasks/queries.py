@@ -1,4 +1,4 @@
-"""The reads: one task for each."""
+"""The tasks of the reads."""
 
 import logging
 from datetime import UTC, datetime
@@ -17,7 +17,7 @@ logger = logging.getLogger(__name__)
 
 
 class QueryTask(OperationTask):
-    """What every read has in common: answered once, with whatever it meets. Nothing waits; a bug is kept as a
+    """A read: answered once, with its answer or its error. Nothing waits; a message that met a bug becomes a
     dead letter.
     """
 
@@ -37,7 +37,7 @@ class QueryTask(OperationTask):
         self.check(args)
         expires = self.bridge.attempt(self.request).expires
         if expires and datetime.now(UTC) >= expires:
-            raise DeadlineExceeded("the deadline of the question has passed; it was not looked into")
+            raise DeadlineExceeded("the query's deadline has passed; it was not answered")
         command: Any = parse(self.operation.command, kwargs)
         own_only = self.bridge.headers(self.request).get(REPOSITORIES) == OWN
         return self.services.reader.answer(command, own_only=own_only)

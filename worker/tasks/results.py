@@ -57,5 +57,5 @@ class AnswerBackend(RedisBackend):  # type: ignore[misc]  # celery is untyped
         if isinstance(delivery, Delivery):
             delivery.waiting()
         if stop_requested.wait(amount):
-            # Given back, the message is delivered again, and answered by whoever applies it then.
+            # The returned message is delivered again, and then answered.
             raise Reject("the process is stopping", requeue=True)

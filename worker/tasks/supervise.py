@@ -1,5 +1,5 @@
-"""What happens next, by the type of an error: refused is final, unavailable waits, a fault is tried three
-times and then parked.
+"""Decides by the type of an error: refused is final, unavailable waits, a fault gets three tries and is then
+parked.
 """
 
 import logging
@@ -30,14 +30,22 @@ def supervise(
     park: Callable[[Exception], InternalFault],
     clock: Callable[[], float] = time.monotonic,
 ) -> T:
-    """Carry out ``step``; every part of it may be repeated.
+    """Carry out ``step`` and return its result; every part of it may be repeated.
 
-    While the store or Redis is away it waits, with jittered backoff up to 1 s, and tries the same command
-    again: nothing of its partition overtakes it. Where only the store is away for 30 s, another process may
-    reach it: the lease is given up. Raises the refusal; ``GiveBack`` when the process is to end meanwhile;
-    ``Fenced``; or, after three faults, what ``park`` made of the last one. Where the store is away by then,
-    the faults may have been of its going: the three tries begin anew. Where ``park`` meets a bug, it is
-    ``park`` that is tried again, not ``step``, until an outage comes in between.
+    ========================  ==========================================================================
+    error                     what happens
+    ========================  ==========================================================================
+    ``Refused``, ``Fenced``   raised
+    ``Unavailable``           wait 0.1 to 1 s, with jitter, and try again: no command overtakes this one
+    ``StoreUnavailable``      the same; after 30 s give up the lease: another process may reach the store
+    any other, three times    park the message, and raise the error that ``park`` returns
+    ========================  ==========================================================================
+
+    An outage sets the number of faults back to none, if there were three: they may be a result of it. If
+    ``park`` itself fails, only ``park`` is tried again, until the next outage.
+
+    Raises: also ``GiveBack`` if the process must end during a wait, and ``Fenced`` after it gave up the
+    lease.
     """
     bug: Exception | None = None
     store_away_since: float | None = None
@@ -63,22 +71,24 @@ def supervise(
                 raise Fenced from outage
             if attempt.lease.wait(_backoff(waits)):
                 raise GiveBack from outage
-        except Exception as fault:
+        except Exception as error:
             faults += 1
             if faults <= TRIES:
-                bug = fault
+                bug = error
                 logger.exception("%s failed, try %d of %d", attempt.command_id, faults, TRIES)
             else:
                 # It must not be lost, so it waits until it can be kept.
                 logger.exception("%s cannot be kept as a dead letter", attempt.command_id)
                 if attempt.lease.wait(_LONGEST_WAIT_S):
-                    raise GiveBack from fault
+                    raise GiveBack from error
         # What an earlier attempt has begun may still take effect: from here on it is a redelivery.
         attempt = replace(attempt, redelivered=True)
 
 
 def _gave_up(attempt: Attempt) -> bool:
-    """Give the lease up; False where Redis is away too: then nobody could take it, and the wait goes on."""
+    """Give up the lease; return False if Redis is away too. Nobody could take the lease then, so the wait
+    goes on.
+    """
     try:
         attempt.lease.give_up()
     except Unavailable as outage:

@@ -1,9 +1,10 @@
 """kombu's Redis transport, made lossless for the queues that the options name.
 
-A message of such a queue is moved to its unacked record in the same script that takes it off the list. All
-else, publishing, other queues, fanout for remote control and events, is the stock transport's.
-Chosen by ``broker_transport = "worker.transport.channel:Transport"``, with a ``redis://`` or ``rediss://``
-URL.
+The script that takes a message of such a queue off the list also writes its unacked record. Everything else
+(publishing, other queues, fanout for remote control and events) is left to the stock transport.
+
+To use it, set ``broker_transport = "worker.transport.channel:Transport"``, with a ``redis://`` or
+``rediss://`` URL.
 """
 
 # mypy: disallow-untyped-calls=False
@@ -35,18 +36,20 @@ from worker.transport.wakeup import Wakeup
 
 logger = logging.getLogger(__name__)
 
-#: Seconds after which an idle queue is looked at even though nothing was announced, as stock BRPOP does.
 RECHECK_S = 1.0
-#: Seconds between looks where Redis cannot announce changes.
+"""Check an idle queue after so many seconds even if nothing was announced, as stock BRPOP does."""
 POLL_S = 0.04
-#: Seconds for which messages may be taken before the rest of the event loop gets its turn.
+"""Check queues after so many seconds if Redis cannot announce changes."""
 TAKE_S = 1.0
+"""Take messages for so many seconds before the rest of the event loop gets its turn."""
 
 Callback = Callable[[Message], None]
 
 
 class Channel(stock.Channel):
-    """Consumes the named queues through the process's inbox, every other as the stock channel does."""
+    """Consumes the named queues through the inbox of the process, and every other as the stock
+    channel does.
+    """
 
     exclusive_queues: tuple[str, ...] = ()
     shared_queues: tuple[str, ...] = ()
@@ -123,14 +126,14 @@ class Channel(stock.Channel):
         except (Empty, RedisError, OSError):
             raise
         except Exception:
-            # Anyone who reaches Redis may announce anything, and nobody would be asked for it again.
-            logger.exception("dropped an announcement that is no message")
+            # Anyone who can reach Redis may announce anything, and it is not sent again.
+            logger.exception("dropped an announcement that is not a message")
             return False
 
     # One turn of the event loop
 
     def pump(self) -> None:
-        """Settles what is to be settled, and hands out what there is up to the prefetch count."""
+        """Settle what must be settled, and deliver messages up to the prefetch count."""
         inbox, watch = self.inbox, self.watch
         if inbox is None or watch is None:
             return
@@ -155,14 +158,14 @@ class Channel(stock.Channel):
             self.connection.turn_soon()
 
     def look_again(self, armed: bool = False) -> None:
-        """Something may have changed: asks every queue with the next turn."""
+        """Ask every queue in the next turn, because something may have changed."""
         self._armed = armed
         for state in self._states.values():
             state.idle = False
             state.standby_until = 0.0
 
     def watch_read(self) -> None:
-        """The watch has something to say."""
+        """Read the announcements of the wakeup."""
         if self.watch is not None:
             self.watch.read()
             self.look_again()
@@ -172,8 +175,8 @@ class Channel(stock.Channel):
         return not inbox.stopping and (not limit or inbox.held < limit)
 
     def _take_all(self, inbox: Inbox, until: float) -> bool:
-        """Takes one message at least, if any queue has one, and no more at the time ``until``; whether that
-        ended it.
+        """Take messages while there are any: at least one, and no more after the time ``until``; return
+        whether that time ended it.
         """
         while self._has_room(inbox):
             now = time.monotonic()
@@ -215,7 +218,7 @@ class Channel(stock.Channel):
 
 
 class Poller(stock.MultiChannelPoller):
-    """Turns the pumps with each turn of the event loop, and listens to their watches."""
+    """Runs the pumps in each turn of the event loop, and listens to their wakeups."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -232,7 +235,7 @@ class Poller(stock.MultiChannelPoller):
                 self.poller.register(descriptor, self.eventflags)
 
     def forget_watch(self, channel: Channel) -> None:
-        """No longer listens to the watch of ``channel``."""
+        """Stop listening to the wakeup of ``channel``."""
         for descriptor in [fd for fd, owner in self._watched.items() if owner is channel]:
             del self._watched[descriptor]
             self._unregister_from_poll(descriptor)
@@ -251,7 +254,7 @@ class Poller(stock.MultiChannelPoller):
 
 
 class Transport(stock.Transport):
-    """The transport: kombu's, with :class:`Channel`."""
+    """kombu's transport, with ``Channel``."""
 
     Channel = Channel
 
@@ -268,7 +271,7 @@ class Transport(stock.Transport):
         loop.call_repeatedly(RECHECK_S / 2, _turn)
 
     def turn_soon(self) -> None:
-        """Has the event loop turn again after :data:`POLL_S`."""
+        """Make the event loop turn again after ``POLL_S``."""
         now = time.monotonic()
         if self.loop is not None and now >= self._turn_at:
             self._turn_at = now + POLL_S
@@ -276,4 +279,4 @@ class Transport(stock.Transport):
 
 
 def _turn() -> None:
-    """Nothing: an entry on the timer is what makes the event loop turn."""
+    """Do nothing: an entry on the timer is enough to make the event loop turn."""

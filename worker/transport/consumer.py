@@ -1,4 +1,4 @@
-"""Celery's consumer, made patient and hard to poison."""
+"""Celery's consumer, made patient, and hard to stop with a bad message."""
 
 import logging
 import random
@@ -22,7 +22,9 @@ RECONNECT_S: Final = (0.2, 1.0)
 
 
 class Consumer(CeleryConsumer):  # type: ignore[misc]  # celery is untyped
-    """Reconnects within a second, parks what no task can take, and gives back what it holds when it ends."""
+    """Reconnects within a second, parks messages that no task can take, and returns its messages when it
+    ends.
+    """
 
     def __init__(self, *args: Any, worker_options: dict[str, Any] | None = None, **kwargs: Any) -> None:
         # Mingle asks all other workers, and waits a second for answers, at every reconnect.
@@ -32,25 +34,25 @@ class Consumer(CeleryConsumer):  # type: ignore[misc]  # celery is untyped
         self._started_for: frozenset[str] = frozenset()
 
     def start(self) -> None:
-        """Runs until the worker ends, and reconnects meanwhile."""
-        # Only now: what was checked at the start may have changed the queues.
+        """Run until the worker ends; reconnect meanwhile."""
+        # Only now: the checks at the start may have changed the queues.
         self._started_for = frozenset(self.app.amqp.queues.consume_from)
         super().start()
 
     def alive(self) -> None:
-        """Does nothing. A subclass may note that the main thread is not stuck: it waits for Redis."""
+        """Do nothing. A subclass may note that the main thread is not stuck: it waits for Redis."""
 
     def answer_unknown_task(self, delivery: Delivery) -> None:
-        """Does nothing. A subclass may answer a message that names no task that this worker knows; it is
-        called in the event loop, before the message is parked.
+        """Do nothing. A subclass may answer a message of an unknown task; called in the event loop, before
+        the message is parked.
         """
 
     def ensure_connected(self, conn: Any) -> Any:
-        """Connects, however long it takes, trying again every 0.2 to 1 s."""
+        """Connect, however long it takes, trying again every 0.2 to 1 s."""
 
         def tell(error: Exception, interval: float) -> None:
             logger.error("no connection to %s: %s; again in %.1f s", conn.as_uri(), error, interval)
-            # Waiting for Redis is no hang: the main thread says so while its event loop stands still.
+            # Waiting for Redis is not a hang, although the event loop stands still.
             self.alive()
 
         pause = random.uniform(*RECONNECT_S)  # noqa: S311  spreads reconnects, guards nothing
@@ -61,7 +63,7 @@ class Consumer(CeleryConsumer):  # type: ignore[misc]  # celery is untyped
         return conn
 
     def on_unknown_task(self, body: Any, message: Any, exc: Exception) -> None:
-        """Answers that there is no such task, as far as that is possible, and parks the message."""
+        """Answer that the task is unknown, best effort, and park the message."""
         if not isinstance(message, Message):
             super().on_unknown_task(body, message, exc)
             return
@@ -87,8 +89,10 @@ class Consumer(CeleryConsumer):  # type: ignore[misc]  # celery is untyped
             super().on_decode_error(message, exc)
 
     def add_task_queue(self, queue: Any, *args: Any, **options: Any) -> None:
-        """Consumes ``queue`` as well. An exclusive one that the process was not started for is refused: that
-        a worker keeps the order of such a queue is checked at its start only.
+        """Consume ``queue`` too.
+
+        An exclusive queue that the process was not started for is refused: only the checks at the start make
+        sure that a worker keeps its order.
         """
         name = str(queue)
         exclusive = Options(exclusive=self.app.conf.broker_transport_options["exclusive_queues"])
@@ -98,14 +102,14 @@ class Consumer(CeleryConsumer):  # type: ignore[misc]  # celery is untyped
         super().add_task_queue(queue, *args, **options)
 
     def cancel_task_queue(self, queue: Any) -> None:
-        """Stops consuming ``queue`` and gives its lease to whoever stands by."""
+        """Stop consuming ``queue`` and give its lease to a standby."""
         super().cancel_task_queue(queue)
         for inbox in open_inboxes():
             inbox.forget(str(getattr(queue, "name", queue)))
 
     def stop(self) -> None:
-        """Takes no more messages, and releases the queues of which nothing is in work."""
-        # Not every end begins with a signal: a command that waits is told in any case.
+        """Take no more messages, and release the queues without a message in work."""
+        # Not every end begins with a signal: commands that wait must learn of it in any case.
         stop_requested.set()
         super().stop()
         for inbox in open_inboxes():
@@ -115,11 +119,13 @@ class Consumer(CeleryConsumer):  # type: ignore[misc]  # celery is untyped
                 logger.warning("could not release idle queues: %r", error)
 
     def cancel_active_requests(self) -> None:
-        """Has waiting commands end; a thread cannot be ended, and what it does not finish is given back."""
+        """End the commands that wait. A thread cannot be ended: its message is returned if it does not
+        finish.
+        """
         stop_requested.set()
 
     def shutdown(self) -> None:
-        """After the pool has ended: settles, gives the rest back to the head, releases the leases."""
+        """Settle, return the other messages to the head, and release the leases, after the pool has ended."""
         super().shutdown()
         close_inboxes()
 
@@ -133,10 +139,10 @@ def _parked(message: Any, reason: str, detail: str = "") -> bool:
 
 
 def _guard_pool(pool: Any) -> None:
-    """Sees to it that a delivery is settled even when Celery's own code fails around the task.
+    """Make sure that a delivery is settled even if Celery's own code fails around the task.
 
-    The threads pool drops what is raised outside the task (by the result backend, say): the message would
-    then be neither acked nor returned, and its queue stand still.
+    The threads pool drops errors that are raised outside the task, for example by the result backend. The
+    message would then be neither acked nor returned, and its queue would stand still.
     """
     apply = pool.on_apply
 

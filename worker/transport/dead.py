@@ -12,9 +12,12 @@ from worker.transport.keys import poison_key
 
 @dataclass(frozen=True, slots=True)
 class DeadMessage:
-    """One parked message: ``raw`` as it was on the list, why and when, and how many processes it had killed.
+    """One message that is parked in Redis.
 
-    ``id`` is the same however often the element is read, for a sink that must store it once.
+    ``id``: the same every time the element is read, so that a sink can store it once.
+    ``reason``, ``detail``: why it was parked.
+    ``deaths``: how many processes ended while they were applying it.
+    ``raw``: the element as it was on its list.
     """
 
     id: str
@@ -30,11 +33,13 @@ Sink = Callable[[DeadMessage], None]
 
 
 def drain_dead_messages(client: "Redis", queue: str, sink: Sink, limit: int = 100) -> int:
-    """Hands up to ``limit`` parked messages of ``queue``, oldest first, to ``sink``; returns how many.
+    """Pass up to ``limit`` dead messages of ``queue``, oldest first, to ``sink``, and return their number.
 
-    An element leaves Redis after ``sink`` has returned, and by its value: several processes may drain at
-    once. Each may then see an element that another has stored, so the sink stores by ``id``. What the sink
-    raises ends the drain and leaves the element where it is. ``client`` must not decode responses.
+    An element leaves Redis after ``sink`` has returned, and by its value, so several processes may drain at
+    once. Each may then get an element that another one has stored: the sink must store by ``id``. If the sink
+    raises, the drain ends and the element stays.
+
+    ``client``: must not decode responses.
     """
     key = poison_key(queue)
     drained = 0
@@ -63,5 +68,5 @@ def _read(queue: str, element: bytes) -> DeadMessage:
             raw=raw,
         )
     except (ValueError, IndexError, OverflowError, OSError):
-        # Not written by the scripts. It must not stand in the way of what is.
+        # The scripts did not write it. It must not block those that they wrote.
         return DeadMessage(identity, queue, "foreign_element", "", datetime.now(UTC), 0, element)

@@ -8,11 +8,11 @@ from worker.transport.envelope import Envelope, EnvelopeRefusal
 
 
 class LeaseLost(Exception):
-    """Raised when another process holds the queue of a delivery: it is no longer ours to decide."""
+    """Raised when another process has the lease of a delivery's queue: this process may no longer decide."""
 
 
 class Settler(Protocol):
-    """What a delivery needs of the process that received it."""
+    """The process that received a delivery, as the delivery needs it."""
 
     def settle_later(self, delivery: "Delivery", action: str, *arguments: str) -> None: ...
     def settle_now(self, delivery: "Delivery", action: str, *arguments: str, target: str = "") -> bool: ...
@@ -29,11 +29,14 @@ class Settler(Protocol):
 class Delivery:
     """One message in the hands of this process; a task finds it as ``self.request.delivery``.
 
-    ``queue`` where it came from; ``epoch`` of the lease at the pop (0 for shared queues); ``redelivered``
-    when it was handed out before; ``deaths`` of processes that were applying it; ``raw`` as on the list.
-    With a ``refusal`` it is to be answered and not applied: its arguments are empty then.
-    Methods that reach Redis raise redis-py's errors when it is away, but for :meth:`waiting`, and may be
-    called again.
+    ``queue``: where it came from.
+    ``epoch``: that of the lease when the message was taken; 0 for shared queues.
+    ``redelivered``: whether it was delivered before.
+    ``deaths``: how many processes ended while they were applying it.
+    ``raw``: the element as it was on its list.
+
+    A delivery with a ``refusal`` must be answered and not applied; its arguments are empty. The methods that
+    reach Redis raise redis-py's errors when it is away, except ``waiting``, and may be called again.
     """
 
     settler: Settler
@@ -50,67 +53,76 @@ class Delivery:
 
     @property
     def refusal(self) -> EnvelopeRefusal | None:
-        """Why the message is to be refused, or None."""
+        """Why the message must be refused, or None."""
         return self.envelope.refusal if self.envelope else None
 
     @property
     def headers(self) -> Mapping[str, Any]:
-        """All headers as sent, unchecked: ``expires``, ``eta``, ``authorization`` ...; Celery sees few."""
+        """All headers as sent, unchecked: ``expires``, ``eta``, ``authorization`` and others. Celery gets
+        only a few of them.
+        """
         return self.envelope.headers if self.envelope else {}
 
     @property
     def canvas(self) -> tuple[str, ...]:
-        """Names of delays and canvas parts that the message carries, such as ``eta`` or ``chain``."""
+        """The names of delays and canvas parts in the message, such as ``eta`` or ``chain``."""
         return self.envelope.canvas if self.envelope else ()
 
     @property
     def stopping(self) -> bool:
-        """Whether this process has been told to end."""
+        """Whether this process must end."""
         return self.settler.stopping
 
     def pause(self, seconds: float) -> bool:
-        """Sleeps for ``seconds``, or until the process is told to end; returns :attr:`stopping`."""
+        """Sleep for ``seconds``, or until the process must end; return ``stopping``."""
         return self.settler.pause(seconds)
 
     def waiting(self) -> None:
-        """Something else than the message holds it up: no death of the process counts against it until it is
-        delivered again. One that Redis could not be told of is told by the next call.
+        """Note that an outage holds the message up, so that the death of a process does not count against it,
+        until it is delivered again.
+
+        If Redis is away, the next call notes it.
         """
         if not self.waits:
             self.waits = self.settler.note_wait(self)
 
     def holds_lease(self) -> bool:
-        """Asks Redis whether the lease is still the one of this delivery. Always true for shared queues."""
+        """Ask Redis whether the lease is still that of this delivery. Always true for shared queues."""
         return self.settler.confirm(self)
 
     def raise_epoch(self, to: int) -> int:
-        """Raises the epoch of the lease to at least ``to`` and returns it. Raises :class:`LeaseLost`."""
+        """Raise the epoch of the lease to at least ``to`` and return it.
+
+        Raises: ``LeaseLost``.
+        """
         self.epoch = self.settler.raise_epoch(self, to)
         return self.epoch
 
     def give_up(self) -> None:
-        """Gives every lease of this process to whoever stands by, and all unacked messages back with it.
+        """Give every lease of this process to a standby, and return all unacked messages with it.
 
-        This process asks for them again after the time of one lease. The task then ends by ``Ignore``.
+        This process asks for them again after the time of one lease. The task must then end by ``Ignore``.
         """
         self.settler.give_up()
 
     def forward(self, queue: str) -> bool:
-        """Moves the message to the end of another queue. False when it was no longer ours."""
+        """Move the message to the end of another queue; return False if this process no longer had it."""
         return self.settler.settle_now(self, "forward", target=queue)
 
     def ack(self) -> None:
-        """Forgets the message, with the next turn of the event loop, however long Redis is away."""
+        """Forget the message in the next turn of the event loop, however long Redis is away."""
         self.settler.settle_later(self, "ack")
 
     def give_back(self) -> None:
-        """Returns the message to the head of its queue, with the next turn of the event loop."""
+        """Return the message to the head of its queue in the next turn of the event loop."""
         self.settler.settle_later(self, "back")
 
     def give_back_failed(self) -> None:
-        """As :meth:`give_back`, and counts as if the process had died while applying it."""
+        """Return the message as ``give_back`` does, and count a death, as if the process had ended while
+        applying it.
+        """
         self.settler.settle_later(self, "failed")
 
     def park_later(self, reason: str, detail: str = "") -> None:
-        """Moves the message to the dead letters of its queue, with the next turn of the event loop."""
+        """Move the message to the dead messages of its queue in the next turn of the event loop."""
         self.settler.settle_later(self, "park", reason, str(self.deaths), detail)

@@ -1,7 +1,7 @@
-"""Reads one raw list element into what a task needs, or says why it cannot be read.
+"""Reads one raw list element into the parts that a task needs, or says why it cannot be read.
 
-Plain :func:`json.loads` on purpose: kombu's own loader turns objects with ``__type__`` into Python values,
-and raises on those it does not know.
+It uses plain ``json.loads`` on purpose: kombu's own loader turns objects with ``__type__`` into Python
+values, and raises for types that it does not know.
 """
 
 import base64
@@ -21,11 +21,10 @@ _CANVAS_PARTS: Final = ("callbacks", "errbacks", "chain", "chord")
 
 @dataclass(frozen=True, slots=True)
 class MessageLimits:
-    """What a message may be. Sizes are bytes of the whole list element; ``max_bytes_by_task`` names tasks
-    with a limit of their own.
+    """The limits of a message.
 
-    ``max_depth`` is of headers and properties. How deep the arguments may be is the task's to say, as is all
-    else about them: here they are only read.
+    ``max_bytes``: of the whole list element. ``max_bytes_by_task``: for tasks with a limit of their own.
+    ``max_depth``: of headers and properties. The task itself checks the depth of its arguments.
     """
 
     max_bytes: int = DEFAULT_MAX_BYTES
@@ -34,15 +33,15 @@ class MessageLimits:
 
     @property
     def largest(self) -> int:
-        """No message above this is even taken out of Redis."""
+        """The largest limit: a larger message is not even taken out of Redis."""
         return max(self.max_bytes, *self.max_bytes_by_task.values(), 0)
 
 
 @dataclass(frozen=True, slots=True)
 class EnvelopeRefusal:
-    """Why a message whose id can be read is answered with a refusal and not applied.
+    """Why a message with a readable id is answered with a refusal and not applied.
 
-    ``reason`` is a stable word, ``path`` the part at fault, ``message`` a sentence for a person.
+    ``reason``: a stable word. ``path``: the faulty part. ``message``: a sentence for a person.
     """
 
     reason: str
@@ -60,9 +59,11 @@ class Unreadable:
 
 @dataclass(frozen=True, slots=True)
 class Envelope:
-    """A message with a readable id. ``task`` is empty when it names none.
+    """A message with a readable id.
 
-    ``headers`` and ``embed`` are as sent, unchecked; with a ``refusal``, ``args`` and ``kwargs`` are empty.
+    ``task``: empty if it names none.
+    ``headers``, ``embed``: as sent, unchecked.
+    ``args``, ``kwargs``: empty if there is a ``refusal``.
     """
 
     id: str
@@ -78,7 +79,9 @@ class Envelope:
 
     @property
     def canvas(self) -> tuple[str, ...]:
-        """Names of the canvas parts and delays in the message: ``eta``, ``group``, ``callbacks`` ..."""
+        """The names of the canvas parts and delays in the message: ``eta``, ``group``, ``callbacks`` and
+        others.
+        """
         return tuple(name for name in _CANVAS_HEADERS if self.headers.get(name)) + tuple(
             name for name in _CANVAS_PARTS if self.embed.get(name)
         )
@@ -91,7 +94,7 @@ class _Refused(Exception):
 
 
 def parse_envelope(raw: bytes, limits: MessageLimits) -> Envelope | Unreadable:
-    """Reads ``raw`` as message protocol 2 on a Redis list. Never raises for what a sender can send."""
+    """Read ``raw`` as message protocol 2 on a Redis list. Never raises, whatever was sent."""
     try:
         text = raw.decode("utf-8")
     except UnicodeDecodeError as error:
@@ -144,15 +147,15 @@ def parse_envelope(raw: bytes, limits: MessageLimits) -> Envelope | Unreadable:
 
 
 def is_answerable(value: Any) -> TypeGuard[str]:
-    """Whether ``value`` can be answered: one printable line, at most 1,024 characters.
+    """Return whether ``value`` is an id that can be answered: one printable line, at most 1,024 characters.
 
-    What it may be as the id of a command is the task's to say. A log line holds it, and the key of a result.
+    The id becomes part of log lines and of the key of a result. The task itself checks the id of a command.
     """
     return isinstance(value, str) and 0 < len(value) <= MAX_ID_LENGTH and value.isprintable()
 
 
 def _was_redelivered(headers: dict[str, Any], properties: dict[str, Any]) -> bool:
-    # How a stock consumer marks what it restores.
+    # A stock consumer marks a message so when it restores it.
     info = properties.get("delivery_info")
     return headers.get("redelivered") is True or (isinstance(info, dict) and info.get("redelivered") is True)
 
@@ -224,7 +227,7 @@ def _refuse_constant(name: str) -> Any:
 
 
 def _deeper_than(value: Any, limit: int) -> bool:
-    """Whether ``value`` nests containers deeper than ``limit``, itself being level 1. Without recursion."""
+    """Return whether ``value``, itself level 1, nests deeper than ``limit``. Does not recurse."""
     level = [value]
     for _ in range(limit):
         level = [

@@ -1,7 +1,8 @@
-"""What this process holds of the queues: leases, unacked messages, and settlements on their way to Redis.
+"""What this process has of the queues: leases, unacked messages, and settlements that Redis does not have
+yet.
 
-It belongs to the process and not to a connection: a reconnect in the middle of a command loses neither the
-ability to settle it nor the knowledge that it is still running.
+It belongs to the process and not to a connection. So a reconnect in the middle of a command loses neither the
+ability to settle it, nor the knowledge that it still runs.
 """
 
 import logging
@@ -32,7 +33,7 @@ logger = logging.getLogger(__name__)
 class Inbox:
     """The messages and leases of one process on one Redis database.
 
-    ``exchange`` is called by the event loop alone; the rest by any thread.
+    Only the event loop calls ``exchange``; any thread may call the other methods.
     """
 
     def __init__(self, connection: Mapping[str, Any], options: Options) -> None:
@@ -55,7 +56,7 @@ class Inbox:
     # What the event loop does
 
     def consume(self, queue: str) -> QueueState:
-        """Begins to consume ``queue``; what is known of it from before a reconnect is kept."""
+        """Begin to consume ``queue``; the state from before a reconnect is kept."""
         with self._lock:
             state = self._queues.get(queue)
             if state is None:
@@ -66,30 +67,31 @@ class Inbox:
             return state
 
     def beat(self) -> None:
-        """The event loop is alive. Leases are renewed for 30 s after the last of these."""
+        """Note that the event loop is alive. Leases are renewed for 30 s after that."""
         self._renewal.beat()
 
     @property
     def held(self) -> int:
-        """How many messages are in the hands of this process."""
+        """The number of messages in the hands of this process."""
         return len(self._held)
 
     def flush(self) -> None:
-        """Sends the settlements on their way."""
+        """Send the pending settlements."""
         if self._pending:
             self._send(None)
 
     def exchange(self, state: QueueState) -> Delivery | None:
-        """Sends the settlements on their way, and pops one message of ``state``, in one round trip.
+        """Send the pending settlements and take one message of ``state``, in one round trip.
 
-        None when there is none, or another process has the lease; ``state`` tells when to ask again.
+        Returns None if there is none, or if another process has the lease; ``state`` has the time to ask
+        again.
         """
         # The tag is used up when its answer has arrived: if that gets lost, it asks for the same one again.
         if not state.asked:
             self._number += 1
             state.asked = self._number
         tag = f"{self.owner}:{state.asked}"
-        # Before what is pending is sent: what is settled meanwhile is still among them.
+        # Before the pending settlements are sent: a message that is settled meanwhile still counts.
         in_hand = self._in_hand(state) if state.exclusive else []
         keys, options = state.keys, self.options
         reply = self._send(
@@ -209,7 +211,7 @@ class Inbox:
     # Leaving
 
     def release(self, state: QueueState) -> None:
-        """Gives up one queue in good order: its unacked messages go to the head, a standby is woken."""
+        """Give up one queue: return its unacked messages to the head and wake a standby."""
         keys = state.keys
         call = Call(
             scripts.RELEASE if state.exclusive else scripts.RELEASE_SHARED,
@@ -225,14 +227,14 @@ class Inbox:
             logger.info("gave %d message(s) of %s back", moved, keys.queue)
 
     def forget(self, queue: str) -> None:
-        """No longer consumes ``queue``, and releases it."""
+        """Stop consuming ``queue`` and release it."""
         with self._lock:
             state = self._queues.pop(queue, None)
         if state is not None:
             self.release(state)
 
     def drain(self) -> None:
-        """Sends what is settled, and releases every queue of which nothing is in work: the process ends."""
+        """Send the settlements, and release every queue without a message in work: the process ends."""
         self.draining = True
         self.beat()
         self.flush()
@@ -244,7 +246,7 @@ class Inbox:
             self.forget(queue)
 
     def close(self) -> None:
-        """Sends what is settled, gives everything else back, and ends the renewal."""
+        """Send the settlements, return all other messages, and end the renewal."""
         self.draining = True
         try:
             self.flush()
@@ -257,7 +259,9 @@ class Inbox:
     # Inside
 
     def _in_hand(self, state: QueueState) -> list[str]:
-        """The tags of a queue whose records are to be there: not settled, or not told to Redis yet."""
+        """Return the tags of a queue whose records must be in Redis: messages not settled, or settled but not
+        yet sent.
+        """
         with self._lock:
             known = [*self._held.values(), *(delivery for delivery, _ in self._pending)]
         return [delivery.tag for delivery in known if delivery.queue == state.keys.queue]

@@ -1,4 +1,4 @@
-"""The inboxes of this process, one for each Redis database that it consumes from."""
+"""The inboxes of this process: one for each Redis database that it consumes from."""
 
 import logging
 import threading
@@ -17,7 +17,7 @@ _inboxes_lock = threading.Lock()
 
 
 def inbox_of(connection: Mapping[str, Any], options: Options) -> Inbox:
-    """The one inbox of this process for the database that ``connection`` (redis-py's parameters) names."""
+    """Return the inbox of this process for the database of ``connection``, redis-py's parameters."""
     key = tuple(connection.get(name) for name in ("host", "port", "path", "db"))
     with _inboxes_lock:
         if key not in _inboxes:
@@ -26,13 +26,13 @@ def inbox_of(connection: Mapping[str, Any], options: Options) -> Inbox:
 
 
 def open_inboxes() -> list[Inbox]:
-    """The inboxes of this process."""
+    """Return the inboxes of this process."""
     with _inboxes_lock:
         return list(_inboxes.values())
 
 
 def close_inboxes() -> None:
-    """Gives back all that this process holds. Errors of one do not keep the others."""
+    """Return all messages that this process has. An error of one inbox does not keep the others open."""
     with _inboxes_lock:
         inboxes = list(_inboxes.values())
         _inboxes.clear()
@@ -40,5 +40,5 @@ def close_inboxes() -> None:
         try:
             inbox.close()
         except redis.RedisError as error:
-            # The lease runs out by itself, and what is unacked is pushed back by whoever takes it.
+            # The lease expires by itself, and the next owner returns the unacked messages to the queue.
             logger.warning("could not give the queues back: %r", error)

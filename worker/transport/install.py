@@ -1,4 +1,4 @@
-"""Makes a Celery app use the transport."""
+"""Sets up a Celery app to use the transport."""
 
 from collections.abc import Iterable, Mapping
 from typing import Any
@@ -28,14 +28,20 @@ def install(
     max_depth: int = DEFAULT_MAX_DEPTH,
     consumer: str = CONSUMER,
 ) -> None:
-    """Sets everything that the lossless transport needs on ``app``, for the broker at ``url``.
+    """Set everything that the lossless transport needs on ``app``, for the broker at ``url``.
 
-    ``exclusive`` queues have one consumer at a time, ``shared`` ones many; both are names, or patterns with
-    ``*``. ``timeouts`` are redis-py's ``socket_timeout``, ``socket_connect_timeout`` and
-    ``health_check_interval``: seconds, as ``lease_s``. Sizes are bytes of a list element.
-    ``consumer`` names a class ("module:Class"), :class:`worker.transport.consumer.Consumer` or a subclass.
-    The pool must be one of threads. Raises ValueError for a ``rediss://`` URL where the app has no
-    ``broker_use_ssl``.
+    ``exclusive``: queues with one consumer at a time; ``shared``: queues with many. Names, or patterns with
+    ``*``.
+    ``timeouts``: redis-py's ``socket_timeout``, ``socket_connect_timeout`` and ``health_check_interval``, in
+    seconds.
+    ``lease_s``: the time of a lease, in seconds.
+    ``max_deaths``: park a message at this number of deaths.
+    ``max_bytes``, ``max_bytes_by_task``, ``max_depth``: see ``MessageLimits``.
+    ``consumer``: a class as "module:Class": ``worker.transport.consumer.Consumer`` or a subclass.
+
+    The pool must be one of threads.
+
+    Raises: ``ValueError`` for a ``rediss://`` URL if the app has no ``broker_use_ssl``.
     """
     if url.startswith("rediss:") and not app.conf.broker_use_ssl:
         # kombu takes TLS from the scheme only where no transport is named: it would speak plaintext.

@@ -22,12 +22,13 @@ PRIORITY_STEPS = (0, 3, 6, 9)
 
 
 def poison_key(queue: str) -> str:
+    """Return the key of a queue's dead messages."""
     return f"{queue}:poison"
 
 
 @dataclass(frozen=True, slots=True)
 class QueueKeys:
-    """The keys of one queue; ``lists`` by priority, the first one read first."""
+    """The keys of one queue. ``lists``: by priority, the first one is read first."""
 
     queue: str
     lists: tuple[str, ...]
@@ -41,6 +42,7 @@ class QueueKeys:
 
     @classmethod
     def of(cls, queue: str) -> "QueueKeys":
+        """Return the keys of ``queue``."""
         return cls(
             queue=queue,
             lists=tuple(f"{queue}{SEPARATOR}{step}" if step else queue for step in PRIORITY_STEPS),

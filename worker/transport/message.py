@@ -1,4 +1,4 @@
-"""The message as Celery's consumer sees it: already read, and settled through its delivery."""
+"""The message as Celery's consumer gets it: read already, and settled through its delivery."""
 
 # mypy: disallow-untyped-calls=False
 
@@ -14,10 +14,10 @@ _SHOWN = 1024
 
 
 class Message(KombuMessage):
-    """A message with the headers and parts that Celery's own code may be trusted with.
+    """A message with the headers and parts that Celery's own code can be trusted with.
 
-    Celery acts on ``eta``, ``expires``, ``timelimit``, callbacks and the like before the task runs, and some
-    values of them make it fail: it does not get to see them. The task finds them in ``delivery.headers``.
+    Celery acts on ``eta``, ``expires``, ``timelimit``, callbacks and the like before the task runs, and fails
+    for some of their values, so it does not get them. The task finds them in ``delivery.headers``.
     """
 
     def __init__(self, envelope: Envelope, delivery: Delivery, channel: Any) -> None:
@@ -47,18 +47,18 @@ class Message(KombuMessage):
         return self.delivery.settled
 
     def ack(self, multiple: bool = False) -> None:
-        """Forgets the message. Harmless when it is settled already."""
+        """Forget the message. Harmless if it is settled already."""
         self.delivery.ack()
 
     def reject(self, requeue: bool = False) -> None:
-        """Returns it to the head of its queue, or parks it: nothing is ever dropped."""
+        """Return the message to the head of its queue, or park it: no message is ever dropped."""
         if requeue:
             self.delivery.give_back()
         else:
             self.delivery.park_later("rejected")
 
     def requeue(self) -> None:
-        """Returns it to the head of its queue."""
+        """Return the message to the head of its queue."""
         self.delivery.give_back()
 
 

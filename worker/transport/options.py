@@ -1,4 +1,4 @@
-"""How the queues are kept."""
+"""The settings of the queues."""
 
 from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
@@ -12,10 +12,12 @@ DEFAULT_MAX_DEATHS: Final = 5
 
 @dataclass(frozen=True, slots=True)
 class Options:
-    """How the queues are kept. ``exclusive`` and ``shared`` are names or patterns (``plugin.commands.*``).
+    """The settings of the queues.
 
-    ``lease_s``: seconds that a lease, or a consumer of a shared queue, outlives its last sign of life.
-    ``max_deaths``: at so many deaths of its process a message is parked instead of handed out.
+    ``exclusive``, ``shared``: names or patterns (``plugin.commands.*``).
+    ``lease_s``: how long a lease, or a consumer of a shared queue, lasts after its last sign of life, in
+    seconds.
+    ``max_deaths``: at this number of deaths of its process, a message is parked and not delivered again.
     """
 
     exclusive: tuple[str, ...] = ()
@@ -25,11 +27,14 @@ class Options:
     limits: MessageLimits = field(default_factory=MessageLimits)
 
     def is_exclusive(self, queue: str) -> bool:
+        """Return whether ``queue`` has one consumer at a time."""
         return any(fnmatchcase(queue, pattern) for pattern in self.exclusive)
 
     def is_ours(self, queue: str) -> bool:
+        """Return whether this transport keeps ``queue``; any other is left to the stock transport."""
         return self.is_exclusive(queue) or any(fnmatchcase(queue, pattern) for pattern in self.shared)
 
     @property
     def lease_ms(self) -> int:
+        """``lease_s`` in milliseconds."""
         return int(self.lease_s * 1000)

@@ -1,4 +1,4 @@
-"""Renews leases from a thread: the event loop's timers stand still while a pool drains."""
+"""Renews leases in a thread, because the timers of the event loop stop while a pool drains."""
 
 import logging
 import threading
@@ -10,8 +10,10 @@ from redis.exceptions import RedisError
 
 logger = logging.getLogger(__name__)
 
-#: A loop that has been silent for so long is taken for dead, and its leases are left to others.
 LOOP_ALIVE_S: Final = 30.0
+"""An event loop that is silent for longer counts as dead, in seconds: its leases are left to other
+processes.
+"""
 
 
 class Renewal:
@@ -26,11 +28,11 @@ class Renewal:
         self._thread.start()
 
     def beat(self) -> None:
-        """The event loop is alive."""
+        """Note that the event loop is alive."""
         self.last_beat = time.monotonic()
 
     def stop(self) -> None:
-        """Ends the thread with its next turn."""
+        """End the thread in its next turn."""
         self._stopped.set()
 
     def _run(self) -> None:

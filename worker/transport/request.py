@@ -6,9 +6,9 @@ from celery.worker.request import Request as CeleryRequest
 
 
 class Request(CeleryRequest):  # type: ignore[misc]  # celery is untyped
-    """Gives the task ``self.request.delivery`` (a :class:`worker.transport.delivery.Delivery`).
+    """Gives the task ``self.request.delivery`` (a ``worker.transport.Delivery``).
 
-    The message is read already, so that the pool needs not read it once more. For pools of threads only.
+    The message is read already, so the pool does not read it again. Only for pools of threads.
     """
 
     def __init__(self, message: Any, **options: Any) -> None:

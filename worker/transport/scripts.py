@@ -72,12 +72,18 @@ RELEASE_SHARED = Script.load("prelude", "handout", "release_shared")
 
 
 def run_script(client: "Redis", call: Call) -> Any:
-    """Run one script. Raises redis-py's errors."""
+    """Run one script.
+
+    Raises: redis-py's errors.
+    """
     return run_all(client, [call])[0]
 
 
 def run_all(client: "Redis", calls: Sequence[Call]) -> list[Any]:
-    """Run scripts in their order, in one round trip. Raises the first error, after all have been tried."""
+    """Run scripts in their order, in one round trip.
+
+    Raises: the first error, after all scripts have been tried.
+    """
     results = _execute(client, calls)
     missing = [index for index, result in enumerate(results) if isinstance(result, NoScriptError)]
     if missing:

@@ -1,20 +1,22 @@
-"""What the event loop and the threads of the pool both know."""
+"""The state that the event loop and the threads of the pool share."""
 
 import threading
 from dataclasses import dataclass
 
 from worker.transport.keys import QueueKeys
 
-#: Set when the process has been told to end. A thread that waits for an outage to pass waits on it.
 stop_requested = threading.Event()
+"""Set when the process must end. A thread that waits for the end of an outage waits on it too."""
 
 
 @dataclass(slots=True)
 class QueueState:
-    """One consumed queue: its lease, and when (monotonic s) it is worth asking for messages again.
+    """One consumed queue: its lease, and when to ask it for messages again.
 
-    ``asked``: the number under which a message was asked for and not received yet, 0 for none. It is the
-    queue's own: another queue that is asked next must not use it up.
+    ``asked``: the number of a request whose answer has not arrived, 0 for none. Each queue has its own, so
+    that a request to another queue cannot use it up.
+    ``idle``: do not ask before something has changed.
+    ``standby_until``, ``held_off_until``: do not ask before that time, in monotonic seconds.
     """
 
     keys: QueueKeys
@@ -26,13 +28,15 @@ class QueueState:
     held_off_until: float = 0.0
 
     def ready(self, now: float) -> bool:
+        """Return whether to ask the queue for messages at ``now``."""
         return not self.idle and now >= self.standby_until and now >= self.held_off_until
 
     @property
     def watched(self) -> tuple[str, ...]:
-        """The keys whose change is worth asking again."""
+        """The keys whose change is a reason to ask again."""
         return (self.keys.doorbell,) if self.standby_until else self.keys.lists
 
     @property
     def membership(self) -> str:
+        """The key of the lease, or of the consumers of a shared queue."""
         return self.keys.lease if self.exclusive else self.keys.consumers

@@ -1,8 +1,8 @@
-"""Tells when a list gets a message, or a doorbell rings, without taking anything from Redis.
+"""Wakes a consumer when a list gets a message, or a doorbell rings, without taking anything from Redis.
 
-Server-assisted client-side caching (Redis 6.0, ``CLIENT TRACKING``): a key that was asked for with ``EXISTS``
-is announced once when somebody changes it. That wakes an idle consumer of any number of lists at once, where
-a blocking pop would take the message out of Redis before its unacked record is written.
+It uses server-assisted client-side caching (Redis 6.0, ``CLIENT TRACKING``): after ``EXISTS`` for a key,
+Redis announces the next change of it once. That wakes an idle consumer of any number of lists at once. A
+blocking pop would take the message out of Redis before its unacked record is written.
 """
 
 import logging
@@ -15,7 +15,7 @@ logger = logging.getLogger(__name__)
 
 
 class Wakeup:
-    """One connection that listens for changes of the keys last armed."""
+    """One connection that listens for changes of the keys that were armed last."""
 
     def __init__(self, connection: Mapping[str, Any]) -> None:
         parameters = dict(connection)
@@ -26,15 +26,15 @@ class Wakeup:
         self.supported = True
 
     def fileno(self) -> int | None:
-        """The descriptor that is readable when something changed; None before the first :meth:`arm`."""
+        """Return the descriptor that is readable when a key has changed; None before the first ``arm``."""
         sock = getattr(self._connection, "_sock", None)
         return sock.fileno() if sock is not None else None
 
     def arm(self, keys: Iterable[str]) -> bool:
-        """Asks to be told of the next change of ``keys``; whether any of them exists, or has changed,
-        by now.
+        """Ask Redis to announce the next change of ``keys``; return whether any of them exists, or has
+        changed meanwhile.
 
-        A change before this is seen by the answer, a change after it by :meth:`fileno`.
+        An earlier change shows in the answer, a later one at ``fileno``.
         """
         if not self.supported:
             return False
@@ -47,12 +47,14 @@ class Wakeup:
                 self.supported = False
                 return False
         exists = int(self._ask("EXISTS", *keys)) > 0
-        # An announcement that came in the same packet as the answer is read off the socket already: nobody
-        # would wake for it.
+        # An announcement in the packet of the answer is read off the socket already: it would wake no one.
         return exists or bool(self._connection.can_read(timeout=0))
 
     def read(self) -> None:
-        """Takes in what arrived. Raises redis-py's ConnectionError when the connection has ended."""
+        """Read the announcements.
+
+        Raises: redis-py's ``ConnectionError`` when the connection has ended.
+        """
         self._connection.read_response(push_request=True)
         while self._connection.can_read(timeout=0):
             self._connection.read_response(push_request=True)

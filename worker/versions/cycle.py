@@ -16,7 +16,7 @@ class Cycle:
     discovery: Discovery
 
     def tick(self) -> None:
-        """Send what is due to be refreshed, and follow images that nothing was said about."""
+        """Send what is due to be refreshed, and look for images that are not followed yet."""
         self.dispatch.all_groups()
         self.discovery.step()
 

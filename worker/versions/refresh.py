@@ -144,7 +144,7 @@ class Refresh:
     def _fetch(self, image: ImageRecord, claimed: ClaimedImages, slot: Slot) -> TagList | FetchFailed:
         def before_request() -> None:
             claimed.renew()
-            wait_s = slot.take()
+            wait_s = slot.acquire()
             if wait_s > 0:
                 self._clock.sleep(wait_s)
 

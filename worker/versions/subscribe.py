@@ -28,6 +28,7 @@ GROUP = "versions"
 """The consumer group on ``plugin.events``: a public name, as the keys of Redis are."""
 
 CONSUMER = "worker"
+"""The one consumer of the group, as which every worker reads."""
 
 START_S = 3_600.0
 """How far back, in seconds, a new group starts. Discovery has followed older plugins, or will."""
@@ -86,7 +87,9 @@ class Subscription:
     def _follow(self, ref: ImageRef, registered_at: datetime) -> None:
         image = self._store.images.read(ref)
         if image is not None and image.synced_at is not None and image.synced_at >= registered_at:
-            return  # as for all events but a few, after Redis has lost the group
+            # The list is newer than the registration. So it is for most events that are read again after
+            # Redis has lost the group, and their images must not all become due.
+            return
         if not self._store.users.named(ref):
             return
         self._store.images.ensure(ref, self._clock.now())

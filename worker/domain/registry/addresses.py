@@ -30,7 +30,7 @@ _NEVER = tuple(
 
 
 def parse_address(text: str) -> Address | None:
-    """The address that ``text`` is (brackets and a zone are dropped), or None if it is no address."""
+    """Return the address in ``text``, without brackets and zone; None if it is not an address."""
     try:
         return ip_address(text.strip("[]").split("%", 1)[0])
     except ValueError:
@@ -38,7 +38,7 @@ def parse_address(text: str) -> Address | None:
 
 
 def unwrap(address: Address) -> Address:
-    """The IPv4 address that an IPv6 one stands for (IPv4-mapped, 6to4, NAT64), or the address itself."""
+    """Return the IPv4 address in an IPv6 one (IPv4-mapped, 6to4, NAT64), or the address itself."""
     if isinstance(address, IPv4Address):
         return address
     if address.ipv4_mapped is not None:
@@ -51,13 +51,13 @@ def unwrap(address: Address) -> Address:
 
 
 def is_forbidden(address: Address) -> bool:
-    """Whether the address may never be dialled: metadata services, unspecified, multicast, reserved."""
+    """Return whether the address may never be dialled: metadata, unspecified, multicast, reserved."""
     real = unwrap(address)
     return any(real.version == network.version and real in network for network in _NEVER)
 
 
 def is_public(address: Address) -> bool:
-    """Whether the address is public unicast and no metadata service."""
+    """Return whether the address is public unicast and not a metadata service."""
     real = unwrap(address)
     if is_forbidden(real):
         return False

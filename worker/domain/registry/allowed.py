@@ -16,9 +16,9 @@ _NUMERIC_LABEL = re.compile(r"(?:[0-9]+|0x[0-9a-f]*)")
 
 
 def parse_authority(text: str) -> tuple[str, int | None]:
-    """``host[:port]`` as (lower-case host, port or None). IPv6 addresses are in brackets, and stay so.
+    """Return ``host[:port]`` as (lower-case host, port or None). IPv6 addresses are in brackets, and stay so.
 
-    Raises ``ValueError`` for anything else: schemes, paths, user names, and the short and odd spellings of
+    Raises: ``ValueError`` for anything else: schemes, paths, user names, and the short and odd spellings of
     IPv4 addresses (``127.1``, ``0x7f000001``) that resolvers take for addresses.
     """
     match = _AUTHORITY.fullmatch(text.lower())
@@ -38,6 +38,7 @@ def parse_authority(text: str) -> tuple[str, int | None]:
 
 
 def default_port(scheme: Scheme) -> int:
+    """Return the port of a URL that names none."""
     return 443 if scheme == "https" else 80
 
 
@@ -60,7 +61,7 @@ class _Entry:
 
     @property
     def weight(self) -> tuple[int, int]:
-        """The more exact entry decides about the scheme."""
+        """The order of entries: the more exact entry decides about the scheme."""
         if self.host:
             return (2, 0)
         return (1, len(self.suffix)) if self.suffix else (0, self.network.prefixlen if self.network else 0)
@@ -80,28 +81,28 @@ class AllowedRegistries:
 
     @classmethod
     def parse(cls, value: str) -> Self:
-        """From comma-separated text. Raises ``ValueError`` naming the entry."""
+        """Return the entries of a comma-separated text. Raises: ``ValueError`` naming the entry."""
         entries = []
         for text in (part.strip() for part in value.split(",")):
             if text:
                 try:
                     entries.append(_parse_entry(text))
-                except ValueError as fault:
-                    raise ValueError(f"entry {text!r}: {fault}") from None
+                except ValueError as error:
+                    raise ValueError(f"entry {text!r}: {error}") from None
         return cls(tuple(sorted(entries, key=lambda entry: entry.weight, reverse=True)))
 
     def scheme(self, host: str, port: int | None) -> Scheme | None:
-        """How to speak to a host that a caller named, or None if it is not permitted."""
+        """Return how to speak to a host that a caller named; None if the host is not permitted."""
         for entry in self.entries:
             if entry.matches(host, port):
                 return entry.scheme
         return None
 
     def may_dial(self, host: str, port: int, address: Address) -> bool:
-        """Whether a connection for ``host:port`` may go to ``address``, one that the name resolved to.
+        """Return whether a connection for ``host:port`` may go to ``address``, to which the name resolved.
 
-        Public addresses always; a private one if it is itself the host and listed, or if the host is listed
-        and a listed network holds the address. Metadata services and the like never.
+        A public address always may. A private one may if it is itself the host and listed, or if the host is
+        listed and a listed network holds the address. Metadata services and the like never may.
         """
         if is_forbidden(address):
             return False

@@ -34,28 +34,30 @@ REGISTRY_TYPES: frozenset[str] = frozenset(get_args(RegistryType))
 
 
 def type_of(host: str, named: str) -> str:
-    """The type whose rules hold at ``host[:port]``: its own where it can have but one, else the one named.
+    """Return the type whose rules hold at a host: the only one that it can have, otherwise the one named.
 
     Plugins that name one host by different types share its images, budget and credentials.
+
+    ``host``: ``host[:port]``.
     """
-    own = [kind for kind, (pattern, _) in _NAMED.items() if pattern is not None and pattern.fullmatch(host)]
+    own = [name for name, (pattern, _) in _NAMED.items() if pattern is not None and pattern.fullmatch(host)]
     return _FIXED.get(host) or (own[0] if own else named)
 
 
 def one_name(host: str) -> str:
-    """``host[:port]`` as it is compared: lower-case, without 443, Docker Hub by one name."""
+    """Return ``host[:port]`` as it is compared: lower-case, without 443, Docker Hub by one name."""
     name = host.lower().removesuffix(":443")
     return DOCKER_HUB_HOST if name in DOCKER_HUB_NAMES else name
 
 
 def check_registry(allowed: AllowedRegistries, registry_type: str, registry_url: str | None) -> str:
-    """The ``registry_url`` to store for what a caller gave. Pure: nothing is resolved or dialled.
+    """Return the ``registry_url`` to store for the one of a caller. Nothing is resolved or dialled.
 
-    Raises ``RequiredParameter`` (no URL, and the type is not DOCKER_HUB), ``InvalidParameter`` (unknown type,
-    or a host that the type cannot have), ``RegistryNotAllowed`` (a named host that is not among ``allowed``).
+    Raises: ``RequiredParameter`` (no URL, and the type is not DOCKER_HUB), ``InvalidParameter`` (unknown type
+    or a host that the type cannot have), ``RegistryNotAllowed`` (a named host that is not in ``allowed``).
     """
     if registry_type not in REGISTRY_TYPES:
-        raise InvalidParameter("registry_type is none of the known types", details={"path": "registry_type"})
+        raise InvalidParameter("registry_type is not a known type", details={"path": "registry_type"})
     if registry_type == "DOCKER_HUB":
         if registry_url and _lower(registry_url) not in DOCKER_HUB_NAMES:
             raise _invalid(f"registry_url of DOCKER_HUB is {DOCKER_HUB_HOST}")

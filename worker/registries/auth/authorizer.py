@@ -1,33 +1,31 @@
-"""Answering a registry's challenge: one exchange, one retry, and tokens kept for what they were given for."""
+"""Answering a registry's challenge: one exchange, one retry."""
 
-import json
 import re
 import threading
-from collections import OrderedDict
-from collections.abc import Callable
-from time import time
 from typing import NamedTuple
-from urllib.parse import urlencode
 
+from cachetools import LRUCache
+
+from worker.domain.clock import Clock
 from worker.domain.image import FetchFailed
-from worker.registries.auth.challenge import Challenge, may_ask_for_token, parse_challenge
+from worker.registries.auth.challenge import Challenge, parse_challenge
 from worker.registries.auth.logins import Login
+from worker.registries.auth.tokens import TokenKey, Tokens
+from worker.registries.http.failure import failure_of
 from worker.registries.http.origin import Origin, parse_url
-from worker.registries.http.session import Answer, Conversation, is_ok
-from worker.registries.tags.failure import failure_of
+from worker.registries.http.session import Answer, RegistrySession, is_ok
 
 _REPOSITORY = re.compile(r"/v2/(?P<name>[a-z0-9._/-]+)/tags/list(?:\?.*)?")
-_SECRET = re.compile(r"[!-~]{1,60000}")
-_DEFAULT_EXPIRY_S = 60.0
-_LONGEST_EXPIRY_S = 43_200.0
 _KEPT = 2_000
 
 
 class Account(NamedTuple):
-    """On whose behalf one registry is asked: the name of a credential, and its login; None for nobody.
+    """Who asks one registry.
 
     It is bound to that registry: wherever a redirect, a link or a realm may lead, ``at`` says who we are
     there, and nothing else turns an account into a header.
+
+    ``home``: the registry. ``credential``: the name of a credential; None: nobody. ``login``: its login.
     """
 
     home: Origin
@@ -35,92 +33,128 @@ class Account(NamedTuple):
     login: Login | None = None
 
     def at(self, origin: Origin) -> "Account":
-        """The account as ``origin`` may know it: at its own registry itself, nobody elsewhere."""
+        """Return the account as ``origin`` may know it: itself at its own registry, nobody elsewhere."""
         return self if origin == self.home else Account(origin)
 
 
-class _TokenKey(NamedTuple):
-    registry: Origin
-    service: str
-    realm: str
-    scope: str
-    credential: str | None
+class _Authorization(NamedTuple):
+    """The value of an ``Authorization`` header. ``is_new``: made for this request, not kept from another."""
+
+    header: str
+    is_new: bool = True
 
 
-class _Attempt(NamedTuple):
-    """What was done about the challenge that is ``known`` of a registry before it was asked: made an
-    authorization, perhaps a ``fresh`` one, or failed to.
+class _FirstTry(NamedTuple):
+    """How a page is asked for before its registry has demanded anything.
+
+    ``challenge``: what the registry demanded last time; None: that is not known.
+    ``authorization``: the answer to it, which is sent along; None: there is none.
+    ``failure``: why there is none.
     """
 
-    origin: Origin
-    known: Challenge | None = None
-    authorization: str | None = None
-    fresh: bool = False
+    registry: Origin
+    challenge: Challenge | None = None
+    authorization: _Authorization | None = None
     failure: FetchFailed | None = None
 
-    def is_same(self, origin: Origin, challenge: Challenge) -> bool:
-        """Whether to answer ``challenge`` would only do again what was just done in vain."""
-        tried = self.fresh or self.failure is not None
-        return tried and origin == self.origin and challenge == self.known
+    @property
+    def header(self) -> str | None:
+        return self.authorization.header if self.authorization else None
+
+    def has_just_answered(self, registry: Origin, challenge: Challenge) -> bool:
+        """Return whether a new answer to ``challenge`` would only repeat one that was in vain."""
+        is_new = self.authorization is not None and self.authorization.is_new
+        is_in_vain = is_new or self.failure is not None
+        return is_in_vain and (registry, challenge) == (self.registry, self.challenge)
 
 
 class Authorizer:
-    """Asks registries with what they demand. For all threads; keeps the 2,000 tokens used last.
+    """Asks registries with the authorization that they demand. For all threads.
 
     What a registry demanded is remembered for each account once the answer to it brought a list, so that the
-    next image costs no refused request.
+    next image costs no refused request. The 2,000 demands used last are kept.
     """
 
-    def __init__(self, clock: Callable[[], float] = time) -> None:
+    def __init__(self, clock: Clock) -> None:
         self._clock = clock
+        self._tokens = Tokens(clock)
         self._lock = threading.Lock()
-        self._tokens: OrderedDict[_TokenKey, tuple[str, float]] = OrderedDict()
-        self._challenges: OrderedDict[tuple[Origin, str | None], Challenge] = OrderedDict()
+        self._challenges: LRUCache[tuple[Origin, str | None], Challenge] = LRUCache(_KEPT)
 
-    def get(self, talk: Conversation, url: str, account: Account) -> Answer:
-        """A page, with authorization where that is demanded. Raises ``FetchFailed`` unless it is a 200."""
+    def get(self, session: RegistrySession, url: str, account: Account) -> Answer:
+        """Return a page, asked for with authorization if that is demanded.
+
+        Raises: ``FetchFailed`` unless the answer is a 200.
+        """
         origin, _ = parse_url(url)
         account = account.at(origin)
-        attempt = self._with_what_is_known(talk, url, account)
-        answer = talk.get(url, attempt.authorization)
+        first = self._first_try(session, url, account)
+        answer = session.get(url, first.header)
         if answer.status == 401:
-            answer = self._authorized(talk, answer, account.at(answer.origin), attempt)
+            answer = self._second_try(session, answer, account.at(answer.origin), first)
         if not is_ok(answer):
-            raise failure_of(answer, self._clock())
+            raise failure_of(answer, self._clock.now().timestamp())
         return answer
 
-    def _authorized(self, talk: Conversation, refused: Answer, account: Account, before: _Attempt) -> Answer:
-        """The answer once the challenge of ``refused`` is met, or ``refused`` where it cannot be."""
-        challenge = parse_challenge(refused.headers.get("WWW-Authenticate", ""))
-        if challenge is None:
-            return refused
-        if before.is_same(refused.origin, challenge):
-            if before.failure is not None:
-                raise before.failure
-            return refused
-        authorization, _ = self._authorization(talk, refused.url, challenge, account, renew=True)
-        if authorization is None:
-            return refused
-        answer = talk.get(refused.url, authorization)
-        if is_ok(answer) and answer.origin == account.home:
-            self._remember(account, challenge)
-        return answer
-
-    def _with_what_is_known(self, talk: Conversation, url: str, account: Account) -> _Attempt:
-        """The authorization that was right last time. Where it cannot be had any more, the registry is asked
-        anew what it demands, at once unless we are to wait.
+    def _first_try(self, session: RegistrySession, url: str, account: Account) -> _FirstTry:
+        """Answer the challenge of last time. If that is not possible any more, the registry is asked what it
+        demands now, unless we are to wait.
         """
-        known = self._recall(account)
-        if known is None:
-            return _Attempt(account.home)
+        challenge = self._recall(account)
+        if challenge is None:
+            return _FirstTry(account.home)
         try:
-            authorization, fresh = self._authorization(talk, url, known, account)
+            authorization = self._authorize(session, url, challenge, account)
         except FetchFailed as failure:
             self._forget(account)
             if failure.reason == "throttled":
                 raise
-            return _Attempt(account.home, known, failure=failure)
-        return _Attempt(account.home, known, authorization, fresh)
+            return _FirstTry(account.home, challenge, failure=failure)
+        return _FirstTry(account.home, challenge, authorization)
+
+    def _second_try(
+        self, session: RegistrySession, refused: Answer, account: Account, first: _FirstTry
+    ) -> Answer:
+        """Return the answer once the challenge of ``refused`` is met; ``refused`` if it cannot be met."""
+        challenge = parse_challenge(refused.headers.get("WWW-Authenticate", ""))
+        if challenge is None:
+            return refused
+        if first.has_just_answered(refused.origin, challenge):
+            if first.failure is not None:
+                raise first.failure
+            return refused
+        authorization = self._authorize(session, refused.url, challenge, account, renew=True)
+        if authorization is None:
+            return refused
+        answer = session.get(refused.url, authorization.header)
+        if is_ok(answer) and answer.origin == account.home:
+            self._remember(account, challenge)
+        return answer
+
+    def _authorize(
+        self,
+        session: RegistrySession,
+        url: str,
+        challenge: Challenge,
+        account: Account,
+        *,
+        renew: bool = False,
+    ) -> _Authorization | None:
+        """Return the answer to a challenge; None if there is none. ``renew``: do not take a kept token."""
+        registry, path = parse_url(url)
+        account = account.at(registry)
+        if challenge.scheme == "basic":
+            return _Authorization(account.login.basic) if account.login else None
+        repository = _REPOSITORY.fullmatch(path)
+        if repository is None:
+            return None
+        # The scope is ours and not the challenge's: a registry does not choose what our credentials open.
+        scope = f"repository:{repository['name']}:pull"
+        key = TokenKey(registry, challenge.service, challenge.realm, scope, account.credential)
+        kept = None if renew else self._tokens.kept(key)
+        if kept is not None:
+            return _Authorization(f"Bearer {kept}", is_new=False)
+        return _Authorization(f"Bearer {self._tokens.exchange(session, key, account.login)}")
 
     def _recall(self, account: Account) -> Challenge | None:
         with self._lock:
@@ -128,71 +162,8 @@ class Authorizer:
 
     def _remember(self, account: Account, challenge: Challenge) -> None:
         with self._lock:
-            self._challenges[(account.home, account.credential)] = challenge
-            while len(self._challenges) > _KEPT:
-                self._challenges.popitem(last=False)
+            self._challenges[account.home, account.credential] = challenge
 
     def _forget(self, account: Account) -> None:
         with self._lock:
             self._challenges.pop((account.home, account.credential), None)
-
-    def _authorization(
-        self, talk: Conversation, url: str, challenge: Challenge, account: Account, *, renew: bool = False
-    ) -> tuple[str | None, bool]:
-        """The value of the header, None if there is none to give; and whether it was made just now."""
-        registry, path = parse_url(url)
-        account = account.at(registry)
-        if challenge.scheme == "basic":
-            return (account.login.basic, True) if account.login else (None, False)
-        name = _REPOSITORY.fullmatch(path)
-        if name is None:
-            return None, False
-        # The scope is ours and not the challenge's: a registry does not choose what our credentials open.
-        scope = f"repository:{name['name']}:pull"
-        key = _TokenKey(registry, challenge.service, challenge.realm, scope, account.credential)
-        token = None if renew else self._token(key)
-        if token is not None:
-            return f"Bearer {token}", False
-        return f"Bearer {self._exchange(talk, key, account)}", True
-
-    def _token(self, key: _TokenKey) -> str | None:
-        with self._lock:
-            kept = self._tokens.get(key)
-            if kept is None or kept[1] <= self._clock():
-                return None
-            self._tokens.move_to_end(key)
-            return kept[0]
-
-    def _exchange(self, talk: Conversation, key: _TokenKey, account: Account) -> str:
-        try:
-            realm, path = parse_url(key.realm)
-        except ValueError:
-            raise FetchFailed("refused", detail="a token realm that may not be asked") from None
-        if not may_ask_for_token(key.registry, realm):
-            raise FetchFailed("refused", detail="a token realm that may not be asked")
-        query = urlencode([*([("service", key.service)] if key.service else []), ("scope", key.scope)])
-        url = f"{realm}{path}{'&' if '?' in path else '?'}{query}"
-        answer = talk.get(url, account.login.basic if account.login else None, limit=talk.caps.token_bytes)
-        if not is_ok(answer):
-            raise failure_of(answer, self._clock(), not_found="auth_failed")
-        token, lasts_s = _read_token(answer.body)
-        with self._lock:
-            self._tokens[key] = (token, self._clock() + lasts_s * 0.9)
-            self._tokens.move_to_end(key)
-            while len(self._tokens) > _KEPT:
-                self._tokens.popitem(last=False)
-        return token
-
-
-def _read_token(body: bytes) -> tuple[str, float]:
-    try:
-        document = json.loads(body)
-        token = document.get("token") or document.get("access_token")
-        expiry = document.get("expires_in")
-    except (ValueError, RecursionError, AttributeError):
-        raise FetchFailed("unavailable", detail="an answer that is no token") from None
-    if not isinstance(token, str) or not _SECRET.fullmatch(token):
-        raise FetchFailed("unavailable", detail="an answer that is no token")
-    if isinstance(expiry, bool) or not isinstance(expiry, int | float) or not expiry > 0:
-        expiry = _DEFAULT_EXPIRY_S
-    return token, float(min(expiry, _LONGEST_EXPIRY_S))

@@ -11,23 +11,21 @@ _TIMEOUT_S = 10.0
 _SCOPE = "https://www.googleapis.com/auth/devstorage.read_only"
 
 
-def google_login(credential: Credential, host: str) -> Login:
-    """The login of a Google identity: the service account of ``key_file``, or else the one of the process.
+def google_login(credential: Credential, _host: str) -> Login:
+    """Return the login of a Google identity: the service account of ``key_file``, else that of the process.
 
-    Raises ``CredentialError`` without google-auth, with another provider, or when Google refuses a token;
+    Raises: ``CredentialError`` without google-auth, with another provider, or when Google refuses a token;
     ``FetchFailed`` (unavailable) when Google does not answer.
     """
     if credential.provider != "gcp":
-        raise CredentialError(f"credential {credential.name!r}: provider does not fit this type of registry")
+        raise CredentialError(credential.name, "provider does not fit this type of registry")
     try:
         import google.auth
         from google.auth.exceptions import GoogleAuthError, TransportError
         from google.auth.transport.requests import Request
         from google.oauth2 import service_account
     except ImportError:
-        raise CredentialError(
-            f"credential {credential.name!r}: google-auth is missing: install the extra `gcp`"
-        ) from None
+        raise CredentialError(credential.name, "google-auth is missing: install the extra `gcp`") from None
     try:
         if credential.key_file is not None:
             key_file = str(credential.key_file)
@@ -35,13 +33,11 @@ def google_login(credential: Credential, host: str) -> Login:
         else:
             identity, _ = google.auth.default(scopes=[_SCOPE])
         identity.refresh(partial(Request(), timeout=_TIMEOUT_S))
-    except (GoogleAuthError, OSError, ValueError) as fault:
-        lost = isinstance(fault, TransportError) or isinstance(fault.__cause__, TransportError)
-        if lost or getattr(fault, "retryable", False):
-            raise FetchFailed("unavailable", detail=f"Google gave no token: {type(fault).__name__}") from None
-        raise CredentialError(
-            f"credential {credential.name!r}: Google gave no token: {type(fault).__name__}"
-        ) from None
+    except (GoogleAuthError, OSError, ValueError) as error:
+        lost = isinstance(error, TransportError) or isinstance(error.__cause__, TransportError)
+        if lost or getattr(error, "retryable", False):
+            raise FetchFailed("unavailable", detail=f"Google gave no token: {type(error).__name__}") from None
+        raise CredentialError(credential.name, f"Google gave no token: {type(error).__name__}") from None
     # google-auth's expiry is UTC without saying so.
     expires = identity.expiry.replace(tzinfo=UTC) if identity.expiry else datetime.now(UTC)
     return Login("oauth2accesstoken", identity.token, expires.timestamp())

@@ -7,7 +7,7 @@
 --
 --   reserve           a slot, to read images one after the other:
 --                     "granted", "probe" (only one image), "cooldown", "circuit_open", "busy"
---   take              one request: "go" after waiting `wait`, or "cooldown", "circuit_open", "busy", "pace"
+--   acquire           one request: "go" after waiting `wait`, or "cooldown", "circuit_open", "busy", "pace"
 --   ok                the registry gave a list
 --   answered          it answered with something else
 --   throttled  after  it asked to be left alone, for `after` if that is above 0
@@ -176,7 +176,7 @@ if operation == 'reserve' then
   return { 'granted', 0 }
 end
 
-if operation == 'take' then
+if operation == 'acquire' then
   local refusal = closed()
   if refusal then
     return refusal

@@ -1,11 +1,12 @@
 """The budget of each registry: its pace, its slots, its cooldown and its circuit, shared by all workers in
 Redis.
 
-A budget group (of ``ImageRef``) has as many slots as images may be read at once; who holds one reads
-images one after the other, and takes every request from the group's even pace. A registry that asks to be
-left alone cools down, at half its rate when it is asked again, which recovers within an hour. One that is not
-reached five times in a row is left alone too, until one probe reaches it. The state is in
-``plugin.registries:{group}`` and ``plugin.registries:{group}:slots``.
+A budget group is a group of hosts (``ImageRef.budget_group``). It has as many slots as images may be read
+at once. The holder of a slot reads images one after the other, and acquires every request at the even pace
+of the group. A registry that asks to be left alone gets a cooldown; afterwards its rate is halved, and
+recovers within an hour. A registry that cannot be reached five times in a row is left alone too, until one
+probe reaches it. The state is in ``plugin.registries:{budget_group}`` and
+``plugin.registries:{budget_group}:slots``.
 """
 
 from collections.abc import Callable
@@ -16,8 +17,8 @@ from typing import Any, Literal, cast
 from contracts._redis.outage import translate_outage
 from contracts.errors import Unavailable
 from worker.domain.image import FetchFailed
-from worker.registries.budget.limit import Limit
-from worker.registries.budget.limits import Limits
+from worker.registries.budget.table import BudgetTable
+from worker.registries.kinds import Limit
 
 PREFIX = "plugin.registries:"
 SLOT_S = 120.0
@@ -31,15 +32,15 @@ _ANY = Limit(1.0, 1)
 
 
 class BudgetUnavailable(Unavailable):
-    """Raised when the Redis of the budgets does not answer: nothing is asked of any registry meanwhile."""
+    """Raised when the Redis of the budgets does not answer. No registry is asked meanwhile."""
 
     code = "STORE_UNAVAILABLE"
 
 
 class LeftAlone(FetchFailed):
-    """Raised when it is our own budget that keeps a request from going out, and no registry has been asked.
+    """Raised when our own budget refuses a request, so that no registry is asked.
 
-    ``refusal`` says why; ``retry_after`` is in seconds.
+    ``refusal``: why. ``retry_after``: seconds.
     """
 
     def __init__(self, refusal: Refusal, retry_after: float) -> None:
@@ -49,8 +50,11 @@ class LeftAlone(FetchFailed):
 
 @dataclass(frozen=True, slots=True)
 class Status:
-    """A group's budget now. ``rate`` and ``at_once`` are the present ones, in requests a second and images;
-    times are seconds from now, 0: not so. ``unreached``: it is left alone until a probe reaches it.
+    """A group's budget now.
+
+    ``rate``, ``full_rate``: requests a second, now and at most. ``at_once``, ``in_use``: slots now, and those
+    that are taken. ``cooldown_s``, ``circuit_open_s``: seconds from now; 0: none. ``unreachable_in_row``:
+    failures to reach it. ``unreached``: it is left alone until a probe reaches it.
     """
 
     rate: float
@@ -66,22 +70,23 @@ class Status:
 class Budget:
     """The budgets of all groups.
 
-    ``client`` is a redis-py client. ``clock`` gives seconds since the epoch; None: Redis's own clock, so that
-    workers need not agree on the time. ``slot_s`` is how long a slot lasts without a request, ``max_wait_s``
-    how long one may wait to go out; at a rate that is slow for that, fewer images are read at once.
+    ``client``: a redis-py client. ``table``: the limits. ``clock``: unix time in seconds; None: the clock of
+    Redis, so that workers need not agree on the time. ``slot_s``: how long a slot lasts without a request,
+    120 s. ``max_wait_s``: how long a request may wait, 10 s; if the rate is too slow for that, fewer images
+    are read at once.
     """
 
     def __init__(
         self,
         client: Any,
-        limits: Limits,
+        table: BudgetTable,
         *,
         clock: Callable[[], float] | None = None,
         slot_s: float = SLOT_S,
         max_wait_s: float = MAX_WAIT_S,
     ) -> None:
         self._redis = client
-        self._limits = limits
+        self._table = table
         self._clock = clock
         self._slot_s = slot_s
         self._max_wait_s = max_wait_s
@@ -89,26 +94,26 @@ class Budget:
             files("worker.registries.budget").joinpath("budget.lua").read_text()
         )
 
-    def limit(self, group: str, registry_type: str) -> Limit:
-        """The full limit of a group."""
-        return self._limits.of(group, registry_type)
+    def limit(self, budget_group: str, registry_type: str) -> Limit:
+        """Return the full limit of a group."""
+        return self._table.of(budget_group, registry_type)
 
-    def slot(self, group: str, registry_type: str, token: str) -> "Slot":
-        """A slot of ``group`` under ``token``, not reserved yet; ``registry_type`` is that of one of its
-        images.
+    def slot(self, budget_group: str, registry_type: str, token: str) -> "Slot":
+        """Return a slot of a group, not reserved yet.
+
+        ``registry_type``: the type that one of its images names. ``token``: of the holder.
         """
-        limit = self._limits.of(group, registry_type)
-        return Slot(lambda operation, argument: self._run(group, limit, operation, token, argument))
+        return Slot(self, budget_group, registry_type, token)
 
-    def release(self, group: str, token: str) -> None:
-        """Give the slot that ``token`` holds back."""
-        self._run(group, _ANY, "release", token, None)
+    def release(self, budget_group: str, token: str) -> None:
+        """Give back the slot that ``token`` holds."""
+        self._call(budget_group, _ANY, "release", token)
 
-    def status(self, group: str, registry_type: str) -> Status:
-        """How a group stands, for people."""
-        limit = self._limits.of(group, registry_type)
+    def status(self, budget_group: str, registry_type: str) -> Status:
+        """Return the present state of a group, for people."""
+        limit = self._table.of(budget_group, registry_type)
         factor, at_once, in_use, cooldown, circuit_open, failures, tripped = self._call(
-            group, limit, "status", "", None
+            budget_group, limit, "status"
         )
         return Status(
             rate=limit.rate * float(factor),
@@ -121,14 +126,23 @@ class Budget:
             unreached=bool(tripped),
         )
 
-    def _run(
-        self, group: str, limit: Limit, operation: str, token: str, argument: float | None
+    def run(
+        self, budget_group: str, registry_type: str, operation: str, token: str, argument: float | None = None
     ) -> tuple[str, float]:
-        outcome, wait = self._call(group, limit, operation, token, argument)
+        """Run an operation of ``budget.lua`` for the holder of ``token``; return outcome and seconds."""
+        limit = self._table.of(budget_group, registry_type)
+        outcome, wait = self._call(budget_group, limit, operation, token, argument)
         return outcome.decode(), int(wait) / _MICRO
 
-    def _call(self, group: str, limit: Limit, operation: str, token: str, argument: float | None) -> Any:
-        key = PREFIX + group
+    def _call(
+        self,
+        budget_group: str,
+        limit: Limit,
+        operation: str,
+        token: str = "",
+        argument: float | None = None,
+    ) -> Any:
+        key = PREFIX + budget_group
         arguments = [
             operation,
             "" if self._clock is None else round(self._clock() * _MICRO),
@@ -146,37 +160,43 @@ class Budget:
 class Slot:
     """The right to read images of one group, one after the other."""
 
-    def __init__(self, run: Callable[[str, float | None], tuple[str, float]]) -> None:
-        self._run = run
+    def __init__(self, budget: Budget, budget_group: str, registry_type: str, token: str) -> None:
+        self._budget = budget
+        self._budget_group = budget_group
+        self._registry_type = registry_type
+        self._token = token
 
     def reserve(self) -> Admission:
-        """``granted``; ``probe``: granted for one image only; or why not."""
-        outcome, _ = self._run("reserve", None)
+        """Ask for the slot: ``granted``, ``probe`` (granted for one image only), or why not."""
+        outcome, _ = self._run("reserve")
         return cast(Admission, outcome)
 
-    def take(self) -> float:
-        """Take the next request of the group: the seconds to wait before it goes out, ``max_wait_s`` at most.
+    def acquire(self) -> float:
+        """Acquire the next request of the group, and prolong the slot.
 
-        Keeps the slot for another while. Raises ``LeftAlone``.
+        Return the seconds to wait before it goes out, ``max_wait_s`` at most. Raises: ``LeftAlone``.
         """
-        outcome, wait_s = self._run("take", None)
+        outcome, wait_s = self._run("acquire")
         if outcome != "go":
             raise LeftAlone(cast(Refusal, outcome), wait_s)
         return wait_s
 
     def listed(self) -> None:
-        """The registry gave a list."""
-        self._run("ok", None)
+        """Record that the registry gave a list."""
+        self._run("ok")
 
     def failed(self, failure: FetchFailed) -> float | None:
-        """The registry gave no list; for how many seconds it is left alone, None: it did not ask for that.
+        """Record that the registry gave no list. A refusal by our own budget or guard says nothing about it.
 
-        What our own budget or guard refused says nothing about it.
+        Return the seconds for which it is left alone; None: it did not ask for that.
         """
         if isinstance(failure, LeftAlone) or failure.reason == "refused":
             return None
         if failure.reason == "throttled":
             _, wait_s = self._run("throttled", failure.retry_after)
             return wait_s
-        self._run("unreachable" if failure.unreachable else "answered", None)
+        self._run("unreachable" if failure.unreachable else "answered")
         return None
+
+    def _run(self, operation: str, argument: float | None = None) -> tuple[str, float]:
+        return self._budget.run(self._budget_group, self._registry_type, operation, self._token, argument)

@@ -1,1 +1,1 @@
-"""HTTP to registries: guarded connections, requests, redirects."""
+"""HTTP to registries: guarded connections, requests, redirects, and what a refusal means."""

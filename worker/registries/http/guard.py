@@ -29,18 +29,19 @@ Resolver = Callable[[str, int], Sequence[str]]
 """``(host, port) -> addresses``; raises ``OSError`` if there are none."""
 
 _DIALS = 3
+_CONNECTIONS = 64  # kept alive to each host
 _ends: ContextVar[float] = ContextVar("ends", default=inf)
 
 
 class DialRefused(Exception):
-    """Raised instead of dialling. No ``OSError``, which urllib3 would take for a network failure."""
+    """Raised instead of dialling. It is not an ``OSError``: urllib3 would take one for a network failure."""
 
 
 @contextmanager
 def until(ends: float) -> Iterator[None]:
-    """Within it, nothing that this thread receives is waited for beyond ``ends`` (monotonic seconds).
+    """Bound all that this thread waits for in the block. ``ends``: monotonic seconds.
 
-    A timeout a read is not enough: a server that sends a byte now and then never runs into it.
+    A timeout for each read is not enough: a server that sends a byte now and then never runs into it.
     """
     token = _ends.set(ends)
     try:
@@ -50,12 +51,16 @@ def until(ends: float) -> Iterator[None]:
 
 
 def system_resolver(host: str, port: int) -> list[str]:
-    """The addresses that the system's resolver gives."""
+    """Return the addresses of a host by the system's resolver."""
     return [str(info[4][0]) for info in socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)]
 
 
 class Guard:
-    """Says what may be dialled. ``trusted`` are origins that the operator named himself, such as mirrors."""
+    """Decides what may be dialled.
+
+    ``allowed``: the hosts that callers may name. ``trusted``: origins from the operator's settings, such as
+    mirrors; they may lie in a private network. ``resolver``: names to addresses.
+    """
 
     def __init__(
         self,
@@ -69,7 +74,10 @@ class Guard:
         self._resolver = resolver
 
     def check_url(self, url: str) -> Origin:
-        """The origin of a URL to ask: HTTPS, or plain HTTP where that is allowed. Raises ``DialRefused``."""
+        """Return the origin of a URL to ask: HTTPS, or plain HTTP where that is allowed.
+
+        Raises: ``DialRefused``.
+        """
         try:
             origin, _ = parse_url(url)
         except ValueError:
@@ -80,7 +88,10 @@ class Guard:
         return origin
 
     def addresses(self, host: str, port: int) -> list[Address]:
-        """The addresses of a host, all of which may be dialled. Raises ``DialRefused`` or ``OSError``."""
+        """Return the addresses of a host, all of which may be dialled.
+
+        Raises: ``DialRefused`` if one of them may not; ``OSError`` if there is none.
+        """
         literal = parse_address(host)
         name = host if literal is None else f"[{literal}]" if literal.version == 6 else str(literal)
         found = [literal] if literal is not None else [parse_address(a) for a in self._resolver(host, port)]
@@ -98,7 +109,10 @@ class Guard:
         return self._allowed.may_dial(host, port, address)
 
     def dial(self, host: str, port: int, timeout: float | None, options: Sequence[Any]) -> socket.socket:
-        """A connected socket to one of the checked addresses; at most three are tried."""
+        """Return a socket that is connected to one of the checked addresses; at most three are tried.
+
+        ``timeout``: seconds for each, None: no limit of its own. ``options``: for ``setsockopt``.
+        """
         failure: OSError = OSError("no address to dial")
         for address in list(dict.fromkeys(self.addresses(host, port)))[:_DIALS]:
             connection = _BoundedSocket(socket.AF_INET6 if address.version == 6 else socket.AF_INET)
@@ -107,16 +121,16 @@ class Guard:
                     connection.setsockopt(*option)
                 connection.settimeout(_bounded(timeout))
                 connection.connect((str(address), port))
-            except OSError as fault:
+            except OSError as error:
                 connection.close()
-                failure = fault
+                failure = error
             else:
                 return connection
         raise failure
 
 
 def _bounded(timeout: float | None) -> float:
-    """``timeout``, or what is left of the time. Raises ``TimeoutError`` when nothing is."""
+    """Return ``timeout``, or the rest of the time if that is less. Raises: ``TimeoutError`` if it is over."""
     left = _ends.get() - monotonic()
     if left <= 0:
         raise TimeoutError("the time for this image is over")
@@ -154,7 +168,7 @@ def _seconds(timeout: object) -> float | None:
 
 
 def _pools(of: Guard) -> dict[str, type[HTTPConnectionPool]]:
-    """urllib3 makes connections from classes, and passes them nothing of ours: so each guard has its own."""
+    """Return pool classes of one guard: urllib3 makes connections from classes, and passes them nothing."""
 
     class Connection(_GuardedConnection):
         guard = of
@@ -172,29 +186,33 @@ def _pools(of: Guard) -> dict[str, type[HTTPConnectionPool]]:
 
 
 class GuardedAdapter(HTTPAdapter):
-    """A requests adapter whose every connection is dialled by a ``Guard``.
+    """A requests adapter whose every connection is dialled by a ``Guard``. For all threads.
 
-    It is used without a ``requests.Session``, so that there is no cookie jar, no ``.netrc``, no proxy of the
-    environment and no redirect or retry of requests' or urllib3's own. TLS is always verified, against
-    ``ca_file`` or else certifi's roots. Connections are kept alive and shared by threads.
+    It is used without a ``requests.Session``, so that there is no cookie jar, no ``.netrc``, no proxy from
+    the environment, and no redirect or retry by requests or urllib3. TLS is always verified.
+
+    ``ca_file``: the only roots of trust; None: certifi's.
     """
 
-    def __init__(self, guard: Guard, ca_file: str | None = None, connections: int = 64) -> None:
+    def __init__(self, guard: Guard, ca_file: str | None = None) -> None:
         self._guard = guard
         self._tls = ssl.create_default_context(cafile=ca_file or certifi.where())
         self._tls.sslsocket_class = _BoundedSSLSocket
         retry = Retry(0, read=False, redirect=False, respect_retry_after_header=False)
-        super().__init__(pool_connections=256, pool_maxsize=connections, max_retries=retry)
+        super().__init__(pool_connections=256, pool_maxsize=_CONNECTIONS, max_retries=retry)
 
     def init_poolmanager(self, connections: int, maxsize: int, block: bool = False, **_: Any) -> None:
         self.poolmanager = PoolManager(connections, maxsize=maxsize, block=block, ssl_context=self._tls)
         self.poolmanager.pool_classes_by_scheme = _pools(self._guard)
 
     def cert_verify(self, conn: Any, url: Any, verify: Any, cert: Any) -> None:
-        """Nothing to do: the context of the pool verifies, and nothing can ask it not to."""
+        """Do nothing: the TLS context of the pool always verifies."""
 
     def build_connection_pool_key_attributes(
-        self, request: PreparedRequest, verify: Any, cert: Any = None
+        self,
+        request: PreparedRequest,
+        verify: Any,  # every connection verifies
+        cert: Any = None,
     ) -> tuple[Any, Any]:
         host, _ = super().build_connection_pool_key_attributes(request, True, None)
         return host, {}

@@ -26,10 +26,10 @@ class Origin(NamedTuple):
 
 
 def parse_url(url: str) -> tuple[Origin, str]:
-    """A URL as (origin, path with query). Raises ``ValueError``, which never holds the URL.
+    """Return a URL as (origin, path with query).
 
-    Refused: other schemes, user names, anything but printable ASCII, back slashes, more than 8,192
-    characters.
+    Raises: ``ValueError``, which never holds the URL, for other schemes, user names, anything but printable
+    ASCII, back slashes, and more than 8,192 characters.
     """
     match = _URL.fullmatch(url) if len(url) <= _MAX_URL and "\\" not in url else None
     if match is None:
@@ -40,8 +40,8 @@ def parse_url(url: str) -> tuple[Origin, str]:
 
 
 def resolve(base: str, reference: str) -> str:
-    """A URL reference that came with the answer from ``base``, made absolute and without fragment.
+    """Return the absolute URL, without fragment, of a reference in the answer from ``base``.
 
-    Raises ``ValueError`` for what is none.
+    Raises: ``ValueError`` for a text that is not a URL reference.
     """
     return urljoin(base, reference.strip()).partition("#")[0]

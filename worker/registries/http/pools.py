@@ -1,4 +1,4 @@
-"""One way to the network: a guard, and the adapters that keep to it."""
+"""The ways to the network: a guard, and the adapters that keep to it."""
 
 from collections.abc import Collection, Mapping
 
@@ -7,11 +7,14 @@ from worker.registries.http.guard import Guard, GuardedAdapter, Resolver
 from worker.registries.http.origin import Origin
 
 
-class Dialler:
-    """An adapter for each host with a CA file of its own (``host[:port]`` to path), and one for all others.
+class ConnectionPools:
+    """The kept connections to registries, all behind one guard. For all threads; close it at the end.
 
-    ``trusted`` are dialled wherever they lie. Each mirror has a dialler of its own, so that what is trusted
-    for its images does not open a way for another registry's redirect. For all threads; close it at the end.
+    ``allowed``: the hosts that callers may name.
+    ``trusted``: origins that are dialled wherever they lie. Each mirror has pools of its own, so that the
+    trust in it does not open a way for another registry's redirect.
+    ``resolver``: names to addresses.
+    ``ca_files``: paths by ``host[:port]``, each the only roots of trust for its host.
     """
 
     def __init__(
@@ -20,19 +23,16 @@ class Dialler:
         trusted: Collection[Origin],
         resolver: Resolver,
         ca_files: Mapping[str, str],
-        connections: int,
     ) -> None:
         self.guard = Guard(allowed, trusted, resolver)
-        self._others = GuardedAdapter(self.guard, connections=connections)
-        self._adapters = {
-            host: GuardedAdapter(self.guard, path, connections) for host, path in ca_files.items()
-        }
+        self._others = GuardedAdapter(self.guard)
+        self._adapters = {host: GuardedAdapter(self.guard, path) for host, path in ca_files.items()}
 
     def adapter(self, origin: Origin) -> GuardedAdapter:
-        """The adapter for a host."""
+        """Return the adapter for a host."""
         return self._adapters.get(origin.authority, self._others)
 
     def close(self) -> None:
-        """Closes the connections."""
+        """Close the connections."""
         for adapter in (self._others, *self._adapters.values()):
             adapter.close()

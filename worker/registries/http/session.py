@@ -11,10 +11,10 @@ from requests import PreparedRequest, RequestException, Response
 from urllib3.exceptions import HTTPError
 
 from worker.domain.image import BeforeRequest, FetchFailed
-from worker.registries.caps import Caps
+from worker.registries.http.caps import Caps
 from worker.registries.http.guard import DialRefused, until
 from worker.registries.http.origin import Origin, parse_url, resolve
-from worker.registries.http.pools import Dialler
+from worker.registries.http.pools import ConnectionPools
 
 logger = logging.getLogger(__name__)
 
@@ -25,7 +25,10 @@ _USER_AGENT = "plugin-repository"
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """``url`` is where the answer came from, after redirects; the ``body`` is that of a 200, else empty."""
+    """An answer to a GET.
+
+    ``url``: where it came from, after redirects. ``body``: the decoded body of a 200; empty otherwise.
+    """
 
     status: int
     headers: Mapping[str, str]
@@ -37,25 +40,28 @@ class Answer:
         return parse_url(self.url)[0]
 
 
-class Conversation:
-    """What is asked for one image. Not for more than one thread.
+class RegistrySession:
+    """The requests for one image. For one thread.
 
-    ``take`` is called before each request; the time it takes is not the image's.
-    Everything raises ``FetchFailed`` whose ``detail`` says nothing about the network; the log names the host.
+    Every method raises ``FetchFailed`` whose ``detail`` says nothing about the network; the log names the
+    host.
+
+    ``before_request``: called before each request; its time does not count as the image's. None: nothing.
     """
 
-    def __init__(self, dialler: Dialler, caps: Caps, take: BeforeRequest | None) -> None:
+    def __init__(self, pools: ConnectionPools, caps: Caps, before_request: BeforeRequest | None) -> None:
         self.caps = caps
-        self._dialler = dialler
-        self._take = take
+        self._pools = pools
+        self._before_request = before_request
         self._ends = monotonic() + caps.image_s
 
     def get(self, url: str, authorization: str | None = None, limit: int | None = None) -> Answer:
-        """The answer to a GET, whatever its status; of a 200 at most ``limit`` decoded bytes (default: a
-        page's).
+        """Return the answer to a GET, whatever its status.
 
-        Redirects are followed to what may be dialled, as many as the caps allow; ``authorization`` stays
-        behind when scheme, host or port change.
+        Redirects are followed to what may be dialled, as many as the caps allow.
+
+        ``authorization``: the value of the header; it is not sent on when scheme, host or port change.
+        ``limit``: the most decoded bytes of a 200; None: ``caps.page_bytes``.
         """
         origin = self._check(url)
         for _ in range(self.caps.redirects + 1):
@@ -72,7 +78,7 @@ class Conversation:
 
     def _check(self, url: str) -> Origin:
         try:
-            return self._dialler.guard.check_url(url)
+            return self._pools.guard.check_url(url)
         except DialRefused as refusal:
             logger.warning("registry URL refused: %s", refusal)
         raise FetchFailed("refused", detail="a URL that may not be asked")
@@ -88,7 +94,7 @@ class Conversation:
             request = PreparedRequest()
             request.prepare(method="GET", url=url, headers=headers)
             with until(self._ends):
-                response = self._dialler.adapter(origin).send(request, stream=True, timeout=timeout)
+                response = self._pools.adapter(origin).send(request, stream=True, timeout=timeout)
                 answered = True
                 try:
                     body = _body(response, limit)
@@ -98,9 +104,9 @@ class Conversation:
         except DialRefused as refusal:
             logger.warning("registry %s refused: %s", origin, refusal)
             failure = FetchFailed("refused", detail="a host that may not be asked")
-        except (RequestException, HTTPError, OSError) as fault:
-            # Only the kind of fault: the request that requests attaches to it holds the credentials.
-            logger.info("registry %s did not answer: %s", origin, type(fault).__name__)
+        except (RequestException, HTTPError, OSError) as error:
+            # Only the class of the error: the request that requests attaches to it holds the credentials.
+            logger.info("registry %s did not answer: %s", origin, type(error).__name__)
             failure = FetchFailed("unavailable", detail="no answer", unreachable=not answered)
         else:
             return Answer(response.status_code, response.headers, body, url)
@@ -108,8 +114,8 @@ class Conversation:
 
     def _pace(self) -> None:
         started = monotonic()
-        if self._take is not None:
-            self._take()
+        if self._before_request is not None:
+            self._before_request()
         self._ends += monotonic() - started
         if monotonic() >= self._ends:
             raise FetchFailed("unavailable", detail="took too long")
@@ -123,7 +129,7 @@ def _resolve(url: str, target: str) -> str:
 
 
 def _body(response: Response, limit: int) -> bytes:
-    """The body of a 200. Any other answer says all by its status, and its body may be anything."""
+    """Return the body of a 200. Any other answer says everything by its status."""
     if response.status_code == HTTPStatus.OK:
         return _read(response, limit)
     response.close()
@@ -131,7 +137,7 @@ def _body(response: Response, limit: int) -> bytes:
 
 
 def _read(response: Response, limit: int) -> bytes:
-    """The body, decoded here piece by piece, so that few bytes never become many before they count."""
+    """Return the body, decoded piece by piece: few bytes cannot become many before they are counted."""
     encoding = response.headers.get("Content-Encoding", "identity").strip().lower()
     if encoding not in ("identity", "", "gzip", "x-gzip"):
         raise FetchFailed("unavailable", detail="an answer in an encoding that was not asked for")
@@ -155,9 +161,10 @@ def _read(response: Response, limit: int) -> bytes:
 
 
 def keeps_authorization(origin: Origin, following: Origin) -> bool:
-    """Whether what was meant for ``origin`` may be sent to where it redirects."""
+    """Return whether an authorization for ``origin`` may be sent to where it redirects."""
     return following == origin
 
 
 def is_ok(answer: Answer) -> bool:
+    """Return whether the status is 200."""
     return answer.status == HTTPStatus.OK

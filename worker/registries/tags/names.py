@@ -15,7 +15,7 @@ _CONTAINERS = 200_000
 
 
 class Tags:
-    """The tags gathered so far; ``truncated`` once there were more than ``most``."""
+    """The tags gathered so far. ``most``: their highest number; with more of them, ``truncated`` is set."""
 
     def __init__(self, most: int) -> None:
         self._most = most
@@ -23,7 +23,7 @@ class Tags:
         self.truncated = False
 
     def add(self, names: Iterable[object]) -> None:
-        """Takes what is a valid tag name and drops the rest."""
+        """Add the valid tag names and drop everything else."""
         for name in names:
             if isinstance(name, str) and name not in self._names and _TAG.fullmatch(name):
                 if len(self._names) >= self._most:
@@ -32,28 +32,29 @@ class Tags:
                 self._names[name] = None
 
     def names(self) -> tuple[str, ...]:
-        """In the order gathered."""
+        """Return the tags in the order in which they were added."""
         return tuple(self._names)
 
 
 def read_object(body: bytes) -> dict[str, Any]:
-    """A JSON object. Raises ``FetchFailed`` for anything else, however deep or odd."""
+    """Return the JSON object in a body. Raises: ``FetchFailed`` for anything else, however deep or odd."""
     if body.count(b"[") + body.count(b"{") > _CONTAINERS:
-        raise FetchFailed("unavailable", detail="an answer that is no list")
+        raise FetchFailed("unavailable", detail="an answer that is not a list")
     try:
         document = json.loads(body)
     except (ValueError, RecursionError):
         document = None
     if not isinstance(document, dict):
-        raise FetchFailed("unavailable", detail="an answer that is no list")
+        raise FetchFailed("unavailable", detail="an answer that is not a list")
     return document
 
 
 def read_list(document: dict[str, Any], key: str) -> list[Any]:
-    """A list. Raises ``FetchFailed`` for anything else: what says nothing of tags does not say that there are
-    none.
+    """Return the list at ``key``.
+
+    Raises: ``FetchFailed`` for anything else: an answer that does not mention tags does not mean "no tags".
     """
     values = document.get(key)
     if not isinstance(values, list):
-        raise FetchFailed("unavailable", detail="an answer that is no list")
+        raise FetchFailed("unavailable", detail="an answer that is not a list")
     return values

@@ -3,20 +3,27 @@
 from typing import Any
 
 from worker.registries.auth.authorizer import Account, Authorizer
-from worker.registries.http.session import Conversation
+from worker.registries.http.session import RegistrySession
 from worker.registries.tags.names import Tags, read_list, read_object
 from worker.registries.tags.paging import following, next_link
 
 _PAGE = 1000  # private ECR refuses more
 
 
-def list_tags(talk: Conversation, authorizer: Authorizer, base: str, name: str, account: Account) -> Tags:
-    """All tags of a repository. ``base`` is ``scheme://host[:port]``. Raises ``FetchFailed``."""
-    tags = Tags(talk.caps.tags)
+def list_oci_tags(
+    session: RegistrySession, authorizer: Authorizer, base: str, name: str, account: Account
+) -> Tags:
+    """Return all tags of a repository.
+
+    ``base``: ``scheme://host[:port]`` of the registry. ``account``: who asks.
+
+    Raises: ``FetchFailed``.
+    """
+    tags = Tags(session.caps.tags)
     url = f"{base}/v2/{name}/tags/list?n={_PAGE}"
     visited = {url}
-    for _ in range(talk.caps.pages):
-        answer = authorizer.get(talk, url, account)
+    for _ in range(session.caps.pages):
+        answer = authorizer.get(session, url, account)
         tags.add(_names(read_object(answer.body)))
         reference = next_link(answer.headers.get("Link"))
         if reference is None or tags.truncated:
@@ -27,5 +34,5 @@ def list_tags(talk: Conversation, authorizer: Authorizer, base: str, name: str, 
 
 
 def _names(document: dict[str, Any]) -> list[Any]:
-    """The names of a page; null, as some registries write an empty list, is none."""
+    """Return the names of a page. Some registries write null for an empty list."""
     return [] if document.get("tags", ...) is None else read_list(document, "tags")

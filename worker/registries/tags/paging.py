@@ -11,7 +11,11 @@ _MAX_HEADER = 16_384
 
 
 def next_link(header: str | None) -> str | None:
-    """The reference of the first ``rel="next"`` in a ``Link`` header, or None."""
+    """Return the reference of the first ``rel="next"`` in a ``Link`` header, or None.
+
+    Not ``requests.utils.parse_header_links``: it cuts a URL at its first ``;`` and a quoted text at a comma,
+    so that a title can pass for a link.
+    """
     for match in _LINK.finditer((header or "")[:_MAX_HEADER]):
         for name, quoted, bare in _PARAMETER.findall(match[2]):
             if name.lower() == "rel" and "next" in (quoted or bare).lower().split():
@@ -20,10 +24,10 @@ def next_link(header: str | None) -> str | None:
 
 
 def following(url: str, reference: str, visited: set[str]) -> str:
-    """The absolute URL of the next page of ``url``; adds it to ``visited``.
+    """Return the absolute URL of the next page of ``url``, and add it to ``visited``.
 
-    Raises ``FetchFailed``: refused unless scheme, host, port and path are those of ``url`` (a page
-    elsewhere would get our credentials), unavailable if it was visited before.
+    Raises: ``FetchFailed``: refused unless scheme, host, port and path are those of ``url`` (a page elsewhere
+    would get our credentials), unavailable if it was visited before.
     """
     try:
         target = resolve(url, reference)

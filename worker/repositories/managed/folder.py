@@ -1,136 +1,130 @@
-"""The chore that keeps the store in step with the configured repositories, of every commands worker."""
+"""A managed repository: a folder of plugin documents, one a file.
 
-import logging
-import time
-from collections.abc import Callable, Mapping
+A document has the fields of ``plugin.register`` but ``domain_id``, under the same rules, and may have
+``plugin_id`` (the last path part of ``image``, as it would be anyway), ``state`` (default ``ENABLED``),
+``created_at`` and ``updated_at`` (ISO 8601; default: when the document was first and last seen changed).
+"""
+
+import os
+from collections.abc import Callable
+from dataclasses import dataclass
 from datetime import UTC, datetime
+from pathlib import Path
 
-from contracts.errors import Unavailable
+from contracts.errors import ContractError
+from contracts.plugin import RepositoryInfo
+from worker.documents.read import DocumentError, read_document
+from worker.domain.managed import managed_plugin
 from worker.domain.policy import Policy
-from worker.domain.repositories import ManagedOptions, Repositories, Repository
-from worker.repositories.managed.check import Fault, read_folder
-from worker.repositories.managed.documents import BadFolder, Signature, signature
-from worker.store.managed import ManagedPlugins
+from worker.store.managed import ManagedPlugin
 
-logger = logging.getLogger(__name__)
+MAX_FILES = 10_000
 
-POLL_S = 2.0
-"""How often the folders are looked at."""
+SUFFIXES = frozenset({".json", ".yaml", ".yml"})
 
-RELOAD_S = 300.0
-"""How often a folder is loaded though it has not changed: a store that was restored is mended so."""
+FileState = tuple[int, int, int, int]
+"""By what a change of a file is seen: the times of its content and of its inode, which has its permissions;
+size and inode.
+"""
 
-
-class Stopping(Exception):
-    """Raised in the middle of a load when the process is to end."""
+Signature = tuple[tuple[str, FileState], ...]
+"""By what a change of a folder is seen: name and state of each file."""
 
 
-class FolderWatch:
-    """Loads the folders of the managed repositories, at start and whenever they change.
+class FolderError(ValueError):
+    """Raised for a folder that cannot be read, or has too many files."""
 
-    At start it also removes the documents of repositories that are configured no more, and has the local
-    plugins say what the local repository is called now. This it does again every ``reload_s`` until there is
-    none to change: a worker with the configuration of before may register others until it is replaced.
-    Several processes may do this at once.
 
-    ``interval_s``: seconds between two looks. ``reload_s``: seconds after which a folder is loaded though it
-    has not changed. ``stopping``: whether the process is to end; a load is then left for the next start.
+@dataclass(frozen=True, slots=True)
+class DocumentFault:
+    """What is wrong with a file of a managed repository. ``file``: None: it is wrong with the folder."""
+
+    path: Path
+    file: str | None
+    reason: str
+
+    def __str__(self) -> str:
+        place = os.fsencode(self.path / self.file if self.file else self.path)
+        return f"{place.decode(errors='backslashreplace')}: {self.reason}"
+
+
+@dataclass(frozen=True, slots=True)
+class Contents:
+    """The plugins of a folder, and what is wrong with the other files."""
+
+    plugins: tuple[ManagedPlugin, ...]
+    faults: tuple[DocumentFault, ...]
+
+    @property
+    def bad_files(self) -> frozenset[str]:
+        """The files whose plugins stay as they were."""
+        return frozenset(fault.file for fault in self.faults if fault.file)
+
+
+def signature(folder: Path) -> Signature:
+    """Return the present signature of a folder's documents, in the order of their names.
+
+    Documents are the files ``*.json``, ``*.yaml`` and ``*.yml`` directly in it, but for hidden ones.
+
+    Raises: ``FolderError``.
     """
+    found: list[tuple[str, FileState]] = []
+    try:
+        for entry in folder.iterdir():
+            if entry.suffix.lower() not in SUFFIXES or entry.name.startswith("."):
+                continue
+            if len(found) == MAX_FILES:
+                raise FolderError(f"has more than {MAX_FILES} documents")
+            found.append((entry.name, _state(entry)))
+    except OSError as error:
+        raise FolderError(f"cannot be read: {error.strerror}") from None
+    return tuple(sorted(found))
 
-    name = "the look at the repositories"
 
-    def __init__(
-        self,
-        store: ManagedPlugins,
-        repositories: Repositories,
-        policy: Policy,
-        interval_s: float = POLL_S,
-        reload_s: float = RELOAD_S,
-        clock: Callable[[], datetime] = lambda: datetime.now(UTC),
-        stopping: Callable[[], bool] = lambda: False,
-    ) -> None:
-        self.interval_s = interval_s
-        self._store = store
-        self._repositories = repositories
-        self._policy = policy
-        self._reload_s = reload_s
-        self._clock = clock
-        self._stopping = stopping
-        self._begun = False
-        self._rename_at: float | None = None
-        self._loaded: dict[str, tuple[Signature, float]] = {}
-        self._told: Mapping[str, frozenset[Fault]] = {}
+def _state(file: Path) -> FileState:
+    try:
+        state = file.stat()
+    except OSError:
+        # Gone meanwhile, or a link to nowhere: it is a fault of the file when it is read.
+        return 0, 0, 0, 0
+    return state.st_mtime_ns, state.st_ctime_ns, state.st_size, state.st_ino
 
-    def run(self) -> None:
-        """Look at everything once. Raises ``StoreUnavailable``."""
-        if not self._begun:
-            self._begin()
-        elif self._rename_at is not None and time.monotonic() >= self._rename_at:
-            self._rename_at = self._next() if self._rename() else None
+
+def read_folder(
+    path: Path,
+    repository: RepositoryInfo,
+    policy: Policy,
+    now: datetime,
+    between: Callable[[], None] = lambda: None,
+) -> Contents:
+    """Return what is in a folder. One bad file leaves the others as they are.
+
+    ``now``: the time of plugins whose document says none. ``between``: called between two files.
+
+    Raises: ``FolderError`` if the folder itself cannot be read, which is not the same as an empty folder.
+    """
+    plugins: dict[str, ManagedPlugin] = {}
+    faults = []
+    for name, _ in signature(path):
+        between()
         try:
-            for repository in self._repositories.managed:
-                if isinstance(repository.options, ManagedOptions):
-                    self._look(repository, repository.options)
-        except Stopping:
-            return
-
-    def _begin(self) -> None:
-        removed = self._store.forget(r.repository_id for r in self._repositories.managed)
-        if removed:
-            logger.info("removed %d plugins of repositories that are configured no more", removed)
-        self._rename()
-        self._rename_at = self._next()
-        self._begun = True
-
-    def _next(self) -> float:
-        return time.monotonic() + self._reload_s
-
-    def _rename(self) -> int:
-        renamed = self._store.rename_local(self._repositories.local.info)
-        if renamed:
-            logger.info("%d plugins now say what the local repository is called", renamed)
-        return renamed
-
-    def _look(self, repository: Repository, options: ManagedOptions) -> None:
-        """Load the folder if it is not as it was when it was last loaded. A bug that one repository brings to
-        light leaves the others as they are.
-        """
-        name = repository.repository_id
-        try:
-            seen = signature(options.path)
-            before, at = self._loaded.get(name, (None, 0.0))
-            if seen != before or time.monotonic() - at > self._reload_s:
-                self._load(repository, options)
-                self._loaded[name] = (seen, time.monotonic())
-        except BadFolder as fault:
-            self._tell(name, frozenset({Fault(options.path, None, str(fault))}))
-        except (Stopping, Unavailable):
-            raise
-        except Exception:
-            logger.exception("repository %s could not be loaded; it stays as it is", name)
-
-    def _load(self, repository: Repository, options: ManagedOptions) -> None:
-        now = self._clock()
-        contents = read_folder(options.path, repository.info, self._policy, now, self._check_stopping)
-        loaded = self._store.load(
-            repository.info, repository.rank, contents.plugins, now, keep=contents.bad_files
-        )
-        self._tell(repository.repository_id, frozenset(contents.faults))
-        if loaded.written or loaded.removed:
-            logger.info(
-                "repository %s: %d plugins written, %d removed",
-                repository.repository_id,
-                loaded.written,
-                loaded.removed,
+            plugin, times = managed_plugin(read_document(path / name), repository, now, policy)
+        except (DocumentError, ContractError) as error:
+            faults.append(DocumentFault(path, name, str(error)))
+            continue
+        if earlier := plugins.get(plugin.plugin_id):
+            faults.append(
+                DocumentFault(path, name, f"has the plugin of {earlier.source}, {plugin.plugin_id}")
             )
+        else:
+            plugins[plugin.plugin_id] = ManagedPlugin(plugin, name, times)
+    return Contents(tuple(plugins.values()), tuple(faults))
 
-    def _tell(self, repository_id: str, faults: frozenset[Fault]) -> None:
-        """Log what is wrong, each fault once until it is gone."""
-        before = self._told.get(repository_id, frozenset())
-        for fault in sorted(faults - before, key=str):
-            logger.warning("repository %s: %s; what was loaded before stays", repository_id, fault)
-        self._told = {**self._told, repository_id: faults}
 
-    def _check_stopping(self) -> None:
-        if self._stopping():
-            raise Stopping
+def check_folder(path: Path, policy: Policy) -> list[DocumentFault]:
+    """Return everything that is wrong with a folder of plugin documents, or with the folder itself."""
+    anyone = RepositoryInfo(repository_id="-", name="-", repository_type="managed")
+    try:
+        return list(read_folder(path, anyone, policy, datetime.now(UTC)).faults)
+    except FolderError as error:
+        return [DocumentFault(path, None, str(error))]

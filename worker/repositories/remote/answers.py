@@ -23,7 +23,7 @@ MAX_TOTAL = 2**53
 
 
 class BadAnswer(ValueError):
-    """Raised for an answer that is none; the text says why, and holds nothing of the answer."""
+    """Raised for an invalid answer. The text says why, and holds nothing of the answer."""
 
 
 class _Rows(Contract):
@@ -44,8 +44,8 @@ _ALWAYS = frozenset(name for name, field in PluginInfo.model_fields.items() if f
 class Answers:
     """Reads the answers of one remote repository.
 
-    ``repository`` is who it is here, whatever it calls itself; ``domain_id`` is the domain whose plugins it
-    offers, and whose plugins alone it may answer with.
+    ``repository``: who it is here, whatever it calls itself. ``domain_id``: the domain whose plugins it
+    offers; it may answer with no others.
     """
 
     def __init__(self, repository: RepositoryInfo, domain_id: str) -> None:
@@ -54,15 +54,15 @@ class Answers:
 
     @cached_property
     def known(self) -> dict[str, Any]:
-        """The fields that are the same in each of its rows, as JSON."""
+        """The fields that each of its rows has alike, as JSON."""
         return {"domain_id": self._domain_id, "repository_info": self._repository.model_dump(mode="json")}
 
     def plugin(self, answer: Any) -> dict[str, Any]:
-        """The answer of ``plugin.get``, as JSON. Raises ``BadAnswer``."""
+        """Return the answer of ``plugin.get``, as JSON. Raises: ``BadAnswer``."""
         return self._row(answer, PluginInfo)
 
     def plugin_of(self, answer: Any, plugin_id: str) -> dict[str, Any]:
-        """The same, and of the plugin that was asked for."""
+        """Return the answer of ``plugin.get`` for that plugin, as JSON. Raises: ``BadAnswer``."""
         row = self.plugin(answer)
         if row["plugin_id"] != plugin_id:
             raise BadAnswer("is another plugin")
@@ -71,23 +71,27 @@ class Answers:
     def rows(
         self, answer: Any, query: Query, shortcuts: Mapping[str, Any]
     ) -> tuple[list[dict[str, Any]], int]:
-        """The answer of ``plugin.list`` to ``shortcuts`` and ``query``, whose fields are none of ``known``,
-        and whose page has a limit unless rows are only counted.
+        """Return the rows of an answer of ``plugin.list``, as JSON, and their ``total_count``.
 
-        Each row is answered with what is known; ``total_count`` is 0 if it was not asked for. One plugin may
-        be there twice, out of two repositories of the remote. Raises ``BadAnswer``.
+        Each row gets the ``known`` fields; the count is 0 if the query has ``no_count``. One plugin may be
+        there twice, from two repositories of the remote.
+
+        ``query``, ``shortcuts``: what was asked. The query names no ``known`` field, and its page has a limit
+        unless it only counts.
+
+        Raises: ``BadAnswer``.
         """
-        given = _validated(_Rows, answer)
+        listing = _validated(_Rows, answer)
         most = 0 if query.count_only else query.page.limit
-        if len(given.results) > most:
-            raise BadAnswer(f"has {len(given.results)} rows; {most} were asked for")
-        rows = [self._listed(row, query, shortcuts) for row in given.results]
+        if len(listing.results) > most:
+            raise BadAnswer(f"has {len(listing.results)} rows; {most} were asked for")
+        rows = [self._listed(row, query, shortcuts) for row in listing.results]
         if query.no_count and not query.count_only:
             return rows, 0
-        return rows, _total(given.total_count, query, len(rows), most)
+        return rows, _total(listing.total_count, query, len(rows), most)
 
     def versions(self, answer: Any) -> dict[str, Any]:
-        """The answer of ``plugin.get_versions``, as JSON. Raises ``BadAnswer``."""
+        """Return the answer of ``plugin.get_versions``, as JSON. Raises: ``BadAnswer``."""
         _check_storable(answer)
         versions: VersionsInfo = _validated(VersionsInfo, answer)
         if len(versions.results) > MAX_VERSIONS or any(len(name) > 255 for name in versions.results):
@@ -98,16 +102,16 @@ class Answers:
         text = _json_of(row)
         try:
             read = model.model_validate_json(text).model_dump(mode="json", exclude_none=True)
-        except ValidationError as fault:
-            raise BadAnswer(f"is no plugin: {_first(fault)}") from None
+        except ValidationError as error:
+            raise BadAnswer(f"is not a plugin: {_first(error)}") from None
         except PydanticSerializationError:
-            raise BadAnswer("has a time that cannot be told in UTC") from None
+            raise BadAnswer("has a time that does not exist in UTC") from None
         if read.get("domain_id", self._domain_id) != self._domain_id:
             raise BadAnswer("is a plugin of another domain")
         if "image" in read and read.get("plugin_id") != plugin_id_of(read["image"]):
             raise BadAnswer("has a plugin_id that is not its image's")
         if read.get("revision", 1) < 1:
-            raise BadAnswer("has a revision that is none")
+            raise BadAnswer("has an invalid revision")
         _check_registry(read)
         return read | self.known
 
@@ -126,12 +130,12 @@ class Answers:
 def _validated(model: type[Any], answer: Any) -> Any:
     try:
         return model.model_validate(answer)
-    except ValidationError as fault:
-        raise BadAnswer(f"has the wrong form: {_first(fault)}") from None
+    except ValidationError as error:
+        raise BadAnswer(f"has the wrong form: {_first(error)}") from None
 
 
 def _total(said: int | None, query: Query, found: int, most: int) -> int:
-    """``total_count``, which a page that is the last one tells by itself."""
+    """Return ``total_count``, which follows from the page if it is the last one."""
     if said is None:
         raise BadAnswer("has no total_count")
     seen = query.page.skip + found
@@ -146,11 +150,11 @@ def _total(said: int | None, query: Query, found: int, most: int) -> int:
 
 
 def _check_registry(read: Mapping[str, Any]) -> None:
-    """Raises ``BadAnswer`` for a ``registry_url`` that no registration stores."""
+    """Refuse a ``registry_url`` that no registration stores."""
     if "registry_url" in read:
         kinds = [read["registry_type"]] if "registry_type" in read else sorted(REGISTRY_TYPES)
         if not any(_is_registry(kind, read["registry_url"]) for kind in kinds):
-            raise BadAnswer("has a registry_url that is none")
+            raise BadAnswer("has an invalid registry_url")
 
 
 def _is_registry(kind: str, url: str) -> bool:
@@ -167,8 +171,8 @@ def _is_registry(kind: str, url: str) -> bool:
 def _check_storable(value: Any) -> None:
     try:
         check_json(value)
-    except Unstorable as fault:
-        raise BadAnswer(f"holds a value that {fault.reason}") from None
+    except Unstorable as error:
+        raise BadAnswer(f"holds a value that {error.reason}") from None
 
 
 def _json_of(row: Any) -> bytes:
@@ -179,9 +183,9 @@ def _json_of(row: Any) -> bytes:
     return text
 
 
-def _first(fault: ValidationError) -> str:
-    """Which field is wrong and how; a key is the model's own, or is not told."""
-    first = fault.errors(include_input=False, include_url=False)[0]
+def _first(error: ValidationError) -> str:
+    """Return which field is wrong and how. A key that is not one of the model is not shown."""
+    first = error.errors(include_input=False, include_url=False)[0]
     name = first["loc"][0] if first["loc"] else ""
     shown = name if name in PluginInfo.model_fields or name in _Rows.model_fields else "a field"
     return f"{shown}: {first['type']}"

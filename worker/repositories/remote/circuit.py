@@ -7,49 +7,47 @@ FAILURES = 3
 
 
 class Circuit:
-    """After ``failures`` in a row only one ask at a time is let through; the others are told at once.
+    """Permits one ask at a time after ``failures`` in a row, until one is answered. For all threads.
 
-    So a remote that lets everyone wait takes one thread of a process instead of all, and is back in use with
-    the first answer. Threads may share it.
+    So a remote that lets everyone wait takes one thread of a process instead of all, and is in use again with
+    its first answer.
     """
 
     def __init__(self, failures: int = FAILURES) -> None:
         self._limit = failures
         self._failures = 0
-        self._trial: Attempt | None = None
+        self._only: Permit | None = None
         self._lock = threading.Lock()
 
-    def enter(self) -> "Attempt | None":
-        """The attempt that may be made now, which ``end`` follows; None if none may."""
+    def permit(self) -> "Permit | None":
+        """Return the permit for an ask that may be made now; None if none may."""
         with self._lock:
-            attempt = Attempt(self)
+            permit = Permit(self)
             if self._failures >= self._limit:
-                if self._trial:
+                if self._only:
                     return None
-                self._trial = attempt
-            return attempt
+                self._only = permit
+            return permit
 
-    def end(self, attempt: "Attempt", answered: bool | None) -> None:
-        """Count the end of an attempt, once."""
+    def end(self, permit: "Permit", answered: bool | None) -> None:
+        """Count the end of an ask, once."""
         with self._lock:
-            if attempt.ended:
+            if permit.ended:
                 return
-            attempt.ended = True
+            permit.ended = True
             if answered is not None:
                 self._failures = 0 if answered else self._failures + 1
-            if self._trial is attempt:
-                self._trial = None
+            if self._only is permit:
+                self._only = None
 
 
-class Attempt:
-    """One ask that was let through."""
+class Permit:
+    """The permit for one ask. It is given back by its first ``end``."""
 
     def __init__(self, circuit: Circuit) -> None:
         self._circuit = circuit
         self.ended = False
 
     def end(self, answered: bool | None) -> None:
-        """It has ended: with an answer of any kind, without one, or (None) before it was made. Only the first
-        end counts.
-        """
+        """Say how the ask ended: with an answer of any kind, without one, or (None) before it was made."""
         self._circuit.end(self, answered)

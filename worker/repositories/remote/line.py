@@ -1,4 +1,4 @@
-"""The line to another deployment."""
+"""The connection to another deployment."""
 
 import time
 from typing import Any
@@ -13,23 +13,25 @@ from contracts.client import AskTimeout, PluginClient
 from contracts.values import MAX_ANSWER_BYTES
 
 MAX_MESSAGE_BYTES = MAX_ANSWER_BYTES + 1024 * 1024
-"""How large the message may be that an answer comes in."""
+"""The most bytes of a message that carries an answer."""
 
 _CONNECT_S = 3.0
 
 
 class RefusedMessage(ValueError):
-    """Raised for an answer that is not read at all."""
+    """Raised for a message that is not decoded."""
 
 
-class Results(RedisBackend):  # type: ignore[misc]  # celery is untyped
-    """Where answers come from. What is too large is not decoded, nor is what is compressed: a few bytes of it
-    can stand for gigabytes, and decoding holds up every thread.
+class PeerAnswers(RedisBackend):  # type: ignore[misc]  # celery is untyped
+    """The result backend of another deployment.
+
+    A message that is too large is not decoded, nor is a compressed one: a few bytes can stand for gigabytes,
+    and decoding holds up every thread.
     """
 
     def decode(self, payload: Any) -> Any:
         if payload is not None and (len(payload) > MAX_MESSAGE_BYTES or payload[:1] not in (b"{", "{")):
-            raise RefusedMessage(f"an answer of {len(payload)} bytes, which is too large or no JSON object")
+            raise RefusedMessage(f"an answer of {len(payload)} bytes is too large or not a JSON object")
         return super().decode(payload)
 
 
@@ -39,15 +41,17 @@ class _Client(PluginClient):
 
     def _new_app(self) -> celery.Celery:
         app = super()._new_app()
-        app.loader.override_backends = dict.fromkeys(("redis", "rediss"), f"{__name__}:Results")
+        app.loader.override_backends = dict.fromkeys(("redis", "rediss"), f"{__name__}:PeerAnswers")
         return app
 
 
 class Line:
-    """A client of another deployment, which is not to ask its own remotes in turn.
+    """A client of another deployment, which does not ask its own remotes in turn.
 
-    Each ask begins with a ping that is not tried again: Celery's client would go on trying a Redis that is
-    silent for minutes, and hold the thread for as long. ``timeout_s`` is the longest that a ping may take.
+    Each ask begins with a ping that is not retried: Celery's client would retry a silent Redis for minutes,
+    and hold the thread for as long.
+
+    ``token``: sent as ``authorization: Bearer``; None: nothing is sent. ``timeout_s``: of a ping.
     """
 
     def __init__(self, redis_url: str, token: str | None, timeout_s: float) -> None:
@@ -60,7 +64,7 @@ class Line:
         )
 
     def ask(self, operation: str, *, timeout_s: float, expires_s: float, **params: Any) -> Any:
-        """What ``PluginClient.ask`` does. Raises ``redis.RedisError`` and ``RefusedMessage`` too."""
+        """Ask as ``PluginClient.ask`` does. Raises: ``redis.RedisError`` and ``RefusedMessage`` too."""
         begun = time.monotonic()
         self._redis.ping()
         left = timeout_s - (time.monotonic() - begun)

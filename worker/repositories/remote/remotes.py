@@ -1,4 +1,4 @@
-"""The remote repositories of a deployment, each with the secret it is asked with."""
+"""The remote repositories of a deployment, each with the secret that is sent to it."""
 
 from worker.domain.repositories import RemoteOptions, Repositories
 from worker.registries import Credentials
@@ -7,10 +7,12 @@ from worker.repositories.remote.tokens import credential_of
 
 
 def open_remotes(repositories: Repositories, credentials: Credentials) -> dict[str, Remote]:
-    """Return them by ``repository_id``. Nothing is dialled yet.
+    """Return the remotes by ``repository_id``. Nothing is dialled yet.
 
-    ``token`` names an entry of ``PLUGINS_REGISTRY_CREDENTIALS``; one without ``hosts`` and ``domains`` can be
-    used by no plugin. Raises ``ValueError`` for a name that is not there.
+    The ``token`` of a remote names an entry of ``PLUGINS_REGISTRY_CREDENTIALS``; without ``hosts`` and
+    ``domains``, no plugin can use that entry.
+
+    Raises: ``ValueError`` for a name that is not there.
     """
     remotes = {}
     for repository in repositories.remote:

@@ -1,5 +1,6 @@
-"""The query language compiled to MongoDB: pure functions from the contract's models to filters and
-pipelines."""
+"""Compiles the query language to MongoDB: pure functions from the contract's models to filters and
+pipelines.
+"""
 
 from worker.store.query.match import Reach, Shortcuts, compile_head, fixed_keys
 from worker.store.query.rows import compile_page, compile_projection, compile_sort

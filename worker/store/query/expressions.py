@@ -1,4 +1,4 @@
-"""Aggregation expressions that give null where MongoDB's own would fail on a value of another type."""
+"""Aggregation expressions that give null for a value of another type, where MongoDB's own would fail."""
 
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
@@ -18,12 +18,12 @@ _UNESCAPES = tuple((stored, plain) for plain, stored in reversed(ESCAPES))
 
 
 def has_type(value: Expression, name: str) -> Expression:
-    """Whether a value is of the BSON type of that name."""
+    """Return the test whether a value is of the BSON type of that name."""
     return {"$eq": [{"$type": value}, name]}
 
 
 def _same_type(value: Expression, other: Any) -> Expression:
-    """Whether a value is of the type of ``other``, a scalar: only then one is less than the other."""
+    """Return the test whether a value is of the type of ``other``, a scalar: only then can one be less."""
     match other:
         case bool():
             return has_type(value, "bool")
@@ -44,13 +44,15 @@ def _equal(item: Expression, value: Any) -> Expression:
 
 
 def _any(value: Expression, test: Leaf) -> Expression:
-    """Whether a value, or any element of a list, passes."""
+    """Return the test whether a value, or any element of a list, passes."""
     items = {"$cond": [{"$isArray": [value]}, value, [value]]}
     return {"$anyElementTrue": {"$map": {"input": items, "as": "item", "in": test("$$item")}}}
 
 
 def _reached(key: str, test: Leaf) -> Expression:
-    """Whether any value passes that the key leads to in a filter: below objects, and objects in lists."""
+    """Return the test whether any value passes that the key leads to in a filter: in objects, and objects in
+    lists.
+    """
     first, *parts = (escape_key(part) for part in split_key(key))
     return _below(f"${first}", parts, test)
 
@@ -85,27 +87,27 @@ CONDITIONS: Mapping[str, CompileExpression] = {
     "lt": _is(_ordered("$lt")),
     "lte": _is(_ordered("$lte")),
 }
-"""The operators of a group field's conditions, from a key and what its values are compared with."""
+"""The operators of a group field's conditions: each compiles a key and the value to compare with."""
 
 
 def condition(item: GroupCondition, times: frozenset[str]) -> Expression:
-    """Whether a row meets a condition; ``times`` are the columns that are times."""
+    """Return the test whether a row meets a condition; ``times`` are the columns that are times."""
     value = as_time(item.value, item.operator) if item.key in times else item.value
     return CONDITIONS[item.operator](item.key, value)
 
 
 def object_or_null(path: Expression) -> Expression:
-    """A value if it is an object."""
+    """Return a value if it is an object, else null."""
     return {"$cond": [has_type(path, "object"), path, None]}
 
 
 def size(path: Expression) -> Expression:
-    """The number of elements of a list."""
+    """Return the number of elements of a list."""
     return {"$cond": [{"$isArray": [path]}, {"$size": path}, None]}
 
 
 def object_to_array(path: Expression) -> Expression:
-    """A list of ``{k, v}`` for an object, its keys as the caller knows them."""
+    """Return a list of ``{k, v}`` for an object, its keys unescaped."""
     pairs = {"$objectToArray": path}
     renamed = {"k": _replaced("$$pair.k", _UNESCAPES, empty=EMPTY, becomes=""), "v": "$$pair.v"}
     return {
@@ -118,7 +120,7 @@ def object_to_array(path: Expression) -> Expression:
 
 
 def array_to_object(path: Expression) -> Expression:
-    """An object for a list of ``{k, v}`` with text for ``k``, its keys as they are stored."""
+    """Return an object for a list of ``{k, v}`` whose ``k`` are texts, its keys escaped."""
     is_pair = has_type("$$pair.k", "string")
     renamed = {
         "k": _replaced("$$pair.k", ESCAPES, empty="", becomes=EMPTY),

@@ -1,8 +1,8 @@
-"""Which documents a query is about, as the first stages of a pipeline.
+"""The first stages of a pipeline: which documents a query is about.
 
-One ``$match`` is all it takes, and is as well the filter of a find, unless a condition names ``domain_id``
-while managed plugins are in reach: they are kept without one, and are given the asking domain's before the
-conditions apply.
+One ``$match`` is enough, and is also the filter of a find, unless a condition names ``domain_id`` while
+managed plugins are in reach: they are stored without one, and get the asking domain before the conditions
+apply.
 """
 
 from collections.abc import Mapping, Sequence
@@ -24,16 +24,17 @@ Shortcuts = Mapping[str, Any]
 _REPOSITORY = "repository_info.repository_id"
 
 KEYWORD_FIELDS = ("plugin_id", "name", "provider", "labels")
-"""Where a word of ``keyword`` may occur."""
+"""The fields that a word of ``keyword`` is searched in."""
 
 TEXT_FIELDS = frozenset({"plugin_id", "name", "state", "service_type", "provider", "registry_type", "image"})
-"""Fields that are one text, never a list."""
+"""The fields that are one text, never a list."""
 
 
 @dataclass(frozen=True, slots=True)
 class Reach:
-    """Whose plugins a read sees: the asking domain's own, the managed ones, or both. ``among`` are the ids of
-    the managed repositories, empty for all.
+    """The plugins that a read sees: the asking domain's own, the managed ones, or both.
+
+    ``among``: the ids of the managed repositories; empty for all.
     """
 
     domain_id: str
@@ -50,7 +51,9 @@ class Reach:
 def compile_head(
     reach: Reach, shortcuts: Shortcuts, query: Query | StatisticsQuery, now: datetime
 ) -> list[Document]:
-    """The stages that select the documents of a query: ``$match`` alone, or with the domain filled in."""
+    """Return the stages that select the documents of a query: ``$match`` alone, or with the domain
+    filled in.
+    """
     selection = [*_scope(reach), *_shortcuts(shortcuts)]
     conditions = _conditions(query, now)
     if reach.managed and _names_domain(query):
@@ -60,7 +63,9 @@ def compile_head(
 
 
 def fixed_keys(shortcuts: Shortcuts, query: Query) -> set[str]:
-    """The keys of text fields that have one value in every row, as a shortcut or a condition says so."""
+    """Return the keys of text fields that have one value in every row, because of a shortcut or a
+    condition.
+    """
     fixed = {key for key, value in shortcuts.items() if value and isinstance(value, str)}
     return fixed | {
         c.key for c in query.filter if c.operator == "eq" and c.key in TEXT_FIELDS and c.value is not None
@@ -71,7 +76,7 @@ def _scope(reach: Reach) -> list[Document]:
     scopes = reach.scopes
     found: list[Document] = [{"scope": {"$eq": scopes[0]} if len(scopes) == 1 else {"$in": scopes}}]
     if reach.managed and reach.among:
-        # A local plugin is told by its scope: until it is renamed, it says what its repository was called.
+        # The scope selects local plugins: they may still have an earlier id of their repository stored.
         own = [{"scope": {"$eq": reach.domain_id}}] * reach.local
         found.append({"$or": [*own, {stored(_REPOSITORY): {"$in": list(reach.among)}}]})
     return found

@@ -1,6 +1,6 @@
 """The filter operators: each one as a MongoDB filter on a path.
 
-A caller's value only ever stands where MongoDB takes a value, under an operator written here.
+A caller's value only ever stands where MongoDB expects a value, below an operator written here.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -29,7 +29,7 @@ def _none(compile_any: CompileFilter) -> CompileFilter:
 
 def _among(path: str, values: Sequence[Any]) -> Document:
     found = {path: {"$in": values}}
-    # For MongoDB itself, what a list does not hold is neither null nor there.
+    # For MongoDB, a missing element of a list is not null and does not exist.
     return {"$or": [found, {path: {"$exists": False}}]} if None in values else found
 
 
@@ -65,13 +65,13 @@ OPERATORS: Mapping[str, CompileFilter] = {
     "not_contain_in": _none(_contained),
     "match": _matched,
 }
-"""Operators on a value of their own; those on regular expressions and times are made of these."""
+"""The operators that take their value as it is; those on regular expressions and times are made of these."""
 
 _OF_SCALARS = frozenset({"eq", "not", "lt", "lte", "gt", "gte", "in", "not_in"})
 
 
 def compile_condition(condition: Condition, now: datetime) -> Document:
-    """The MongoDB filter of one condition; ``now`` is what ``timediff`` counts from."""
+    """Return the MongoDB filter of one condition; ``now``: the time that ``timediff`` counts from."""
     path, operator, value = stored(condition.key), condition.operator, condition.value
     if isinstance(condition, Pattern | Patterns):
         is_large = root_of(condition.key) in LARGE
@@ -87,5 +87,5 @@ def compile_condition(condition: Condition, now: datetime) -> Document:
 
 
 def as_time(value: Any, operator: str) -> Any:
-    """A scalar compared with a stored time: text is ISO 8601, anything else stays what it is."""
+    """Return a scalar to compare with a stored time: a text is ISO 8601, any other value stays as it is."""
     return at_milliseconds(parse_time(value), operator) if isinstance(value, str) else value

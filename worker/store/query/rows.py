@@ -1,4 +1,4 @@
-"""The order of a list and the fields of its rows."""
+"""The order of a list, and the fields of its rows."""
 
 from collections.abc import Collection, Iterable, Sequence
 from typing import Any
@@ -8,17 +8,17 @@ from contracts.query.keys import root_of, split_key
 from worker.store.query.paths import DOMAIN, PLUGIN, REVISION, stored
 
 RANK = "rank"
-"""The repository's place in the lookup order."""
+"""The place of the repository in the lookup order."""
 
 
 _BY_PLUGIN_ID = SortKey(key="plugin_id")
 
 
 def compile_sort(order: Sequence[SortKey], fixed: Collection[str] = ()) -> dict[str, int]:
-    """The sort of a list: the given keys, then ``plugin_id``, then the repositories' order.
+    """Return the sort of a list: the given keys, then ``plugin_id``, then the order of the repositories.
 
-    ``fixed`` are keys that have the same value in every row, as ``domain_id`` has, and so decide nothing:
-    with them, MongoDB would not see that an index has the rows in order.
+    ``fixed``: keys with the same value in every row, as ``domain_id`` has. They decide nothing, and with them
+    MongoDB would not see that an index has the rows in order.
     """
     sort: dict[str, int] = {}
     for item in (*order, _BY_PLUGIN_ID):
@@ -28,7 +28,7 @@ def compile_sort(order: Sequence[SortKey], fixed: Collection[str] = ()) -> dict[
 
 
 def compile_projection(fields: Iterable[str]) -> dict[str, Any]:
-    """The projection to exactly ``fields`` (keys) and ``plugin_id``; to all of a plugin for none."""
+    """Return the projection to exactly ``fields`` (keys) and ``plugin_id``; to the whole plugin for none."""
     named = {split_key(key): stored(key) for key in fields}
     if not named:
         return {RANK: 1, REVISION: 1, PLUGIN: 1}
@@ -42,7 +42,7 @@ def compile_projection(fields: Iterable[str]) -> dict[str, Any]:
 
 
 def compile_page(page: Page, max_rows: int) -> list[dict[str, Any]]:
-    """The stages that cut the page out of sorted rows: at most ``max_rows`` + 1 of them."""
+    """Return the stages that cut the page out of sorted rows: at most ``max_rows`` + 1 of them."""
     most = max_rows + 1
     limit = {"$limit": min(page.limit, most) if page.limit > 0 else most}
     return [{"$skip": page.skip}, limit] if page.skip else [limit]

@@ -1,8 +1,8 @@
 """The stages of an aggregation, each one as stages of a MongoDB pipeline.
 
-A row carries a hidden ``_id`` next to its columns: the document's own, or the group's, with the place in the
-list for each list that was unwound. No two rows have the same: it ends every sort, so that pages do not
-overlap, and goes at the end.
+A row has a hidden ``_id`` beside its columns: that of the document or of the group, and the place in each
+list that was unwound. It is unique. It ends every sort, so that pages do not overlap, and is removed at the
+end.
 """
 
 from collections.abc import Callable, Mapping
@@ -31,7 +31,7 @@ DATE_PARTS: Mapping[str, str] = {"year": "$year", "month": "$month", "day": "$da
 
 
 def _met(field: Any, columns: Columns, then: Expression, otherwise: Expression) -> Expression:
-    """``then`` where a row meets the conditions of a field."""
+    """Return ``then`` where a row meets the conditions of a field, else ``otherwise``."""
     if not field.conditions:
         return then
     tests = [expressions.condition(item, columns.times) for item in field.conditions]
@@ -123,5 +123,5 @@ STAGES: Mapping[type, Callable[[Any, Columns], list[Document]]] = {
 
 
 def compile_stage(stage: AnyStage, columns: Columns) -> list[Document]:
-    """The pipeline stages of one stage, which is given rows of ``columns``."""
+    """Return the pipeline stages of one stage, whose input are rows of ``columns``."""
     return STAGES[type(stage)](stage, columns)

@@ -14,8 +14,8 @@ _VALUE = "value"
 
 
 def compile_statistics(query: StatisticsQuery, domain_id: str) -> list[Document]:
-    """The stages that make all rows of an answer, before paging. A row of ``distinct`` is
-    ``{"value": ...}``.
+    """Return the stages that make all rows of an answer, before paging. A row of ``distinct`` is ``{"value":
+    ...}``.
     """
     return _distinct(query.distinct, domain_id) if query.distinct else _aggregate(query, domain_id)
 
@@ -32,7 +32,7 @@ def _aggregate(query: StatisticsQuery, domain_id: str) -> list[Document]:
 
 
 def _is_sorted(stages: Sequence[AnyStage]) -> bool:
-    """Whether a sort decides the order of the rows: a group has them in any order again."""
+    """Return whether a sort decides the order of the rows: after a group, they are in any order again."""
     is_sorted = False
     for stage in stages:
         is_sorted = isinstance(stage, SortStage) or (is_sorted and not isinstance(stage, GroupStage))
@@ -40,7 +40,7 @@ def _is_sorted(stages: Sequence[AnyStage]) -> bool:
 
 
 def _roots(stages: Sequence[AnyStage]) -> list[str]:
-    """The fields of a plugin that the stages use; all of them when none of the stages leaves any out."""
+    """Return the fields of a plugin that the stages use; all of them if no stage leaves any out."""
     used: set[str] = set()
     for stage in stages:
         used.update(root_of(key) for _, key in keys_in(stage))
@@ -50,7 +50,9 @@ def _roots(stages: Sequence[AnyStage]) -> list[str]:
 
 
 def _column(name: str, domain_id: str) -> Document:
-    """A field of a plugin; no field is ever null, but one that is missing comes as null out of an index."""
+    """Return a field of a plugin. No field is ever null, but a missing one is null when it comes from an
+    index.
+    """
     if name == DOMAIN:
         return {"$literal": domain_id}
     return {"$ifNull": [f"${stored(name)}", "$$REMOVE"]}

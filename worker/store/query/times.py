@@ -1,4 +1,4 @@
-"""Times of a query, beside the stored ones, which are whole milliseconds."""
+"""The times of a query, compared with stored ones, which are whole milliseconds."""
 
 from datetime import datetime, timedelta
 from typing import Any
@@ -8,11 +8,12 @@ from bson import MaxKey
 from contracts.values import to_milliseconds
 
 _NEVER = MaxKey()
-"""A value that nothing stored is equal to."""
+"""A value that no stored value equals."""
 
 
 def at_milliseconds(time: datetime | None, operator: str) -> Any:
-    """What to compare stored times with for the same answer as with ``time``, which may be finer.
+    """Return the value to compare stored times with, for the same result as with ``time``, which may be
+    finer.
 
     ``operator``: eq, not, in, not_in, lt, lte, gt or gte.
     """

@@ -4,7 +4,9 @@ from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 
 from worker.cli.operate.doctor.finding import Finding, ago
+from worker.domain.repositories import ManagedOptions
 from worker.process.heartbeat import STALE_S, HeartbeatError, folder, seen
+from worker.repositories.managed.folder import check_folder
 from worker.services import Services
 
 _OVERDUE = timedelta(minutes=30)
@@ -35,7 +37,9 @@ def inspect_versions(services: Services) -> Iterator[Finding]:
 
 def inspect_managed(services: Services) -> Iterator[Finding]:
     """Find documents of managed repositories that cannot be used."""
-    found = services.managed_faults()
+    folders = [repository.options for repository in services.settings.repositories.managed]
+    paths = [options.path for options in folders if isinstance(options, ManagedOptions)]
+    found = [document for path in paths for document in check_folder(path, services.policy)]
     if not found:
         yield Finding("managed", "ok", "managed repositories", "every document is valid")
     for document in found:

@@ -1,12 +1,15 @@
-"""What an answer that is no list means, by its status alone: bodies of errors are anything at all."""
+"""What an answer without a list means, by its status alone: the body of an error may be anything."""
 
 from worker.domain.image import FailureReason, FetchFailed
+from worker.registries.http.retry_after import retry_after
 from worker.registries.http.session import Answer
-from worker.registries.tags.retry_after import retry_after
 
 
 def failure_of(answer: Answer, now: float, *, not_found: FailureReason = "not_found") -> FetchFailed:
-    """What an answer other than a 200 is; ``now`` is unix time, ``not_found`` what a 404 means."""
+    """Return the failure that an answer other than a 200 stands for.
+
+    ``now``: unix time in seconds. ``not_found``: the reason that a 404 stands for.
+    """
     wait = retry_after(answer.headers, now)
     status = answer.status
     if status in (429, 503) or (status == 403 and wait is not None):
@@ -17,4 +20,4 @@ def failure_of(answer: Answer, now: float, *, not_found: FailureReason = "not_fo
         return FetchFailed(not_found, detail="the registry has no such image")
     if status >= 500:
         return FetchFailed("unavailable", wait, detail="the registry has an error")
-    return FetchFailed("unavailable", detail="an answer that is no list")
+    return FetchFailed("unavailable", detail="an answer that is not a list")

@@ -10,8 +10,8 @@ import pytest
 
 from tests.registries.double import Double
 from worker.domain.image import FetchFailed, ImageRef
-from worker.registries import Registries
 from worker.registries.http.guard import GuardedAdapter
+from worker.registries.registries import Registries
 
 Make = Callable[..., Registries]
 Oci = Callable[..., ImageRef]
@@ -27,7 +27,7 @@ def secure(
     start: Callable[..., Double], server_context: Callable[[], ssl.SSLContext], names: list[str | None]
 ) -> Double:
     context = server_context()
-    context.sni_callback = lambda connection, name, _: names.append(name)  # type: ignore[assignment]
+    context.sni_callback = lambda connection, name, _: names.append(name)
     double = start(tls=context)
     double.tags["app"] = ["1.0"]
     return double
@@ -68,8 +68,8 @@ def test_a_certificate_of_nobody_we_know_is_refused(
 ) -> None:
     made = registries(secure.authority)
     if not verified:
-        made._dialler._others._tls.check_hostname = False
-        made._dialler._others._tls.verify_mode = ssl.CERT_NONE
+        made._pools._others._tls.check_hostname = False
+        made._pools._others._tls.verify_mode = ssl.CERT_NONE
     try:
         listed = made.fetch(oci(secure.authority)).tags
     except FetchFailed as failed:
@@ -80,7 +80,7 @@ def test_a_certificate_of_nobody_we_know_is_refused(
 def test_nothing_can_ask_not_to_verify(secure: Double, registries: Make) -> None:
     import requests
 
-    adapter: GuardedAdapter = registries(secure.authority)._dialler._others
+    adapter: GuardedAdapter = registries(secure.authority)._pools._others
     with requests.Session() as session:
         session.mount("https://", adapter)
         with pytest.raises(requests.exceptions.SSLError):

@@ -6,14 +6,16 @@ from email.utils import parsedate_to_datetime
 from math import isfinite
 
 LONGEST_S = 21_600.0
-"""No registry is left alone for longer, whatever it asks: its numbers may be as large as it likes."""
+"""The longest that a registry is left alone, whatever it asks for."""
 
 # Larger numbers are unix times: some registries send one where seconds belong.
 _LONGEST_SPAN_S = 10_000_000
 
 
 def retry_after(headers: Mapping[str, str], now: float) -> float | None:
-    """Seconds from ``now`` (unix time), 0 to 21,600; None if the answer does not say.
+    """Return how long the registry asks to be left alone: seconds, 0 to 21,600; None if it does not say.
+
+    ``now``: unix time in seconds.
 
     Read from ``Retry-After`` (seconds, an HTTP date), then ``X-Retry-After`` (unix time, Docker Hub), then,
     when ``X-RateLimit-Remaining`` is 0, ``X-RateLimit-Reset`` (unix time).

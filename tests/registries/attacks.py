@@ -1,0 +1,29 @@
+"""Attacks on whoever asks registries: each is tried twice. It fails, and with its guard removed it succeeds."""
+
+from __future__ import annotations
+
+import base64
+from collections.abc import Callable
+
+import pytest
+
+from tests.registries.conftest import SECRET
+from tests.registries.double import Double
+from worker.domain.image import FetchFailed, ImageRef
+from worker.registries.registries import Registries
+
+Make = Callable[..., Registries]
+Oci = Callable[..., ImageRef]
+Start = Callable[..., Double]
+PATH = "/v2/app/tags/list"
+GUARDED = pytest.mark.parametrize("guarded", [True, False], ids=["guarded", "guard-removed"])
+BASIC = "Basic " + base64.b64encode(f"robot$ci:{SECRET}".encode()).decode()
+
+
+def attempt(registries: Registries, ref: ImageRef) -> str:
+    """The reason of the failure, or "listed"."""
+    try:
+        registries.fetch(ref)
+    except FetchFailed as failed:
+        return failed.reason
+    return "listed"
