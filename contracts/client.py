@@ -5,18 +5,14 @@ It is a thin layer over ``Celery.send_task``; any other Celery client can send t
 
 import os
 import time
-from collections.abc import Iterable, Iterator, Mapping
-from contextlib import contextmanager
-from functools import partial
+from collections.abc import Iterable, Mapping
 from typing import Any, Self
 from uuid import uuid4
 
 import celery
-import redis
-from celery.exceptions import TimeoutError as CeleryTimeout
-from kombu.exceptions import OperationalError
 
 from contracts import errors
+from contracts._client.answer import redis_errors, wait_for_answer
 from contracts._client.app import client_app
 from contracts._client.frames import (
     MAX_FRAME_BYTES,
@@ -27,33 +23,14 @@ from contracts._client.frames import (
     items_of,
     too_large,
 )
-from contracts._client.late_answer import drop_late_answer
 from contracts._client.outcome import BatchOutcome
 from contracts._client.unanswered import AskTimeout, RedisUnavailable
-from contracts._redis.outage import is_redis_outage
 from contracts.catalog import BY_TASK, task_of
 from contracts.headers import AUTHORIZATION, OWN, REPOSITORIES, TRACEPARENT
 from contracts.partition import queue_of
 from contracts.values import is_command_id
 
 __all__ = ["AskTimeout", "BatchOutcome", "PluginClient", "RedisUnavailable"]
-
-
-@contextmanager
-def _redis() -> Iterator[None]:
-    try:
-        yield
-    except OperationalError as error:
-        raise RedisUnavailable(f"Redis does not answer: {error}") from error
-    except redis.RedisError as error:
-        if is_redis_outage(error):
-            raise RedisUnavailable(f"Redis does not answer: {error}") from error
-        raise
-    except RuntimeError as error:
-        # How Celery's result consumer says that it could not connect again.
-        if isinstance(error.__cause__, redis.RedisError):
-            raise RedisUnavailable(f"Redis does not answer: {error.__cause__}") from error
-        raise
 
 
 class PluginClient:
@@ -158,7 +135,7 @@ class PluginClient:
         sent = self._send(operation, params, command_id, expires_s, traceparent, ignore_result=False)
         while True:
             try:
-                return self._answer(sent, timeout_s, begun)
+                return wait_for_answer(sent, timeout_s, begun)
             except errors.DeadlineExceeded:
                 if command_id is None or (expires_s is not None and time.monotonic() > begun + expires_s):
                     raise
@@ -198,13 +175,13 @@ class PluginClient:
     def _outcomes(
         self, frames: list[Frame], timeout_s: float, expires_s: float | None
     ) -> dict[str, BatchOutcome]:
-        with _redis():
+        with redis_errors():
             sent = [self._send_frame(frame, expires_s) for frame in frames]
         outcomes: dict[str, BatchOutcome] = {}
         begun = time.monotonic()
         for frame, result in zip(frames, sent, strict=True):
             try:
-                rows = self._answer(result, timeout_s, begun) if result is not None else too_large(frame)
+                rows = wait_for_answer(result, timeout_s, begun) if result is not None else too_large(frame)
             except errors.ContractError as refusal:
                 rows = [{"id": item["id"], "error": refusal.as_dict()} for item in frame.items]
             for row in rows:
@@ -245,7 +222,7 @@ class PluginClient:
                 "the command id must be 1 to 128 printable ASCII characters", details={"path": "id"}
             )
         queue = queue_of(task, dict(params), self._partitions) if known.is_write else known.queue
-        with _redis():
+        with redis_errors():
             if command_id is not None and not ignore_result:
                 # What an earlier sending of this id was answered with is not the answer to this one.
                 self._app.backend.forget(command_id)
@@ -266,18 +243,3 @@ class PluginClient:
             # Celery begins to wait for the answer before it sends, and goes on waiting if it could not send.
             self._app.backend.remove_pending_result(self._app.AsyncResult(command_id))
             raise
-
-    def _answer(self, result: Any, timeout_s: float, begun: float) -> Any:
-        left_s = max(0.001, begun + timeout_s - time.monotonic())
-        forget = result.forget
-        with _redis():
-            try:
-                # Also inside a Celery task: the worker of another deployment answers, not this one.
-                return result.get(timeout=left_s, disable_sync_subtasks=False)
-            except CeleryTimeout:
-                raise AskTimeout(result.id, timeout_s) from None
-            except errors.DeadlineExceeded:
-                forget = partial(drop_late_answer, result)
-                raise
-            finally:
-                forget()

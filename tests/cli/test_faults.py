@@ -68,7 +68,7 @@ def test_a_batch_that_is_no_utf_8_is_wrong_usage(tmp_path: Path) -> None:
         ("REDIS_URL", "redis://localhost:port/0", "the host or the port is wrong"),
         ("REDIS_URL", "redis://localhost:0/0", "the port must be an integer"),
         ("RESULTS_URL", "rediss://h/0?ssl_cert_reqs=none", "ssl_cert_reqs of a rediss:// URL cannot"),
-        ("MONGODB_URL", "mongodb://u:hunter2@h:99999/plugins", "is no URL that MongoDB's driver can use"),
+        ("MONGODB_URL", "mongodb://u:hunter2@h:99999/plugins", "is not a URL that MongoDB's driver can use"),
         ("EVENTS_URL", "http://localhost", "must be a redis:// or rediss:// URL"),
         ("REPOSITORIES", "[]", ""),
         ("REPOSITORIES", "{", "must be a JSON list, or the path of a JSON or YAML file"),

@@ -144,6 +144,6 @@ def test_doctor_says_what_the_troubleshooting_shows() -> None:
 
 def test_the_layers_are_those_that_are_checked() -> None:
     tools = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]
-    (layers,) = (c["layers"] for c in tools["importlinter"]["contracts"] if c["type"] == "layers")
+    (layers,) = (c["layers"] for c in tools["importlinter"]["contracts"] if c["name"] == "Layers")
     (shown,) = (b.text.split("\n") for b in page("architecture.md").blocks() if b.language == "text")
     assert [line for line in shown if line] == [*layers, "contracts"]

@@ -1,11 +1,13 @@
 """A worker that cannot start as it should does not start."""
 
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from celery.concurrency.thread import TaskPool
 
 from worker.app import create_app
-from worker.process.checks import check_partitions, check_profile, check_queues
+from worker.process.checks import Checks, check_partitions, check_profile, check_queues
 from worker.process.partitions import PARTITIONS, Partitions
 from worker.settings import Settings
 from worker.transport.options import Options
@@ -23,9 +25,17 @@ def test_the_first_worker_says_the_number(client: Any) -> None:
     assert client.get(PARTITIONS) == b"3"
 
 
-def test_a_failing_check_ends_the_making_of_the_worker(redis_url: str) -> None:
-    with create_app(Settings(redis_url=redis_url)) as app, pytest.raises(SystemExit, match="concurrency 1"):
-        app.WorkController(pool_cls="threads", concurrency=2, queues=["plugin.commands"])
+def test_the_checks_are_a_step_of_every_worker() -> None:
+    with create_app(Settings()) as app:
+        assert Checks in app.steps["worker"]
+        app.amqp.queues.select(["plugin.commands"])
+        worker = SimpleNamespace(
+            app=app, concurrency=1, max_concurrency=2, prefetch_multiplier=1, pool_cls=TaskPool
+        )
+        with pytest.raises(SystemExit, match="concurrency 1"):
+            Checks(worker).create(worker)
+        app.amqp.queues.select(["plugin.queries"])
+        Checks(worker).create(worker)
 
 
 @pytest.mark.parametrize(

@@ -54,8 +54,12 @@ class RealRegistry:
             "http": {"addr": self.authority, "secret": "not much of one"},
         } | ({"auth": auth} if auth else {})
         (folder / "config.yml").write_text(yaml.safe_dump(config))
-        command = [binary(), "serve", str(folder / "config.yml")]
-        self._process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        self._command = [binary(), "serve", str(folder / "config.yml")]
+        self.start()
+
+    def start(self) -> None:
+        """Start it, or start it again after `close`, and wait until it answers."""
+        self._process = subprocess.Popen(self._command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
         self._wait()
 
     def _wait(self) -> None:

@@ -159,8 +159,8 @@ def test_a_hostile_file_is_a_fault_of_its_own(tmp_path: Path) -> None:
         == {f"{name}.{'json' if name in 'def' else 'yaml'}" for name in "abcdefg"}
     )
     assert "uses an alias" in reasons["a.yaml"]
-    assert "no finite number" in reasons["c.yaml"]
-    assert "no finite number" in reasons["d.json"]
+    assert "not a finite number" in reasons["c.yaml"]
+    assert "not a finite number" in reasons["d.json"]
     assert "lone surrogate" in reasons["e.json"]
     assert "must be an object" in reasons["f.json"]
     assert "must be an object" in reasons["g.yaml"]

@@ -104,9 +104,10 @@ def client(live: Live) -> Iterator[PluginClient]:
 
 
 def test_bad_input_is_answered_and_harms_nothing(client: PluginClient) -> None:
-    client.ask("register", **GOOD | {"image": "acme/kept"})
+    good = GOOD | {"domain_id": "d-kept"}
+    client.ask("register", **good | {"image": "acme/kept"})
     for name, operation, fields, code, path in REFUSED:
-        given = GOOD | fields if operation == "register" else {"domain_id": "d-1"} | fields
+        given = good | fields if operation == "register" else {"domain_id": "d-kept"} | fields
         if operation == "batch":
             given = fields
         with pytest.raises(errors.ContractError) as refusal:
@@ -114,7 +115,7 @@ def test_bad_input_is_answered_and_harms_nothing(client: PluginClient) -> None:
         assert refusal.value.code == code, name
         if path:
             assert refusal.value.details["path"] == path, name
-    assert client.ask("list", domain_id="d-1", name="N")["total_count"] == 1
+    assert client.ask("list", domain_id="d-kept", name="N")["total_count"] == 1
 
 
 def test_what_is_only_strange_survives_unchanged(client: PluginClient) -> None:

@@ -178,7 +178,7 @@ def _send_while_events_are_away(stand: Stand) -> ChildProcess:
 
 def _end_while_it_waits(stand: Stand) -> None:
     worker = _send_while_events_are_away(stand)
-    worker.wait_for_output("waits: ", 60)
+    worker.wait_for_output(" 1 waits: ", 60)
     worker.terminate()
     wait_until(lambda: not worker.running, 60, "its end")
 

@@ -84,6 +84,7 @@ def test_from_a_registration_to_a_new_tag(
 ) -> None:
     domain, fields = where
     image = f"team/{domain}"
+    before = deployment.status()
     registry.push(image, "1.9", "1.10", "latest", "1.10-rc1")
     plugin = deployment.register(domain, image, **fields)
     subject = f"images/{plugin['registry_url']}/{image}"
@@ -106,12 +107,10 @@ def test_from_a_registration_to_a_new_tag(
     assert (second["initial"], second["added"], second["removed"]) == (False, ["2.0"], [])
     assert (second["latest"], second["total_count"], second["revision"]) == ("2.0", 5, 2)
     assert deployment.versions(domain, image)["results"] == ["2.0", *newest]
-    (row,) = [
-        json.loads(line)
-        for line in deployment.cli("sync", "status", "--json").splitlines()
-        if json.loads(line)["host"] == plugin["registry_url"]
-    ]
-    assert (row["images"], row["failing"]) == (1, 0)
+    images, failing = before.get(plugin["registry_url"], (0, 0))
+    now = deployment.status()[plugin["registry_url"]]
+    assert now[0] == images + 1
+    assert now[1] <= failing, "what failed before may be well by now"
 
 
 def test_an_image_that_the_registry_does_not_have(deployment: Deployment, registry: RealRegistry) -> None:
@@ -158,16 +157,20 @@ def test_a_credential_is_used_only_for_those_who_may(
 def test_the_list_is_answered_while_the_registry_is_down(
     deployment: Deployment, registry: RealRegistry, where: tuple[str, dict[str, str]]
 ) -> None:
-    """The last of this module: the registry does not come back."""
-    domain, _ = where
+    domain, fields = f"down-{where[0]}", where[1]
     image = f"team/{domain}"
-    before = deployment.versions(domain, image)
+    registry.push(image, "1.0", "2.0")
+    deployment.register(domain, image, **fields)
+    wait_until(lambda: deployment.refusal(domain, image) is None, 120, "the first list")
     registry.close()
-    deployment.cli("sync", "now", image)
+    try:
+        deployment.cli("sync", "now", image)
 
-    def down() -> bool:
-        info = deployment.versions(domain, image)
-        assert info["results"] == before["results"]
-        return info["sync_state"] == "unavailable" and bool(info["stale"])
+        def down() -> bool:
+            info = deployment.versions(domain, image)
+            assert info["results"] == ["2.0", "1.0"]
+            return info["sync_state"] == "unavailable" and bool(info["stale"])
 
-    wait_until(down, 180, "that the registry is down")
+        wait_until(down, 180, "that the registry is down")
+    finally:
+        registry.start()

@@ -71,6 +71,11 @@ class Deployment:
         assert [e["id"] for e in entries] == [f"{subject}@{n}" for n in range(1, len(entries) + 1)]
         return [json.loads(e["data"]) for e in entries]
 
+    def status(self) -> dict[str, tuple[int, int]]:
+        """How many images each host has, and how many of them fail."""
+        rows = [json.loads(line) for line in self.cli("sync", "status", "--json").splitlines()]
+        return {row["host"]: (row["images"], row["failing"]) for row in rows}
+
     def cli(self, *arguments: str) -> str:
         result = CliRunner().invoke(main, arguments, env=self.env, catch_exceptions=False)
         assert result.exit_code == 0, result.output

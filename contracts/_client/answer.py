@@ -1,0 +1,68 @@
+"""The answer to a command: waits for it, and forgets it once it is read."""
+
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import partial
+from typing import Any, Final
+
+import redis
+from celery.exceptions import TimeoutError as CeleryTimeout
+from kombu.exceptions import OperationalError
+
+from contracts._client.unanswered import AskTimeout, RedisUnavailable
+from contracts._redis.outage import is_redis_outage
+from contracts.errors import DeadlineExceeded
+
+_DROP: Final = "if redis.call('GET', KEYS[1]) == ARGV[1] then redis.call('DEL', KEYS[1]) end"
+
+
+@contextmanager
+def redis_errors() -> Iterator[None]:
+    """Raise ``RedisUnavailable`` in place of an error of an outage; let any other error pass."""
+    try:
+        yield
+    except OperationalError as error:
+        raise RedisUnavailable(f"Redis does not answer: {error}") from error
+    except redis.RedisError as error:
+        if is_redis_outage(error):
+            raise RedisUnavailable(f"Redis does not answer: {error}") from error
+        raise
+    except RuntimeError as error:
+        # How Celery's result consumer says that it could not connect again.
+        if isinstance(error.__cause__, redis.RedisError):
+            raise RedisUnavailable(f"Redis does not answer: {error.__cause__}") from error
+        raise
+
+
+def wait_for_answer(result: Any, timeout_s: float, begun: float) -> Any:
+    """Return the answer of a command, and forget it in Redis.
+
+    ``result``: a result of Celery's Redis backend.
+    ``timeout_s``: how long to wait since ``begun``, which is in monotonic seconds.
+
+    Raises: an error of ``contracts.errors``, ``AskTimeout``, ``RedisUnavailable``.
+    """
+    left_s = max(0.001, begun + timeout_s - time.monotonic())
+    forget = result.forget
+    with redis_errors():
+        try:
+            # Also inside a Celery task: the worker of another deployment answers, not this one.
+            return result.get(timeout=left_s, disable_sync_subtasks=False)
+        except CeleryTimeout:
+            raise AskTimeout(result.id, timeout_s) from None
+        except DeadlineExceeded:
+            forget = partial(_drop_late_answer, result)
+            raise
+        finally:
+            forget()
+
+
+def _drop_late_answer(result: Any) -> None:
+    """Forget a stored ``DEADLINE_EXCEEDED``. Any other answer stays: it is that of a later sending."""
+    backend = result.backend
+    backend.remove_pending_result(result)
+    key = backend.get_key_for_task(result.id)
+    kept = backend.client.get(key)
+    if kept is not None and isinstance(backend.decode_result(kept)["result"], DeadlineExceeded):
+        backend.client.eval(_DROP, 1, key, kept)
