@@ -28,9 +28,7 @@ from worker.settings import Settings
 from worker.store.client import connect_mongodb
 from worker.store.condition import ConditionEvaluator
 from worker.store.dead_letters import DeadLetters
-from worker.store.image_queue import ImageQueue
 from worker.store.image_store import ImageStore
-from worker.store.images import Images
 from worker.store.managed import ManagedPlugins
 from worker.store.plugins import Plugins
 from worker.store.search import Search
@@ -159,23 +157,15 @@ class Services:
     def image_store(self) -> ImageStore:
         return ImageStore.of(self.database, self.settings.intervals)
 
-    @property
-    def images(self) -> Images:
-        return self.image_store.images
-
-    @property
-    def image_queue(self) -> ImageQueue:
-        return self.image_store.queue
-
     @once
     def budget(self) -> Budget:
         return Budget(
-            self.redis, BudgetTable(self.settings.registry_budgets), slot_s=self.image_queue.claim_s
+            self.redis, BudgetTable(self.settings.registry_budgets), slot_s=self.image_store.queue.claim_s
         )
 
     @once
     def dispatch(self) -> Dispatch:
-        return Dispatch(self.image_queue, self.budget, self._send_refresh, self.clock)
+        return Dispatch(self.image_store.queue, self.budget, self._send_refresh, self.clock)
 
     @once
     def refresh(self) -> Refresh:
@@ -195,7 +185,9 @@ class Services:
 
     @once
     def versions_reader(self) -> VersionsReader:
-        return VersionsReader(self.images, self.dispatch, self.clock, domains=self.registries.domains)
+        return VersionsReader(
+            self.image_store.images, self.dispatch, self.clock, domains=self.registries.domains
+        )
 
     @once
     def writer(self) -> Writer:
@@ -240,11 +232,11 @@ class Services:
 
     def sweep(self, between: Callable[[], None] = lambda: None) -> Sweep:
         """Return a sweep of every kind of subject; ``between`` is called between its chunks."""
-        return Sweep([self.plugins, self.images], self.publisher, between=between)
+        return Sweep([self.plugins, self.image_store.images], self.publisher, between=between)
 
     def reconcile(self) -> Reconcile:
         """Return the search for what the stream is ahead of, of every kind of subject, and its repair."""
-        return Reconcile([self.plugins, self.images], self.publisher, self.redis)
+        return Reconcile([self.plugins, self.image_store.images], self.publisher, self.redis)
 
     def subscription(self) -> Subscription:
         """Return the chore that follows the images of new plugins."""

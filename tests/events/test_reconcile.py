@@ -242,7 +242,7 @@ REF = ImageRef("OCI", "registry.example:5000", "a/jira", "robot")
 
 def fetched(services: Services, *tags: str) -> None:
     """Read the image from its registry, which has ``tags``, and publish the change."""
-    images, queue = services.images, services.image_queue
+    images, queue = services.image_store.images, services.image_store.queue
     images.ensure(REF, NOW)
     images.make_due(REF.key, NOW)
     assert queue.claim([REF.key], "token", NOW)

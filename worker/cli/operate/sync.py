@@ -40,7 +40,7 @@ def status(as_json: bool) -> None:
     """Show each registry: images, due and failing ones, budget, cooldown."""
     now = datetime.now(UTC)
     with connected(as_json) as services:
-        rows = [_row(group, services.budget, now) for group in services.image_queue.counts(now)]
+        rows = [_row(group, services.budget, now) for group in services.image_store.queue.counts(now)]
     if as_json:
         for row in rows:
             click.echo(json.dumps(row))
@@ -58,7 +58,7 @@ def now(image: str | None, as_json: bool) -> None:
     (images/registry.hub.docker.com/team/plugin). Default: all images of plugins.
     """
     with connected(as_json) as services:
-        count = services.images.make_due(image, datetime.now(UTC))
+        count = services.image_store.images.make_due(image, datetime.now(UTC))
     if image is not None and not count:
         fail("NOT_FOUND", f"no plugin has the image {image}", as_json, "ImageNotFollowed", {})
     if as_json:

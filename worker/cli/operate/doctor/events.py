@@ -60,7 +60,7 @@ def inspect_ahead(services: Services) -> Iterator[Finding]:
 
 def inspect_behind(services: Services) -> Iterator[Finding]:
     """Find subjects whose stream lacks events that the store has, but for events on their way just now."""
-    sources: list[Subjects] = [services.plugins, services.images]
+    sources: list[Subjects] = [services.plugins, services.image_store.images]
     publisher = services.publisher
     behind = [(source, late) for source in sources if (late := dict(_behind(source, publisher)))]
     if behind:

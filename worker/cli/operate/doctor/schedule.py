@@ -15,7 +15,7 @@ _OVERDUE = timedelta(minutes=30)
 def inspect_versions(services: Services) -> Iterator[Finding]:
     """Find images that are overdue or fail, by registry."""
     now = datetime.now(UTC)
-    groups = services.image_queue.counts(now)
+    groups = services.image_store.queue.counts(now)
     late = [group for group in groups if group.oldest_due_at and now - group.oldest_due_at > _OVERDUE]
     failing = [group for group in groups if group.failing]
     if not late and not failing:
