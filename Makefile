@@ -9,7 +9,7 @@ ARGS ?=
 N ?= 4
 
 # Another Python gets an environment of its own: make PYTHON=python3.12 works in .venv-python3.12.
-VENV := .venv$(if $(filter-out python3,$(PYTHON)),-$(notdir $(PYTHON)))
+VENV := .venv$(if $(filter-out python3,$(PYTHON)),-$(or $(shell $(PYTHON) -c 'import sys; print("python%d.%d" % sys.version_info[:2])' 2>/dev/null),$(notdir $(PYTHON))))
 BIN := $(VENV)/bin
 OUTDATED := .venv-outdated
 # Files that say what is installed; made again when a lock changes.
@@ -35,15 +35,17 @@ help: ## This list
 	@echo "  T=quick or T=tests/domain for a part of the tests, ARGS='...' for more arguments, PYTHON=python3.12."
 
 up: $(READY) ## Redis, MongoDB, all workers and beat, until Ctrl-C
-	@exec $(BIN)/plugins up --redis-port $(REDIS_PORT) --mongodb-port $(MONGODB_PORT) --data-dir "$(DATA_DIR)" $(ARGS)
+	@exec $(BIN)/plugins up --redis-port $(REDIS_PORT) --mongodb-port $(MONGODB_PORT) --data-dir "$(or $(DATA_DIR),.plugins)" $(ARGS)
 
 down: $(READY) ## End what `make up` runs; the data stays
-	@$(BIN)/plugins down --data-dir "$(DATA_DIR)"
+	@$(BIN)/plugins down --data-dir "$(or $(DATA_DIR),.plugins)"
 
 demo: $(READY) ## Send the API's examples in a temporary folder, and show what happens
 	@$(BIN)/plugins demo $(ARGS)
 
 test: $(READY_DEV) ## All tests, on real servers (T=quick: those without a process; T=tests/domain: a part)
+	@for part in $(filter-out quick,$(T)); do [ -e "$${part%%::*}" ] || { \
+	  echo "There is no $${part%%::*}. T is quick, a folder or a file of tests, such as T=tests/domain." >&2; exit 2; }; done
 	@$(PYTEST) $(ARGS)
 
 coverage: $(READY_DEV) ## As `make test`, and which lines and branches of the product no test reaches
@@ -100,6 +102,7 @@ $(BIN)/python:
 	  echo "If one is installed, name it: make PYTHON=python3.12 ..." >&2; exit 1; }
 	@$(PYTHON) -c 'import venv, ensurepip' 2>/dev/null || { \
 	  echo "$(PYTHON) cannot make environments: apt-get install python3-venv" >&2; exit 1; }
+	@echo "Making $(VENV) ..."
 	@$(PYTHON) -m venv $(VENV)
 
 $(READY): requirements/trial.lock pyproject.toml | $(BIN)/python

@@ -58,7 +58,7 @@ def load_repositories(value: object) -> Repositories:
         try:
             loaded = parse_json(value) if value.lstrip().startswith("[") else read_document(Path(value))
         except ValueError as error:
-            raise ValueError(f"must be a JSON list or the path of a JSON or YAML file: {error}") from None
+            raise ValueError(f"the JSON list or the file that it names: {error}") from None
     if not isinstance(loaded, list | tuple) or not all(isinstance(item, dict) for item in loaded):
         raise ValueError("must be a list of objects")
     return Repositories.of(loaded)

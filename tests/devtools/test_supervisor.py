@@ -56,3 +56,36 @@ def test_a_terminal_that_is_gone_ends_nothing(monkeypatch: pytest.MonkeyPatch) -
 def test_what_a_process_writes_does_not_command_the_terminal(capsys: pytest.CaptureFixture[str]) -> None:
     Console(["one"]).quote("one", ["[red]a[/red]\x1b[2Jb :smile:", "\x1b[31mred\x1b[0m"])
     assert capsys.readouterr().out == "one | [red]a[/red]b :smile:\none | red\n"
+
+
+def _deaf(tmp_path: Path, name: str) -> ChildProcess:
+    """Return a process that ends three seconds after SIGTERM."""
+    wait = "trap 'sleep 3; exit 0' TERM; echo deaf; while :; do sleep 0.1; done"
+    return ChildProcess(["sh", "-c", wait], log=tmp_path / name, name=name, ready="deaf")
+
+
+def test_the_same_signal_twice_is_no_hurry(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    supervisor = Supervisor(Console(["worker"]))
+    supervisor.keep(_deaf(tmp_path, "worker"), shown=True)
+    supervisor.stop()
+    supervisor.hurry()
+    supervisor.shut_down(timeout_s=30)
+    assert "killing it" not in capsys.readouterr().out
+
+
+def test_a_hurry_kills_the_workers_and_never_the_servers(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("worker.devtools.supervisor.SAME_SIGNAL_S", 0.0)
+    supervisor = Supervisor(Console(["worker"]))
+    server = _deaf(tmp_path, "server")
+    supervisor.keep(server, shown=False)
+    supervisor.keep(_deaf(tmp_path, "worker"), shown=True)
+    supervisor.hurry()
+    supervisor.stop()
+    supervisor.hurry()
+    supervisor.shut_down(timeout_s=30)
+    shown = capsys.readouterr().out
+    assert "worker has not stopped: killing it" in shown
+    assert "server has not stopped" not in shown
+    assert server.returncode == 0

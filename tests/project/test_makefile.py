@@ -25,6 +25,21 @@ def test_the_folder_of_the_data_may_have_a_space(target: str) -> None:
     assert words[words.index("--data-dir") + 1] == "/tmp/a b"
 
 
+@pytest.mark.parametrize("target", ["up", "down"])
+def test_an_empty_data_folder_is_the_usual_one(target: str) -> None:
+    words = shlex.split(dry_run(target, "DATA_DIR=")[-1])
+    assert words[words.index("--data-dir") + 1] == ".plugins"
+
+
+def test_a_part_of_the_tests_that_does_not_exist_is_told() -> None:
+    line = next(line for line in dry_run("test", "T=tests/nonsense") if "nonsense" in line)
+    run = subprocess.run(
+        ["sh", "-c", line], cwd=ROOT, capture_output=True, text=True, check=False, timeout=60
+    )
+    assert run.returncode == 2
+    assert "There is no tests/nonsense" in run.stderr
+
+
 @pytest.mark.parametrize(
     ("target", "lock"), [("up", "trial"), ("demo", "trial"), ("test", "dev"), ("check", "dev")]
 )

@@ -130,3 +130,12 @@ def test_the_state_of_each_group_for_people(world: World) -> None:
         0,
     )
     assert group.oldest_due_at == START
+
+
+def test_an_image_that_no_plugin_uses_any_more_is_not_counted_as_failing(world: World) -> None:
+    ref = world.plugin("team/plugin")
+    world.images.ensure(ref, world.clock.now())
+    for next_refresh_at, failing in ((START, 1), (None, 0)):
+        world.database["images"].update_one({}, {"$set": {"failures": 2, "next_refresh_at": next_refresh_at}})
+        (group,) = world.queue.counts(world.clock.now())
+        assert (group.images, group.failing) == (1, failing)

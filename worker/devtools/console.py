@@ -30,7 +30,7 @@ class Console:
 
     def say(self, text: str, *, problem: bool = False) -> None:
         """Write a line of our own; ``problem``: in red."""
-        self._write(Text(text, "bold red" if problem else "bold"))
+        self._write(Text(text, "bold red" if problem else ""))
 
     def quote(self, name: str, lines: Iterable[str]) -> None:
         """Write lines of a process."""

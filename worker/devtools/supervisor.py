@@ -16,6 +16,8 @@ LONGEST_PAUSE_S = 30.0
 # After this long a run, the pauses begin with FIRST_PAUSE_S again.
 STEADY_S = 60.0
 QUOTED_LINES = 20
+# A terminal, a service manager and make may each pass on one signal: what comes within this time is the same.
+SAME_SIGNAL_S = 1.0
 
 
 @dataclass
@@ -45,12 +47,27 @@ class Supervisor:
         self._console = console
         self._kept: list[Kept] = []
         self._stop = threading.Event()
-        self._at_once = False
+        self._stopping_since: float | None = None
+        self._in_a_hurry = False
+
+    @property
+    def stopping(self) -> bool:
+        """Whether ``stop`` was called."""
+        return self._stop.is_set()
 
     def stop(self) -> None:
-        """Make ``run`` end; safe in a signal handler. The second time, what still runs is killed."""
-        self._at_once = self._stop.is_set()
+        """Make ``run`` end; safe in a signal handler."""
+        if self._stopping_since is None:
+            self._stopping_since = time.monotonic()
         self._stop.set()
+
+    def hurry(self) -> None:
+        """Kill the processes of the Procfile that have not stopped, if ``stop`` was called more than 1 s ago.
+
+        The servers still end in order: a killed one may lose what it has answered. Safe in a signal handler.
+        """
+        since = self._stopping_since
+        self._in_a_hurry = since is not None and time.monotonic() - since > SAME_SIGNAL_S
 
     def keep(
         self, process: ChildProcess, *, shown: bool, first_start: Callable[[], object] | None = None
@@ -95,7 +112,7 @@ class Supervisor:
         for kept in running:
             kept.process.terminate()
         deadline = time.monotonic() + timeout_s
-        while running and time.monotonic() < deadline and not self._at_once:
+        while running and time.monotonic() < deadline and not (self._in_a_hurry and group[0].shown):
             time.sleep(POLL_S)
             running = [kept for kept in running if kept.process.running]
             for kept in group:

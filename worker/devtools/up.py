@@ -71,6 +71,7 @@ def up(
     cwd = procfile.parent if procfile else Path.cwd()
     processes = read_procfile(procfile or default_procfile())
     check_settings()
+    ended_well = True
     with _acquired(data_dir) as folder:
         console = Console([process.name for process in processes], verbose=verbose)
         supervisor = Supervisor(console)
@@ -129,6 +130,8 @@ def _supervised(supervisor: Supervisor, console: Console) -> Iterator[None]:
     """End the block on SIGINT, SIGTERM or SIGHUP, and stop every process after it."""
 
     def stop(number: int, frame: FrameType | None) -> None:
+        if number == signal.SIGINT:
+            supervisor.hurry()
         supervisor.stop()
 
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
@@ -136,9 +139,11 @@ def _supervised(supervisor: Supervisor, console: Console) -> Iterator[None]:
     try:
         yield
     except (EmbeddedError, OSError) as error:
-        raise click.ClickException(str(error)) from error
+        # A signal to the whole group also ends what was being started; that is no error then.
+        if not supervisor.stopping:
+            raise click.ClickException(str(error)) from error
     finally:
-        console.say("Stopping ...")
+        console.say("Stopping ... (Ctrl-C again kills the workers)")
         supervisor.shut_down()
         console.say("Stopped.")
 

@@ -142,7 +142,7 @@ class ImageQueue:
             "parked": _count({"$not": [{"$gt": ["$next_refresh_at", None]}]}),
             "due": _count(due),
             "claimed": _count({"$gt": ["$lease.until", now]}),
-            "failing": _count({"$gt": ["$failures", 0]}),
+            "failing": _count({"$and": [{"$gt": ["$failures", 0]}, {"$gt": ["$next_refresh_at", None]}]}),
             "oldest": {"$min": {"$cond": [due, "$next_refresh_at", None]}},
         }
         with outage():
