@@ -34,7 +34,7 @@ __all__ = ["AskTimeout", "BatchOutcome", "PluginClient", "RedisUnavailable"]
 
 
 class PluginClient:
-    """Sends the nine operations, and batches of writes.
+    """Sends every operation, and batches of writes.
 
     ``redis_url``: the broker.
     ``results_url``: the result backend, default ``redis_url``.
@@ -224,7 +224,7 @@ class PluginClient:
         queue = queue_of(task, dict(params), self._partitions) if known.is_write else known.queue
         with redis_errors():
             if command_id is not None and not ignore_result:
-                # What an earlier sending of this id was answered with is not the answer to this one.
+                # The answer to an earlier message with this id is not the answer to this message.
                 self._app.backend.forget(command_id)
             return self._publish(
                 task,

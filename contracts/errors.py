@@ -12,7 +12,8 @@ The kind decides what happens next::
     ├── Unavailable    a server is away: a read is answered with it, a write waits and tries again
     │   ├── VersionsPending
     │   └── RegistryUnavailable, RepositoryUnavailable, StoreUnavailable
-    └── Fault          a bug: three tries, then a dead letter
+    └── Fault          a bug: a write is tried three times, a read or an item of a batch once; then it is
+        │              kept as a dead letter
         └── InternalFault
 
 In a message, an error is Celery's ``FAILURE`` with ``exc_module`` ``contracts.errors``, ``exc_type`` the
@@ -141,7 +142,7 @@ class RepositoryNotFound(Refused):
 
 
 class RepositoryNotLocal(Refused):
-    """Raised when a write names a plugin of a managed or remote repository."""
+    """Raised when a write names a plugin of a managed repository."""
 
     code = "REPOSITORY_NOT_LOCAL"
 

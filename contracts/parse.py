@@ -8,7 +8,7 @@ from pydantic_core import ErrorDetails
 
 from contracts.errors import ContractError, InvalidImage, InvalidParameter, RequiredParameter
 from contracts.query import parse_query, parse_statistics
-from contracts.values import Unstorable, check_json, path_of
+from contracts.values import Unstorable, check_json, mending_order, path_of
 
 M = TypeVar("M", bound=BaseModel)
 
@@ -61,11 +61,8 @@ def _outside_params(frame: dict[str, Any]) -> dict[str, Any]:
 
 
 def _refusal(faults: list[ErrorDetails]) -> ContractError:
-    """Return the refusal for the error to mend first: an unknown field is often the reason why another is
-    missing.
-    """
-    order = {"extra_forbidden": 0, "missing": 1}
-    faults = sorted(faults, key=lambda error: order.get(error["type"], 2))
+    """Return the refusal for the error to mend first."""
+    faults = sorted(faults, key=mending_order)
     first = faults[0]
     # The name of an unknown field comes from the sender; other locations also have names of pydantic.
     path = path_of(first["loc"]) if first["type"] == "extra_forbidden" else _field_path(first["loc"])

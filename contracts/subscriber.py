@@ -3,8 +3,8 @@ revisions.
 
 It reads with a consumer group. It takes over the events that another consumer of the group left
 unacknowledged before it reads newer ones, skips events that the group has handled already, and reports gaps.
-The position and the last revision of each subject are kept in Redis, so a restarted subscriber goes on where
-it was.
+The last entry read, and the last revision of each subject, are kept in Redis. So a restarted subscriber goes
+on where it stopped.
 """
 
 import logging
@@ -96,8 +96,9 @@ class Subscriber:
 
     def join(self) -> None:
         """Create the group, unless it exists."""
-        # A group that was there, or has handled events, was lost with its Redis: what repairs the loss may be
-        # on the stream already. What the group is still known to have handled is dropped again.
+        # If this subscriber has read with the group before, then Redis has lost the group. The events that
+        # repair the loss may be on the stream already, so the new group starts at the beginning. Events that
+        # the group has handled are skipped by their revisions.
         start = "0" if self._was_there or self._redis.exists(self._seen) else self._start
         try:
             self._redis.xgroup_create(self._stream, self._group, id=start, mkstream=True)
@@ -140,7 +141,7 @@ class Subscriber:
                     break
                 handled += self._catch_up()
             if others:
-                # Newer events would overtake theirs, which then look like ones that were handled already.
+                # A newer event must not be handled first: the older ones would then be skipped as handled.
                 time.sleep(0 if handled else min(block_s, _LOOK_S))
                 return handled
             if self._take_new(0 if handled else block_s):
@@ -197,7 +198,7 @@ class Subscriber:
     def _drain(self, rows: list[Any]) -> int:
         handled = 0
         for entry, fields in rows:
-            # An entry without fields was trimmed off the stream while it waited here.
+            # An entry without fields was removed from the stream before it was handled.
             handled += bool(fields) and self._deliver(text_of(entry), fields)
             self._redis.xack(self._stream, self._group, entry)
         return handled
@@ -222,7 +223,7 @@ class Subscriber:
                 if self._on_gap and last and event.revision != last + 1:
                     self._on_gap(Gap(event.type, event.subject, last, event.revision))
                 self._handler(event)
-            # A Redis that takes no note of it for now gives it again, as often as it is asked.
+            # If Redis refuses the next write, it delivers this event again: the handler gets it once.
             self._handled = this
         self._redis.hset(self._seen, key, event.revision)
         return True

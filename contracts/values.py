@@ -15,7 +15,7 @@ from pydantic import (
     StringConstraints,
     WithJsonSchema,
 )
-from pydantic_core import PydanticCustomError
+from pydantic_core import ErrorDetails, PydanticCustomError
 
 MAX_DEPTH = 32
 """The deepest nesting of a message's JSON; the keyword arguments themselves are level 1."""
@@ -46,6 +46,8 @@ SECRET_WORD = r"authorization|cookie|token|secret|passwd|password|(?:api|private
 INT64 = range(-(2**63), 2**63)
 """The integers that the store can hold."""
 
+_MEND_FIRST = {"extra_forbidden": 0, "union_tag_invalid": 1, "union_tag_not_found": 1, "missing": 2}
+
 _COMMAND_ID = re.compile(r"[\x20-\x7e]{1,128}\Z")
 _SECRET = re.compile(SECRET_WORD, re.IGNORECASE)
 
@@ -74,6 +76,13 @@ def path_of(parts: Iterable[int | str], path: str = "") -> str:
     for part in parts:
         path += f"[{part}]" if isinstance(part, int) else f".{part}" if path else part
     return path
+
+
+def mending_order(error: ErrorDetails) -> int:
+    """Return a key that sorts the errors of one value by what to mend first: an unknown field is often a
+    misspelt one, and so the reason why another is missing.
+    """
+    return _MEND_FIRST.get(error["type"], len(_MEND_FIRST))
 
 
 def check_json(value: Any, path: str = "", depth: int = 1) -> None:

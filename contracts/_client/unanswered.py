@@ -21,7 +21,8 @@ class AskTimeout(TimeoutError):
         super().__init__(f"no answer to {command_id} within {timeout_s:g} s")
 
     def __reduce__(self) -> tuple[Any, ...]:
-        # Copied, and sent to another process, it is made again: from its text, if nothing else is said.
+        # Copying and pickling call the class again. By default they pass the text of the error, which is not
+        # what this class takes.
         return type(self), (self.command_id, self.timeout_s), self.__dict__
 
 

@@ -7,10 +7,9 @@ from pydantic import ValidationError
 from pydantic_core import ErrorDetails, PydanticCustomError
 
 from contracts.errors import InvalidQuery
-from contracts.values import path_of
+from contracts.values import mending_order, path_of
 
 _TAGGED = frozenset({"filter", "filter_or"})
-_FIRST = {"extra_forbidden": 0, "union_tag_invalid": 1, "union_tag_not_found": 1, "missing": 2}
 
 
 def expected(what: str, path: str = "") -> PydanticCustomError:
@@ -29,11 +28,9 @@ def invalid_query(path: str, what: str) -> InvalidQuery:
 
 
 def refusal(error: ValidationError, root: str) -> InvalidQuery:
-    """Return the refusal for the error to mend first: a misspelt field is often the reason why another is
-    missing.
-    """
+    """Return the refusal for the error to mend first."""
     errors = error.errors(include_url=False, include_input=False)
-    first = min(errors, key=lambda each: _FIRST.get(each["type"], 3))
+    first = min(errors, key=mending_order)
     return invalid_query(_path(root, first), _wanted(first))
 
 

@@ -6,9 +6,10 @@ from ipaddress import ip_address
 import pytest
 
 from contracts.errors import ContractError, InvalidParameter, RegistryNotAllowed, RequiredParameter
+from worker.domain.registry import hosts
 from worker.domain.registry.addresses import is_forbidden, is_public, unwrap
 from worker.domain.registry.allowed import AllowedRegistries, parse_authority
-from worker.domain.registry.hosts import check_registry, type_of
+from worker.domain.registry.hosts import REGISTRY_TYPES, check_registry, type_of
 
 ALLOWED = AllowedRegistries.parse(
     "harbor.corp, http://127.0.0.1:5055, .example.org, 10.1.0.0/16, host:8443, .pkg.dev, gcr.io,"
@@ -207,6 +208,20 @@ def test_public_and_forbidden_exclude_each_other() -> None:
 )
 def test_a_host_that_is_of_one_type_is_so_however_it_is_named(host: str, named: str, real: str) -> None:
     assert type_of(host, named) == real
+
+
+def test_every_type_of_the_contract_has_its_hosts_in_one_table() -> None:
+    assert sorted([*hosts._FIXED, *hosts._NAMED]) == sorted(REGISTRY_TYPES)
+
+
+def test_a_row_is_enough_for_a_type_with_one_host(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(hosts, "REGISTRY_TYPES", REGISTRY_TYPES | {"QUAY"})
+    monkeypatch.setitem(hosts._FIXED, "QUAY", "quay.io")
+    assert check_registry(ALLOWED, "QUAY", "Quay.io/") == "quay.io"
+    assert type_of("quay.io", "OCI") == "QUAY"
+    assert "QUAY" in hosts.FIXED_TYPES
+    with pytest.raises(InvalidParameter, match=r"quay\.io"):
+        check_registry(ALLOWED, "QUAY", "harbor.corp")
 
 
 def test_authorities() -> None:

@@ -9,7 +9,7 @@ import pytest
 
 from contracts.errors import StoreUnavailable
 from worker.process import chores
-from worker.process.chores import EnsureIndexes, KeepPartitions, Letterbox
+from worker.process.chores import DeadMessageSink, EnsureIndexes, KeepPartitions
 from worker.process.partitions import PARTITIONS, Partitions
 
 
@@ -74,6 +74,6 @@ def test_a_message_that_cannot_be_answered_is_kept_all_the_same(caplog: pytest.L
     app: Any = None
     parked: Any = object()
     with caplog.at_level(logging.ERROR):
-        Letterbox(app, parking)(parked)
+        DeadMessageSink(app, parking)(parked)
     assert kept == [parked]
     assert "could not be answered" in caplog.text

@@ -14,7 +14,7 @@ from contracts.headers import TRACEPARENT, is_traceparent
 from tests.support.seams import replace
 from worker.dead_letters.message import task_message
 from worker.domain.attempt import Attempt
-from worker.process.chores import companions_of
+from worker.process.chores import threads_beside
 from worker.tasks.envelope import deadline
 
 REDELIVERY = {"visibility_timeout": 5, "unacked_restore_interval": 2, "unacked_restore_throttle": 1}
@@ -70,13 +70,13 @@ class StockConsumer(Consumer):  # type: ignore[misc]  # celery is untyped
     """Celery's own consumer, and beside it what runs beside that of the service."""
 
     def start(self) -> None:
-        self._companions = companions_of(self.app, list(self.app.amqp.queues.consume_from))
-        self._companions.start()
+        self._beside = threads_beside(self.app, list(self.app.amqp.queues.consume_from))
+        self._beside.start()
         super().start()
 
     def shutdown(self) -> None:
         super().shutdown()
-        self._companions.stop()
+        self._beside.stop()
 
 
 def create_stock_app() -> Any:

@@ -85,7 +85,7 @@ PROTECTIONS: dict[str, Protection] = {
     "restore_to_the_tail": script("POP", "restore_to_the_tail"),
     "no_lease": script("POP", "no_lease"),
     "never_push_back": script("POP", "never_push_back"),
-    "keep_strays": script("POP", "keep_strays"),
+    "keep_leftovers": script("POP", "keep_leftovers"),
     "believe_any_clock": script("POP", "believe_any_clock"),
     "no_mark": script("POP", "no_mark"),
     "epoch_stands_still": script("POP", "epoch_stands_still"),

@@ -34,7 +34,7 @@ def test_a_killed_workers_message_is_taken_over_first_and_in_order(
     assert heir.running
 
 
-@pytest.mark.parametrize("without", ["restore_to_the_tail", "no_lease+keep_strays"])
+@pytest.mark.parametrize("without", ["restore_to_the_tail", "no_lease+keep_leftovers"])
 def test_without_the_protection_newer_messages_go_first(
     client: redis.Redis, url: str, start_worker: StartWorker, without: str
 ) -> None:

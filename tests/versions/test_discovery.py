@@ -41,7 +41,7 @@ def test_an_image_that_no_plugin_uses_is_parked_and_keeps_its_revision(world: Wo
     ref = world.follow("team/plugin")
     world.database["plugins"].delete_many({})
     world.later(hours=2)
-    assert world.round() == {"parked": 1}
+    assert world.round() == {"unused": 1}
     world.later(days=30)
     assert world.round() == {}
     world.plugin("team/plugin")

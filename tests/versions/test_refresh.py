@@ -59,7 +59,18 @@ def test_a_bug_met_with_one_image_is_that_images_failure(
     world.registry.tags["team/bad"] = RuntimeError("boom")
     assert world.round() == {"unavailable": 1, "first_list": 1}
     assert world.image(bad).next_refresh_at > world.clock.now()  # type: ignore[operator]
-    assert "a fault while an image was refreshed" in caplog.text
+    assert f"a fault while {bad.key} was refreshed" in caplog.text
+
+
+def test_the_log_names_each_image_and_its_reason(world: World, caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level("INFO", "worker.versions.refresh")
+    ref = world.plugin("team/plugin")
+    world.images.ensure(ref, world.clock.now())
+    world.registry.tags["team/plugin"] = ("1.0",)
+    world.round()
+    record = next(record for record in caplog.records if record.msg == "refreshed %s: %s")
+    assert record.getMessage() == f"refreshed {ref.key}: first_list"
+    assert (vars(record)["subject"], vars(record)["reason"]) == (ref.key, "first_list")
 
 
 def test_a_failure_that_nobody_can_handle_is_that_images_failure(world: World) -> None:

@@ -1,4 +1,4 @@
-"""Park: store a message that could not be applied as a dead letter."""
+"""Dead letters are made here: from messages that the transport has parked, and from those that met a bug."""
 
 import json
 from dataclasses import replace
@@ -55,7 +55,7 @@ class Parking:
     def keep(self, command_id: str, task: str, queue: str, raw: bytes, error: Exception) -> InternalFault:
         """Store a message that met a bug and return how it is answered.
 
-        One command is one letter, however often it is parked.
+        One command is one letter, however often it meets a bug.
         """
         reading = read_message(raw)
         # The command id alone is not unique: that of a batch's item need only be unique in its batch.

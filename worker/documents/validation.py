@@ -1,19 +1,14 @@
-"""What is said of a document that a model refuses."""
+"""The message for a document that a model refuses."""
 
 from pydantic import ValidationError
 
-from contracts.values import path_of
-
-_ORDER = {"extra_forbidden": 0, "missing": 1}
+from contracts.values import mending_order, path_of
 
 
 def first_error(error: ValidationError) -> str:
-    """Return field and reason of the error to mend first, never a value.
-
-    An unknown field comes before all others: a misspelt name often is why another field is missing.
-    """
+    """Return the field and the reason of the error to mend first; never a value."""
     errors = error.errors(include_url=False, include_input=False)
-    first = min(errors, key=lambda each: _ORDER.get(each["type"], len(_ORDER)))
+    first = min(errors, key=mending_order)
     path = path_of(first["loc"])
     match first["type"]:
         case "extra_forbidden":

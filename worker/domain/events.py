@@ -27,11 +27,11 @@ ANY = "*"
 class Pending:
     """One event of an outbox: the subject's ``revision``, RFC 3339 ``time``, and ``data`` as JSON text.
 
-    The text is made once, at the write, so that every publish of it is the same.
+    The text is made once, at the write, so each publish of the event has the same text.
 
-    ``gap``: events before this one are lost; only such an event may follow another than its predecessor.
-    ``stands_for``: the digest of the event of the same revision that this event replaces. The replaced event
-    may still wait in the outbox; by this digest it counts as published.
+    ``gap``: events before this one are lost. Only an event with ``gap`` may skip revisions.
+    ``stands_for``: the digest of the event that this one replaces, which has the same revision. The replaced
+    event may still be in the outbox: because of this digest, it counts as published.
     """
 
     revision: int

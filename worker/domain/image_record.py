@@ -20,7 +20,7 @@ class ImageRecord:
     ``versions``: all tags, newest first.
     ``digest``: ``sha256:`` of the sorted tags.
     ``revision``: counts the changes of the list from 1; 0: never read.
-    ``next_refresh_at``: when it is due; None: parked, because no plugin uses it.
+    ``next_refresh_at``: when it is due; None: it is not followed, because no plugin uses it.
     ``interval_s``: the present time between two readings, in seconds; 0: never read.
     ``failures``, ``not_found_in_row``: readings in a row that failed, and that found no such image.
     ``suspicious``: the digest of a list that lost so much that only a second such reading counts.

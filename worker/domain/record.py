@@ -14,12 +14,13 @@ from worker.domain.plugin import Changed, not_found
 from worker.domain.scope import MANAGED_PREFIX
 
 MAX_APPLIED = 64
-"""The number of command ids that a record remembers: so many changes back, a command has at most one
-effect.
-"""
+"""How many command ids a record remembers: a command has at most one effect within so many changes."""
 
 MAX_PENDING = 64
+"""How many events an outbox may hold. If it is full, the next command waits."""
+
 MAX_PENDING_SIZE = 4 * 1024 * 1024
+"""How large an outbox may be, in bytes; one event always fits."""
 
 
 def key_of(domain_id: str, plugin_id: str) -> str:

@@ -21,7 +21,7 @@ from worker.plugins.write import Writer
 from worker.store.plugins import GuardedWrite
 
 ItemOutcome = PluginInfo | ContractError
-Park = Callable[[BatchItem, Exception], InternalFault]
+KeepItem = Callable[[BatchItem, Exception], InternalFault]
 """Stores an item that met a bug as a dead letter of its own, and returns the error to answer."""
 
 _PLUGINS_A_ROUND = 100
@@ -80,9 +80,9 @@ class BatchWriter:
     Raises: what ``Writer`` raises, but an item that is refused has its error as its outcome.
     """
 
-    def __init__(self, writer: Writer, park: Park) -> None:
+    def __init__(self, writer: Writer, keep_item: KeepItem) -> None:
         self._writer = writer
-        self._park = park
+        self._keep_item = keep_item
 
     def apply(self, items: Sequence[BatchItem], attempt: Attempt) -> list[ItemOutcome]:
         """Return the outcome of each item, in order: the plugin after it, or the error of this item."""
@@ -181,8 +181,8 @@ class BatchWriter:
             decision = self._writer.decide(plan.after, command, attempt)
         except ContractError as refusal:
             return refusal
-        except Exception as error:  # noqa: BLE001  # a bug in one item must not take the others with it: it is parked alone
-            return self._park(item, error)
+        except Exception as error:  # noqa: BLE001  # a bug in one item must not take the others with it: it alone is a dead letter
+            return self._keep_item(item, error)
         if isinstance(decision, Unchanged):
             return decision.plugin
         plan.after = plan.after.apply(decision, item.id, self._writer.clock(), attempt.traceparent)

@@ -39,9 +39,9 @@ class OutboxFull(Unavailable):
 class Writer:
     """Applies writes to plugins.
 
-    Raises: a refusal, which is final; ``StoreUnavailable`` or ``EventsUnavailable``: call again with the same
-    attempt, every step may be repeated; ``Fenced``: another process owns the partition, so neither
-    acknowledge nor answer.
+    Raises: ``Refused``, which is final; ``StoreUnavailable``, ``EventsUnavailable`` or ``OutboxFull``: call
+    again with the same attempt, every step may be repeated; ``Fenced``: another process owns the partition,
+    so neither acknowledge nor answer.
     """
 
     def __init__(
@@ -59,7 +59,11 @@ class Writer:
         self._has_managed = has_managed
 
     def apply(self, command: Write, attempt: Attempt) -> PluginInfo:
-        """Apply one command, at most once, and return the plugin as it is afterwards."""
+        """Apply one command, at most once, and return the plugin as it is afterwards.
+
+        Raises: ``Refused``, ``StoreUnavailable``, ``EventsUnavailable``, ``OutboxFull`` or ``Fenced``, as the
+        class says.
+        """
         key = own_key(command.domain_id, command.plugin_id)
         while True:
             record = self.plugins.read(key)
@@ -86,7 +90,10 @@ class Writer:
                 return decision.plugin
 
     def decide(self, record: Record, command: Write, attempt: Attempt) -> Decision:
-        """Return the pure decision, after a check of the deadline."""
+        """Return the pure decision, after a check of the deadline.
+
+        Raises: ``Refused``.
+        """
         now = self.clock()
         if attempt.expires and now >= attempt.expires:
             raise DeadlineExceeded("the command's deadline has passed; it was not applied")
@@ -95,6 +102,8 @@ class Writer:
     def trimmed(self, record: Record) -> Record:
         """Return the record without the events that are known to be on the stream; if the outbox is full,
         publish first.
+
+        Raises: ``OutboxFull`` or ``EventsUnavailable``.
         """
         record = record.published(self._last_known(record))
         if record.has_room(1):
@@ -107,7 +116,10 @@ class Writer:
         return record.published(published.last)
 
     def announce(self, record: Record) -> None:
-        """Publish the pending events of a record; if there are none, do nothing."""
+        """Publish the pending events of a record; if there are none, do nothing.
+
+        Raises: ``EventsUnavailable``.
+        """
         if record.outbox and record.outbox[-1].revision > self._last_known(record):
             self.publisher.publish(record.subject(self.clock()))
 

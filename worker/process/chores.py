@@ -32,7 +32,7 @@ _AFTER_OUTAGE_S = 2.0
 _AFTER_FAULT_S = 30.0
 
 
-class Companions:
+class WorkerThreads:
     """The threads beside a worker. ``turn``: the turn to sweep, which another process gets at the end."""
 
     def __init__(self, threads: Sequence[Periodic], turn: Turn | None = None) -> None:
@@ -55,23 +55,23 @@ class Companions:
             logger.info("the turn to sweep ends by itself")
 
 
-def companions_of(app: Any, queues: Sequence[str]) -> Companions:
+def threads_beside(app: Any, queues: Sequence[str]) -> WorkerThreads:
     """Return what runs beside a worker of ``app``, a ``worker.app.PluginRepository``, on these queues."""
     services: Services = app.services
     # The subscription has a thread of its own: it waits for events.
     threads = [Periodic("subscription", [services.subscription()])] if VERSIONS in queues else []
     if not is_commands(queues):
-        return Companions(threads)
+        return WorkerThreads(threads)
     turn = Turn(services.redis)
     chores: list[Chore] = [
         EnsureIndexes(services.database),
-        DrainDeadMessages(services.broker, queues, Letterbox(app, services.parking)),
+        DrainDeadMessages(services.broker, queues, DeadMessageSink(app, services.parking)),
         KeepPartitions(Partitions(services.broker), services.settings.command_partitions),
         Sweeper(services.sweep(turn.keep), services.publisher, turn, services.redis),
     ]
     # Folders have a thread of their own: to load a large one must not hold up the sweep.
     threads += [Periodic("sweeper", chores), Periodic("repositories", [services.folders()])]
-    return Companions(threads, turn)
+    return WorkerThreads(threads, turn)
 
 
 class EnsureIndexes:
@@ -96,7 +96,7 @@ class EnsureIndexes:
             raise
 
 
-class Letterbox:
+class DeadMessageSink:
     """Takes dead messages: keeps each, and answers the one that was only too large."""
 
     def __init__(self, app: Celery, parking: Parking) -> None:

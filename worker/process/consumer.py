@@ -6,7 +6,7 @@ from celery import bootsteps
 from celery.worker.consumer import Consumer as CeleryConsumer
 
 from contracts.errors import InvalidParameter
-from worker.process.chores import Companions, companions_of
+from worker.process.chores import WorkerThreads, threads_beside
 from worker.process.heartbeat import BEAT_S, Heartbeat, begin_heartbeat
 from worker.transport import Delivery
 from worker.transport.consumer import Consumer as LosslessConsumer
@@ -39,7 +39,7 @@ class Consumer(LosslessConsumer):
         default_steps = (*CeleryConsumer.Blueprint.default_steps, Pulse)
 
     _heartbeat: Heartbeat | None = None
-    _companions: Companions | None = None
+    _beside: WorkerThreads | None = None
 
     def start(self) -> None:
         """Begin the heartbeat; then run until the worker ends."""
@@ -49,9 +49,9 @@ class Consumer(LosslessConsumer):
     def on_ready(self) -> None:
         """Start what runs beside the worker, the first time that it is ready; a reconnect is another time."""
         super().on_ready()
-        if self._companions is None:
-            self._companions = companions_of(self.app, list(self.app.amqp.queues.consume_from))
-            self._companions.start()
+        if self._beside is None:
+            self._beside = threads_beside(self.app, list(self.app.amqp.queues.consume_from))
+            self._beside.start()
 
     def alive(self) -> None:
         """Beat: the main thread is not stuck."""
@@ -68,7 +68,7 @@ class Consumer(LosslessConsumer):
     def shutdown(self) -> None:
         """Give back what the worker holds, then end what runs beside it, and the heartbeat last."""
         super().shutdown()
-        if self._companions is not None:
-            self._companions.stop()
+        if self._beside is not None:
+            self._beside.stop()
         if self._heartbeat is not None:
             self._heartbeat.end()

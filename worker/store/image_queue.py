@@ -28,7 +28,10 @@ class Due:
 
 @dataclass(frozen=True, slots=True)
 class GroupCount:
-    """How many images of a budget group there are, and since when the oldest is due."""
+    """How many images of a budget group there are, and since when the oldest is due.
+
+    ``parked``: unused images, which are not followed. ``plugins sync status`` shows it by this name.
+    """
 
     budget_group: str
     registry_type: str

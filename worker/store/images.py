@@ -43,8 +43,8 @@ class Images(Outboxes):
         """Have ``ref`` followed; return whether it was unknown before.
 
         ``at_once``: somebody waits for it: it is due now and before others. Otherwise a new image is due
-        within the starting interval, and a known one keeps its due time, unless it is parked or due later
-        than any image may be.
+        within the starting interval, and a known one keeps its due time, unless it is not followed or due
+        later than any image may be.
         """
         wait_s = 0.0 if at_once else first_due(ref.subject, self._intervals)
         document = new_document(ref, now, now + timedelta(seconds=wait_s), priority=at_once)
@@ -113,7 +113,7 @@ class Images(Outboxes):
         with outage():
             return self._images.update_one(query, update).matched_count == 1
 
-    def park(self, claim: "Claim") -> bool:
+    def unfollow(self, claim: "Claim") -> bool:
         """Stop following an image that no plugin uses, and keep what is known of it.
 
         Returns False if it was requested meanwhile.

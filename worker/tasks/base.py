@@ -44,8 +44,11 @@ class OperationTask(Task):  # type: ignore[misc]  # celery is untyped
         self.bridge.check(self.request)
         check_envelope(self.request, args)
 
-    def parked(self, bug: Exception) -> InternalFault:
-        """Store the whole message as a dead letter, and return the error to answer."""
+    def keep_dead_letter(self, bug: Exception) -> InternalFault:
+        """Store the whole message as a dead letter, and return the error to answer.
+
+        Raises: ``StoreUnavailable``.
+        """
         queue, raw = self.bridge.raw(self.request)
         return self.services.parking.keep(self.request.id, self.operation.task, queue, raw, bug)
 

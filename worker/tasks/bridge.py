@@ -21,10 +21,12 @@ class TransportLease:
         self._delivery = delivery
 
     def confirm(self) -> bool:
+        """Return whether Redis says that this process still has the lease."""
         with translate_outage(BrokerUnavailable, BROKER_AWAY):
             return self._delivery.holds_lease()
 
     def raise_epoch(self, at_least: int) -> int | None:
+        """Return a new epoch of at least ``at_least`` under the same lease, or None if the lease is lost."""
         with translate_outage(BrokerUnavailable, BROKER_AWAY):
             try:
                 return self._delivery.raise_epoch(at_least)
@@ -32,11 +34,13 @@ class TransportLease:
                 return None
 
     def wait(self, seconds: float) -> bool:
-        # For good, and not only for the pause: most of an outage passes in tries that come to nothing.
+        """Wait during an outage; return True as soon as the process must end."""
+        # The note stays after the pause, because most of an outage passes in tries, not in pauses.
         self._delivery.waiting()
         return self._delivery.pause(seconds)
 
     def give_up(self) -> None:
+        """Give the partition, and this message with it, to a standby."""
         with translate_outage(BrokerUnavailable, BROKER_AWAY):
             self._delivery.give_up()
 

@@ -32,7 +32,7 @@ class CommandTask(OperationTask):
         try:
             attempt = self.bridge.attempt(request)
             return supervise(
-                lambda attempt: self.apply(services, args, kwargs, attempt), attempt, self.parked
+                lambda attempt: self.apply(services, args, kwargs, attempt), attempt, self.keep_dead_letter
             )
         except Refused as refusal:
             services.rejections.publish(request.id, self.operation.task, kwargs, refusal)

@@ -1,4 +1,4 @@
-"""The interface of the tasks to the transport; the app implements it."""
+"""The interface of the tasks to the transport; ``worker.tasks.bridge`` implements it."""
 
 from typing import Any, Protocol
 

@@ -30,7 +30,7 @@ class QueryTask(OperationTask):
             raise
         except Exception as bug:
             logger.exception("%s failed", self.request.id)
-            raise self.parked(bug) from bug
+            raise self.keep_dead_letter(bug) from bug
 
     def answer(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
         """Check, then answer."""

@@ -1,5 +1,5 @@
 """Decides by the type of an error: refused is final, unavailable waits, a fault gets three tries and is then
-parked.
+kept as a dead letter.
 """
 
 import logging
@@ -19,7 +19,12 @@ logger = logging.getLogger(__name__)
 T = TypeVar("T")
 
 TRIES = 3
+"""How often a write that meets a bug is tried."""
+
 GIVE_UP_S = 30.0
+"""How long the store may be away, in seconds, before the lease is given up."""
+
+# The pauses between two tries during an outage, in seconds: the first one, which doubles up to the longest.
 _FIRST_WAIT_S = 0.1
 _LONGEST_WAIT_S = 1.0
 
@@ -27,7 +32,7 @@ _LONGEST_WAIT_S = 1.0
 def supervise(
     step: Callable[[Attempt], T],
     attempt: Attempt,
-    park: Callable[[Exception], InternalFault],
+    keep: Callable[[Exception], InternalFault],
     clock: Callable[[], float] = time.monotonic,
 ) -> T:
     """Carry out ``step`` and return its result; every part of it may be repeated.
@@ -38,14 +43,17 @@ def supervise(
     ``Refused``, ``Fenced``   raised
     ``Unavailable``           wait 0.1 to 1 s, with jitter, and try again: no command overtakes this one
     ``StoreUnavailable``      the same; after 30 s give up the lease: another process may reach the store
-    any other, three times    park the message, and raise the error that ``park`` returns
+    any other, three times    keep a dead letter, and raise the error that ``keep`` returns
     ========================  ==========================================================================
 
     An outage sets the number of faults back to none, if there were three: they may be a result of it. If
-    ``park`` itself fails, only ``park`` is tried again, until the next outage.
+    ``keep`` itself fails, only ``keep`` is tried again, until the next outage.
 
-    Raises: also ``GiveBack`` if the process must end during a wait, and ``Fenced`` after it gave up the
-    lease.
+    ``keep``: keeps the message as a dead letter, and returns the error to answer.
+    ``clock``: seconds, never set back. Default: ``time.monotonic``.
+
+    Raises: ``Refused``, ``Fenced``, ``GiveBack`` and ``Ignore`` of ``step``; ``InternalFault`` of ``keep``;
+    also ``GiveBack`` if the process must end during a wait, and ``Fenced`` after it gave up the lease.
     """
     bug: Exception | None = None
     store_away_since: float | None = None
@@ -53,7 +61,7 @@ def supervise(
     while True:
         try:
             if bug and faults >= TRIES:
-                raise park(bug) from bug
+                raise keep(bug) from bug
             return step(attempt)
         except (Refused, Fault, Fenced, GiveBack, Ignore):
             raise

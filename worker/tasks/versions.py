@@ -21,6 +21,7 @@ REFRESH = "plugin.versions.refresh"
 FOLLOW = "plugin.versions.follow"
 
 TICK_S = 10.0
+"""The time between two ticks, in seconds."""
 
 TICK_LASTS_S = 600.0
 """How long a tick may wait for a worker, in seconds.
@@ -30,6 +31,7 @@ ticks that pile up without any worker.
 """
 
 MAX_IMAGES = 1_000
+"""How many images a message may name. The service itself sends far fewer."""
 
 logger = logging.getLogger(__name__)
 
@@ -68,7 +70,7 @@ class VersionsTask(Task):  # type: ignore[misc]
             arguments = self.arguments.model_validate(kwargs).model_dump()
             expires = self.bridge.attempt(self.request).expires
         except (InvalidParameter, ValidationError) as refusal:
-            # Nobody waits for an answer; and the log must not hold what a stranger wrote.
+            # No caller waits for an answer. The log must not hold what an unknown sender wrote.
             logger.warning("a message for %s was refused: %s", self.name, type(refusal).__name__)
             return
         if expires and datetime.now(UTC) >= expires:
@@ -105,10 +107,11 @@ class RefreshTask(VersionsTask):
 
 
 class FollowTask(Task):  # type: ignore[misc]
-    """Accept what commands workers of version 0.1 send of new plugins, and do nothing.
+    """Accept the messages that commands workers of version 0.1.0 send for new plugins, and do nothing.
 
-    They publish the event of the registration too, which the subscription reads. Without this task their
-    messages would become dead letters while a deployment is upgraded.
+    Those workers publish the event of the registration too, which the subscription reads. Without this task,
+    their messages would become dead letters during an upgrade. Remove it when no commands worker of 0.1.0
+    runs any more.
     """
 
     name = FOLLOW

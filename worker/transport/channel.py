@@ -144,7 +144,7 @@ class Channel(stock.Channel):
             self.look_again()
         for armed in (False, True):
             if self._take_all(inbox, now + TAKE_S):
-                # What was taken since the watch was armed rings it: the loop turns again at once.
+                # If the watch is armed, taking a message wakes it up. So the next turn follows at once.
                 self._armed = armed
             if self._armed or not self._has_room(inbox):
                 break

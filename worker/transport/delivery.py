@@ -101,7 +101,8 @@ class Delivery:
     def give_up(self) -> None:
         """Give every lease of this process to a standby, and return all unacked messages with it.
 
-        This process asks for them again after the time of one lease. The task must then end by ``Ignore``.
+        This process asks for them again after the time of one lease. The task must then end by
+        ``Reject(requeue=True)``, which does nothing for a message that has been given away.
         """
         self.settler.give_up()
 

@@ -12,8 +12,13 @@ from dataclasses import dataclass, field
 from typing import Any, Final, TypeGuard
 
 DEFAULT_MAX_BYTES: Final = 512 * 1024
+"""The largest list element, in bytes."""
+
 DEFAULT_MAX_DEPTH: Final = 32
+"""The deepest nesting of headers and properties."""
+
 MAX_ID_LENGTH: Final = 1024
+"""The longest id that a message can be answered under, in characters."""
 
 _CANVAS_HEADERS: Final = ("eta", "group", "stamps", "stamped_headers")
 _CANVAS_PARTS: Final = ("callbacks", "errbacks", "chain", "chord")

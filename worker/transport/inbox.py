@@ -148,6 +148,7 @@ class Inbox:
     # What a delivery asks for
 
     def settle_later(self, delivery: Delivery, action: str, *arguments: str) -> None:
+        """Settle a delivery with the next exchange, or at once while the process drains."""
         with self._lock:
             if not self._let_go(delivery):
                 return
@@ -157,6 +158,7 @@ class Inbox:
             self.drain()
 
     def settle_now(self, delivery: Delivery, action: str, *arguments: str, target: str = "") -> bool:
+        """Settle a delivery at once; return False if this process no longer had it."""
         if delivery.settled:
             return False
         valid = bool(scripts.run_script(self.client, self._settlement(delivery, action, arguments, target)))
@@ -167,6 +169,7 @@ class Inbox:
         return valid
 
     def note_wait(self, delivery: Delivery) -> bool:
+        """Note in Redis that a message waits for a server; return whether Redis took the note."""
         keys = QueueKeys.of(delivery.queue)
         try:
             scripts.run_script(
@@ -178,12 +181,17 @@ class Inbox:
         return True
 
     def confirm(self, delivery: Delivery) -> bool:
+        """Return whether the lease is still that of the delivery. It is renewed on the way."""
         state = self._queues.get(delivery.queue)
         if state is None or not state.exclusive:
             return state is not None
         return self._renew_one(state) == delivery.epoch
 
     def raise_epoch(self, delivery: Delivery, to: int) -> int:
+        """Raise the epoch of the delivery's lease to at least ``to``, and return it.
+
+        Raises: ``LeaseLost``.
+        """
         state = self._queues.get(delivery.queue)
         if state is None or not state.exclusive:
             raise LeaseLost(f"no lease of {delivery.queue} is held")
@@ -195,6 +203,7 @@ class Inbox:
         return epoch
 
     def give_up(self) -> None:
+        """Release every exclusive queue, and leave it to others for the time of one lease."""
         with self._lock:
             states = [state for state in self._queues.values() if state.exclusive]
         for state in states:
@@ -202,10 +211,12 @@ class Inbox:
             self.release(state)
 
     def pause(self, seconds: float) -> bool:
+        """Sleep until ``seconds`` have passed or the process must end; return whether it must end."""
         return stop_requested.wait(seconds)
 
     @property
     def stopping(self) -> bool:
+        """Return whether this process must end."""
         return self.draining or stop_requested.is_set()
 
     # Leaving

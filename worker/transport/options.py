@@ -7,7 +7,10 @@ from typing import Final
 from worker.transport.envelope import MessageLimits
 
 DEFAULT_LEASE_S: Final = 5.0
+"""How long a lease lasts unless it is renewed, in seconds."""
+
 DEFAULT_MAX_DEATHS: Final = 5
+"""The number of deaths at which a message is parked."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -21,7 +21,12 @@ from worker.store.images import Images
 from worker.versions.dispatch import Dispatch
 
 FIRST_WAIT_S = 3.0
+"""How long a caller waits for the first reading of an image, in seconds."""
+
 WAITERS = 4
+"""How many callers of one process may wait for a first reading at a time."""
+
+# The time between two looks into the store during such a wait, in seconds.
 _POLL_S = 0.05
 
 

@@ -30,9 +30,9 @@ logger = logging.getLogger(__name__)
 class RefreshReport(NamedTuple):
     """How a task went.
 
-    ``reasons``: how many images ended for which reason: those of ``worker.domain.refresh``, and ``parked``
-    (no plugin uses it), ``requested`` (while it was to be parked), ``claim_lost``, ``time_over`` and
-    ``stopping``.
+    ``reasons``: how many images ended for which reason: those of ``worker.domain.refresh``, and ``unused``
+    (no plugin uses it), ``requested`` (no plugin uses it, but it was requested meanwhile), ``claim_lost``,
+    ``time_over`` and ``stopping``.
     ``again``: whether the budget group is to be dispatched again now.
     """
 
@@ -103,7 +103,7 @@ class Refresh:
                 continue
             slot = slot or self._budget.slot(budget_group, claim.image.ref.registry_type, token)
             reason = self._refresh(claim, claimed, slot)
-            logger.info("refreshed an image", extra={"subject": key, "reason": reason})
+            logger.info("refreshed %s: %s", key, reason, extra={"subject": key, "reason": reason})
             yield reason
             if reason == "throttled":
                 return
@@ -115,15 +115,16 @@ class Refresh:
             raise
         except Exception as error:
             # It would be the first of every task to come: the others must not wait until the fault is mended.
-            logger.exception("a fault while an image was refreshed", extra={"subject": claim.image.ref.key})
+            key = claim.image.ref.key
+            logger.exception("a fault while %s was refreshed", key, extra={"subject": key})
             failure = FetchFailed("unavailable", detail=f"a fault of ours: {type(error).__name__}")
             return self._conclude(claim, claimed, failure)
 
     def _refresh_used(self, claim: Claim, claimed: ClaimedImages, slot: Slot) -> str:
         if not self._store.users.any(claim.image.ref):
-            if self._store.images.park(claim):
+            if self._store.images.unfollow(claim):
                 claimed.done()
-                return "parked"
+                return "unused"
             claimed.give_back_current()
             return "requested"
         try:

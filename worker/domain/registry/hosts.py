@@ -24,11 +24,11 @@ _NAMED: dict[str, tuple[re.Pattern[str] | None, str]] = {
     "OCI": (None, "host[:port], without scheme and path"),
 }
 
-# The hosts that are of one type, however a plugin calls them.
-_FIXED = {DOCKER_HUB_HOST: "DOCKER_HUB", GITHUB: "GITHUB", PUBLIC_ECR_HOST: "AWS_PUBLIC_ECR"}
+# The types that have one host. An image there has this type, whichever type a plugin names.
+_FIXED = {"DOCKER_HUB": DOCKER_HUB_HOST, "GITHUB": GITHUB, "AWS_PUBLIC_ECR": PUBLIC_ECR_HOST}
 
-FIXED_TYPES = frozenset(_FIXED.values())
-"""The types of those hosts: the type alone says where an image is, and no list has to permit it."""
+FIXED_TYPES = _FIXED.keys()
+"""The types with one host: the type alone says where an image is, and no list has to permit it."""
 
 REGISTRY_TYPES: frozenset[str] = frozenset(get_args(RegistryType))
 
@@ -40,8 +40,11 @@ def type_of(host: str, named: str) -> str:
 
     ``host``: ``host[:port]``.
     """
-    own = [name for name, (pattern, _) in _NAMED.items() if pattern is not None and pattern.fullmatch(host)]
-    return _FIXED.get(host) or (own[0] if own else named)
+    fixed = [name for name, own in _FIXED.items() if own == host]
+    formed = [
+        name for name, (pattern, _) in _NAMED.items() if pattern is not None and pattern.fullmatch(host)
+    ]
+    return next(iter(fixed + formed), named)
 
 
 def one_name(host: str) -> str:
@@ -64,17 +67,22 @@ def check_registry(allowed: AllowedRegistries, registry_type: str, registry_url:
         return DOCKER_HUB_HOST
     if not registry_url:
         raise RequiredParameter("registry_url is required", details={"path": "registry_url"})
-    if registry_type == "GITHUB":
-        if _lower(registry_url) != GITHUB:
-            raise _invalid(f"registry_url of GITHUB is {GITHUB}")
-        return GITHUB
     if registry_type == "AWS_PUBLIC_ECR":
         return _public_ecr(registry_url)
+    if registry_type in _FIXED:
+        return _fixed(registry_type, registry_url)
     return _named(allowed, registry_type, registry_url)
 
 
 def _lower(registry_url: str) -> str:
     return registry_url.lower().removesuffix("/")
+
+
+def _fixed(registry_type: str, registry_url: str) -> str:
+    host = _FIXED[registry_type]
+    if _lower(registry_url) != host:
+        raise _invalid(f"registry_url of {registry_type} is {host}")
+    return host
 
 
 def _public_ecr(registry_url: str) -> str:

@@ -6,7 +6,7 @@ local function next_epoch(epoch, now)
 end
 
 -- Whether there are more unacked records than the owner knows of.
-local function has_strays(unacked, known)
+local function has_leftovers(unacked, known)
   return redis.call('HLEN', unacked) > known
 end
 

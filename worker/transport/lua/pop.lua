@@ -15,9 +15,9 @@ if not is_owner(lease[1], ARGV[1]) then
   until_ms = 0
   redis.call('HSET', KEYS[1], 'owner', ARGV[1], 'epoch', text(epoch))
   push_back(KEYS[2], KEYS[3], KEYS[4], KEYS[6], every_tag, true)
-elseif has_strays(KEYS[2], #ARGV - 5) then
-  -- A Redis that lost writes has records of what was settled long ago. Left there, they would wait for the end of
-  -- this process, and then be delivered after all that is newer.
+elseif has_leftovers(KEYS[2], #ARGV - 5) then
+  -- Leftovers: a Redis that lost writes has records of messages that were settled long ago. Left there, they
+  -- would wait for the end of this process, and then be delivered after all that is newer.
   local held = {[ARGV[3]] = true}
   for i = 6, #ARGV do
     held[ARGV[i]] = true

@@ -1,0 +1,4 @@
+-- Records that the owner does not know of stay where they are.
+function has_leftovers()
+  return false
+end
