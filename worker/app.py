@@ -25,7 +25,7 @@ from worker.tasks.versions import REFRESH, TICK, TICK_LASTS_S, TICK_S, register_
 from worker.transport import install
 from worker.transport.state import stop_requested
 
-CONSUMER = "worker.process.consumer:Consumer"
+CONSUMER = "worker.process.consumer:ServiceConsumer"
 SCHEDULER = "worker.process.beat:Scheduler"
 
 

@@ -32,7 +32,7 @@ class Pulse(bootsteps.StartStopStep):  # type: ignore[misc]  # celery is untyped
     shutdown = stop
 
 
-class Consumer(LosslessConsumer):
+class ServiceConsumer(LosslessConsumer):
     """Named by Celery's setting ``worker_consumer``; there is one in a worker, from its start to its end."""
 
     class Blueprint(CeleryConsumer.Blueprint):  # type: ignore[misc]  # celery is untyped
