@@ -26,6 +26,7 @@ class Stand:
     def __init__(self, redis_url: str, mongodb_url: str, folder: Path, without: str = "") -> None:
         self.folder = folder
         self.point = folder / "point"
+        self._armed = ""
         self.env = {
             "PLUGINS_REDIS_URL": redis_url,
             "PLUGINS_MONGODB_URL": mongodb_url,
@@ -85,8 +86,9 @@ class Stand:
 
     def arm(self, point: str, nth: int = 1, action: str = "kill") -> None:
         """The process that passes `point` for the `nth` time from now on ends, or stops."""
+        self._armed = f"{point} {nth} {action} {next(_tokens)}"
         order = self.point.with_name("order")
-        order.write_text(f"{point} {nth} {action} {next(_tokens)}")
+        order.write_text(self._armed)
         order.rename(self.point)
 
     def fired(self) -> ChildProcess:
@@ -101,7 +103,7 @@ class Stand:
                         return worker
             return None
 
-        return wait_until(find, 60, f"the point {self.point.read_text() if self.point.exists() else ''}")
+        return wait_until(find, 60, f"the point {self._armed}")
 
     # Commands
 
