@@ -6,6 +6,7 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 import redis
 
+from tests.support.servers import wait_until
 from tests.transport.inboxes import QUEUE, SHARED, MakeInbox, lose_connection, must_pop, rest, take_over
 from worker.transport import scripts
 from worker.transport.scripts import Call
@@ -71,6 +72,8 @@ def test_nothing_settled_before_a_loss_of_data_touches_what_came_after(
     inbox = make_inbox()
     lost = must_pop(inbox)
     client.flushall()
+    # Epochs are of Redis's clock, which is to have moved on by a millisecond.
+    wait_until(lambda: client.time()[0] * 1000 + client.time()[1] // 1000 > lost.epoch, 5, "a later time")
     client.lpush(QUEUE, b"new")
     kept = must_pop(inbox)
     assert kept.epoch > lost.epoch
