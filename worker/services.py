@@ -76,6 +76,7 @@ class Services:
         stopping: Callable[[], bool] = lambda: False,
     ) -> None:
         self.settings = settings
+        self.clock = Clock.system()
         self._send_refresh = send_refresh
         self._stopping = stopping
         self._opened = ExitStack()
@@ -148,10 +149,6 @@ class Services:
             credential=self.settings.registry_credentials.may_use,
             image_max_length=self.settings.image_max_length,
         )
-
-    @once
-    def clock(self) -> Clock:
-        return Clock.system()
 
     @once
     def image_store(self) -> ImageStore:

@@ -70,9 +70,6 @@ class Subscription:
             self._subscriber.poll(_BLOCK_S)
         self.interval_s = 0.0
 
-    def close(self) -> None:
-        """Nothing is left: what was not acknowledged is read by the next."""
-
     def _handle(self, event: Event) -> None:
         if event.type != PLUGIN_CHANGED or event.data.get("change") != "registered":
             return
