@@ -19,18 +19,11 @@ from kombu.exceptions import OperationalError
 from kombu.transport import redis as stock
 from redis.exceptions import RedisError
 
-from worker.transport.delivery import Delivery
-from worker.transport.envelope import (
-    DEFAULT_MAX_BYTES,
-    DEFAULT_MAX_DEPTH,
-    MessageLimits,
-    Unreadable,
-    parse_envelope,
-)
+from worker.transport.envelope import Unreadable, parse_envelope
+from worker.transport.group import Group
 from worker.transport.inbox import Inbox
 from worker.transport.inboxes import inbox_of
-from worker.transport.message import Message
-from worker.transport.options import DEFAULT_LEASE_S, DEFAULT_MAX_DEATHS, Options
+from worker.transport.options import Options
 from worker.transport.state import QueueState
 from worker.transport.wakeup import Wakeup
 
@@ -42,8 +35,10 @@ POLL_S = 0.04
 """Check queues after so many seconds if Redis cannot announce changes."""
 TAKE_S = 1.0
 """Take messages for so many seconds before the rest of the event loop gets its turn."""
+TAKEN_AT_ONCE = 64
+"""Take so many messages of a shared queue in one round trip, if the prefetch count allows it."""
 
-Callback = Callable[[Message], None]
+Callback = Callable[[Group], None]
 
 
 class Channel(stock.Channel):
@@ -51,23 +46,11 @@ class Channel(stock.Channel):
     channel does.
     """
 
-    exclusive_queues: tuple[str, ...] = ()
-    shared_queues: tuple[str, ...] = ()
-    lease_s: float = DEFAULT_LEASE_S
-    max_deaths: int = DEFAULT_MAX_DEATHS
-    max_bytes: int = DEFAULT_MAX_BYTES
-    max_bytes_by_task: dict[str, int] = {}
-    max_depth: int = DEFAULT_MAX_DEPTH
+    queue_options = Options()
 
     from_transport_options = (  # type: ignore[assignment]  # kombu says how many
         *stock.Channel.from_transport_options,
-        "exclusive_queues",
-        "shared_queues",
-        "lease_s",
-        "max_deaths",
-        "max_bytes",
-        "max_bytes_by_task",
-        "max_depth",
+        "queue_options",
     )
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
@@ -78,26 +61,19 @@ class Channel(stock.Channel):
         self._armed = False
         self._looked_at = 0.0
         super().__init__(*args, **kwargs)
-        self.options = Options(
-            exclusive=tuple(self.exclusive_queues),
-            shared=tuple(self.shared_queues),
-            lease_s=self.lease_s,
-            max_deaths=self.max_deaths,
-            limits=MessageLimits(self.max_bytes, self.max_bytes_by_task, self.max_depth),
-        )
 
     def basic_consume(
         self, queue: str, no_ack: bool, callback: Callback, consumer_tag: str, **kwargs: Any
     ) -> Any:
-        if not self.options.is_ours(queue):
+        if not self.queue_options.is_ours(queue):
             return super().basic_consume(queue, no_ack, callback, consumer_tag, **kwargs)
         if self.inbox is None:
-            self.inbox = inbox_of(self._connparams(), self.options)
+            self.inbox = inbox_of(self._connparams(), self.queue_options)
             self.watch = Wakeup(self._connparams())
         self._tag_to_queue[consumer_tag] = queue
         self._consumers.add(consumer_tag)
         self._receivers[queue] = callback
-        self._states[queue] = self.inbox.consume(queue)
+        self._states[queue] = self.inbox.leases.begin(queue)
         self._armed = False
         return None
 
@@ -111,7 +87,7 @@ class Channel(stock.Channel):
         return None
 
     def message_to_python(self, raw_message: Any) -> Any:
-        return raw_message if isinstance(raw_message, Message) else super().message_to_python(raw_message)
+        return raw_message if isinstance(raw_message, Group) else super().message_to_python(raw_message)
 
     def close(self) -> None:
         if self.watch is not None:
@@ -133,7 +109,11 @@ class Channel(stock.Channel):
     # One turn of the event loop
 
     def pump(self) -> None:
-        """Settle what must be settled, and deliver messages up to the prefetch count."""
+        """Settle what must be settled, and deliver messages up to the prefetch count.
+
+        Two phases. First take what there is. Then arm the watch, and take once more: a message that came in
+        between is announced to nobody.
+        """
         inbox, watch = self.inbox, self.watch
         if inbox is None or watch is None:
             return
@@ -146,7 +126,7 @@ class Channel(stock.Channel):
             if self._take_all(inbox, now + TAKE_S):
                 # If the watch is armed, taking a message wakes it up. So the next turn follows at once.
                 self._armed = armed
-            if self._armed or not self._has_room(inbox):
+            if self._armed or not self._may_take(inbox):
                 break
             self._armed = True
             watched = [key for state in self._states.values() for key in state.watched]
@@ -161,8 +141,7 @@ class Channel(stock.Channel):
         """Ask every queue in the next turn, because something may have changed."""
         self._armed = armed
         for state in self._states.values():
-            state.idle = False
-            state.standby_until = 0.0
+            state.ask_at = 0.0
 
     def watch_read(self) -> None:
         """Read the announcements of the wakeup."""
@@ -170,51 +149,56 @@ class Channel(stock.Channel):
             self.watch.read()
             self.look_again()
 
-    def _has_room(self, inbox: Inbox) -> bool:
+    def _room(self, inbox: Inbox, state: QueueState) -> int:
+        """Return how many messages of a queue may be taken now."""
+        if inbox.stopping:
+            return 0
+        if state.exclusive:
+            # One group at a time: what waits meanwhile is taken together with the settlement of this one.
+            return 0 if inbox.unacked.holds(inbox.leases.exclusive) else self.queue_options.group_max
         limit = self.qos.prefetch_count
-        return not inbox.stopping and (not limit or inbox.held < limit)
+        return min(TAKEN_AT_ONCE, limit - len(inbox.unacked)) if limit else TAKEN_AT_ONCE
+
+    def _may_take(self, inbox: Inbox) -> bool:
+        return any(self._room(inbox, state) > 0 for state in self._states.values())
 
     def _take_all(self, inbox: Inbox, until: float) -> bool:
         """Take messages while there are any: at least one, and no more after the time ``until``; return
         whether that time ended it.
         """
-        while self._has_room(inbox):
+        while True:
             now = time.monotonic()
-            queue = next((name for name, state in self._states.items() if state.ready(now)), None)
-            if queue is None:
-                break
+            state = next((s for s in self._states.values() if s.ready(now) and self._room(inbox, s) > 0), None)
+            if state is None:
+                return False
             # To the end of the order, so that each queue gets its turn.
-            state = self._states[queue] = self._states.pop(queue)
-            delivery = inbox.exchange(state)
-            if delivery is not None:
-                self._hand_over(delivery)
+            queue = state.keys.queue
+            self._states[queue] = self._states.pop(queue)
+            group = inbox.exchange(state, self._room(inbox, state))
+            if group is not None:
+                self._hand_over(group)
             else:
                 self._armed = False
             if now >= until and state.ready(now):
                 return True
-        return False
 
-    def _hand_over(self, delivery: Delivery) -> None:
-        envelope = parse_envelope(delivery.raw, self.options.limits)
-        if isinstance(envelope, Unreadable):
-            logger.error("parked a message of %s: %s %s", delivery.queue, envelope.reason, envelope.detail)
-            delivery.park_later(envelope.reason, envelope.detail)
+    def _hand_over(self, group: Group) -> None:
+        for delivery in group.deliveries:
+            envelope = parse_envelope(delivery.raw, self.queue_options.limits)
+            if isinstance(envelope, Unreadable):
+                logger.error("parked a message of %s: %s %s", group.queue, envelope.reason, envelope.detail)
+                delivery.park(envelope.reason, envelope.detail)
+                continue
+            delivery.envelope = envelope
+            delivery.redelivered = delivery.redelivered or envelope.redelivered
+        if not group.unsettled:
             return
-        delivery.envelope = envelope
-        delivery.redelivered = delivery.redelivered or envelope.redelivered
-        message = Message(envelope, delivery, self)
         try:
-            self._receivers[delivery.queue](message)
-        except (RedisError, OSError, OperationalError):
-            delivery.give_back()
+            self._receivers[group.queue](group)
+        except Exception:
+            # A group that nobody works on would hold up its queue.
+            group.give_back()
             raise
-        except Exception as error:
-            # Whatever shape made Celery fail here would fail again at every start.
-            if delivery.stopping:
-                delivery.give_back()
-                return
-            logger.exception("parked a message of %s that could not be handed over", delivery.queue)
-            delivery.park_later("undeliverable", repr(error))
 
 
 class Poller(stock.MultiChannelPoller):

@@ -1,19 +1,26 @@
-"""Celery's consumer, made patient, and hard to stop with a bad message."""
+"""Celery's consumer, made patient, hard to stop with a bad message, and one that takes groups."""
 
 import logging
+import os
 import random
+import time
+from collections.abc import Callable, Sequence
 from concurrent.futures import Future
+from functools import partial
 from typing import Any, Final
 
 from celery.exceptions import Reject
+from celery.worker import state
 from celery.worker.consumer import Consumer as CeleryConsumer
 from celery.worker.state import maybe_shutdown
+from kombu.exceptions import OperationalError
 from redis.exceptions import RedisError
 
 from worker.transport.delivery import Delivery
+from worker.transport.group import Group
 from worker.transport.inboxes import close_inboxes, open_inboxes
-from worker.transport.message import Message
 from worker.transport.options import Options
+from worker.transport.request import Request
 from worker.transport.state import stop_requested
 
 logger = logging.getLogger(__name__)
@@ -30,7 +37,6 @@ class Consumer(CeleryConsumer):  # type: ignore[misc]  # celery is untyped
         # Mingle asks all other workers, and waits a second for answers, at every reconnect.
         options = {**(worker_options or {}), "without_mingle": True, "without_gossip": True}
         super().__init__(*args, worker_options=options, **kwargs)
-        _guard_pool(self.pool)
         self._started_for: frozenset[str] = frozenset()
 
     def start(self) -> None:
@@ -62,31 +68,116 @@ class Consumer(CeleryConsumer):  # type: ignore[misc]  # celery is untyped
         self.first_connection_attempt = False
         return conn
 
-    def on_unknown_task(self, body: Any, message: Any, exc: Exception) -> None:
-        """Answer that the task is unknown, best effort, and park the message."""
-        if not isinstance(message, Message):
-            super().on_unknown_task(body, message, exc)
-            return
-        delivery = message.delivery
+    # A message's way to the pool
+
+    def create_task_handler(self, *_: Any) -> Callable[[Group], None]:
+        """Return what the event loop does with each group."""
+        return self.receive
+
+    def receive(self, group: Group) -> None:
+        """Hand a group to the pool: an exclusive queue's as one job, in order, and each other message as
+        one.
+
+        A message that names no known task is answered, and parked.
+        """
+        requests = [request for delivery in group.deliveries if (request := self._request(delivery))]
+        if not group.exclusive:
+            for request in requests:
+                job = request.execute_using_pool(self.pool)
+                job.f.add_done_callback(partial(self._done, [request.delivery]))
+        elif requests:
+            job = self.pool.apply_async(self._run_group, (group, requests), callback=_ignore)
+            job.f.add_done_callback(partial(self._done, [request.delivery for request in requests]))
+
+    def _request(self, delivery: Delivery) -> Request | None:
+        envelope = delivery.envelope
+        if envelope is None or delivery.settled:
+            return None
+        task = self.app.tasks.get(envelope.task)
+        if task is None:
+            self._park_unknown(delivery)
+            return None
+        try:
+            request = Request(
+                delivery,
+                envelope,
+                app=self.app,
+                hostname=self.hostname,
+                eventer=self.event_dispatcher,
+                task=task,
+            )
+            request.send_event(
+                "task-received",
+                name=request.name,
+                args="",
+                kwargs="",
+                root_id=request.root_id,
+                parent_id=request.parent_id,
+                retries=0,
+                eta=None,
+                expires=None,
+            )
+        except (RedisError, OSError, OperationalError):
+            raise
+        except Exception as error:
+            # Whatever made Celery fail here would fail again at every start.
+            logger.exception("parked a message of %s that could not be handed over", delivery.queue)
+            delivery.park("undeliverable", repr(error))
+            return None
+        state.task_reserved(request)
+        return request
+
+    def _park_unknown(self, delivery: Delivery) -> None:
         logger.error("parked a message of %s that names no known task", delivery.queue)
         try:
             self.answer_unknown_task(delivery)
         except Exception:
             # The caller then meets its own timeout; the message is kept all the same.
             logger.exception("an unknown task could not be answered")
-        delivery.park_later("unknown_task", delivery.envelope.task if delivery.envelope else "")
+        delivery.park("unknown_task", delivery.envelope.task if delivery.envelope else "")
 
-    def on_unknown_message(self, body: Any, message: Any) -> None:
-        if not _parked(message, "unknown_message"):
-            super().on_unknown_message(body, message)
+    def _run_group(self, group: Group, requests: Sequence[Request]) -> None:
+        for request in requests:
+            request.on_accepted(os.getpid(), time.monotonic())
+        self.apply_group(group, requests)
 
-    def on_invalid_task(self, body: Any, message: Any, exc: Exception) -> None:
-        if not _parked(message, "invalid_task", repr(exc)):
-            super().on_invalid_task(body, message, exc)
+    def apply_group(self, group: Group, requests: Sequence[Request]) -> None:
+        """Run the tasks of a group, in order, and settle each; called in a thread of the pool.
 
-    def on_decode_error(self, message: Any, exc: Exception) -> None:
-        if not _parked(message, "undecodable", repr(exc)):
-            super().on_decode_error(message, exc)
+        A subclass may carry them out together.
+        """
+        for request in requests:
+            if group.stopping:
+                break
+            request.run()
+            group.flush()
+        group.give_back()
+
+    def _done(self, deliveries: Sequence[Delivery], job: "Future[Any]") -> None:
+        """Make sure that messages are settled even if Celery's own code failed around the task.
+
+        The threads pool drops errors that are raised outside the task, for example by the result backend. A
+        message would then be neither acked nor returned, and its queue would stand still.
+        """
+        unsettled = [delivery for delivery in deliveries if not delivery.settled]
+        error = None if job.cancelled() else job.exception()
+        if error is not None and unsettled:
+            logger.error(
+                "%d message(s) of %s could not be finished: %r",
+                len(unsettled),
+                unsettled[0].queue,
+                error,
+                exc_info=error,
+            )
+        is_outage = error is None or isinstance(error, RedisError | OSError | Reject)
+        # The newest first: each goes to the very head.
+        for delivery in reversed(unsettled):
+            if is_outage:
+                delivery.give_back()
+            else:
+                delivery.give_back_failed(alone=len(unsettled) == 1)
+        # The event loop sends what was settled, and takes what waits.
+        self.call_soon(_ignore)
 
     def add_task_queue(self, queue: Any, *args: Any, **options: Any) -> None:
         """Consume ``queue`` too.
@@ -95,8 +186,8 @@ class Consumer(CeleryConsumer):  # type: ignore[misc]  # celery is untyped
         sure that a worker keeps its order.
         """
         name = str(queue)
-        exclusive = Options(exclusive=self.app.conf.broker_transport_options["exclusive_queues"])
-        if exclusive.is_exclusive(name) and name not in self._started_for:
+        options: Options = self.app.conf.broker_transport_options["queue_options"]
+        if options.is_exclusive(name) and name not in self._started_for:
             logger.error("not consuming from %s: start a worker for it", name)
             return
         super().add_task_queue(queue, *args, **options)
@@ -130,42 +221,5 @@ class Consumer(CeleryConsumer):  # type: ignore[misc]  # celery is untyped
         close_inboxes()
 
 
-def _parked(message: Any, reason: str, detail: str = "") -> bool:
-    if not isinstance(message, Message):
-        return False
-    logger.error("parked a message of %s: %s %s", message.delivery.queue, reason, detail)
-    message.delivery.park_later(reason, detail)
-    return True
-
-
-def _guard_pool(pool: Any) -> None:
-    """Make sure that a delivery is settled even if Celery's own code fails around the task.
-
-    The threads pool drops errors that are raised outside the task, for example by the result backend. The
-    message would then be neither acked nor returned, and its queue would stand still.
-    """
-    apply = pool.on_apply
-
-    def on_apply(target: Any, args: Any = None, *rest: Any, **options: Any) -> Any:
-        result = apply(target, args, *rest, **options)
-        delivery = args[2].get("delivery") if args and len(args) > 2 and isinstance(args[2], dict) else None
-        future = getattr(result, "f", None)
-        if isinstance(delivery, Delivery) and isinstance(future, Future):
-            future.add_done_callback(lambda done: _after(done, delivery))
-        return result
-
-    pool.on_apply = on_apply
-
-
-def _after(future: "Future[Any]", delivery: Delivery) -> None:
-    if future.cancelled():
-        delivery.give_back()
-        return
-    error = future.exception()
-    if error is None:
-        return
-    logger.error("a message of %s could not be finished: %r", delivery.queue, error, exc_info=error)
-    if isinstance(error, RedisError | OSError | Reject):
-        delivery.give_back()
-    else:
-        delivery.give_back_failed()
+def _ignore(*_: Any) -> None:
+    """Do nothing: what comes next is the event loop's next turn."""

@@ -62,6 +62,7 @@ class Call:
 
 POP = Script.load("prelude", "handout", "pop")
 POP_SHARED = Script.load("prelude", "handout", "pop_shared")
+ACK = Script.load("prelude", "ack")
 SETTLE = Script.load("prelude", "settle")
 NOTE_WAIT = Script.load("note_wait")
 RENEW = Script.load("prelude", "renew")

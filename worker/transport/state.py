@@ -8,6 +8,8 @@ from worker.transport.keys import QueueKeys
 stop_requested = threading.Event()
 """Set when the process must end. A thread that waits for the end of an outage waits on it too."""
 
+NEVER = float("inf")
+
 
 @dataclass(slots=True)
 class QueueState:
@@ -15,26 +17,27 @@ class QueueState:
 
     ``asked``: the number of a request whose answer has not arrived, 0 for none. Each queue has its own, so
     that a request to another queue cannot use it up.
-    ``idle``: do not ask before something has changed.
-    ``standby_until``, ``held_off_until``: do not ask before that time, in monotonic seconds.
+    ``ask_at``: do not ask before that time, in monotonic seconds; ``NEVER``: not before something has changed.
+    ``standby``: whether another process had the lease when it was asked for.
+    ``held_off_until``: do not ask before that time, whatever changes, in monotonic seconds.
     """
 
     keys: QueueKeys
     exclusive: bool
     epoch: int = 0
     asked: int = 0
-    idle: bool = False
-    standby_until: float = 0.0
+    ask_at: float = 0.0
+    standby: bool = False
     held_off_until: float = 0.0
 
     def ready(self, now: float) -> bool:
         """Return whether to ask the queue for messages at ``now``."""
-        return not self.idle and now >= self.standby_until and now >= self.held_off_until
+        return now >= self.ask_at and now >= self.held_off_until
 
     @property
     def watched(self) -> tuple[str, ...]:
         """The keys whose change is a reason to ask again."""
-        return (self.keys.doorbell,) if self.standby_until else self.keys.lists
+        return (self.keys.doorbell,) if self.standby else self.keys.lists
 
     @property
     def membership(self) -> str:

@@ -5,9 +5,9 @@ local function next_epoch(epoch, now)
   return math.max(epoch + 1, now)
 end
 
--- Whether there are more unacked records than the owner knows of.
-local function has_leftovers(unacked, known)
-  return redis.call('HLEN', unacked) > known
+-- Whether there are unacked records.
+local function has_leftovers(unacked)
+  return redis.call('EXISTS', unacked) == 1
 end
 
 -- The consumers of a shared queue that are dead.
@@ -26,6 +26,15 @@ local function tags_of(consumer)
   end
 end
 
+-- The tags of a consumer from the number `first` on, `most` of them.
+local function is_among(consumer, first, most)
+  local is_of = tags_of(consumer)
+  return function(tag)
+    local number = tonumber(string.match(tag, '(%d+)$') or 0)
+    return is_of(tag) and number >= first and number < first + most
+  end
+end
+
 -- The order in which tags are pushed back: the last one pushed is the first one popped.
 local function is_newer(tag, other)
   local number = '(%d+)$'
@@ -37,9 +46,15 @@ local function counts_as_death(died, waiting, tag)
   return died and redis.call('SISMEMBER', waiting, tag) == 0
 end
 
+-- Whether a message is taken alone: its process died while it was in work.
+local function is_taken_alone(deaths)
+  return deaths and tonumber(deaths) ~= 0
+end
+
 -- Pushes the unacked records whose tag is `chosen` back to the head of `list`, the oldest at the very head.
--- A record whose process died counts one death more; one that had to wait, or was given back, begins at none again.
-local function push_back(unacked, returned, waiting, list, chosen, died)
+-- With `died`, the process that had them is dead; `grouped`: it applied them together. A record that had to wait,
+-- or was given back, begins at no death again.
+local function push_back(unacked, returned, waiting, list, chosen, died, grouped)
   local tags = {}
   for _, tag in ipairs(redis.call('HKEYS', unacked)) do
     if chosen(tag) then
@@ -47,12 +62,13 @@ local function push_back(unacked, returned, waiting, list, chosen, died)
     end
   end
   table.sort(tags, is_newer)
+  local alone = not grouped or #tags == 1
   for _, tag in ipairs(tags) do
     local raw = redis.call('HGET', unacked, tag)
     local digest = redis.sha1hex(raw)
     put_back(list, raw)
     if counts_as_death(died, waiting, tag) then
-      redis.call('HINCRBY', returned, digest, 1)
+      note_death(returned, digest, alone)
     else
       redis.call('HSET', returned, digest, 0)
     end
@@ -70,39 +86,70 @@ local function why_parked(raw, deaths, max_bytes, max_deaths)
   return tonumber(deaths or 0) >= max_deaths and 'deaths'
 end
 
--- Moves one message from the first list of KEYS[from..] that has one to its unacked record under `tag`.
--- The same tag again answers with the same message, so that a reply lost on the way is asked for once more.
+-- The message at the head of the lists KEYS[from..], and its list; it is off the list.
+local function pop_head(from)
+  for i = from, #KEYS do
+    local raw = redis.call('RPOP', KEYS[i])
+    if raw then
+      return raw, KEYS[i]
+    end
+  end
+end
+
+-- The messages that were handed out under the numbers from `first` on: their reply was lost on the way.
+local function handed_out(unacked, returned, owner, first)
+  local taken, number = {}, first
+  local raw = redis.call('HGET', unacked, owner .. ':' .. text(number))
+  while raw do
+    table.insert(taken, redis.call('HGET', returned, redis.sha1hex(raw)) or '')
+    table.insert(taken, raw)
+    number = number + 1
+    raw = redis.call('HGET', unacked, owner .. ':' .. text(number))
+  end
+  return taken
+end
+
+-- Moves messages from the lists KEYS[6..] to their unacked records, and returns how many it parked, then deaths
+-- (or '') and raw of each message. KEYS and ARGV are those of pop.lua.
+-- The same numbers again answer with the same messages, so that a reply lost on the way is asked for once more.
 -- Messages too large or too deadly to be handed out are parked on the way.
--- Returns raw or false, the deaths counted or false, and how many were parked.
-local function take(unacked, returned, poison, from, tag, max_bytes, max_deaths)
-  local held = redis.call('HGET', unacked, tag)
-  if held then
-    return held, redis.call('HGET', returned, redis.sha1hex(held)), 0
+local function take(grouped)
+  local unacked, returned, poison, owner = KEYS[2], KEYS[3], KEYS[5], ARGV[1]
+  local first, most, most_bytes = tonumber(ARGV[3]), tonumber(ARGV[4]), tonumber(ARGV[5])
+  local max_bytes, max_deaths = tonumber(ARGV[6]), tonumber(ARGV[7])
+  local taken = handed_out(unacked, returned, owner, first)
+  if #taken > 0 then
+    return 0, taken
   end
-  local parked = 0
-  while parked < 16 do
-    local raw = false
-    for i = from, #KEYS do
-      raw = redis.call('RPOP', KEYS[i])
-      if raw then break end
-    end
-    if not raw then
-      return false, false, parked
-    end
-    local deaths = false
-    if redis.call('EXISTS', returned) == 1 then
-      deaths = redis.call('HGET', returned, redis.sha1hex(raw))
-    end
+  local count, bytes, parked = 0, 0, 0
+  local any_returned = redis.call('EXISTS', returned) == 1
+  while count < most and parked < 16 do
+    local raw, list = pop_head(6)
+    if not raw then break end
+    local deaths = any_returned and redis.call('HGET', returned, redis.sha1hex(raw))
     local reason = why_parked(raw, deaths, max_bytes, max_deaths)
-    if not reason then
-      redis.call('HSET', unacked, tag, raw)
-      return raw, deaths, parked
+    local alone = grouped and is_taken_alone(deaths)
+    if reason then
+      if deaths then
+        redis.call('HDEL', returned, redis.sha1hex(raw))
+      end
+      park(poison, reason, owner .. ':' .. text(first) .. ':' .. parked, deaths or '0', '', raw)
+      parked = parked + 1
+    elseif count > 0 and (alone or bytes + #raw > most_bytes) then
+      put_back(list, raw)
+      break
+    else
+      redis.call('HSET', unacked, owner .. ':' .. text(first + count), raw)
+      table.insert(taken, deaths or '')
+      table.insert(taken, raw)
+      count, bytes = count + 1, bytes + #raw
+      if alone then break end
     end
-    if deaths then
-      redis.call('HDEL', returned, redis.sha1hex(raw))
-    end
-    park(poison, reason, tag .. ':' .. parked, deaths or '0', '', raw)
-    parked = parked + 1
   end
-  return false, false, parked
+  return parked, taken
+end
+
+-- The reply of a pop.
+local function reply(epoch, parked, taken)
+  return {'taken', epoch, parked, unpack(taken)}
 end

@@ -1,6 +1,8 @@
--- Notes that something else than the message itself holds a delivery up: that its process dies does not count.
--- KEYS: unacked, waiting    ARGV: tag
-if redis.call('HEXISTS', KEYS[1], ARGV[1]) == 1 then
-  redis.call('SADD', KEYS[2], ARGV[1])
+-- Notes that something else than the messages holds deliveries up: that their process dies does not count.
+-- KEYS: unacked, waiting    ARGV: tags
+for _, tag in ipairs(ARGV) do
+  if redis.call('HEXISTS', KEYS[1], tag) == 1 then
+    redis.call('SADD', KEYS[2], tag)
+  end
 end
 return 1

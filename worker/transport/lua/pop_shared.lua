@@ -1,11 +1,9 @@
--- Pops one message of a shared queue, and first pushes back what consumers that are no more had unacked.
--- KEYS: consumers, unacked, returned, waiting, poison, then the lists by priority
--- ARGV: owner, lease in ms, tag, largest message in bytes, deaths at which a message is parked
--- Returns {'message' | 'empty', '0', parked, deaths or '', raw}.
+-- Pops messages of a shared queue, and first pushes back what consumers that are no more had unacked.
+-- KEYS, ARGV and returns: those of pop.lua, with the consumers in place of the lease, and '0' for the epoch.
 local now = now_ms()
 for _, consumer in ipairs(dead_consumers(KEYS[1], now)) do
   if not is_owner(consumer, ARGV[1]) then
-    push_back(KEYS[2], KEYS[3], KEYS[4], KEYS[6], tags_of(consumer), true)
+    push_back(KEYS[2], KEYS[3], KEYS[4], KEYS[6], tags_of(consumer), true, false)
     redis.call('ZREM', KEYS[1], consumer)
   end
 end
@@ -14,9 +12,5 @@ if until_ms - now < ARGV[2] * 0.7 then
   redis.call('ZADD', KEYS[1], text(now + ARGV[2]), ARGV[1])
 end
 
-local raw, deaths, parked =
-  take(KEYS[2], KEYS[3], KEYS[5], 6, ARGV[3], tonumber(ARGV[4]), tonumber(ARGV[5]))
-if raw then
-  return {'message', '0', parked, deaths or '', raw}
-end
-return {'empty', '0', parked}
+local parked, taken = take(false)
+return reply('0', parked, taken)

@@ -30,6 +30,16 @@ local function remove(unacked, tag)
   return redis.call('HDEL', unacked, tag)
 end
 
+-- What is noted of a message whose process ended while it was in work. Alone in work, one death more. Among
+-- others nobody knows which of them it was: -1, so that each is taken alone until it is settled.
+local function note_death(returned, digest, alone)
+  local deaths = -1
+  if alone then
+    deaths = math.max(0, tonumber(redis.call('HGET', returned, digest) or 0)) + 1
+  end
+  redis.call('HSET', returned, digest, deaths)
+end
+
 -- The second line of a parked message: it is its own, so that equal messages are kept each for itself.
 local function stamp(mark)
   return text(now_ms()) .. ' ' .. mark

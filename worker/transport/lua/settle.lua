@@ -1,18 +1,16 @@
--- Ends one delivery. Valid for the owner of the record, while no other process holds the lease:
--- a takeover moves every record away, so what a former owner settles later is not there.
+-- Ends one delivery that goes somewhere. Valid for the owner of the record, while no other process holds the
+-- lease: a takeover moves every record away, so what a former owner settles later is not there.
 -- KEYS: lease, unacked, returned, waiting, the list to move to, the returned hash of that list
--- ARGV: owner, tag, action, whether it was delivered before ('1' or ''), and for park: reason, deaths, detail
--- action: ack, back (to the head, count begins again), failed (to the head, one death more), park, forward
--- Returns 1, or 0 when it was not ours to settle.
+-- ARGV: owner, tag, action, whether it was delivered before ('1' or ''), and for failed: '1' if it was alone in
+--       work; for park: reason, deaths, detail; for forward: the queue
+-- action: back (to the head, count begins again), failed (to the head, as after a death), park, forward
+-- Returns 1, or 0 when it was not this process's to settle.
 local lease = redis.call('HMGET', KEYS[1], 'owner', 'until')
 if lease[1] and not is_owner(lease[1], ARGV[1]) and runs(tonumber(lease[2] or 0), now_ms()) then
   return 0
 end
 local action, returned_before = ARGV[3], ARGV[4] == '1'
 redis.call('SREM', KEYS[4], ARGV[2])
-if action == 'ack' and not returned_before then
-  return remove(KEYS[2], ARGV[2])
-end
 local raw = redis.call('HGET', KEYS[2], ARGV[2])
 if not raw then
   return 0
@@ -25,7 +23,7 @@ if action == 'back' then
   return 1
 end
 if action == 'failed' then
-  redis.call('HINCRBY', KEYS[3], digest, 1)
+  note_death(KEYS[3], digest, ARGV[5] == '1')
   put_back(KEYS[5], raw)
   return 1
 end
