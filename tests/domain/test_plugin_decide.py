@@ -1,5 +1,6 @@
 """What each write does to a plugin."""
 
+import json
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -188,7 +189,7 @@ def test_enable_and_disable_set_the_state_once() -> None:
 def test_deregister_answers_with_the_plugin_as_it_last_was() -> None:
     plugin = registered()
     decision = decide(plugin, 1, DeregisterPlugin(domain_id="d-1", plugin_id="jira"), LATER, POLICY)
-    assert decision == Changed("deregistered", plugin, 2)
+    assert decision == Changed("deregistered", plugin, 2, plugin.model_dump_json(exclude_none=True))
 
 
 @pytest.mark.parametrize("kind", [DeregisterPlugin, EnablePlugin, DisablePlugin, UpdatePlugin])
@@ -199,6 +200,16 @@ def test_a_change_needs_the_plugin_and_the_expected_revision(kind: type[Any]) ->
     with pytest.raises(errors.RevisionConflict) as refusal:
         decide(registered(), 4, command, NOW, POLICY)
     assert refusal.value.details["revision"] == 4
+
+
+@pytest.mark.parametrize("kind", [RegisterPlugin, UpdatePlugin, DisablePlugin, DeregisterPlugin])
+def test_a_change_has_the_plugin_after_it_as_text(kind: type[Any]) -> None:
+    command = register() if kind is RegisterPlugin else update(name="New", tags={"é": 1})
+    if kind in (DisablePlugin, DeregisterPlugin):
+        command = kind(domain_id="d-1", plugin_id="jira")
+    decision = decide(None if kind is RegisterPlugin else registered(), 1, command, NOW, POLICY)
+    assert isinstance(decision, Changed)
+    assert json.loads(decision.text) == decision.plugin.model_dump(mode="json", exclude_none=True)
 
 
 def test_a_clock_set_back_does_not_make_a_plugin_older() -> None:

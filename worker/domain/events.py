@@ -13,7 +13,7 @@ from typing import Self
 from contracts.events import ImageVersionsChanged, PluginReference
 from contracts.plugin import PluginInfo
 from worker.domain.image import ImageRef
-from worker.domain.plugin import Changed
+from worker.domain.plugin import Changed, plugin_text
 from worker.domain.versions import VersionsChange, without_attachments
 
 MAX_NAMES = 100
@@ -84,7 +84,7 @@ class Subject:
 
 def plugin_changed(changed: Changed, command_id: str) -> str:
     """Return the data of the event of a change."""
-    return _plugin_data(changed.change, changed.plugin, changed.revision, changed.changed_fields, command_id)
+    return _plugin_data(changed.change, changed.text, changed.revision, changed.changed_fields, command_id)
 
 
 def plugin_resynced(plugin: PluginInfo | None, last: PluginInfo | None, revision: int) -> str:
@@ -95,16 +95,16 @@ def plugin_resynced(plugin: PluginInfo | None, last: PluginInfo | None, revision
     visible = plugin or last
     if visible is None:
         raise ValueError("a record without a plugin has nothing to announce")
-    return _plugin_data("resynced" if plugin else "deregistered", visible, revision, (), None)
+    change = "resynced" if plugin else "deregistered"
+    return _plugin_data(change, plugin_text(visible), revision, (), None)
 
 
 def _plugin_data(
-    change: str, plugin: PluginInfo, revision: int, changed_fields: tuple[str, ...], command_id: str | None
+    change: str, plugin: str, revision: int, changed_fields: tuple[str, ...], command_id: str | None
 ) -> str:
     rest = {"revision": revision, "changed_fields": changed_fields, "command_id": command_id}
-    # pydantic writes the plugin, the bulk of it, many times faster than the json module would.
     tail = json.dumps(rest, separators=(",", ":"))[1:]
-    return f'{{"change":"{change}","plugin":{plugin.model_dump_json(exclude_none=True)},{tail}'
+    return f'{{"change":"{change}","plugin":{plugin},{tail}'
 
 
 @dataclass(frozen=True, slots=True)

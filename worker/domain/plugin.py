@@ -33,11 +33,15 @@ _UPDATABLE = ("name", "capability", "template", "labels", "tags", "provider")
 
 @dataclass(frozen=True, slots=True)
 class Changed:
-    """The plugin after the change, at its new revision; for ``deregistered``, as it last was."""
+    """The plugin after the change, at its new revision; for ``deregistered``, as it last was.
+
+    ``text``: the plugin as JSON, made once: for the event and for the answer.
+    """
 
     change: PluginChange
     plugin: PluginInfo
     revision: int
+    text: str
     changed_fields: tuple[str, ...] = ()
 
 
@@ -113,8 +117,7 @@ def _register(
         created_at=now,
         updated_at=now,
     )
-    _check_size(registered)
-    return Changed("registered", registered, revision + 1)
+    return Changed("registered", registered, revision + 1, _checked_text(registered))
 
 
 def _check_length(what: str, text: str, allowed: int) -> None:
@@ -169,7 +172,7 @@ def _(command: DisablePlugin, plugin: PluginInfo, revision: int, now: datetime) 
 
 @_change.register
 def _(command: DeregisterPlugin, plugin: PluginInfo, revision: int, now: datetime) -> Decision:
-    return Changed("deregistered", plugin, revision + 1)
+    return Changed("deregistered", plugin, revision + 1, plugin_text(plugin))
 
 
 def _set_state(
@@ -186,17 +189,23 @@ def _changed(
     # A clock that was set back must not make a plugin older than it was.
     moved = {"updated_at": max(now, plugin.updated_at), "revision": revision + 1}
     after = plugin.model_copy(update=fields | moved)
-    if change == "updated":
-        _check_size(after)
-    return Changed(change, after, revision + 1, tuple(sorted(fields)))
+    text = _checked_text(after) if change == "updated" else plugin_text(after)
+    return Changed(change, after, revision + 1, text, tuple(sorted(fields)))
 
 
-def _check_size(plugin: PluginInfo) -> None:
-    size = len(plugin.model_dump_json(exclude_none=True).encode())
+def plugin_text(plugin: PluginInfo) -> str:
+    """Return a plugin as JSON, without unset fields."""
+    return plugin.model_dump_json(exclude_none=True)
+
+
+def _checked_text(plugin: PluginInfo) -> str:
+    text = plugin_text(plugin)
+    size = len(text.encode())
     if size > MAX_PLUGIN_BYTES:
         raise InvalidParameter(
             f"the plugin would have {size} bytes; {MAX_PLUGIN_BYTES} are allowed", details={"path": "plugin"}
         )
+    return text
 
 
 def same(left: Any, right: Any) -> bool:

@@ -53,6 +53,8 @@ class Record:
     ``fence``: the highest epoch that has written.
     ``applied``: the command ids of the last 64 effects.
     ``outbox``: the events that may not be on the stream yet.
+    ``no_effect``: the commands that the last write passed over: the id of each, and the code of its refusal,
+    empty if there was nothing to change.
     """
 
     key: str
@@ -62,6 +64,7 @@ class Record:
     fence: int = 0
     applied: tuple[str, ...] = ()
     outbox: tuple[Pending, ...] = ()
+    no_effect: tuple[tuple[str, str], ...] = ()
 
     @property
     def shown(self) -> PluginInfo | None:

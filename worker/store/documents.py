@@ -48,6 +48,7 @@ def record_of(document: Mapping[str, Any], repository: RepositoryInfo | None = N
         fence=document.get("fence", 0),
         applied=tuple(document.get("applied", ())),
         outbox=pending_of(document),
+        no_effect=tuple((entry["id"], entry["code"]) for entry in document.get("no_effect", ())),
     )
 
 
@@ -79,6 +80,10 @@ def guarded_update(before: Record, after: Record, epoch: int, now: datetime) -> 
     query: Document = {"_id": before.key, "revision": before.revision, "fence": {"$lte": epoch}}
     changes: Document = {"revision": after.revision, "fence": epoch, "outbox": outbox_document(after.outbox)}
     removed: Document = {}
+    if after.no_effect:
+        changes["no_effect"] = [{"id": name, "code": code} for name, code in after.no_effect]
+    else:
+        removed["no_effect"] = ""
     if after.plugin:
         changes |= {"plugin": plugin_document(after.plugin), "scope": after.plugin.domain_id, "rank": 0}
         removed |= {"last": ""}
