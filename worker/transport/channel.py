@@ -20,17 +20,17 @@ from kombu.transport import redis as stock
 from redis.exceptions import RedisError
 
 from worker.transport.delivery import Delivery
-from worker.transport.envelope import (
+from worker.transport.inbox import Inbox
+from worker.transport.inboxes import inbox_of
+from worker.transport.message import Message
+from worker.transport.options import DEFAULT_LEASE_S, DEFAULT_MAX_DEATHS, Options
+from worker.transport.protocol import (
     DEFAULT_MAX_BYTES,
     DEFAULT_MAX_DEPTH,
     MessageLimits,
     Unreadable,
     parse_envelope,
 )
-from worker.transport.inbox import Inbox
-from worker.transport.inboxes import inbox_of
-from worker.transport.message import Message
-from worker.transport.options import DEFAULT_LEASE_S, DEFAULT_MAX_DEATHS, Options
 from worker.transport.state import QueueState
 from worker.transport.wakeup import Wakeup
 

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
-from worker.transport.envelope import Envelope, EnvelopeRefusal
+from worker.transport.protocol import Envelope, EnvelopeRefusal
 
 
 class LeaseLost(Exception):

@@ -5,8 +5,8 @@ from typing import Any
 
 from celery import signals
 
-from worker.transport.envelope import DEFAULT_MAX_BYTES, DEFAULT_MAX_DEPTH
 from worker.transport.options import DEFAULT_LEASE_S, DEFAULT_MAX_DEATHS
+from worker.transport.protocol import DEFAULT_MAX_BYTES, DEFAULT_MAX_DEPTH
 from worker.transport.state import stop_requested
 
 TRANSPORT = "worker.transport.channel:Transport"

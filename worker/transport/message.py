@@ -7,7 +7,7 @@ from typing import Any
 from kombu.message import Message as KombuMessage
 
 from worker.transport.delivery import Delivery
-from worker.transport.envelope import Envelope
+from worker.transport.protocol import Envelope
 
 _NO_CANVAS = {"callbacks": None, "errbacks": None, "chain": None, "chord": None}
 _SHOWN = 1024
