@@ -15,7 +15,7 @@ from tests.transport.inboxes import (
 )
 from worker.transport import drain_dead_messages
 from worker.transport.dead import DeadMessage
-from worker.transport.envelope import MessageLimits
+from worker.transport.protocol import MessageLimits
 
 
 def test_five_deaths_park(make_inbox: MakeInbox, client: redis.Redis) -> None:

@@ -19,7 +19,7 @@ from kombu.exceptions import OperationalError
 from kombu.transport import redis as stock
 from redis.exceptions import RedisError
 
-from worker.transport.envelope import Unreadable, parse_envelope
+from worker.transport.protocol import Unreadable, parse_envelope
 from worker.transport.group import Group
 from worker.transport.inbox import Inbox
 from worker.transport.inboxes import inbox_of

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
-from worker.transport.envelope import Envelope
+from worker.transport.protocol import Envelope
 
 
 class Settler(Protocol):

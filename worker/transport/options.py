@@ -4,7 +4,7 @@ from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
 from typing import Final
 
-from worker.transport.envelope import MessageLimits
+from worker.transport.protocol import MessageLimits
 
 DEFAULT_LEASE_S: Final = 5.0
 """How long a lease lasts unless it is renewed, in seconds."""

@@ -8,7 +8,7 @@ from celery.worker import state
 from celery.worker.request import Request as CeleryRequest
 
 from worker.transport.delivery import Delivery
-from worker.transport.envelope import Envelope
+from worker.transport.protocol import Envelope
 
 logger = logging.getLogger(__name__)
 

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from tests.transport.elements import element, parts
 from tests.transport.poison_shapes import SHAPES, make, nested, put
-from worker.transport.envelope import Envelope, MessageLimits, Unreadable, parse_envelope
+from worker.transport.protocol import Envelope, MessageLimits, Unreadable, parse_envelope
 
 LIMITS = MessageLimits(max_bytes=64 * 1024, max_bytes_by_task={"test.batch": 256 * 1024})
 
