@@ -17,12 +17,12 @@ from worker.process.checks import Checks
 from worker.services import Services
 from worker.settings import Settings, load_settings
 from worker.tasks import results
-from worker.tasks.bridge import LosslessBridge
 from worker.tasks.broker import BROKER_AWAY, BrokerUnavailable
 from worker.tasks.commands import register_commands
 from worker.tasks.queries import register_queries
 from worker.tasks.versions import REFRESH, TICK, TICK_LASTS_S, TICK_S, register_versions
-from worker.transport import install
+from worker.transport import Options, install
+from worker.transport.protocol import MessageLimits
 from worker.transport.state import stop_requested
 
 CONSUMER = "worker.process.consumer:ServiceConsumer"
@@ -54,20 +54,21 @@ class PluginRepository(Celery):  # type: ignore[misc]  # celery is untyped
         install(
             self,
             settings.broker,
-            # Whatever the number of partitions: no command may come by kombu's own transport.
-            exclusive=(COMMANDS, f"{COMMANDS}.*"),
-            shared=(QUERIES, VERSIONS),
+            Options(
+                # Whatever the number of partitions: no command may come by kombu's own transport.
+                exclusive=(COMMANDS, f"{COMMANDS}.*"),
+                shared=(QUERIES, VERSIONS),
+                lease_s=settings.lease_s,
+                group_max=settings.group_max,
+                limits=MessageLimits(MAX_COMMAND_BYTES, {"plugin.batch": MAX_BATCH_BYTES}),
+            ),
             timeouts=CONNECTION_OPTIONS,
-            lease_s=settings.lease_s,
-            max_bytes=MAX_COMMAND_BYTES,
-            max_bytes_by_task={"plugin.batch": MAX_BATCH_BYTES},
             consumer=CONSUMER,
         )
         self.steps["worker"].add(Checks)
-        bridge = LosslessBridge()
-        register_commands(self, bridge)
-        register_queries(self, bridge)
-        register_versions(self, bridge)
+        register_commands(self)
+        register_queries(self)
+        register_versions(self)
         self.finalize()
         # Celery's own tasks (celery.map, celery.chord_unlock ...) would let a message run others.
         for name in [name for name in self.tasks if name.startswith("celery.")]:

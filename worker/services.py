@@ -15,7 +15,6 @@ from worker.events.publish import Publisher
 from worker.events.reconcile import Reconcile
 from worker.events.rejections import Rejections
 from worker.events.sweep import Sweep
-from worker.plugins.batch import BatchWriter
 from worker.plugins.listing import Listing
 from worker.plugins.read import Reader
 from worker.plugins.write import Writer
@@ -100,6 +99,13 @@ class Services:
     def broker(self) -> Any:
         """The Redis of the commands."""
         return self._close_later(open_redis(self.settings.broker))
+
+    @once
+    def results(self) -> Any:
+        """The Redis of the answers: the client of the events, where that is the same one."""
+        if self.settings.results == self.settings.events:
+            return self.redis
+        return self._close_later(open_redis(self.settings.results))
 
     @once
     def rejections(self) -> Rejections:
@@ -189,12 +195,12 @@ class Services:
     @once
     def writer(self) -> Writer:
         return Writer(
-            self.plugins, self.publisher, self.policy, has_managed=bool(self.settings.repositories.managed)
+            self.plugins,
+            self.publisher,
+            self.policy,
+            self.parking.keep_command,
+            has_managed=bool(self.settings.repositories.managed),
         )
-
-    @once
-    def batches(self) -> BatchWriter:
-        return BatchWriter(self.writer, self.parking.keep_item)
 
     @once
     def search(self) -> Search:

@@ -6,10 +6,10 @@ from datetime import UTC, datetime
 from hashlib import sha256
 from typing import Protocol
 
-from contracts.commands import BatchItem
 from contracts.errors import InternalFault
 from contracts.partition import COMMANDS
 from worker.dead_letters.message import Reading, read_message, task_message
+from worker.domain.command import Command
 from worker.domain.dead_letter import FAULT, DeadLetter
 from worker.store.dead_letters import DeadLetters
 from worker.store.plugins import Plugins
@@ -67,10 +67,10 @@ class Parking:
             "the command met a fault of this service and was kept", details={"dead_letter_id": kept}
         )
 
-    def keep_item(self, item: BatchItem, error: Exception) -> InternalFault:
-        """Store an item of a batch that met a bug, as a command of its own."""
-        raw = task_message(item.operation, item.id, item.params, COMMANDS)
-        return self.keep(item.id, item.operation, COMMANDS, raw, error)
+    def keep_command(self, command: Command, error: Exception) -> InternalFault:
+        """Store a command that met a bug; an item of a batch as a command of its own."""
+        raw = command.raw or task_message(command.operation, command.id, command.params, COMMANDS)
+        return self.keep(command.id, command.operation, command.queue or COMMANDS, raw, error)
 
     def _letter(
         self, letter_id: str, queue: str, reason: str, error: str, reading: Reading, now: datetime

@@ -1,28 +1,30 @@
-"""One write: read, decide, write once under guard, publish."""
+"""The write engine: read once, decide in order, write once under guard."""
 
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import TypeVar
 
-from contracts.commands import Write
 from contracts.errors import (
     DeadlineExceeded,
+    InternalFault,
     PluginNotFound,
-    Refused,
     RepositoryNotLocal,
     Unavailable,
 )
 from contracts.events import PLUGIN_CHANGED
-from contracts.plugin import PluginInfo
 from contracts.values import to_milliseconds
-from worker.domain.attempt import Attempt
-from worker.domain.plugin import Decision, Unchanged, decide
+from worker.domain.command import Command, Fenced, Lease
+from worker.domain.events import Subject
+from worker.domain.plugin import Changed, Decision, decide
 from worker.domain.policy import Policy
-from worker.domain.record import Record, own_key
+from worker.domain.record import Record
 from worker.events.publish import Publisher
+from worker.plugins.plan import Outcome, Plan, keys_of, plans_of
+from worker.plugins.recent import RecentRecords
 from worker.store.plugins import GuardedWrite, Plugins
 
-T = TypeVar("T")
+Keep = Callable[[Command, Exception], InternalFault]
+"""Stores a command that met a bug as a dead letter, and returns how it is answered."""
 
 
 def utc_now() -> datetime:
@@ -36,12 +38,18 @@ class OutboxFull(Unavailable):
     code = "STORE_UNAVAILABLE"
 
 
-class Writer:
-    """Applies writes to plugins.
+@dataclass(frozen=True, slots=True)
+class Applied:
+    """A group that was applied: the outcome of each command, and the subjects with events to publish."""
 
-    Raises: ``Refused``, which is final; ``StoreUnavailable``, ``EventsUnavailable`` or ``OutboxFull``: call
-    again with the same attempt, every step may be repeated; ``Fenced``: another process owns the partition,
-    so neither acknowledge nor answer.
+    outcomes: list[Outcome]
+    subjects: list[Subject]
+
+
+class Writer:
+    """Applies groups of writes: one command, many, or what a dead letter held.
+
+    ``keep``: keeps a command that met a bug. ``has_managed``: whether there are managed repositories.
     """
 
     def __init__(
@@ -49,109 +57,142 @@ class Writer:
         plugins: Plugins,
         publisher: Publisher,
         policy: Policy,
+        keep: Keep,
         clock: Callable[[], datetime] = utc_now,
         has_managed: bool = False,
     ) -> None:
-        self.plugins = plugins
-        self.publisher = publisher
+        self.keep = keep
+        self._plugins = plugins
+        self._publisher = publisher
         self._policy = policy
-        self.clock = clock
+        self._clock = clock
         self._has_managed = has_managed
+        self._recent = RecentRecords()
 
-    def apply(self, command: Write, attempt: Attempt) -> PluginInfo:
-        """Apply one command, at most once, and return the plugin as it is afterwards.
+    def apply(self, commands: Sequence[Command], lease: Lease, again: bool = False) -> Applied:
+        """Apply commands in order, each at most once, and return their outcomes.
 
-        Raises: ``Refused``, ``StoreUnavailable``, ``EventsUnavailable``, ``OutboxFull`` or ``Fenced``, as the
-        class says.
+        Every plugin is read once, unless this owner wrote it last, and written once. Its events are in its
+        outbox, and not on the stream yet. ``again``: whether an earlier try may have begun to apply them.
+
+        Raises: ``StoreUnavailable``, ``EventsUnavailable`` or ``OutboxFull``: call again, with ``again``;
+        ``Fenced``: another process owns the partition, so neither acknowledge nor answer.
         """
-        key = own_key(command.domain_id, command.plugin_id)
-        while True:
-            record = self.plugins.read(key)
-            if record.fence > attempt.epoch:
-                attempt = attempt.refenced(record.fence)
-            if attempt.command_id in record.applied and record.shown:
-                self.announce(record)
-                return record.shown
-            try:
-                decision = self.decide(record, command, attempt)
-            except Refused as refusal:
-                if self.owns(record, attempt):
-                    raise self.with_not_local([refusal])[0] from None
-                continue
-            if isinstance(decision, Unchanged):
-                if self.owns(record, attempt):
-                    return decision.plugin
-                continue
-            now = self.clock()
-            before = self.trimmed(record)
-            after = before.apply(decision, attempt.command_id, now, attempt.traceparent)
-            if self.plugins.write(GuardedWrite(before, after, attempt.epoch), now):
-                self.announce(after)
-                return decision.plugin
+        outcomes: dict[int, Outcome] = {}
+        plans = plans_of(commands)
+        for plan in plans:
+            plan.record = self._recent.recall(plan.key, lease.epoch)
+        while left := [plan for plan in plans if plan.open]:
+            self._decide(left, lease, again)
+            unsafe = self._raise_fences(left, lease.epoch)
+            missed = self._write([plan for plan in left if plan.writes], lease.epoch)
+            for plan in left:
+                if plan.key not in missed and plan.key not in unsafe:
+                    outcomes.update(plan.commit())
+        found = self._with_not_local([outcomes[index] for index in range(len(commands))])
+        return Applied(found, [s for plan in plans if (s := self._unpublished(plan.record))])
 
-    def decide(self, record: Record, command: Write, attempt: Attempt) -> Decision:
-        """Return the pure decision, after a check of the deadline.
-
-        Raises: ``Refused``.
+    def _decide(self, plans: Sequence[Plan], lease: Lease, again: bool) -> None:
+        """Decide every plan: over what this owner wrote last, where that leads to a write; else over the
+        record as it is now.
         """
-        now = self.clock()
-        if attempt.expires and now >= attempt.expires:
+        for plan in plans:
+            if plan.record:
+                plan.decide(self._trimmed(plan.record), self, again)
+        unread = [plan for plan in plans if not plan.record or not (plan.fresh or plan.writes)]
+        records = self._plugins.read_many(keys_of(unread)) if unread else {}
+        for plan in unread:
+            plan.read(records[plan.key])
+        fence = max(plan.record.fence for plan in plans if plan.record)
+        # A fence above the epoch of a lease that is still valid came from a clock that was ahead, or from
+        # another number of partitions.
+        if fence > lease.epoch and not (lease.confirm() and lease.raise_epoch(fence + 1)):
+            raise Fenced
+        for plan in unread:
+            plan.decide(self._trimmed(records[plan.key]), self, again)
+
+    def _raise_fences(self, plans: Sequence[Plan], epoch: int) -> set[str]:
+        """Make redelivered commands that change nothing safe; return the keys of plans to decide again.
+
+        Their earlier owner may be about to apply them. So the fence is raised before anyone learns that they
+        had no effect.
+        """
+        unsafe = [p for p in plans if p.redelivered and not p.writes and p.before.fence < epoch]
+        if unsafe:
+            self._plugins.raise_fences(keys_of(unsafe), epoch)
+            for plan in unsafe:
+                plan.record = None
+        return set(keys_of(unsafe))
+
+    def _write(self, plans: Sequence[Plan], epoch: int) -> set[str]:
+        """Make the writes, in one command; return the keys of those that missed their guard."""
+        if not plans:
+            return set()
+        writes = [GuardedWrite(plan.before, plan.after, epoch) for plan in plans]
+        missed: set[str] = set()
+        if not self._plugins.write_many(writes, self._clock()):
+            # The reply says how many writes missed, not which: the records show which took effect. The
+            # command id alone does not show it: an earlier try, whose outcome never arrived, may have stored
+            # it, and then the events to publish are those of that try.
+            records = self._plugins.read_many(keys_of(plans))
+            for plan in plans:
+                if plan.after.outbox[-1] not in records[plan.key].outbox:
+                    missed.add(plan.key)
+                    plan.read(records[plan.key])
+                    self._recent.forget(plan.key)
+        for plan in plans:
+            if plan.key not in missed:
+                self._recent.remember(plan.after, epoch)
+        return missed
+
+    def decide(self, record: Record, command: Command) -> Decision:
+        """Return the pure decision, after a check of the deadline. Raises ``Refused``."""
+        now = self._clock()
+        if command.expires and now >= command.expires:
             raise DeadlineExceeded("the command's deadline has passed; it was not applied")
-        return decide(record.plugin, record.revision, command, now, self._policy)
+        return decide(record.plugin, record.revision, command.write, now, self._policy)
 
-    def trimmed(self, record: Record) -> Record:
+    def apply_change(self, record: Record, change: Changed, command: Command) -> Record:
+        """Return the record after a change."""
+        return record.apply(change, command.id, self._clock(), command.traceparent)
+
+    def _trimmed(self, record: Record) -> Record:
         """Return the record without the events that are known to be on the stream; if the outbox is full,
         publish first.
-
-        Raises: ``OutboxFull`` or ``EventsUnavailable``.
         """
         record = record.published(self._last_known(record))
         if record.has_room(1):
             return record
-        published = self.publisher.publish(record.subject(self.clock()))
+        published = self._publisher.publish(record.subject(self._clock()))
         # Ahead of the store, the stream takes nothing until an operator reconciles; until then the
         # events wait here. A command whose event does not fit waits too: no event is dropped.
         if published.outcome == "ahead":
             raise OutboxFull(f"the outbox of {record.key} is full and the stream is ahead of the store")
         return record.published(published.last)
 
-    def announce(self, record: Record) -> None:
-        """Publish the pending events of a record; if there are none, do nothing.
-
-        Raises: ``EventsUnavailable``.
-        """
-        if record.outbox and record.outbox[-1].revision > self._last_known(record):
-            self.publisher.publish(record.subject(self.clock()))
+    def _unpublished(self, record: Record | None) -> Subject | None:
+        """Return the subject of a record with events that may not be on the stream."""
+        if record and record.outbox and record.outbox[-1].revision > self._last_known(record):
+            return record.subject(self._clock())
+        return None
 
     def _last_known(self, record: Record) -> int:
-        return self.publisher.last_known(PLUGIN_CHANGED, record.key, record.revision, record.outbox)
+        return self._publisher.last_known(PLUGIN_CHANGED, record.key, record.revision, record.outbox)
 
-    def with_not_local(self, outcomes: Sequence[T]) -> list[T | RepositoryNotLocal]:
+    def _with_not_local(self, outcomes: list[Outcome]) -> list[Outcome]:
         """Return the outcomes with ``REPOSITORY_NOT_LOCAL`` in place of ``NOT_FOUND`` for plugins of a
-        managed repository.
-
-        It needs at most one query for all of them, and none without managed repositories.
+        managed repository, with at most one query.
         """
         missing = {o.details["plugin_id"] for o in outcomes if isinstance(o, PluginNotFound)}
-        managed = self.plugins.managed_among(missing) if missing and self._has_managed else set()
+        managed = self._plugins.managed_among(missing) if missing and self._has_managed else set()
+        if not managed:
+            return outcomes
         return [
             _not_local(o.details["plugin_id"])
             if isinstance(o, PluginNotFound) and o.details["plugin_id"] in managed
             else o
             for o in outcomes
         ]
-
-    def owns(self, record: Record, attempt: Attempt) -> bool:
-        """Return whether a decision to write nothing is final. If not, it has been made safe, and must be
-        made again.
-
-        An earlier owner of a redelivered command may be about to write it. So the fence is raised before
-        anyone learns that the command had no effect.
-        """
-        if not attempt.redelivered or record.fence >= attempt.epoch:
-            return True
-        self.plugins.raise_fence(record.key, attempt.epoch)
-        return False
 
 
 def _not_local(plugin_id: str) -> RepositoryNotLocal:

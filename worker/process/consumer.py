@@ -1,5 +1,6 @@
 """Celery's consumer in this service: its heartbeat, what runs beside it, and answers that no task gives."""
 
+from collections.abc import Sequence
 from typing import Any
 
 from celery import bootsteps
@@ -8,8 +9,11 @@ from celery.worker.consumer import Consumer as CeleryConsumer
 from contracts.errors import InvalidParameter
 from worker.process.chores import WorkerThreads, threads_beside
 from worker.process.heartbeat import BEAT_S, Heartbeat, begin_heartbeat
-from worker.transport import Delivery
+from worker.tasks.answers import Announcer
+from worker.tasks.groups import GroupRun
+from worker.transport import Delivery, Group
 from worker.transport.consumer import Consumer as LosslessConsumer
+from worker.transport.request import Request
 
 
 class Pulse(bootsteps.StartStopStep):  # type: ignore[misc]  # celery is untyped
@@ -57,6 +61,12 @@ class ServiceConsumer(LosslessConsumer):
         """Beat: the main thread is not stuck."""
         if self._heartbeat is not None:
             self._heartbeat.beat()
+
+    def apply_group(self, group: Group, requests: Sequence[Request]) -> None:
+        """Apply commands together."""
+        services = self.app.services
+        announcer = Announcer(services.redis, services.results, services.publisher, services.rejections)
+        GroupRun(services, announcer, group, requests).run()
 
     def answer_unknown_task(self, delivery: Delivery) -> None:
         """Answer a message that names no known task; it is parked as well."""

@@ -8,8 +8,7 @@ from celery import Celery, Task
 from contracts.catalog import Operation
 from contracts.errors import ContractError, InternalFault
 from worker.services import Services
-from worker.tasks.envelope import check_envelope
-from worker.tasks.ports import Bridge
+from worker.transport import Delivery
 
 
 class OperationTask(Task):  # type: ignore[misc]  # celery is untyped
@@ -24,7 +23,6 @@ class OperationTask(Task):  # type: ignore[misc]  # celery is untyped
     # A result holds data of callers, which must not get into the log.
     resultrepr_maxsize = 0
     operation: Operation
-    bridge: Bridge
 
     @property
     def services(self) -> Services:
@@ -36,36 +34,23 @@ class OperationTask(Task):  # type: ignore[misc]  # celery is untyped
         """Run the task; unlike Celery's own, it takes a keyword argument named ``self``."""
         return self.run(*args, **kwargs)
 
-    def check(self, args: tuple[Any, ...]) -> None:
-        """Refuse a message that has more than keyword arguments.
-
-        Raises: ``InvalidParameter``.
-        """
-        self.bridge.check(self.request)
-        check_envelope(self.request, args)
-
-    def keep_dead_letter(self, bug: Exception) -> InternalFault:
+    def keep_dead_letter(self, delivery: Delivery, bug: Exception) -> InternalFault:
         """Store the whole message as a dead letter, and return the error to answer.
 
         Raises: ``StoreUnavailable``.
         """
-        queue, raw = self.bridge.raw(self.request)
-        return self.services.parking.keep(self.request.id, self.operation.task, queue, raw, bug)
+        command_id = delivery.envelope.id if delivery.envelope else ""
+        return self.services.parking.keep(
+            command_id, self.operation.task, delivery.queue, delivery.raw, bug
+        )
 
 
-def register_operations(
-    app: Celery,
-    bridge: Bridge,
-    kind: type[OperationTask],
-    operations: Iterable[Operation],
-) -> None:
+def register_operations(app: Celery, kind: type[OperationTask], operations: Iterable[Operation]) -> None:
     """Give ``app`` a task of ``kind`` for each of ``operations``."""
     for operation in operations:
         attributes = {
             "name": operation.task,
             "operation": operation,
-            "bridge": bridge,
-            "Request": app.Task.Request,
             "__doc__": operation.summary,
             "__module__": kind.__module__,
         }

@@ -11,7 +11,8 @@ from contracts.errors import ContractError, DeadlineExceeded
 from contracts.headers import OWN, REPOSITORIES
 from contracts.parse import parse
 from worker.tasks.base import OperationTask, register_operations
-from worker.tasks.ports import Bridge
+from worker.tasks.envelope import check_message, deadline
+from worker.transport import Delivery
 
 logger = logging.getLogger(__name__)
 
@@ -23,27 +24,28 @@ class QueryTask(OperationTask):
 
     abstract = True
 
-    def run(self, /, *args: Any, **kwargs: Any) -> Any:
+    def run(self, /, *_: Any, **kwargs: Any) -> Any:
+        delivery: Delivery = self.request.delivery
         try:
-            return self.answer(args, kwargs)
+            return self.answer(delivery, kwargs)
         except ContractError:
             raise
         except Exception as bug:
             logger.exception("%s failed", self.request.id)
-            raise self.keep_dead_letter(bug) from bug
+            raise self.keep_dead_letter(delivery, bug) from bug
 
-    def answer(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+    def answer(self, delivery: Delivery, kwargs: dict[str, Any]) -> Any:
         """Check, then answer."""
-        self.check(args)
-        expires = self.bridge.attempt(self.request).expires
+        check_message(delivery.envelope)
+        expires = deadline(delivery.headers.get("expires"))
         if expires and datetime.now(UTC) >= expires:
             raise DeadlineExceeded("the query's deadline has passed; it was not answered")
         command: Any = parse(self.operation.command, kwargs)
-        own_only = self.bridge.headers(self.request).get(REPOSITORIES) == OWN
+        own_only = delivery.headers.get(REPOSITORIES) == OWN
         return self.services.reader.answer(command, own_only=own_only)
 
 
-def register_queries(app: Celery, bridge: Bridge) -> None:
+def register_queries(app: Celery) -> None:
     """Give ``app`` the task of every read in the catalog."""
     operations = [operation for operation in OPERATIONS if not operation.is_write]
-    register_operations(app, bridge, QueryTask, operations)
+    register_operations(app, QueryTask, operations)

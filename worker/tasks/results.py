@@ -1,6 +1,7 @@
-"""Where answers are stored: Celery's Redis backend, which waits for its Redis as long as the process runs.
+"""Where the answers of tasks are stored: Celery's Redis backend, which waits for its Redis as long as the
+process runs.
 
-An effect without its answer is not done: Celery would take what the backend raises for an error of the task,
+Without its answer a read is not done: Celery would take what the backend raises for an error of the task,
 answer with that, and acknowledge.
 """
 
@@ -15,6 +16,7 @@ from celery.exceptions import Reject
 from contracts._redis.connect import FAIL_FAST_OPTIONS
 from contracts._redis.outage import is_redis_outage
 from contracts.errors import ContractError
+from worker.tasks.answers import KEPT_S
 from worker.transport import Delivery
 from worker.transport.state import stop_requested
 
@@ -22,7 +24,7 @@ BACKEND = "worker.tasks.results:AnswerBackend"
 """The name of the backend for Celery, which takes it as ``BACKEND+redis://...``."""
 
 CONFIGURATION: dict[str, Any] = {
-    "result_expires": 3600,
+    "result_expires": KEPT_S,
     "result_backend_always_retry": True,
     "result_backend_max_sleep_between_retries_ms": 1000,
     # The waiting is done in one place, which knows when the process is to end.
@@ -45,6 +47,21 @@ class AnswerBackend(RedisBackend):  # type: ignore[misc]  # celery is untyped
         answer = self.encode_result(refusal, states.FAILURE)
         self._fail_fast._store_result(command_id, answer, states.FAILURE)
 
+    def _store_result(
+        self,
+        task_id: str,
+        result: Any,
+        state: str,
+        traceback: Any = None,
+        request: Any = None,
+        **_: Any,
+    ) -> Any:
+        # Celery's own reads the old answer first, one more round trip, so that no failure replaces a success.
+        # Here each delivery is answered with what is so now.
+        meta = self._get_result_meta(result=result, state=state, traceback=traceback, request=request)
+        self._set_with_state(self.get_key_for_task(task_id), self.encode({**meta, "task_id": task_id}), state)
+        return result
+
     @cached_property
     def _fail_fast(self) -> "AnswerBackend":
         backend = AnswerBackend(app=self.app, url=self.url)
@@ -52,7 +69,7 @@ class AnswerBackend(RedisBackend):  # type: ignore[misc]  # celery is untyped
         return backend
 
     def _sleep(self, amount: float) -> None:
-        # A command that has its effect must not be parked because of processes that end while they wait here.
+        # A read that was done must not be parked because of processes that end while they wait here.
         delivery = getattr(getattr(current_task, "request", None), "delivery", None)
         if isinstance(delivery, Delivery):
             delivery.waiting()

@@ -12,8 +12,8 @@ from celery import Celery, Task
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from contracts.errors import InvalidParameter, Unavailable
-from worker.tasks.envelope import check_envelope
-from worker.tasks.ports import Bridge
+from worker.tasks.envelope import check_message, deadline
+from worker.transport import Delivery
 from worker.versions.cycle import Cycle
 
 TICK = "plugin.versions.tick"
@@ -60,15 +60,14 @@ class VersionsTask(Task):  # type: ignore[misc]
     acks_late = False
     typing = False
     arguments: type[_Arguments]
-    bridge: Bridge
 
-    def run(self, *args: Any, **kwargs: Any) -> None:
+    def run(self, *_: Any, **kwargs: Any) -> None:
         """Check the message, and do its work unless it has expired."""
+        delivery: Delivery = self.request.delivery
         try:
-            self.bridge.check(self.request)
-            check_envelope(self.request, args)
+            check_message(delivery.envelope)
             arguments = self.arguments.model_validate(kwargs).model_dump()
-            expires = self.bridge.attempt(self.request).expires
+            expires = deadline(delivery.headers.get("expires"))
         except (InvalidParameter, ValidationError) as refusal:
             # No caller waits for an answer. The log must not hold what an unknown sender wrote.
             logger.warning("a message for %s was refused: %s", self.name, type(refusal).__name__)
@@ -122,8 +121,7 @@ class FollowTask(Task):  # type: ignore[misc]
         """Do nothing."""
 
 
-def register_versions(app: Celery, bridge: Bridge) -> None:
+def register_versions(app: Celery) -> None:
     """Give ``app`` the tasks of the schedule."""
     for task in (TickTask, RefreshTask, FollowTask):
-        attributes = {"bridge": bridge, "Request": app.Task.Request, "__module__": __name__}
-        app.register_task(type(task.__name__, (task,), attributes)())
+        app.register_task(task())

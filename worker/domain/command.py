@@ -1,0 +1,59 @@
+"""A command, as a decision needs it, and the lease that it is applied under."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any, Protocol
+
+from contracts.commands import Write
+
+
+class Fenced(Exception):
+    """Raised when another process owns the partition: this process may neither acknowledge nor answer."""
+
+
+class GiveBack(Exception):
+    """Raised when the process is stopping: messages return to the head of their queue, unanswered."""
+
+
+class Lease(Protocol):
+    """The right to apply the commands of a partition."""
+
+    @property
+    def epoch(self) -> int:
+        """That of the lease when the commands were taken, or what ``raise_epoch`` made of it."""
+
+    def confirm(self) -> bool:
+        """Return whether Redis says that this process still has the lease."""
+
+    def raise_epoch(self, at_least: int) -> bool:
+        """Raise the epoch of the lease to at least ``at_least``; return False if the lease is lost."""
+
+    def wait(self, seconds: float) -> bool:
+        """Wait during an outage; return True as soon as the process must end."""
+
+    def give_up(self) -> None:
+        """Give the partition, and what is in hand of it, to a standby."""
+
+
+@dataclass(frozen=True, slots=True)
+class Command:
+    """One write: a message of its own, or an item of a batch.
+
+    ``key``: that of the plugin's record.
+    ``operation``, ``params``: the task's name and its keyword arguments, as sent.
+    ``redelivered``: whether an earlier owner may have begun to apply it.
+    ``expires``: do not apply it after that time.
+    ``queue``, ``raw``: where its message came from, and the message; empty for an item of a batch.
+    """
+
+    id: str
+    write: Write
+    key: str
+    operation: str
+    params: Mapping[str, Any] = field(repr=False)
+    redelivered: bool = False
+    expires: datetime | None = None
+    traceparent: str | None = None
+    queue: str = ""
+    raw: bytes = field(default=b"", repr=False)

@@ -1,0 +1,163 @@
+"""The commands of one plugin in a group, decided in order over its record."""
+
+import logging
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Protocol
+
+from contracts.errors import ContractError, DecidedBefore, InternalFault
+from contracts.plugin import PluginInfo
+from worker.domain.command import Command
+from worker.domain.plugin import Changed, Decision, Unchanged, plugin_text
+from worker.domain.record import Record
+
+logger = logging.getLogger(__name__)
+
+TRIES = 3
+"""How often a decision that meets a bug is tried."""
+
+
+@dataclass(frozen=True, slots=True)
+class Done:
+    """The outcome of a command that was applied, or had nothing to change: the plugin as it is then.
+
+    ``text``: the same as JSON.
+    """
+
+    plugin: PluginInfo
+    text: str
+
+
+Outcome = Done | ContractError
+
+
+class Decider(Protocol):
+    """What a plan needs of the engine."""
+
+    def decide(self, record: Record, command: Command) -> Decision:
+        """Return the pure decision. Raises a refusal."""
+
+    def apply_change(self, record: Record, change: Changed, command: Command) -> Record:
+        """Return the record after a change."""
+
+    def keep(self, command: Command, bug: Exception) -> InternalFault:
+        """Keep a command that met a bug as a dead letter, and return how it is answered."""
+
+
+@dataclass(slots=True)
+class Plan:
+    """The commands of one plugin, in order, and what has become of them.
+
+    ``open``: those without an outcome yet, each with its place in the group.
+    ``record``: the plugin as it is known; None before it was read.
+    ``fresh``: whether the record was read, or written, for this group.
+    ``before``, ``after``: the record before and after the commands that were decided last.
+    ``decided``: their outcomes, which count when ``after`` is written, or at once if there is nothing to
+    write.
+    """
+
+    key: str
+    open: list[tuple[int, Command]] = field(default_factory=list)
+    record: Record | None = None
+    fresh: bool = False
+    before: Record = field(init=False)
+    after: Record = field(init=False)
+    decided: list[tuple[int, Outcome]] = field(default_factory=list)
+    redelivered: bool = False
+    _ids: frozenset[str] = frozenset()
+    _passed: dict[str, str] = field(default_factory=dict)
+    _settled: dict[str, str] = field(default_factory=dict)
+
+    @property
+    def writes(self) -> bool:
+        """Whether what was decided last changes the record."""
+        return self.after.revision != self.before.revision
+
+    def decide(self, before: Record, decider: Decider, again: bool) -> None:
+        """Decide the open commands over ``before``, as many as the outbox has room for.
+
+        ``again``: whether an earlier try may have begun to apply them.
+        """
+        self._ids = self._ids or frozenset(command.id for _, command in self.open)
+        self._passed = {name: code for name, code in before.no_effect if name in self._ids} | self._settled
+        self.before = self.after = before
+        self.decided = []
+        self.redelivered = False
+        for index, command in self.open:
+            if self.decided and not self._has_room():
+                break
+            redelivered = again or command.redelivered
+            self.redelivered = self.redelivered or redelivered
+            self.decided.append((index, self._outcome(decider, command, redelivered)))
+        if self.writes:
+            self.after = replace(self.after, no_effect=tuple(self._passed.items()))
+
+    def commit(self) -> list[tuple[int, Outcome]]:
+        """Return the outcomes of what was decided last: they count."""
+        decided, self.decided = self.decided, []
+        self.open = self.open[len(decided) :]
+        self._settled = self._passed
+        self.record = self.after
+        self.fresh = True
+        return decided
+
+    def read(self, record: Record) -> None:
+        """Take the record as it was just read; what was decided before does not count."""
+        self.record = record
+        self.fresh = True
+
+    def _has_room(self) -> bool:
+        outbox = self.after.outbox
+        return self.after.has_room(1, outbox[-1].size if outbox else 0)
+
+    def _outcome(self, decider: Decider, command: Command, redelivered: bool) -> Outcome:
+        visible = self.after.shown
+        if visible and command.id in self.after.applied:
+            return Done(visible, plugin_text(visible))
+        if redelivered and (code := self._passed.get(command.id)) is not None:
+            # An effect that came after it is stored. Decided again, over that, it could have one too.
+            return Done(visible, plugin_text(visible)) if visible and not code else _decided_before(command, code)
+        for tries in range(1, TRIES + 1):
+            try:
+                return self._decide(decider, command)
+            except ContractError as refusal:
+                self._passed[command.id] = refusal.code
+                return refusal
+            except Exception as bug:
+                # A bug in one command must not take the others with it: it alone becomes a dead letter.
+                logger.exception("%s failed, try %d of %d", command.id, tries, TRIES)
+                if tries == TRIES:
+                    self._passed[command.id] = InternalFault.code
+                    return decider.keep(command, bug)
+        raise AssertionError("unreachable")
+
+    def _decide(self, decider: Decider, command: Command) -> Outcome:
+        decision = decider.decide(self.after, command)
+        if isinstance(decision, Unchanged):
+            self._passed[command.id] = ""
+            return Done(decision.plugin, plugin_text(decision.plugin))
+        self.after = decider.apply_change(self.after, decision, command)
+        return Done(decision.plugin, decision.text)
+
+
+def plans_of(commands: Sequence[Command]) -> list[Plan]:
+    """Return a plan for each plugin that ``commands`` are for."""
+    plans: dict[str, Plan] = {}
+    for index, command in enumerate(commands):
+        plan = plans.get(command.key)
+        if plan is None:
+            plan = plans[command.key] = Plan(command.key)
+        plan.open.append((index, command))
+    return list(plans.values())
+
+
+def keys_of(plans: Iterable[Plan]) -> list[str]:
+    """Return the keys of plans."""
+    return [plan.key for plan in plans]
+
+
+def _decided_before(command: Command, code: str) -> DecidedBefore:
+    return DecidedBefore(
+        f"the command was decided before, without an effect on {command.write.plugin_id}",
+        details={"code": code},
+    )

@@ -1,0 +1,190 @@
+"""One message of a group, decoded: the commands in it, and what its caller is to be answered."""
+
+import json
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from contracts.catalog import BY_TASK, WRITES
+from contracts.commands import BatchItem, PluginBatch
+from contracts.errors import (
+    ContractError,
+    InvalidParameter,
+    Refused,
+    RequiredParameter,
+    ResultTooLarge,
+)
+from contracts.headers import TRACEPARENT, is_traceparent
+from contracts.parse import parse
+from contracts.values import MAX_ANSWER_BYTES
+from worker.domain.command import Command
+from worker.domain.record import own_key
+from worker.plugins.frame import check_frame
+from worker.plugins.plan import Done, Outcome
+from worker.tasks.envelope import check_message, deadline
+from worker.transport import Delivery
+from worker.transport.request import Request
+
+MOST_EFFECTS = 50
+"""How many commands of one plugin are decided between two settlements: what may be delivered again must all be
+among the ids of applied commands that a plugin remembers.
+"""
+
+MOST_COMMANDS = 1000
+"""How many commands are decided between two settlements."""
+
+
+@dataclass(slots=True)
+class Entry:
+    """A message of a group.
+
+    ``commands``: what is left to be decided of it, each with its place among ``outcomes``.
+    ``items``: those of a batch; None for a command of its own.
+    ``error``: what the whole message is answered with, in place of outcomes.
+    """
+
+    request: Request
+    delivery: Delivery
+    commands: list[tuple[int, Command]] = field(default_factory=list)
+    outcomes: list[Outcome | None] = field(default_factory=list)
+    items: Sequence[BatchItem] | None = None
+    error: ContractError | None = None
+
+    @property
+    def id(self) -> str:
+        """The command id of the message."""
+        return str(self.request.id)
+
+    @property
+    def answered(self) -> bool:
+        """Whether a caller waits for the answer."""
+        return not self.request.ignore_result
+
+    @property
+    def refusals(self) -> Iterator[tuple[str, str, Any, Refused]]:
+        """Id, operation, parameters and error of each write that was refused."""
+        if self.error is not None:
+            if isinstance(self.error, Refused):
+                yield self.id, self.request.type, self.request.kwargs, self.error
+            return
+        for index, outcome in enumerate(self.outcomes):
+            if isinstance(outcome, Refused):
+                if self.items is None:
+                    yield self.id, self.request.type, self.request.kwargs, outcome
+                else:
+                    item = self.items[index]
+                    yield item.id, item.operation, item.params, outcome
+
+    @property
+    def failure(self) -> ContractError | None:
+        """The error that the message is answered with, or None if it has a result."""
+        if self.error is not None or self.items is not None:
+            return self.error
+        outcome = self.outcomes[0]
+        return outcome if isinstance(outcome, ContractError) else None
+
+    @property
+    def result(self) -> str:
+        """The result that the message is answered with, as JSON."""
+        if self.items is None:
+            outcome = self.outcomes[0]
+            return outcome.text if isinstance(outcome, Done) else "null"
+        return rows_of(self.items, self.outcomes)
+
+
+def decode(request: Request, partitions: int) -> Entry:
+    """Return a message of the task of a write, with its commands.
+
+    Raises: the refusal of the whole message.
+    """
+    delivery = request.delivery
+    check_message(delivery.envelope)
+    operation = BY_TASK[request.type]
+    traceparent = delivery.headers.get(TRACEPARENT)
+    common = {
+        "redelivered": delivery.redelivered,
+        "expires": deadline(delivery.headers.get("expires")),
+        "traceparent": traceparent if is_traceparent(traceparent) else None,
+    }
+    entry = Entry(request, delivery)
+    params = request.kwargs
+    if operation.command is not PluginBatch:
+        write: Any = parse(operation.command, params)
+        key = own_key(write.domain_id, write.plugin_id)
+        command = Command(
+            request.id,
+            write,
+            key,
+            operation.task,
+            params,
+            queue=delivery.queue,
+            raw=delivery.raw,
+            **common,
+        )
+        entry.commands = [(0, command)]
+        entry.outcomes = [None]
+        return entry
+    try:
+        batch = parse(PluginBatch, params)
+    except RequiredParameter as error:
+        raise InvalidParameter(error.message, details={"path": error.details["path"]}) from None
+    check_frame(batch, partitions)
+    entry.items = batch.commands
+    for index, item in enumerate(batch.commands):
+        try:
+            write = parse(WRITES[item.operation], item.params)
+            key = own_key(write.domain_id, write.plugin_id)
+        except ContractError as refusal:
+            entry.outcomes.append(refusal)
+            continue
+        entry.outcomes.append(None)
+        entry.commands.append((index, Command(item.id, write, key, item.operation, item.params, **common)))
+    return entry
+
+
+def parts_of(entries: Sequence[Entry]) -> Iterator[list[Entry]]:
+    """Yield entries in parts, each of which must be settled before the next one is decided."""
+    part: list[Entry] = []
+    effects: Counter[str] = Counter()
+    total = 0
+    for entry in entries:
+        more = Counter(command.key for _, command in entry.commands)
+        count = len(entry.commands)
+        full = total + count > MOST_COMMANDS or any(
+            effects[key] + added > MOST_EFFECTS for key, added in more.items()
+        )
+        if part and full:
+            yield part
+            part, effects, total = [], Counter(), 0
+        part.append(entry)
+        effects.update(more)
+        total += count
+    if part:
+        yield part
+
+
+def rows_of(items: Sequence[BatchItem], outcomes: Sequence[Outcome | None]) -> str:
+    """Return the answer to a batch, as JSON.
+
+    Each item may answer with a whole plugin of 1 MiB. If the answer has no room for one, the row says that
+    the command was applied, and at which revision; ``plugin.get`` has the plugin.
+    """
+    left = MAX_ANSWER_BYTES
+    rows = []
+    for item, outcome in zip(items, outcomes, strict=True):
+        if isinstance(outcome, Done):
+            row = f'{{"id":{json.dumps(item.id)},"result":{outcome.text}}}'
+            size = len(row.encode()) + 1
+            if size <= left:
+                left -= size
+                rows.append(row)
+                continue
+            plugin = outcome.plugin
+            outcome = ResultTooLarge(
+                f'the command was applied; the answer has no room for plugin "{plugin.plugin_id}": read it',
+                details={"max_bytes": MAX_ANSWER_BYTES, "revision": plugin.revision},
+            )
+        error = outcome.as_dict() if outcome is not None else None
+        rows.append(f'{{"id":{json.dumps(item.id)},"error":{json.dumps(error)}}}')
+    return f"[{','.join(rows)}]"

@@ -1,0 +1,135 @@
+"""A group of commands, from its messages to their settlement."""
+
+import logging
+import time
+from collections.abc import Sequence
+from functools import partial
+
+from contracts.errors import ContractError, InternalFault, InvalidParameter
+from contracts.partition import queue_of
+from worker.domain.command import Fenced, GiveBack
+from worker.domain.events import Subject
+from worker.services import Services
+from worker.tasks.answers import Announcer, Answer
+from worker.tasks.commands import CommandTask
+from worker.tasks.entry import Entry, decode, parts_of
+from worker.tasks.lease import PartitionLease
+from worker.tasks.supervise import supervise
+from worker.transport import Group
+from worker.transport.request import Request
+
+logger = logging.getLogger(__name__)
+
+
+class GroupRun:
+    """Applies one group, in order, and answers and settles each of its messages."""
+
+    def __init__(
+        self, services: Services, announcer: Announcer, group: Group, requests: Sequence[Request]
+    ) -> None:
+        self._services = services
+        self._announcer = announcer
+        self._group = group
+        self._requests = requests
+        self._lease = PartitionLease(group)
+
+    def run(self) -> None:
+        """Apply the group. What cannot be applied by this process goes back, whole and in order."""
+        try:
+            parts = list(parts_of([entry for request in self._requests if (entry := self._entry(request))]))
+            for number, part in enumerate(parts):
+                if number:
+                    self._flush()
+                self._apply(part, again=False)
+        except Fenced:
+            # While the lease is ours after all, the messages are delivered again under its new epoch. In other
+            # hands they are not ours to settle, and nothing happens.
+            logger.warning("fenced: another process may have the lease of %s", self._group.queue)
+        except GiveBack:
+            logger.info("gives messages of %s back: the process is stopping", self._group.queue)
+        finally:
+            left = [request for request in self._requests if not request.delivery.settled]
+            self._group.give_back()
+            for request in left:
+                request.leave()
+
+    def _flush(self) -> None:
+        """Settle the part before: what is decided next must not be delivered again together with it."""
+        if self._group.stopping:
+            raise GiveBack
+        supervise(lambda _: self._lease.flush(), self._lease, self._group.queue)
+
+    def _entry(self, request: Request) -> Entry | None:
+        """Return a message with its commands, or with what it is refused for; None if it went elsewhere."""
+        delivery = request.delivery
+        partitions = self._services.settings.command_partitions
+        try:
+            if not isinstance(request.task, CommandTask):
+                raise InvalidParameter(f"{request.type} is not a write", details={"path": "queue"})
+            queue = queue_of(request.type, request.kwargs, partitions)
+            if queue != delivery.queue:
+                delivery.forward(queue)
+                request.leave()
+                return None
+            return decode(request, partitions)
+        except ContractError as refusal:
+            return Entry(request, delivery, error=refusal)
+        except Exception as bug:
+            logger.exception("%s could not be decoded", request.id)
+            keep = partial(self._keep, request, bug)
+            fault = supervise(keep, self._lease, str(request.id))
+            return Entry(request, delivery, error=fault)
+
+    def _keep(self, request: Request, bug: Exception, again: bool = False) -> InternalFault:
+        delivery = request.delivery
+        return self._services.parking.keep(request.id, request.type, delivery.queue, delivery.raw, bug)
+
+    def _apply(self, entries: list[Entry], again: bool) -> None:
+        """Apply, tell and settle messages: together, or each by itself if that meets a bug."""
+        begun = time.monotonic()
+        alone = len(entries) == 1
+        keep = partial(self._keep, entries[0].request) if alone else None
+        name = entries[0].id if alone else f"{entries[0].id} and {len(entries) - 1} more"
+        try:
+            subjects = supervise(partial(self._decide, entries, again), self._lease, name, keep)
+            supervise(partial(self._tell, entries, subjects), self._lease, name, keep)
+        except (Fenced, GiveBack):
+            raise
+        except InternalFault as fault:
+            entries[0].error = fault
+            supervise(partial(self._tell, entries, []), self._lease, name)
+        except Exception:
+            logger.exception("%s failed together: each is applied by itself", name)
+            for entry in entries:
+                self._apply([entry], again=True)
+            return
+        self._settle(entries, time.monotonic() - begun)
+
+    def _decide(self, entries: Sequence[Entry], before: bool, again: bool) -> list[Subject]:
+        places = [(entry, index) for entry in entries for index, _ in entry.commands]
+        commands = [command for entry in entries for _, command in entry.commands]
+        if not commands:
+            return []
+        applied = self._services.writer.apply(commands, self._lease, before or again)
+        for (entry, index), outcome in zip(places, applied.outcomes, strict=True):
+            entry.outcomes[index] = outcome
+        return applied.subjects
+
+    def _tell(self, entries: Sequence[Entry], subjects: Sequence[Subject], again: bool) -> None:
+        answers = [
+            Answer.failure(entry.id, failure)
+            if (failure := entry.failure)
+            else Answer.success(entry.id, entry.result)
+            for entry in entries
+            if entry.answered
+        ]
+        self._announcer.send(subjects, answers, [r for entry in entries for r in entry.refusals])
+
+    def _settle(self, entries: Sequence[Entry], runtime_s: float) -> None:
+        for entry in entries:
+            if failure := entry.failure:
+                logger.info("%s[%s] refused: %s", entry.request.type, entry.id, failure.code)
+                entry.request.fail(failure)
+            else:
+                logger.info("%s[%s] applied", entry.request.type, entry.id)
+                entry.request.succeed(runtime_s / len(entries))
