@@ -69,8 +69,10 @@ class Parking:
 
     def keep_command(self, command: Command, error: Exception) -> InternalFault:
         """Store a command that met a bug; an item of a batch as a command of its own."""
-        raw = command.raw or task_message(command.operation, command.id, command.params, COMMANDS)
-        return self.keep(command.id, command.operation, command.queue or COMMANDS, raw, error)
+        queue, raw = command.origin.queue, command.origin.raw
+        if command.is_item:
+            queue, raw = COMMANDS, task_message(command.operation, command.id, command.params, COMMANDS)
+        return self.keep(command.id, command.operation, queue, raw, error)
 
     def _letter(
         self, letter_id: str, queue: str, reason: str, error: str, reading: Reading, now: datetime

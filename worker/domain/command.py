@@ -37,14 +37,28 @@ class Lease(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
+class Origin:
+    """The message that brought commands.
+
+    ``redelivered``: whether an earlier owner may have begun to apply them.
+    ``expires``: do not apply them after that time.
+    ``queue``, ``raw``: where the message came from, and the message as it was there.
+    """
+
+    redelivered: bool = False
+    expires: datetime | None = None
+    traceparent: str | None = None
+    queue: str = ""
+    raw: bytes = field(default=b"", repr=False)
+
+
+@dataclass(frozen=True, slots=True)
 class Command:
     """One write: a message of its own, or an item of a batch.
 
     ``key``: that of the plugin's record.
     ``operation``, ``params``: the task's name and its keyword arguments, as sent.
-    ``redelivered``: whether an earlier owner may have begun to apply it.
-    ``expires``: do not apply it after that time.
-    ``queue``, ``raw``: where its message came from, and the message; empty for an item of a batch.
+    ``is_item``: whether its message is a batch.
     """
 
     id: str
@@ -52,8 +66,5 @@ class Command:
     key: str
     operation: str
     params: Mapping[str, Any] = field(repr=False)
-    redelivered: bool = False
-    expires: datetime | None = None
-    traceparent: str | None = None
-    queue: str = ""
-    raw: bytes = field(default=b"", repr=False)
+    origin: Origin = Origin()
+    is_item: bool = False

@@ -86,7 +86,7 @@ class Plan:
         for index, command in self.open:
             if self.decided and not self._has_room():
                 break
-            redelivered = again or command.redelivered
+            redelivered = again or command.origin.redelivered
             self.redelivered = self.redelivered or redelivered
             self.decided.append((index, self._outcome(decider, command, redelivered)))
         if self.writes:
@@ -116,7 +116,11 @@ class Plan:
             return Done(visible, plugin_text(visible))
         if redelivered and (code := self._passed.get(command.id)) is not None:
             # An effect that came after it is stored. Decided again, over that, it could have one too.
-            return Done(visible, plugin_text(visible)) if visible and not code else _decided_before(command, code)
+            return (
+                Done(visible, plugin_text(visible))
+                if visible and not code
+                else _decided_before(command, code)
+            )
         for tries in range(1, TRIES + 1):
             try:
                 return self._decide(decider, command)

@@ -148,13 +148,13 @@ class Writer:
     def decide(self, record: Record, command: Command) -> Decision:
         """Return the pure decision, after a check of the deadline. Raises ``Refused``."""
         now = self._clock()
-        if command.expires and now >= command.expires:
+        if command.origin.expires and now >= command.origin.expires:
             raise DeadlineExceeded("the command's deadline has passed; it was not applied")
         return decide(record.plugin, record.revision, command.write, now, self._policy)
 
     def apply_change(self, record: Record, change: Changed, command: Command) -> Record:
         """Return the record after a change."""
-        return record.apply(change, command.id, self._clock(), command.traceparent)
+        return record.apply(change, command.id, self._clock(), command.origin.traceparent)
 
     def _trimmed(self, record: Record) -> Record:
         """Return the record without the events that are known to be on the stream; if the outbox is full,

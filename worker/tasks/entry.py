@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from contracts.catalog import BY_TASK, WRITES
-from contracts.commands import BatchItem, PluginBatch
+from contracts.commands import BatchItem, PluginBatch, Write
 from contracts.errors import (
     ContractError,
     InvalidParameter,
@@ -18,7 +18,7 @@ from contracts.errors import (
 from contracts.headers import TRACEPARENT, is_traceparent
 from contracts.parse import parse
 from contracts.values import MAX_ANSWER_BYTES
-from worker.domain.command import Command
+from worker.domain.command import Command, Origin
 from worker.domain.record import own_key
 from worker.plugins.frame import check_frame
 from worker.plugins.plan import Done, Outcome
@@ -100,47 +100,45 @@ def decode(request: Request, partitions: int) -> Entry:
     """
     delivery = request.delivery
     check_message(delivery.envelope)
-    operation = BY_TASK[request.type]
     traceparent = delivery.headers.get(TRACEPARENT)
-    common = {
-        "redelivered": delivery.redelivered,
-        "expires": deadline(delivery.headers.get("expires")),
-        "traceparent": traceparent if is_traceparent(traceparent) else None,
-    }
+    origin = Origin(
+        delivery.redelivered,
+        deadline(delivery.headers.get("expires")),
+        traceparent if is_traceparent(traceparent) else None,
+        delivery.queue,
+        delivery.raw,
+    )
     entry = Entry(request, delivery)
-    params = request.kwargs
-    if operation.command is not PluginBatch:
-        write: Any = parse(operation.command, params)
-        key = own_key(write.domain_id, write.plugin_id)
-        command = Command(
-            request.id,
-            write,
-            key,
-            operation.task,
-            params,
-            queue=delivery.queue,
-            raw=delivery.raw,
-            **common,
-        )
-        entry.commands = [(0, command)]
-        entry.outcomes = [None]
-        return entry
+    if BY_TASK[request.type].command is PluginBatch:
+        _read_batch(entry, partitions, origin)
+    else:
+        entry.commands.append((0, _command(request.id, request.type, request.kwargs, origin, False)))
+        entry.outcomes.append(None)
+    return entry
+
+
+def _read_batch(entry: Entry, partitions: int, origin: Origin) -> None:
     try:
-        batch = parse(PluginBatch, params)
+        batch = parse(PluginBatch, entry.request.kwargs)
     except RequiredParameter as error:
         raise InvalidParameter(error.message, details={"path": error.details["path"]}) from None
     check_frame(batch, partitions)
     entry.items = batch.commands
     for index, item in enumerate(batch.commands):
         try:
-            write = parse(WRITES[item.operation], item.params)
-            key = own_key(write.domain_id, write.plugin_id)
+            entry.commands.append((index, _command(item.id, item.operation, item.params, origin, True)))
         except ContractError as refusal:
             entry.outcomes.append(refusal)
-            continue
-        entry.outcomes.append(None)
-        entry.commands.append((index, Command(item.id, write, key, item.operation, item.params, **common)))
-    return entry
+        else:
+            entry.outcomes.append(None)
+
+
+def _command(
+    command_id: str, operation: str, params: dict[str, Any], origin: Origin, is_item: bool
+) -> Command:
+    write: Write = parse(WRITES[operation], params)
+    key = own_key(write.domain_id, write.plugin_id)
+    return Command(command_id, write, key, operation, params, origin, is_item)
 
 
 def parts_of(entries: Sequence[Entry]) -> Iterator[list[Entry]]:

@@ -15,15 +15,14 @@ from collections.abc import Callable
 from queue import Empty
 from typing import Any
 
-from kombu.exceptions import OperationalError
 from kombu.transport import redis as stock
 from redis.exceptions import RedisError
 
-from worker.transport.protocol import Unreadable, parse_envelope
 from worker.transport.group import Group
 from worker.transport.inbox import Inbox
 from worker.transport.inboxes import inbox_of
 from worker.transport.options import Options
+from worker.transport.protocol import Unreadable, parse_envelope
 from worker.transport.state import QueueState
 from worker.transport.wakeup import Wakeup
 
@@ -168,7 +167,9 @@ class Channel(stock.Channel):
         """
         while True:
             now = time.monotonic()
-            state = next((s for s in self._states.values() if s.ready(now) and self._room(inbox, s) > 0), None)
+            state = next(
+                (s for s in self._states.values() if s.ready(now) and self._room(inbox, s) > 0), None
+            )
             if state is None:
                 return False
             # To the end of the order, so that each queue gets its turn.

@@ -186,8 +186,8 @@ class Consumer(CeleryConsumer):  # type: ignore[misc]  # celery is untyped
         sure that a worker keeps its order.
         """
         name = str(queue)
-        options: Options = self.app.conf.broker_transport_options["queue_options"]
-        if options.is_exclusive(name) and name not in self._started_for:
+        queues: Options = self.app.conf.broker_transport_options["queue_options"]
+        if queues.is_exclusive(name) and name not in self._started_for:
             logger.error("not consuming from %s: start a worker for it", name)
             return
         super().add_task_queue(queue, *args, **options)

@@ -100,9 +100,7 @@ class Inbox:
         state.standby = True
         state.ask_at = time.monotonic() + left_ms / 1000 + 0.01
 
-    def _taken(
-        self, state: QueueState, epoch: int, parked: int, messages: Sequence[Any]
-    ) -> Group | None:
+    def _taken(self, state: QueueState, epoch: int, parked: int, messages: Sequence[Any]) -> Group | None:
         queue = state.keys.queue
         state.standby = False
         if epoch != state.epoch:
@@ -138,9 +136,7 @@ class Inbox:
         with self._sending:
             pending = self.unacked.pending
             settling = calls_of(self.owner, pending)
-            results = scripts.run_all(
-                self.client, [*(call for _, call in settling), *([pop] if pop else [])]
-            )
+            results = scripts.run_all(self.client, [*(call for _, call in settling), *([pop] if pop else [])])
             self.unacked.sent(len(pending))
         for (settled, _), valid in zip(settling, results, strict=False):
             if int(valid) < len(settled):
