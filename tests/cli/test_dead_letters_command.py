@@ -10,7 +10,7 @@ import redis
 from click.testing import CliRunner
 
 from contracts.commands import RegisterPlugin
-from tests.support.attempts import attempt
+from tests.support.commands import apply, apply_items, by
 from tests.support.servers import run_worker, wait_until
 from tests.support.stream import Stream
 from worker.cli.operate.dead_letters import dead_letters
@@ -172,7 +172,7 @@ def test_a_worker_stores_what_is_parked_and_applies_what_is_replayed(
     services: Services, run: Run, plugins_env: dict[str, str], tmp_path: Path
 ) -> None:
     command = RegisterPlugin(domain_id="d", name="n", service_type="s", image="a/jira")
-    services.writer.apply(command, attempt("r"))
+    apply(services, command, by("r"))
     kwargs = {"domain_id": "d", "plugin_id": "jira"}
     raw = task_message("plugin.disable", "c-1", kwargs, "plugin.commands")
     services.parking.keep(

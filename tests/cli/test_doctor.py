@@ -11,7 +11,7 @@ import pytest
 from click.testing import CliRunner
 
 from contracts.commands import RegisterPlugin
-from tests.support.attempts import attempt
+from tests.support.commands import apply, apply_items, by
 from tests.support.servers import RedisServer, start_redis
 from worker.cli.operate.doctor.command import doctor
 from worker.events.publish import LAST_REVISIONS
@@ -76,7 +76,7 @@ def consumed(services: Services) -> None:
 
 def register(services: Services, name: str) -> None:
     command = RegisterPlugin(domain_id="d", name="n", service_type="s", image=f"a/{name}")
-    services.writer.apply(command, attempt(f"r-{name}"))
+    apply(services, command, by(f"r-{name}"))
     services.sweep().compare()
 
 

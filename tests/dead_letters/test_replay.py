@@ -14,7 +14,7 @@ from contracts.partition import queue_of
 from tests.plugins.writes import DISABLE, ENABLE, by, register
 from worker.dead_letters.message import read_message, task_message
 from worker.dead_letters.replay import Replay
-from worker.plugins.batch import check_frame
+from worker.plugins.frame import check_frame
 from worker.process.chores import DrainDeadMessages
 from worker.process.queues import Queues
 from worker.services import Services
@@ -51,11 +51,11 @@ def replayer(services: Services, partitions: int = 1) -> Replay:
 
 
 def test_a_parked_message_is_stored_once_with_its_plugins_revision(services: Services) -> None:
-    services.writer.apply(register(), by("r-1"))
-    services.writer.apply(DISABLE, by("d-1"))
+    apply(services, register(), by("r-1"))
+    apply(services, DISABLE, by("d-1"))
     parked = Parked("p-1", command())
     services.parking.store(parked)
-    services.writer.apply(ENABLE, by("e-1"))
+    apply(services, ENABLE, by("e-1"))
     services.parking.store(parked)  # drained by two processes at once
     letter = services.dead_letters.read("p-1")
     assert letter is not None and len(letters(services)) == 1
@@ -180,10 +180,10 @@ def test_what_speaks_against_a_replay_is_told_and_forced(services: Services) -> 
 def test_a_plugin_that_moved_beyond_its_memory_asks_for_force(
     services: Services, effects: int, objection: str | None
 ) -> None:
-    services.writer.apply(register(), by("r-1"))
+    apply(services, register(), by("r-1"))
     services.parking.store(Parked("p-1", command()))
     for number in range(effects):
-        services.writer.apply(ENABLE if number % 2 else DISABLE, by(f"e-{number}"))
+        apply(services, ENABLE if number % 2 else DISABLE, by(f"e-{number}"))
     assert replayer(services).replay("p-1").objection == objection
     if objection:
         assert replayer(services).replay("p-1", force=True).queue

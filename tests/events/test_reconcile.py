@@ -12,7 +12,7 @@ from click.testing import CliRunner
 from contracts.commands import DeregisterPlugin, DisablePlugin, EnablePlugin, RegisterPlugin
 from contracts.errors import PluginNotFound
 from contracts.subscriber import Event, Subscriber
-from tests.support.attempts import attempt
+from tests.support.commands import apply, apply_items, by
 from tests.support.stream import Stream
 from worker.cli.operate.reconcile import reconcile
 from worker.domain.events import Users
@@ -44,7 +44,7 @@ class Hand:
 
     def write(self, command: Any) -> Any:
         self._number += 1
-        return self.services.writer.apply(command, attempt(f"c-{id(self)}-{self._number}"))
+        return apply(self.services, command, by(f"c-{id(self)}-{self._number}"))
 
     def register(self, plugin: str) -> Any:
         return self.write(RegisterPlugin(domain_id="d", name="n", service_type="s", image=f"a/{plugin}"))

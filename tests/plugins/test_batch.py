@@ -9,11 +9,11 @@ from pymongo import MongoClient
 from contracts import errors
 from contracts.commands import BatchItem, PluginBatch
 from contracts.plugin import PluginInfo
-from tests.plugins.writes import LostLease, by
+from tests.support.commands import LostLease, apply_items, by
 from tests.support.mongo_commands import MongoCommands
 from tests.support.stream import Stream
-from worker.domain.attempt import Fenced
-from worker.plugins.batch import check_frame
+from worker.domain.command import Fenced
+from worker.plugins.frame import check_frame
 from worker.services import Services
 
 
@@ -42,7 +42,7 @@ def test_items_take_effect_in_order_and_a_bad_one_fails_alone(services: Services
         item("u-2", "disable", plugin_id="p0", expected_revision=2),
         item("u-3", "enable", plugin_id="p0", expected_revision=2),
     ]
-    outcomes = services.batches.apply(items, by("b-1"))
+    outcomes = apply_items(services, items, by("b-1"))
     assert shape(outcomes) == [1, 1, 2, "INVALID_PARAMETER", "NOT_FOUND", 2, 3, "REVISION_CONFLICT"]
     assert [change for _, change in stream.changes()].count("registered") == 2
     stream.assert_gapless()
@@ -53,15 +53,15 @@ def test_a_batch_of_500_costs_few_commands(services: Services, mongodb_url: str,
     counter = MongoCommands()
     with MongoClient[dict[str, Any]](mongodb_url, tz_aware=True, event_listeners=[counter]) as client:
         services.database = client.get_default_database()
-        services.batches.apply(registers(500), by("b-1"))
+        apply_items(services, registers(500), by("b-1"))
     assert len(counter.names) <= 2 * 5
     assert len(stream.changes()) == 500
 
 
 def test_50_writes_to_one_plugin_are_one_write(services: Services, stream: Stream) -> None:
-    services.batches.apply(registers(1), by("b-0"))
+    apply_items(services, registers(1), by("b-0"))
     items = [item(f"u-{n}", "update", plugin_id="p0", name=f"N{n}") for n in range(50)]
-    assert shape(services.batches.apply(items, by("b-1"))) == list(range(2, 52))
+    assert shape(apply_items(services, items, by("b-1"))) == list(range(2, 52))
     stream.assert_gapless()
     assert len(services.plugins.read("d-1/p0").applied) == 51
 
@@ -69,7 +69,7 @@ def test_50_writes_to_one_plugin_are_one_write(services: Services, stream: Strea
 def test_an_outbox_is_measured_in_the_bytes_of_its_document(services: Services, stream: Stream) -> None:
     plugin = item("r", "register", image="acme/p", tags={"t": "\U0001f600" * 255_000})
     items = [plugin, *(item(f"u-{n}", "update", plugin_id="p", name=f"N{n}") for n in range(40))]
-    assert shape(services.batches.apply(items, by("b-1"))) == list(range(1, 42))
+    assert shape(apply_items(services, items, by("b-1"))) == list(range(1, 42))
     stream.assert_gapless()
 
 
@@ -77,9 +77,9 @@ def test_events_that_do_not_fit_the_outbox_go_out_in_between(
     services: Services, stream: Stream, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("worker.domain.record.MAX_PENDING_SIZE", 200_000)
-    services.batches.apply(registers(1), by("b-0"))
+    apply_items(services, registers(1), by("b-0"))
     items = [item(f"u-{n}", "update", plugin_id="p0", tags={"n": n, "x": "x" * 30_000}) for n in range(20)]
-    assert shape(services.batches.apply(items, by("b-1"))) == list(range(2, 22))
+    assert shape(apply_items(services, items, by("b-1"))) == list(range(2, 22))
     stream.assert_gapless()
 
 
@@ -95,9 +95,9 @@ class TestRedelivered:
         ]
 
     def test_after_its_write(self, services: Services, stream: Stream) -> None:
-        first = services.batches.apply(self.items(), by("b-1", epoch=1))
+        first = apply_items(services, self.items(), by("b-1", epoch=1))
         assert shape(first) == [1, 1, 2, "REVISION_CONFLICT"]
-        again = services.batches.apply(self.items(), by("b-1", epoch=2, redelivered=True))
+        again = apply_items(services, self.items(), by("b-1", epoch=2, redelivered=True))
         assert shape(again) == [2, "DECIDED_BEFORE", 2, "REVISION_CONFLICT"]
         assert stream.changes() == [(1, "registered"), (2, "disabled")]
         record = services.plugins.read("d-1/p0")
@@ -115,9 +115,9 @@ class TestRedelivered:
 
         monkeypatch.setattr(services.publisher, "publish_many", crash)
         with pytest.raises(KeyboardInterrupt):
-            services.batches.apply(self.items(), by("b-1", epoch=1))
+            apply_items(services, self.items(), by("b-1", epoch=1))
         assert stream.changes() == []
-        another().batches.apply(self.items(), by("b-1", epoch=2, redelivered=True))
+        apply_items(another(), self.items(), by("b-1", epoch=2, redelivered=True))
         assert stream.changes() == [(1, "registered"), (2, "disabled")]
 
     def test_a_frozen_first_owner_cannot_apply_what_was_refused(
@@ -129,32 +129,32 @@ class TestRedelivered:
         def thaw(*arguments: Any) -> bool:
             monkeypatch.setattr(services.plugins, "write_many", frozen)
             attempt = by("b-1", epoch=2, redelivered=True)
-            assert shape(newer.batches.apply(refused, attempt)) == ["NOT_FOUND"]
+            assert shape(apply_items(newer, refused, attempt)) == ["NOT_FOUND"]
             return frozen(*arguments)
 
         monkeypatch.setattr(services.plugins, "write_many", thaw)
         with pytest.raises(Fenced):
-            services.batches.apply(registers(1), by("b-1", epoch=1, lease=LostLease()))
+            apply_items(services, registers(1), by("b-1", epoch=1, lease=LostLease))
 
 
 def test_a_write_that_missed_is_decided_again(
     services: Services, another: Callable[[], Services], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    services.batches.apply(registers(3), by("b-0"))
+    apply_items(services, registers(3), by("b-0"))
     write_many, other = services.plugins.write_many, another()
 
     def interfere(*arguments: Any) -> bool:
         monkeypatch.setattr(services.plugins, "write_many", write_many)
-        other.batches.apply([item("x", "update", plugin_id="p1", name="X")], by("b-x"))
+        apply_items(other, [item("x", "update", plugin_id="p1", name="X")], by("b-x"))
         return write_many(*arguments)
 
     monkeypatch.setattr(services.plugins, "write_many", interfere)
     items = [item(f"d-{n}", "disable", plugin_id=f"p{n}") for n in range(3)]
-    assert shape(services.batches.apply(items, by("b-1"))) == [2, 3, 2]
+    assert shape(apply_items(services, items, by("b-1"))) == [2, 3, 2]
 
 
 def test_a_fault_in_one_item_is_parked_alone(services: Services, monkeypatch: pytest.MonkeyPatch) -> None:
-    services.batches.apply(registers(2), by("b-0"))
+    apply_items(services, registers(2), by("b-0"))
     decide = services.writer.decide
 
     def faulty(record: Any, command: Any, attempt: Any) -> Any:
@@ -164,7 +164,7 @@ def test_a_fault_in_one_item_is_parked_alone(services: Services, monkeypatch: py
 
     monkeypatch.setattr(services.writer, "decide", faulty)
     items = [item(f"d-{n}", "disable", plugin_id=f"p{n}") for n in range(2)]
-    outcomes = services.batches.apply(items, by("b-1"))
+    outcomes = apply_items(services, items, by("b-1"))
     assert shape(outcomes) == [2, "INTERNAL"]
     fault = outcomes[1]
     assert isinstance(fault, errors.InternalFault)
@@ -202,7 +202,7 @@ def test_an_earlier_attempt_that_shows_late_is_published_as_it_was_written(
     """The first attempt is written, but its outcome does not arrive; the second one reads before a majority
     of the store shows it, and so decides it all again.
     """
-    services.batches.apply(registers(1), by("b-0"))
+    apply_items(services, registers(1), by("b-0"))
     items = [item("u-1", "update", plugin_id="p0", name="A"), item("u-2", "disable", plugin_id="p0")]
     first = another()
     before = first.plugins.read_many(["d-1/p0"])
@@ -212,12 +212,12 @@ def test_an_earlier_attempt_that_shows_late_is_published_as_it_was_written(
 
     monkeypatch.setattr(first.publisher, "publish_many", away)
     with pytest.raises(errors.StoreUnavailable):
-        first.batches.apply(items, by("b-1"))
+        apply_items(first, items, by("b-1"))
     shown = iter([before])
     real = services.plugins.read_many
     monkeypatch.setattr(services.plugins, "read_many", lambda keys: next(shown, None) or real(keys))
 
-    outcomes = services.batches.apply(items, by("b-1", redelivered=True))
+    outcomes = apply_items(services, items, by("b-1", redelivered=True))
 
     assert shape(outcomes) == [3, 3]
     stream.assert_gapless()

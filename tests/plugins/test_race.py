@@ -21,7 +21,7 @@ def race(number: int, redis_url: str, mongodb_url: str, barrier: Barrier, won: A
     for turn in range(ROUNDS):
         barrier.wait(300)
         try:
-            services.writer.apply(register(f"acme/p{turn}"), by(f"c-{number}-{turn}"))
+            apply(services, register(f"acme/p{turn}"), by(f"c-{number}-{turn}"))
         except errors.PluginAlreadyExists:
             continue
         mine.append(turn)

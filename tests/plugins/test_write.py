@@ -10,10 +10,11 @@ from pymongo import MongoClient
 
 from contracts import errors
 from contracts.commands import Write
-from tests.plugins.writes import DEREGISTER, DISABLE, ENABLE, LostLease, by, register, update
+from tests.plugins.writes import DEREGISTER, DISABLE, ENABLE, register, update
+from tests.support.commands import LostLease, apply, by
 from tests.support.mongo_commands import MongoCommands
 from tests.support.stream import Stream
-from worker.domain.attempt import Fenced
+from worker.domain.command import Fenced
 from worker.domain.record import MAX_APPLIED, MAX_PENDING
 from worker.events.publish import EventsUnavailable
 from worker.plugins.write import OutboxFull
@@ -23,7 +24,7 @@ KEY = "d-1/jira"
 
 
 def test_a_write_is_stored_answered_and_announced(services: Services, stream: Stream) -> None:
-    answer = services.writer.apply(register(tags={"$ref": "a", "x.y": 4.0}), by("c-1"))
+    answer = apply(services, register(tags={"$ref": "a", "x.y": 4.0}), by("c-1"))
     assert services.plugins.read(KEY).plugin == answer
     (event,) = stream.entries()
     assert event["type"] == "spaceone.api.repository.v1.PluginChanged"
@@ -42,45 +43,45 @@ def test_the_same_id_again_has_one_effect_and_is_answered_with_success(
 ) -> None:
     writes: list[Write] = [register(), update(name="N"), DISABLE, ENABLE, DEREGISTER]
     for number, command in enumerate(writes):
-        first = services.writer.apply(command, by(f"c-{number}"))
-        again = services.writer.apply(command, by(f"c-{number}", redelivered=True, epoch=0))
+        first = apply(services, command, by(f"c-{number}"))
+        again = apply(services, command, by(f"c-{number}", redelivered=True, epoch=0))
         assert again == first
     assert [revision for revision, _ in stream.changes()] == [1, 2, 3, 4, 5]
     stream.assert_gapless()
 
 
 def test_an_applied_command_is_remembered_for_64_effects(services: Services) -> None:
-    services.writer.apply(register(), by("c-0"))
+    apply(services, register(), by("c-0"))
     for number in range(1, MAX_APPLIED):
-        services.writer.apply(update(name=f"N{number}"), by(f"c-{number}"))
-    assert services.writer.apply(register(), by("c-0")).revision == MAX_APPLIED
-    services.writer.apply(update(name="one more"), by("c-64"))
+        apply(services, update(name=f"N{number}"), by(f"c-{number}"))
+    assert apply(services, register(), by("c-0")).revision == MAX_APPLIED
+    apply(services, update(name="one more"), by("c-64"))
     with pytest.raises(errors.PluginAlreadyExists):
-        services.writer.apply(register(), by("c-0"))
+        apply(services, register(), by("c-0"))
 
 
 def test_what_changes_nothing_makes_no_event(services: Services, stream: Stream) -> None:
-    services.writer.apply(register(), by("c-1"))
-    assert services.writer.apply(ENABLE, by("c-2")).revision == 1
+    apply(services, register(), by("c-1"))
+    assert apply(services, ENABLE, by("c-2")).revision == 1
     assert stream.changes() == [(1, "registered")]
 
 
 def test_a_deregistered_plugin_is_gone_and_its_revision_goes_on(services: Services, stream: Stream) -> None:
-    services.writer.apply(register(), by("c-1"))
-    services.writer.apply(DEREGISTER, by("c-2"))
+    apply(services, register(), by("c-1"))
+    apply(services, DEREGISTER, by("c-2"))
     for command in (ENABLE, DEREGISTER, update(name="N")):
         with pytest.raises(errors.PluginNotFound):
-            services.writer.apply(command, by(f"c-{type(command).__name__}"))
-    assert services.writer.apply(register(), by("c-3")).revision == 3
+            apply(services, command, by(f"c-{type(command).__name__}"))
+    assert apply(services, register(), by("c-3")).revision == 3
     assert stream.changes() == [(1, "registered"), (2, "deregistered"), (3, "registered")]
 
 
 def test_a_deadline_that_has_passed_keeps_a_command_from_being_applied(services: Services) -> None:
     past = datetime.now(UTC) - timedelta(seconds=1)
     with pytest.raises(errors.DeadlineExceeded):
-        services.writer.apply(register(), by("c-1", expires=past))
-    services.writer.apply(register(), by("c-1"))
-    assert services.writer.apply(register(), by("c-1", expires=past)).revision == 1
+        apply(services, register(), by("c-1", expires=past))
+    apply(services, register(), by("c-1"))
+    assert apply(services, register(), by("c-1", expires=past)).revision == 1
 
 
 def test_a_write_costs_two_mongodb_commands(services: Services, mongodb_url: str) -> None:
@@ -89,12 +90,12 @@ def test_a_write_costs_two_mongodb_commands(services: Services, mongodb_url: str
         services.database = client.get_default_database()
         for command in (register(), update(name="N"), DISABLE, ENABLE, DEREGISTER):
             counter.clear()
-            services.writer.apply(command, by(type(command).__name__))
+            apply(services, command, by(type(command).__name__))
             assert counter.names == ["find", "update"]
 
 
 def test_what_was_written_by_a_clock_ahead_is_swept_as_well(services: Services, stream: Stream) -> None:
-    services.writer.apply(register(), by("c-1"))
+    apply(services, register(), by("c-1"))
     services.redis.flushdb()
     ahead = datetime.now(UTC) + timedelta(hours=1)
     services.database["plugins"].update_one({"_id": KEY}, {"$set": {"pending_at": ahead}})
@@ -107,35 +108,35 @@ class TestFence:
     """An owner that lost its lease cannot write over what came after."""
 
     def test_a_lower_epoch_cannot_write(self, services: Services) -> None:
-        services.writer.apply(register(), by("c-1", epoch=7))
+        apply(services, register(), by("c-1", epoch=7))
         with pytest.raises(Fenced):
-            services.writer.apply(DISABLE, by("c-2", epoch=6, lease=LostLease()))
+            apply(services, DISABLE, by("c-2", epoch=6, lease=LostLease))
         assert services.plugins.read(KEY).revision == 1
 
     def test_an_owner_frozen_before_its_write_does_not_apply_twice(
         self, services: Services, another: Callable[[], Services], monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        services.writer.apply(register(), by("c-1", epoch=1))
+        apply(services, register(), by("c-1", epoch=1))
         newer = another()
         frozen_write = services.plugins.write
 
         def thaw_after_a_hundred(*arguments: Any) -> bool:
             monkeypatch.setattr(services.plugins, "write", frozen_write)
-            newer.writer.apply(update(name="N"), by("c-2", epoch=2, redelivered=True))
+            apply(newer, update(name="N"), by("c-2", epoch=2, redelivered=True))
             for number in range(99):
-                newer.writer.apply(update(name=f"N{number}"), by(f"n-{number}", epoch=2))
+                apply(newer, update(name=f"N{number}"), by(f"n-{number}", epoch=2))
             return frozen_write(*arguments)
 
         monkeypatch.setattr(services.plugins, "write", thaw_after_a_hundred)
         with pytest.raises(Fenced):
-            services.writer.apply(update(name="N"), by("c-2", epoch=1, lease=LostLease()))
+            apply(services, update(name="N"), by("c-2", epoch=1, lease=LostLease))
         record = services.plugins.read(KEY)
         assert record.revision == 101
         assert record.plugin is not None and record.plugin.name == "N98"
 
     def test_a_lease_that_is_still_ours_raises_its_epoch(self, services: Services) -> None:
-        services.writer.apply(register(), by("c-1", epoch=1000))
-        services.writer.apply(DISABLE, by("c-2", epoch=5))
+        apply(services, register(), by("c-1", epoch=1000))
+        apply(services, DISABLE, by("c-2", epoch=5))
         assert services.plugins.read(KEY).fence == 1001
 
     @pytest.mark.parametrize("known", [True, False])
@@ -148,20 +149,20 @@ class TestFence:
     ) -> None:
         """The first owner read, decided to register, and froze; its successor refuses the command."""
         if known:
-            services.writer.apply(register(), by("c-0", epoch=1))
-            services.writer.apply(DEREGISTER, by("c-00", epoch=1))
+            apply(services, register(), by("c-0", epoch=1))
+            apply(services, DEREGISTER, by("c-00", epoch=1))
         newer, frozen_write = another(), services.plugins.write
         past = datetime.now(UTC) - timedelta(seconds=1)
 
         def thaw(*arguments: Any) -> bool:
             monkeypatch.setattr(services.plugins, "write", frozen_write)
             with pytest.raises(errors.DeadlineExceeded):
-                newer.writer.apply(register(), by("c-1", epoch=2, redelivered=True, expires=past))
+                apply(newer, register(), by("c-1", epoch=2, redelivered=True, expires=past))
             return frozen_write(*arguments)
 
         monkeypatch.setattr(services.plugins, "write", thaw)
         with pytest.raises(Fenced):
-            services.writer.apply(register(), by("c-1", epoch=1, lease=LostLease()))
+            apply(services, register(), by("c-1", epoch=1, lease=LostLease))
         assert services.plugins.read(KEY).plugin is None
 
     def test_without_its_fence_a_redelivered_refusal_is_not_final(
@@ -174,11 +175,11 @@ class TestFence:
 
         def thaw(*arguments: Any) -> bool:
             with pytest.raises(errors.DeadlineExceeded):
-                newer.writer.apply(register(), by("c-1", epoch=2, redelivered=True, expires=past))
+                apply(newer, register(), by("c-1", epoch=2, redelivered=True, expires=past))
             return frozen_write(*arguments)
 
         monkeypatch.setattr(services.plugins, "write", thaw)
-        services.writer.apply(register(), by("c-1", epoch=1, lease=LostLease()))
+        apply(services, register(), by("c-1", epoch=1, lease=LostLease))
         assert services.plugins.read(KEY).plugin is not None
 
 
@@ -194,9 +195,9 @@ class TestPublish:
     ) -> None:
         monkeypatch.setattr(services.writer, "announce", _crash)
         with pytest.raises(Crash):
-            services.writer.apply(register(), by("c-1", epoch=1))
+            apply(services, register(), by("c-1", epoch=1))
         assert stream.changes() == []
-        another().writer.apply(register(), by("c-1", epoch=2, redelivered=True))
+        apply(another(), register(), by("c-1", epoch=2, redelivered=True))
         assert stream.changes() == [(1, "registered")]
 
     def test_a_crash_between_write_and_publish_is_made_good_by_the_next_write(
@@ -208,13 +209,13 @@ class TestPublish:
     ) -> None:
         monkeypatch.setattr(services.writer, "announce", _crash)
         with pytest.raises(Crash):
-            services.writer.apply(register(), by("c-1"))
-        another().writer.apply(DISABLE, by("c-2"))
+            apply(services, register(), by("c-1"))
+        apply(another(), DISABLE, by("c-2"))
         assert stream.changes() == [(1, "registered"), (2, "disabled")]
 
     def test_published_events_leave_the_outbox_with_the_next_write(self, services: Services) -> None:
-        services.writer.apply(register(), by("c-1"))
-        services.writer.apply(DISABLE, by("c-2"))
+        apply(services, register(), by("c-1"))
+        apply(services, DISABLE, by("c-2"))
         assert [entry.revision for entry in services.plugins.read(KEY).outbox] == [2]
 
     def test_a_full_outbox_is_published_first_and_nothing_is_sliced_off(
@@ -226,16 +227,16 @@ class TestPublish:
     ) -> None:
         with monkeypatch.context() as silent:
             silent.setattr(services.writer, "announce", lambda record: None)
-            services.writer.apply(register(), by("c-0"))
+            apply(services, register(), by("c-0"))
             for number in range(1, MAX_PENDING):
-                services.writer.apply(update(name=f"N{number}"), by(f"c-{number}"))
+                apply(services, update(name=f"N{number}"), by(f"c-{number}"))
         assert len(services.plugins.read(KEY).outbox) == MAX_PENDING
         with monkeypatch.context() as away:
             away.setattr(services.publisher, "publish", _away)
             with pytest.raises(EventsUnavailable):
-                services.writer.apply(update(name="waits"), by("c-64"))
+                apply(services, update(name="waits"), by("c-64"))
         assert services.plugins.read(KEY).revision == MAX_PENDING
-        another().writer.apply(update(name="waits"), by("c-64"))
+        apply(another(), update(name="waits"), by("c-64"))
         assert [revision for revision, _ in stream.changes()] == list(range(1, MAX_PENDING + 2))
 
     def test_a_full_outbox_under_a_stream_that_is_ahead_makes_the_command_wait(
@@ -245,9 +246,9 @@ class TestPublish:
         stream.client.hset("plugin.events:revisions", f"PluginChanged|{KEY}", "9:other")
         commands: list[Write] = [register(), DISABLE]
         for number, command in enumerate(commands):
-            services.writer.apply(command, by(f"c-{number}"))
+            apply(services, command, by(f"c-{number}"))
         with pytest.raises(OutboxFull):
-            services.writer.apply(ENABLE, by("c-2"))
+            apply(services, ENABLE, by("c-2"))
 
 
 class Crash(BaseException):
@@ -265,11 +266,11 @@ def _away(*_: Any) -> None:
 def test_writes_go_on_being_announced_after_redis_has_lost_everything(
     services: Services, another: Callable[[], Services], stream: Stream
 ) -> None:
-    services.writer.apply(register(), by("c-1"))
-    services.writer.apply(update(name="A"), by("c-2"))
+    apply(services, register(), by("c-1"))
+    apply(services, update(name="A"), by("c-2"))
     stream.client.flushall()
-    services.writer.apply(update(name="B"), by("c-3"))
-    services.writer.apply(update(name="C"), by("c-4"))
-    another().writer.apply(update(name="D"), by("c-5"))
+    apply(services, update(name="B"), by("c-3"))
+    apply(services, update(name="C"), by("c-4"))
+    apply(another(), update(name="D"), by("c-5"))
     assert stream.changes() == [(3, "resynced"), (4, "updated"), (5, "updated")]
     stream.assert_gapless()

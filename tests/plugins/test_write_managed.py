@@ -10,7 +10,7 @@ from pymongo import MongoClient
 from contracts.commands import BatchItem, DisablePlugin, GetPlugin
 from contracts.errors import ContractError, PluginNotFound, RepositoryNotLocal
 from contracts.plugin import PluginInfo, RepositoryInfo
-from tests.support.attempts import attempt
+from tests.support.commands import apply, apply_items, by
 from tests.support.deployments import LOCAL, Store, managed_entry, plugin_row
 from tests.support.mongo_commands import MongoCommands
 from worker.services import Services
@@ -52,11 +52,11 @@ def disable(plugin_id: str) -> BatchItem:
 
 
 def apply(services: Services, *plugin_ids: str) -> list[Any]:
-    return list(services.batches.apply([disable(name) for name in plugin_ids], attempt("b-1")))
+    return list(apply_items(services, [disable(name) for name in plugin_ids], by("b-1")))
 
 
 def one(services: Services, plugin_id: str) -> Any:
-    return services.writer.apply(DisablePlugin(domain_id="d-1", plugin_id=plugin_id), attempt("c-1"))
+    return apply(services, DisablePlugin(domain_id="d-1", plugin_id=plugin_id), by("c-1"))
 
 
 def test_a_managed_plugin_was_found_but_is_not_ours(
@@ -100,7 +100,7 @@ def test_a_batch_without_misses_asks_nothing_more(
     register = {"domain_id": "d-1", "name": "x", "service_type": "x.Y", "image": "acme/teams"}
     item = BatchItem(id="c-1", operation="plugin.register", params=register)
 
-    (plugin,) = services.batches.apply([item], attempt("b-1"))
+    (plugin,) = apply_items(services, [item], by("b-1"))
 
     assert isinstance(plugin, PluginInfo)
     assert plugin.plugin_id == "teams"
@@ -111,7 +111,7 @@ def test_what_is_written_says_what_the_repository_is_called_now(services_of: Cal
     first = services_of(LOCAL)
     register = {"domain_id": "d-1", "name": "x", "service_type": "x.Y", "image": "acme/teams"}
     apply_one = [BatchItem(id="r-1", operation="plugin.register", params=register)]
-    list(first.batches.apply(apply_one, attempt("b-1")))
+    list(apply_items(first, apply_one, by("b-1")))
 
     renamed = services_of(LOCAL | {"name": "Ours"})
     after = one(renamed, "teams")
@@ -138,9 +138,9 @@ def test_a_key_is_of_one_plugin_only(services_of: Callable[..., Services], opera
         for n, (verb, params, _) in enumerate(writes)
     ]
 
-    assert codes(list(services.batches.apply(items, attempt("b-1")))) == [code for _, _, code in writes]
+    assert codes(list(apply_items(services, items, by("b-1")))) == [code for _, _, code in writes]
     with pytest.raises(PluginNotFound):
-        services.writer.apply(DisablePlugin(domain_id="a", plugin_id="b/teams"), attempt("c-9"))
+        apply(services, DisablePlugin(domain_id="a", plugin_id="b/teams"), by("c-9"))
     with pytest.raises(PluginNotFound):
         services.reader.answer(GetPlugin(domain_id="a", plugin_id="b/teams"))
     assert services.database["plugins"].count_documents({"scope": ""}) == 2

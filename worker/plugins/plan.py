@@ -65,8 +65,12 @@ class Plan:
     decided: list[tuple[int, Outcome]] = field(default_factory=list)
     redelivered: bool = False
     _ids: frozenset[str] = frozenset()
+    # Id and code of the commands without effect: those stored with the record, those of this group, those of
+    # this group that are decided for good, and those that came before the last effect.
+    _stored: dict[str, str] = field(default_factory=dict)
     _passed: dict[str, str] = field(default_factory=dict)
     _settled: dict[str, str] = field(default_factory=dict)
+    _covered: dict[str, str] = field(default_factory=dict)
 
     @property
     def writes(self) -> bool:
@@ -79,7 +83,9 @@ class Plan:
         ``again``: whether an earlier try may have begun to apply them.
         """
         self._ids = self._ids or frozenset(command.id for _, command in self.open)
-        self._passed = {name: code for name, code in before.no_effect if name in self._ids} | self._settled
+        self._stored = {name: code for name, code in before.no_effect if name in self._ids}
+        self._passed = dict(self._settled)
+        self._covered = {}
         self.before = self.after = before
         self.decided = []
         self.redelivered = False
@@ -90,7 +96,7 @@ class Plan:
             self.redelivered = self.redelivered or redelivered
             self.decided.append((index, self._outcome(decider, command, redelivered)))
         if self.writes:
-            self.after = replace(self.after, no_effect=tuple(self._passed.items()))
+            self.after = replace(self.after, no_effect=tuple((self._stored | self._covered).items()))
 
     def commit(self) -> list[tuple[int, Outcome]]:
         """Return the outcomes of what was decided last: they count."""
@@ -114,7 +120,7 @@ class Plan:
         visible = self.after.shown
         if visible and command.id in self.after.applied:
             return Done(visible, plugin_text(visible))
-        if redelivered and (code := self._passed.get(command.id)) is not None:
+        if redelivered and (code := self._stored.get(command.id)) is not None:
             # An effect that came after it is stored. Decided again, over that, it could have one too.
             return (
                 Done(visible, plugin_text(visible))
@@ -141,6 +147,7 @@ class Plan:
             self._passed[command.id] = ""
             return Done(decision.plugin, plugin_text(decision.plugin))
         self.after = decider.apply_change(self.after, decision, command)
+        self._covered = dict(self._passed)
         return Done(decision.plugin, decision.text)
 
 
