@@ -8,10 +8,11 @@ from typing import Any
 import pytest
 import redis
 
-from contracts.commands import BatchItem, PluginBatch
+from contracts.commands import PluginBatch, UpdatePlugin
 from contracts.parse import parse
 from contracts.partition import queue_of
-from tests.plugins.writes import DISABLE, ENABLE, by, register
+from tests.plugins.writes import DISABLE, ENABLE, register
+from tests.support.commands import apply, by, command_of
 from worker.dead_letters.message import read_message, task_message
 from worker.dead_letters.replay import Replay
 from worker.plugins.frame import check_frame
@@ -81,8 +82,8 @@ def park_fault(services: Services, raw: bytes, task: str) -> str:
 def test_commands_that_share_their_id_are_letters_of_their_own(services: Services) -> None:
     """The id of a batch's item need only be unique in its batch."""
     given = [JIRA, JIRA | {"plugin_id": "slack"}, JIRA | {"name": "Jira"}]
-    batches = [[BatchItem(id="c-1", operation="plugin.update", params=params)] for params in given]
-    faults = [services.parking.keep_item(item, KeyError("bug")) for (item,) in batches + batches]
+    commands = [command_of(parse(UpdatePlugin, params), by("c-1")) for params in given]
+    faults = [services.parking.keep_command(command, KeyError("bug")) for command in commands + commands]
     names = [fault.details["dead_letter_id"] for fault in faults]
     assert len(set(names)) == len(given) and names[3:] == names[:3]
     kept = {letter.id: read_message(whole(services, letter.id).raw).kwargs for letter in letters(services)}

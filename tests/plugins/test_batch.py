@@ -128,8 +128,8 @@ class TestRedelivered:
 
         def thaw(*arguments: Any) -> bool:
             monkeypatch.setattr(services.plugins, "write_many", frozen)
-            attempt = by("b-1", epoch=2, redelivered=True)
-            assert shape(apply_items(newer, refused, attempt)) == ["NOT_FOUND"]
+            again = by("b-1", epoch=2, redelivered=True)
+            assert shape(apply_items(newer, refused, again)) == ["NOT_FOUND"]
             return frozen(*arguments)
 
         monkeypatch.setattr(services.plugins, "write_many", thaw)
@@ -157,10 +157,10 @@ def test_a_fault_in_one_item_is_parked_alone(services: Services, monkeypatch: py
     apply_items(services, registers(2), by("b-0"))
     decide = services.writer.decide
 
-    def faulty(record: Any, command: Any, attempt: Any) -> Any:
-        if command.plugin_id == "p1":
+    def faulty(record: Any, command: Any) -> Any:
+        if command.write.plugin_id == "p1":
             raise ZeroDivisionError("bug")
-        return decide(record, command, attempt)
+        return decide(record, command)
 
     monkeypatch.setattr(services.writer, "decide", faulty)
     items = [item(f"d-{n}", "disable", plugin_id=f"p{n}") for n in range(2)]
@@ -223,4 +223,4 @@ def test_an_earlier_attempt_that_shows_late_is_published_as_it_was_written(
     stream.assert_gapless()
     kept = real(["d-1/p0"])["d-1/p0"]
     assert [e["data"] for e in stream.entries()][-2:] == [entry.data for entry in kept.outbox][-2:]
-    assert services.publisher.publish(kept.subject(services.writer.clock())).outcome == "ok"
+    assert services.publisher.publish(kept.subject(services.clock.now())).outcome == "ok"

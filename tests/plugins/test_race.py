@@ -5,7 +5,8 @@ from multiprocessing.synchronize import Barrier
 from typing import Any
 
 from contracts import errors
-from tests.plugins.writes import by, register
+from tests.plugins.writes import register
+from tests.support.commands import apply, by
 from tests.support.stream import Stream
 from worker.services import Services
 from worker.settings import Settings

@@ -51,7 +51,7 @@ def disable(plugin_id: str) -> BatchItem:
     return BatchItem(id=f"c-{plugin_id}", operation="plugin.disable", params=params)
 
 
-def apply(services: Services, *plugin_ids: str) -> list[Any]:
+def disable_all(services: Services, *plugin_ids: str) -> list[Any]:
     return list(apply_items(services, [disable(name) for name in plugin_ids], by("b-1")))
 
 
@@ -87,7 +87,7 @@ def test_a_batch_asks_once(services_of: Callable[..., Services], commands: Mongo
     services = services_of(LOCAL, MANAGED)
     names = ["jira", *(f"nowhere-{n}" for n in range(40)), "slack"]
 
-    outcomes = apply(services, *names)
+    outcomes = disable_all(services, *names)
 
     assert codes(outcomes) == ["REPOSITORY_NOT_LOCAL", *["NOT_FOUND"] * 40, "REPOSITORY_NOT_LOCAL"]
     assert commands.names == ["find", "find"]

@@ -84,17 +84,6 @@ class Publisher:
                 results[index] = self._run([(subject, (_in_place(subject),))])[0]
         return results
 
-    def queue(self, pipe, subjects):
-        for s in subjects:
-            self._script(keys=[STREAM, LAST_REVISIONS], args=self._arguments(s, s.pending), client=pipe)
-
-    def collect(self, subjects, replies):
-        for r in replies:
-            if isinstance(r, Exception):
-                raise r
-        for s, (o, last) in zip(subjects, replies, strict=True):
-            self._remember(_field(s.type, s.name), Published(o.decode(), int(last)), s.pending)
-
     def last_known(self, event_type: str, subject: str, revision: int, pending: Sequence[Pending]) -> int:
         """Return the last revision of a subject that this process knows to be on the stream; 0 for none.
 

@@ -28,13 +28,6 @@ class Rejections:
         """Add a refusal. While Redis is away, the entry is lost and the command goes on."""
         self.publish_all([(command_id, operation, params, refusal)])
 
-    def queue(self, pipe, refused):
-        for one in refused:
-            pipe.xadd(REJECTIONS, _entry(*one), maxlen=_MAXLEN, approximate=True)
-
-    def collect(self, replies):
-        pass
-
     def publish_all(self, refused: Iterable[tuple[str, str, Mapping[str, Any], Refused]]) -> None:
         """Add several refusals, in one round trip."""
         entries = [_entry(*one) for one in refused]
@@ -47,9 +40,6 @@ class Rejections:
                 pipe.execute()
         except redis.RedisError as error:
             logger.warning("%d rejection(s) were not published: %s", len(entries), error)
-
-
-Refusal = tuple
 
 
 def _entry(command_id: str, operation: str, params: Mapping[str, Any], refusal: Refused) -> dict[str, bytes]:

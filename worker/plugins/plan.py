@@ -122,11 +122,9 @@ class Plan:
             return Done(visible, plugin_text(visible))
         if redelivered and (code := self._stored.get(command.id)) is not None:
             # An effect that came after it is stored. Decided again, over that, it could have one too.
-            return (
-                Done(visible, plugin_text(visible))
-                if visible and not code
-                else _decided_before(command, code)
-            )
+            if visible and not code and not command.is_item:
+                return Done(visible, plugin_text(visible))
+            return _decided_before(command, code)
         for tries in range(1, TRIES + 1):
             try:
                 return self._decide(decider, command)

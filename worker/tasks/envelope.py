@@ -31,18 +31,6 @@ def check_envelope(request: Any, args: Sequence[Any]) -> None:
             raise _bad(name, reason)
 
 
-def check_message(envelope):
-    if envelope.refusal:
-        r = envelope.refusal
-        raise InvalidParameter(r.message, details={"path": r.path, "reason": r.reason})
-    if not is_command_id(envelope.id):
-        raise _bad("id", "a command id has 1 to 128 printable ASCII characters")
-    if envelope.args:
-        raise _bad("args", "positional arguments are not supported; send keyword arguments")
-    for name in envelope.canvas:
-        raise _bad(name, _CANVAS.get(name, f"{name} is not supported"))
-
-
 def _bad(path: str, message: str) -> InvalidParameter:
     return InvalidParameter(message, details={"path": path})
 
