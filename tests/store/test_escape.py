@@ -1,5 +1,6 @@
 """Keys survive the store, whatever they are."""
 
+from collections.abc import Callable
 from typing import Any
 
 from hypothesis import given, settings
@@ -36,6 +37,38 @@ def test_an_escaped_key_is_a_plain_path_part(key: str) -> None:
 @given(st.dictionaries(KEYS, VALUES, max_size=4))
 def test_objects_survive(value: dict[str, Any]) -> None:
     assert unescape(escape(value)) == value
+
+
+def each_key(value: Any, convert: Callable[[str], str]) -> Any:
+    """A JSON value with every key converted, the plain way."""
+    if isinstance(value, dict):
+        return {convert(key): each_key(item, convert) for key, item in value.items()}
+    if isinstance(value, list):
+        return [each_key(item, convert) for item in value]
+    return value
+
+
+@settings(max_examples=300)
+@given(VALUES)
+def test_every_key_is_converted_and_nothing_else(value: Any) -> None:
+    assert escape(value) == each_key(value, escape_key)
+    assert unescape(value) == each_key(value, unescape_key)
+    assert (escape(value) is value) == (each_key(value, escape_key) == value)
+
+
+class Own(dict[str, Any]):
+    """An object of another class than JSON's."""
+
+
+def test_other_classes_of_objects_and_lists_are_escaped_too() -> None:
+    assert escape({"a": (Own({"$b": 1}),)}) == {"a": [{"~1b": 1}]}
+    assert unescape(Own({"a": Own({"~1b": 1})})) == {"a": {"$b": 1}}
+
+
+def test_what_has_nothing_to_escape_is_not_copied() -> None:
+    value = {"a": [{"b-c": None}, "$.~", {}], "d": {"e": {}}}
+    assert escape(value) is value
+    assert unescape(value) is value
 
 
 def test_objects_come_back_from_mongodb_as_they_were(mongodb_url: str) -> None:

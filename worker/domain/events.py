@@ -7,6 +7,7 @@ versions.
 import json
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from functools import cached_property
 from hashlib import sha1
 from typing import Self
 
@@ -23,7 +24,10 @@ ANY = "*"
 """The digest of an event that stands for whatever event of its revision there was."""
 
 
-@dataclass(frozen=True, slots=True)
+_dump = json.JSONEncoder(separators=(",", ":")).encode
+
+
+@dataclass(frozen=True)
 class Pending:
     """One event of an outbox: the subject's ``revision``, RFC 3339 ``time``, and ``data`` as JSON text.
 
@@ -41,14 +45,14 @@ class Pending:
     traceparent: str | None = None
     stands_for: str = ""
 
-    @property
+    @cached_property
     def size(self) -> int:
-        """Return about how many bytes the entry takes in its document."""
+        """About how many bytes the entry takes in its document."""
         return len(self.data.encode()) + 128
 
-    @property
+    @cached_property
     def digest(self) -> str:
-        """Return the SHA-1 of ``data``, or ``stands_for``: an identity, not a protection."""
+        """The SHA-1 of ``data``, or ``stands_for``: an identity, not a protection."""
         return self.stands_for or sha1(self.data.encode(), usedforsecurity=False).hexdigest()
 
 
@@ -102,9 +106,11 @@ def plugin_resynced(plugin: PluginInfo | None, last: PluginInfo | None, revision
 def _plugin_data(
     change: str, plugin: str, revision: int, changed_fields: tuple[str, ...], command_id: str | None
 ) -> str:
-    rest = {"revision": revision, "changed_fields": changed_fields, "command_id": command_id}
-    tail = json.dumps(rest, separators=(",", ":"))[1:]
-    return f'{{"change":"{change}","plugin":{plugin},{tail}'
+    names = ",".join(map(_dump, changed_fields))
+    return (
+        f'{{"change":"{change}","plugin":{plugin},"revision":{revision},'
+        f'"changed_fields":[{names}],"command_id":{_dump(command_id)}}}'
+    )
 
 
 @dataclass(frozen=True, slots=True)

@@ -28,6 +28,12 @@ from contracts.values import MAX_NAME_LENGTH, MAX_PLUGIN_BYTES
 from worker.domain.policy import Policy
 from worker.domain.template import check_template
 
+_DEFAULTS: Any = {
+    name: None if field.is_required() else field.get_default(call_default_factory=True)
+    for name, field in PluginInfo.model_fields.items()
+}
+_BLANK = PluginInfo.model_construct(**_DEFAULTS)
+
 _UPDATABLE = ("name", "capability", "template", "labels", "tags", "provider")
 
 
@@ -97,25 +103,27 @@ def _register(
             f'plugin "{command.plugin_id}" already exists in {command.domain_id}',
             details={"plugin_id": command.plugin_id},
         )
-    registered = PluginInfo.model_construct(
-        plugin_id=command.plugin_id,
-        name=command.name,
-        image=command.image,
-        registry_type=command.registry_type,
-        registry_url=registry_url,
-        registry_config=command.registry_config,
-        state="ENABLED",
-        service_type=command.service_type,
-        provider=command.provider,
-        capability=command.capability,
-        template=command.template,
-        labels=command.labels,
-        tags=command.tags,
-        repository_info=policy.repository,
-        domain_id=command.domain_id,
-        revision=revision + 1,
-        created_at=now,
-        updated_at=now,
+    registered = trusted_plugin(
+        {
+            "plugin_id": command.plugin_id,
+            "name": command.name,
+            "image": command.image,
+            "registry_type": command.registry_type,
+            "registry_url": registry_url,
+            "registry_config": command.registry_config,
+            "state": "ENABLED",
+            "service_type": command.service_type,
+            "provider": command.provider,
+            "capability": command.capability,
+            "template": command.template,
+            "labels": command.labels,
+            "tags": command.tags,
+            "repository_info": policy.repository,
+            "domain_id": command.domain_id,
+            "revision": revision + 1,
+            "created_at": now,
+            "updated_at": now,
+        }
     )
     return Changed("registered", registered, revision + 1, _checked_text(registered))
 
@@ -191,6 +199,17 @@ def _changed(
     after = plugin.model_copy(update=fields | moved)
     text = _checked_text(after) if change == "updated" else plugin_text(after)
     return Changed(change, after, revision + 1, text, tuple(sorted(fields)))
+
+
+def trusted_plugin(fields: dict[str, Any]) -> PluginInfo:
+    """Return the plugin of fields that were validated before; unknown ones are left out.
+
+    ``fields``: with every field that has no default.
+    """
+    if not fields.keys() <= _DEFAULTS.keys():
+        fields = {name: value for name, value in fields.items() if name in _DEFAULTS}
+    # Half the cost of model_construct, and the same order of fields.
+    return _BLANK.model_copy(update=fields)
 
 
 def plugin_text(plugin: PluginInfo) -> str:

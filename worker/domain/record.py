@@ -73,12 +73,15 @@ class Record:
 
     def has_room(self, count: int, size: int = 0) -> bool:
         """Return whether the outbox has room for ``count`` more events of ``size`` bytes together."""
-        total = sum(entry.size for entry in self.outbox) + size
-        return len(self.outbox) + count <= MAX_PENDING and (total <= MAX_PENDING_SIZE or not self.outbox)
+        if not self.outbox:
+            return count <= MAX_PENDING
+        total = sum([entry.size for entry in self.outbox]) + size
+        return len(self.outbox) + count <= MAX_PENDING and total <= MAX_PENDING_SIZE
 
     def published(self, revision: int) -> Self:
         """Return the record without the events up to ``revision``."""
-        return replace(self, outbox=tuple(entry for entry in self.outbox if entry.revision > revision))
+        waiting = tuple(entry for entry in self.outbox if entry.revision > revision)
+        return self if len(waiting) == len(self.outbox) else replace(self, outbox=waiting)
 
     def apply(self, changed: Changed, command_id: str, now: datetime, traceparent: str | None) -> Self:
         """Return the record after a change."""
@@ -89,13 +92,15 @@ class Record:
             traceparent=traceparent,
         )
         gone = changed.change == "deregistered"
-        return replace(
-            self,
+        return type(self)(
+            key=self.key,
             plugin=None if gone else changed.plugin,
             last=changed.plugin if gone else None,
             revision=changed.revision,
+            fence=self.fence,
             applied=(*self.applied, command_id)[-MAX_APPLIED:],
             outbox=(*self.outbox, event),
+            no_effect=self.no_effect,
         )
 
     def raised(self, revision: int, now: datetime) -> Self:
@@ -116,6 +121,12 @@ class Record:
 
 
 def ids_added(before: Sequence[str], after: Sequence[str]) -> list[str]:
-    """Return the command ids at the end of ``after`` that ``before`` does not have."""
-    known = set(before)
-    return [command_id for command_id in after if command_id not in known]
+    """Return the command ids at the end of ``after``, behind the last one of ``before``."""
+    if not before:
+        return list(after)
+    added: list[str] = []
+    for command_id in reversed(after):
+        if command_id == before[-1]:
+            break
+        added.append(command_id)
+    return added[::-1]

@@ -1,47 +1,84 @@
--- Append a subject's pending events to the stream, each once and in the order of revisions.
+-- Append the pending events of subjects to the stream, each once and in the order of revisions.
 --
 -- KEYS  1 stream, 2 hash of last revisions
--- ARGV  1 field in the hash, 2 approximate length to trim to, 3 the subject's present revision in the store,
---       then for each event: revision, "1" if it may jump (gap), its digest or that of the event it replaces,
---       number of stream field names and values, those names and values; the last two of them are "data" and its value
+-- ARGV  1 approximate length to trim to, 2 CloudEvents source, 3 address of the schemas, then for each subject:
+--         "{its present revision in the store} {number of its events} {type} {name}", then for each of its events:
+--           "{revision} {1 if it may jump (gap), else 0} {digest} {time} {traceparent, or nothing}", and its data
 --
--- The hash holds "{revision}:{digest}": the SHA-1 of the event's data, or of the event that it replaces. The digest
--- tells an event that is published already from another one with the same revision, which a store that was restored
--- from a backup makes. "*" stands for any event of that revision.
+-- The hash holds "{revision}:{digest}" of each subject: the SHA-1 of the event's data, or of the event that it replaces.
+-- The digest tells an event that is published already from another one with the same revision, which a store that was
+-- restored from a backup makes. "*" stands for any event of that revision.
 --
--- Returns { outcome, last revision on the stream }; outcome is
+-- Returns for each subject { outcome, last revision on the stream }, in one flat list; outcome is
 --   "ok"     every event is on the stream
 --   "lost"   the stream lacks events before the first pending one
 --   "ahead"  the stream has revisions that the store does not have, or has differently
-local known = redis.call('HGET', KEYS[2], ARGV[1])
-local last, digest = 0, ''
-if known then
+local maxlen, source, schemas = ARGV[1], ARGV[2], ARGV[3]
+
+-- Return the last revision on the stream, and its digest; 0 and nil if there is none.
+local function position(field)
+  local known = redis.call('HGET', KEYS[2], field)
+  if not known then
+    return 0, nil
+  end
   local colon = string.find(known, ':', 1, true)
-  last = tonumber(string.sub(known, 1, colon - 1))
-  digest = string.sub(known, colon + 1)
+  return tonumber(string.sub(known, 1, colon - 1)), string.sub(known, colon + 1)
 end
-if last > tonumber(ARGV[3]) then
-  return { 'ahead', last }
+
+local function add(kind, schema, name, revision, gap, time, traceparent, data)
+  local fields = {
+    'specversion', '1.0', 'type', kind, 'source', source, 'subject', name, 'id', name .. '@' .. revision, 'time', time,
+    'sequence', string.rep('0', 20 - #revision) .. revision, 'partitionkey', name,
+    'datacontenttype', 'application/json', 'dataschema', schemas .. '/' .. schema .. '.json',
+  }
+  local function set(field, value)
+    fields[#fields + 1] = field
+    fields[#fields + 1] = value
+  end
+  if traceparent ~= '' then
+    set('traceparent', traceparent)
+  end
+  if gap then
+    set('gap', 'true')
+  end
+  set('data', data)
+  redis.call('XADD', KEYS[1], 'MAXLEN', '~', maxlen, '*', unpack(fields))
 end
-local outcome, moved = 'ok', false
+
+local replies = {}
 local i = 4
 while i <= #ARGV do
-  local revision, gap, event, count = tonumber(ARGV[i]), ARGV[i + 1] == '1', ARGV[i + 2], tonumber(ARGV[i + 3])
-  local first = i + 4
-  i = first + count
-  if revision == last and known and event ~= digest and digest ~= '*' and not gap then
+  local present, count, kind, name = string.match(ARGV[i], '^(%d+) (%d+) (%S+) (.*)$')
+  local first = i + 1
+  i = first + 2 * tonumber(count)
+  local short = string.match(kind, '[^.]*$')
+  local field = short .. '|' .. name
+  local last, digest = position(field)
+  local outcome, moved = 'ok', false
+  if last > tonumber(present) then
     outcome = 'ahead'
-    break
-  elseif revision > last then
-    if revision ~= last + 1 and not gap then
-      outcome = 'lost'
-      break
-    end
-    redis.call('XADD', KEYS[1], 'MAXLEN', '~', ARGV[2], '*', unpack(ARGV, first, i - 1))
-    last, digest, moved, known = revision, event, true, true
+    first = i
   end
+  for at = first, i - 1, 2 do
+    local text, jump, event, time, traceparent = string.match(ARGV[at], '^(%d+) ([01]) (%S+) (%S+) (.*)$')
+    local revision, gap = tonumber(text), jump == '1'
+    if revision == last and digest and event ~= digest and digest ~= '*' and not gap then
+      outcome = 'ahead'
+      break
+    elseif revision > last then
+      if revision ~= last + 1 and not gap then
+        outcome = 'lost'
+        break
+      end
+      add(kind, short, name, text, gap, time, traceparent, ARGV[at + 1])
+      last, digest, moved = revision, event, true
+    end
+  end
+  -- Behind the subject's last event at once: if a later subject fails, nothing of this one is published twice.
+  if moved then
+    redis.call('HSET', KEYS[2], field, string.format('%d:%s', last, digest))
+  end
+  replies[#replies + 1] = outcome
+  replies[#replies + 1] = last
 end
-if moved then
-  redis.call('HSET', KEYS[2], ARGV[1], string.format('%d:%s', last, digest))
-end
-return { outcome, last }
+return replies

@@ -2,16 +2,17 @@
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
-from importlib.resources import files
 from threading import Lock
 from typing import Any, Literal, NamedTuple
 
 from cachetools import LRUCache
+from redis.exceptions import NoScriptError
 
 from contracts._redis.outage import translate_outage
 from contracts.errors import Unavailable
-from contracts.events import STREAM, data_schema, event_id, sequence
+from contracts.events import STREAM
 from worker.domain.events import ANY, Pending, Subject
+from worker.events.script import PublishScript, Work, calls_of
 
 LAST_REVISIONS = f"{STREAM}:revisions"
 """The Redis hash of the last revision on the stream, by ``{type}|{subject}``."""
@@ -63,9 +64,7 @@ class Publisher:
 
     def __init__(self, client: Any, source: str, maxlen: int) -> None:
         self._redis = client
-        self._source = source
-        self._maxlen = maxlen
-        self._script = client.register_script(files("worker.events").joinpath("publish.lua").read_text())
+        self._script = PublishScript(LAST_REVISIONS, source, maxlen)
         self._last: LRUCache[str, StreamPosition] = LRUCache(_REMEMBERED)
         self._lock = Lock()
 
@@ -77,11 +76,41 @@ class Publisher:
 
     def publish_many(self, subjects: Sequence[Subject]) -> list[Published]:
         """Publish several subjects, in one round trip unless Redis has lost events."""
-        results = self._run([(s, s.pending) for s in subjects])
-        for index, (subject, result) in enumerate(zip(subjects, results, strict=True)):
-            behind = result.outcome == "ok" and result.last < subject.revision
-            if result.outcome == "lost" or behind:
-                results[index] = self._run([(subject, (_in_place(subject),))])[0]
+        if not subjects:
+            return []
+        with translate_outage(EventsUnavailable, EVENTS_AWAY):
+            pipe = self._redis.pipeline(transaction=False)
+            self.queue(pipe, subjects)
+            replies = pipe.execute(raise_on_error=False)
+        return self.collect(subjects, replies)
+
+    def queue(self, pipe: Any, subjects: Sequence[Subject]) -> int:
+        """Add the publishing of ``subjects`` to a pipeline without a transaction.
+
+        Returns how many replies of the pipeline belong to it: give them to ``collect``.
+        """
+        calls = list(calls_of((subject, subject.pending) for subject in subjects))
+        for call in calls:
+            self._script.queue(pipe, call)
+        return len(calls)
+
+    def collect(self, subjects: Sequence[Subject], replies: Sequence[Any]) -> list[Published]:
+        """Return the results of subjects that were queued, in their order; what Redis has lost is repaired,
+        in further round trips.
+
+        ``replies``: those of the pipeline, an error in place of one that failed.
+        """
+        calls = list(calls_of((subject, subject.pending) for subject in subjects))
+        results = self._results(calls, replies)
+        behind = [
+            index
+            for index, (subject, result) in enumerate(zip(subjects, results, strict=True))
+            if result.outcome == "lost" or (result.outcome == "ok" and result.last < subject.revision)
+        ]
+        in_place = ((subjects[index], (_in_place(subjects[index]),)) for index in behind)
+        repaired = [result for call in calls_of(in_place) for result in self._results([call], [None])]
+        for index, result in zip(behind, repaired, strict=True):
+            results[index] = result
         return results
 
     def last_known(self, event_type: str, subject: str, revision: int, pending: Sequence[Pending]) -> int:
@@ -129,60 +158,44 @@ class Publisher:
         with translate_outage(EventsUnavailable, EVENTS_AWAY):
             return str(self._redis.info("server")["run_id"])
 
-    def _run(self, work: Sequence[tuple[Subject, Sequence[Pending]]]) -> list[Published]:
+    def _results(self, calls: Sequence[Sequence[Work]], replies: Sequence[Any]) -> list[Published]:
+        """Return the results in the replies of calls, and remember the positions.
+
+        A call without a reply, or one whose script was not loaded, is made now.
+        """
+        results: list[Published] = []
+        failed: Exception | None = None
         with translate_outage(EventsUnavailable, EVENTS_AWAY):
-            if len(work) == 1:
-                replies = [self._script(keys=[STREAM, LAST_REVISIONS], args=self._arguments(*work[0]))]
-            else:
-                pipeline = self._redis.pipeline(transaction=False)
-                for subject, pending in work:
-                    self._script(
-                        keys=[STREAM, LAST_REVISIONS], args=self._arguments(subject, pending), client=pipeline
-                    )
-                replies = pipeline.execute()
-        results = [Published(outcome.decode(), int(last)) for outcome, last in replies]
-        for (subject, pending), result in zip(work, results, strict=True):
-            self._remember(_field(subject.type, subject.name), result, pending)
+            for call, reply in zip(calls, replies, strict=True):
+                if reply is None or isinstance(reply, NoScriptError):
+                    reply = self._script.run(self._redis, call)
+                if isinstance(reply, Exception):
+                    failed = failed or reply
+                else:
+                    results += self._remember(call, reply)
+            if failed:
+                raise failed
         return results
 
-    def _remember(self, field: str, result: Published, pending: Sequence[Pending]) -> None:
-        digest = next((e.digest for e in pending if e.revision == result.last), "")
+    def _remember(self, call: Sequence[Work], reply: Sequence[Any]) -> list[Published]:
+        results = [
+            Published(outcome.decode(), last) for outcome, last in zip(reply[::2], reply[1::2], strict=True)
+        ]
         with self._lock:
-            if result.outcome == "ahead":
-                self._last.pop(field, None)
-            else:
-                self._last[field] = StreamPosition(result.last, digest)
+            for (subject, pending), result in zip(call, results, strict=True):
+                field = _field(subject.type, subject.name)
+                if result.outcome == "ahead":
+                    self._last.pop(field, None)
+                else:
+                    self._last[field] = StreamPosition(result.last, _digest(pending, result.last))
+        return results
 
-    def _arguments(self, subject: Subject, pending: Sequence[Pending]) -> list[str | int]:
-        arguments: list[str | int] = [_field(subject.type, subject.name), self._maxlen, subject.revision]
-        for event in pending:
-            fields = self._fields(subject, event)
-            gap = "1" if event.gap else "0"
-            arguments += [event.revision, gap, event.digest, len(fields), *fields]
-        return arguments
 
-    def _fields(self, subject: Subject, event: Pending) -> list[str]:
-        """Return the CloudEvents attributes and the data, names and values in turn; the script needs ``data``
-        to be the last.
-        """
-        fields = {
-            "specversion": "1.0",
-            "type": subject.type,
-            "source": self._source,
-            "subject": subject.name,
-            "id": event_id(subject.name, event.revision),
-            "time": event.time,
-            "sequence": sequence(event.revision),
-            "partitionkey": subject.name,
-            "datacontenttype": "application/json",
-            "dataschema": data_schema(subject.type),
-        }
-        if event.traceparent:
-            fields["traceparent"] = event.traceparent
-        if event.gap:
-            fields["gap"] = "true"
-        fields["data"] = event.data
-        return [part for pair in fields.items() for part in pair]
+def _digest(pending: Sequence[Pending], revision: int) -> str:
+    for event in reversed(pending):
+        if event.revision == revision:
+            return event.digest
+    return ""
 
 
 def _in_place(subject: Subject) -> Pending:

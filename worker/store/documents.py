@@ -1,11 +1,12 @@
 """Converts a plugin's record to its document, and back."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from datetime import datetime
 from typing import Any
 
 from contracts.plugin import PluginInfo, RepositoryInfo
 from worker.domain.events import Pending
+from worker.domain.plugin import trusted_plugin
 from worker.domain.record import MAX_APPLIED, Record, ids_added
 from worker.store.client import Document
 from worker.store.escape import FREE_FORM, escape, unescape
@@ -13,11 +14,20 @@ from worker.store.escape import FREE_FORM, escape, unescape
 
 def plugin_document(plugin: PluginInfo) -> Document:
     """Return a plugin as stored: without ``revision`` and unset fields, keys escaped, times as dates."""
-    fields: Document = dict(plugin)
-    for name in FREE_FORM:
-        fields[name] = escape(fields[name])
-    fields["repository_info"] = dict(plugin.repository_info)
-    return {name: value for name, value in fields.items() if value is not None and name != "revision"}
+    return {name: _stored(name, value) for name, value in _fields(plugin) if value is not None}
+
+
+def _fields(plugin: PluginInfo) -> Iterable[tuple[str, Any]]:
+    # pydantic's own iteration takes longer than all the rest.
+    fields = plugin.__dict__.copy()
+    fields.pop("revision", None)
+    return fields.items()
+
+
+def _stored(name: str, value: Any) -> Any:
+    if name in FREE_FORM:
+        return escape(value)
+    return value.__dict__.copy() if name == "repository_info" else value
 
 
 def plugin_of(
@@ -28,17 +38,18 @@ def plugin_of(
 
     ``repository``: answered in place of the stored one.
     """
-    fields = dict(document)
+    fields: Document = {**document, "revision": revision}
     for name in FREE_FORM:
-        fields[name] = unescape(fields.get(name, {}))
+        if value := fields.get(name):
+            fields[name] = unescape(value)
     fields["repository_info"] = repository or RepositoryInfo.model_construct(**fields["repository_info"])
-    return PluginInfo.model_construct(**fields, revision=revision)
+    return trusted_plugin(fields)
 
 
 def record_of(document: Mapping[str, Any], repository: RepositoryInfo | None = None) -> Record:
     """Return the record in a document of the ``plugins`` collection."""
     revision = document["revision"]
-    plugin, last = document.get("plugin"), document.get("last")
+    plugin, last, no_effect = document.get("plugin"), document.get("last"), document.get("no_effect")
     return Record(
         key=document["_id"],
         plugin=plugin_of(plugin, revision, repository) if plugin else None,
@@ -48,13 +59,13 @@ def record_of(document: Mapping[str, Any], repository: RepositoryInfo | None = N
         fence=document.get("fence", 0),
         applied=tuple(document.get("applied", ())),
         outbox=pending_of(document),
-        no_effect=tuple((entry["id"], entry["code"]) for entry in document.get("no_effect", ())),
+        no_effect=tuple([(entry["id"], entry["code"]) for entry in no_effect]) if no_effect else (),
     )
 
 
 def pending_of(document: Mapping[str, Any]) -> tuple[Pending, ...]:
     """Return the events in a document's outbox."""
-    return tuple(Pending(**entry) for entry in document.get("outbox", ()))
+    return tuple([Pending(**entry) for entry in document.get("outbox", ())])
 
 
 def outbox_document(outbox: tuple[Pending, ...]) -> list[Document]:
@@ -75,7 +86,7 @@ def guarded_update(before: Record, after: Record, epoch: int, now: datetime) -> 
     """Return ``(filter, update)`` of the one write that takes a record from ``before`` to ``after``.
 
     It misses if the revision has changed, or if a higher epoch has written. ``pending_at`` is the time of the
-    oldest unpublished event, for the sweep.
+    oldest unpublished event, for the sweep. Of a plugin that stays, only what differs is written.
     """
     query: Document = {"_id": before.key, "revision": before.revision, "fence": {"$lte": epoch}}
     changes: Document = {"revision": after.revision, "fence": epoch, "outbox": outbox_document(after.outbox)}
@@ -84,9 +95,11 @@ def guarded_update(before: Record, after: Record, epoch: int, now: datetime) -> 
         changes["no_effect"] = [{"id": name, "code": code} for name, code in after.no_effect]
     else:
         removed["no_effect"] = ""
-    if after.plugin:
+    if before.plugin and after.plugin:
+        _change_fields(before.plugin, after.plugin, changes, removed)
+    elif after.plugin:
         changes |= {"plugin": plugin_document(after.plugin), "scope": after.plugin.domain_id, "rank": 0}
-        removed |= {"last": ""}
+        removed["last"] = ""
     elif after.last:
         changes["last"] = plugin_document(after.last)
         removed |= {"plugin": "", "scope": "", "rank": ""}
@@ -97,3 +110,15 @@ def guarded_update(before: Record, after: Record, epoch: int, now: datetime) -> 
         "$push": {"applied": {"$each": ids_added(before.applied, after.applied), "$slice": -MAX_APPLIED}},
     }
     return query, update
+
+
+def _change_fields(before: PluginInfo, after: PluginInfo, changes: Document, removed: Document) -> None:
+    known = before.__dict__
+    for name, value in _fields(after):
+        # A field that no command named is the same object.
+        if value is known.get(name):
+            continue
+        if value is None:
+            removed[f"plugin.{name}"] = ""
+        else:
+            changes[f"plugin.{name}"] = _stored(name, value)

@@ -6,7 +6,7 @@ operator or a DBRef and ``.`` as a path, and cannot address an empty key. So eve
 stored documents and query paths use the same.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable
 from typing import Any
 
 FREE_FORM = ("registry_config", "capability", "template", "tags")
@@ -17,6 +17,9 @@ ESCAPES = (("~", "~0"), ("$", "~1"), (".", "~2"))
 
 EMPTY = "~3"
 """The replacement for an empty key."""
+
+_SCALARS = frozenset({str, int, float, bool, type(None)})
+_LISTS = (list, tuple)
 
 
 def escape_key(key: str) -> str:
@@ -40,18 +43,39 @@ def unescape_key(key: str) -> str:
 
 
 def escape(value: Any) -> Any:
-    """Return a JSON value with every key escaped, at any depth."""
-    if isinstance(value, Mapping):
-        return {escape_key(key): escape(item) for key, item in value.items()}
-    if isinstance(value, list | tuple):
-        return [escape(item) for item in value]
-    return value
+    """Return a JSON value with every key escaped, at any depth; the value itself if no key needs it."""
+    return _with_keys(value, escape_key) if _has_marks(value, in_plain=True) else value
 
 
 def unescape(value: Any) -> Any:
-    """Return a JSON value with every key unescaped, at any depth."""
-    if isinstance(value, Mapping):
-        return {unescape_key(key): unescape(item) for key, item in value.items()}
-    if isinstance(value, list):
-        return [unescape(item) for item in value]
+    """Return a JSON value with every key unescaped, at any depth; the value itself if no key needs it."""
+    return _with_keys(value, unescape_key) if _has_marks(value, in_plain=False) else value
+
+
+def _has_marks(value: Any, in_plain: bool) -> bool:
+    """Return whether any key, at any depth, differs from its stored form.
+
+    ``in_plain``: the keys are those of the caller; False: those of the store.
+    """
+    if isinstance(value, dict):
+        keys = "".join(value)
+        if "~" in keys or (in_plain and ("$" in keys or "." in keys or "" in value)):
+            return True
+        parts: Iterable[Any] = value.values()
+    elif isinstance(value, _LISTS):
+        parts = value
+    else:
+        return False
+    # Most parts are scalars: the quickest test comes first.
+    for part in parts:  # noqa: SIM110  # a generator would double the cost
+        if type(part) not in _SCALARS and _has_marks(part, in_plain):
+            return True
+    return False
+
+
+def _with_keys(value: Any, convert: Callable[[str], str]) -> Any:
+    if isinstance(value, dict):
+        return {convert(key): _with_keys(item, convert) for key, item in value.items()}
+    if isinstance(value, _LISTS):
+        return [_with_keys(item, convert) for item in value]
     return value
