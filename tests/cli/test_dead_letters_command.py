@@ -14,11 +14,11 @@ from tests.support.commands import apply, apply_items, by
 from tests.support.servers import run_worker, wait_until
 from tests.support.stream import Stream
 from worker.cli.operate.dead_letters import dead_letters
-from worker.dead_letters.message import task_message
 from worker.domain.dead_letter import DeadLetter
 from worker.services import Services
 from worker.settings import Settings
 from worker.store.dead_letters import DeadLetters
+from worker.transport.encode import task_message
 
 TOKEN = "c2VjcmV0"
 ENABLE = {"domain_id": "d", "plugin_id": "jira", "note": {"api_key": "hunter2"}}

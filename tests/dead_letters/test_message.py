@@ -1,22 +1,30 @@
 """What can be read of a parked message, and that its tokens are not kept."""
 
-import base64
 import json
 from datetime import UTC, datetime
 from typing import Any
 
 import pytest
 
-from worker.dead_letters.message import read_message, task_message, with_headers
+from tests.support.messages import celery_message, decode_body, encode_body
+from tests.transport.poison_shapes import SHAPES
+from worker.dead_letters.message import read_message, with_headers
+from worker.transport.encode import task_message, with_arguments
+from worker.transport.protocol import Envelope, MessageLimits, parse_envelope
 
+JIRA = {"domain_id": "d-1", "plugin_id": "jira"}
 TOKEN = "eyJhbGciOiJIUzI1NiJ9.c2VjcmV0.c2lnbmF0dXJl"
 
 
 def message(**headers: Any) -> dict[str, Any]:
-    kwargs = {"domain_id": "d-1", "plugin_id": "jira"}
-    made: dict[str, Any] = json.loads(task_message("plugin.enable", "c-1", kwargs, "plugin.commands"))
-    made["headers"] |= headers
+    made: dict[str, Any] = json.loads(
+        task_message("plugin.enable", "c-1", JIRA, "plugin.commands", **headers)
+    )
     return made
+
+
+def old(**options: Any) -> bytes:
+    return celery_message("plugin.enable", JIRA, "c-1", protocol=1, **options)
 
 
 def raw(made: Any) -> bytes:
@@ -114,6 +122,67 @@ def test_a_new_token_and_a_passed_deadline() -> None:
 
 def test_a_body_in_plain_text_is_read_too() -> None:
     sent = message()
-    sent["body"] = base64.b64decode(sent["body"]).decode()
+    sent["body"] = json.dumps(decode_body(sent))
     del sent["properties"]["body_encoding"]
     assert read_message(raw(sent)).keys == ["d-1/jira"]
+
+
+def test_arguments_are_read_beside_others_that_no_task_can_take() -> None:
+    sent = message()
+    sent["body"] = encode_body([{}, JIRA, []])
+    assert read_message(raw(sent)).keys == ["d-1/jira"]
+    sent["body"] = encode_body([[], [JIRA], {}])
+    assert read_message(raw(sent)).kwargs is None
+
+
+def test_a_message_of_protocol_1_is_read_too() -> None:
+    sent = old(expires="2030-01-01T00:00:00+00:00")
+    reading = read_message(sent)
+    assert (reading.raw, reading.stripped) == (sent, False)
+    assert (reading.task, reading.command_id, reading.kwargs) == ("plugin.enable", "c-1", JIRA)
+    assert reading.keys == ["d-1/jira"]
+    assert reading.expires == datetime(2030, 1, 1, tzinfo=UTC)
+
+
+def test_the_token_of_protocol_1_is_taken_out_and_its_body_is_not_touched() -> None:
+    sent = old(headers={"authorization": f"Bearer {TOKEN}"})
+    reading = read_message(sent)
+    assert reading.stripped
+    assert TOKEN.encode() not in reading.raw and TOKEN not in json.dumps(reading.headers)
+    assert json.loads(reading.raw) == json.loads(sent) | {"headers": {"authorization": "(removed)"}}
+
+
+def test_protocol_1_with_a_new_token_and_without_its_deadline() -> None:
+    sent = old(expires="2020-01-01T00:00:00+00:00", headers={"authorization": f"Bearer {TOKEN}"})
+    kept = read_message(sent).raw
+    plain = old()
+    assert with_headers(plain, token=None, drop_expires=False) == plain
+    again = read(with_headers(kept, token="new", drop_expires=True))
+    assert again.headers["authorization"] == "Bearer new"
+    assert again.headers.get("expires") is None
+    before = read(sent)
+    assert (again.id, again.task, again.kwargs, again.embed) == (before.id, before.task, JIRA, before.embed)
+
+
+@pytest.mark.parametrize("protocol", [1, 2])
+def test_a_part_of_a_batch_has_an_id_and_arguments_of_its_own(protocol: int) -> None:
+    sent = celery_message("plugin.batch", {"commands": [1, 2]}, "b-1", protocol=protocol, priority=3)
+    part = read(with_arguments(sent, "b-2", {"commands": [1]}))
+    assert (part.id, part.task, part.kwargs, part.priority) == ("b-2", "plugin.batch", {"commands": [1]}, 3)
+
+
+@pytest.mark.parametrize("name", SHAPES)
+def test_whatever_a_task_could_read_is_read_alike(name: str) -> None:
+    sent, _ = SHAPES[name]
+    envelope, reading = parse_envelope(sent, MessageLimits()), read_message(sent)
+    if not isinstance(envelope, Envelope):
+        return
+    assert reading.command_id is not None and envelope.id.startswith(reading.command_id)
+    if envelope.refusal is None:
+        assert reading.kwargs == envelope.kwargs
+
+
+def read(sent: bytes) -> Envelope:
+    envelope = parse_envelope(sent, MessageLimits())
+    assert isinstance(envelope, Envelope) and envelope.refusal is None
+    return envelope

@@ -13,7 +13,8 @@ from contracts.parse import parse
 from contracts.partition import queue_of
 from tests.plugins.writes import DISABLE, ENABLE, register
 from tests.support.commands import apply, by, command_of
-from worker.dead_letters.message import read_message, task_message
+from tests.support.messages import celery_message
+from worker.dead_letters.message import read_message
 from worker.dead_letters.replay import Replay
 from worker.plugins.frame import check_frame
 from worker.process.chores import DrainDeadMessages
@@ -21,6 +22,7 @@ from worker.process.queues import Queues
 from worker.services import Services
 from worker.store.dead_letters import DeadLetter, DeadLetters, Filter
 from worker.tasks.broker import BrokerUnavailable
+from worker.transport.encode import task_message
 
 JIRA = {"domain_id": "d-1", "plugin_id": "jira"}
 AT = datetime(2026, 1, 2, 3, 4, 5, 678000, tzinfo=UTC)
@@ -177,6 +179,23 @@ def test_what_speaks_against_a_replay_is_told_and_forced(services: Services) -> 
     assert services.broker.lindex("plugin.commands", 0) == b"\xff\xfe"
 
 
+def test_a_letter_of_protocol_1_is_one_like_any_other(services: Services) -> None:
+    services.writer.apply(register(), by("r-1"))
+    past = (datetime.now(UTC) - timedelta(hours=1)).isoformat()
+    for command_id, expires in ("c-1", None), ("c-2", past):
+        raw = celery_message("plugin.disable", JIRA, command_id, protocol=1, expires=expires)
+        services.parking.store(Parked(command_id, raw))
+        letter = whole(services, command_id)
+        assert (letter.task, letter.command_id, letter.raw) == ("plugin.disable", command_id, raw)
+        assert letter.revisions == {"d-1/jira": 1}
+    assert replayer(services, partitions=7).replay("c-1").queue == "plugin.commands.5"
+    assert services.broker.lpop("plugin.commands.5") is not None
+    assert replayer(services).replay("c-2").objection == "expired"
+    assert replayer(services).replay("c-2", force=True).queue
+    sent = read_message(services.broker.lindex("plugin.commands", 0))
+    assert (sent.command_id, sent.kwargs, sent.expires) == ("c-2", JIRA, None)
+
+
 @pytest.mark.parametrize(("effects", "objection"), [(64, None), (65, "revision_moved")])
 def test_a_plugin_that_moved_beyond_its_memory_asks_for_force(
     services: Services, effects: int, objection: str | None
@@ -283,7 +302,10 @@ def test_filters(services: Services) -> None:
     assert services.dead_letters.counts() == {"fault": 2, "not_json": 1}
 
 
-def test_a_batch_parked_before_there_were_partitions_is_replayed_in_parts(services: Services) -> None:
+@pytest.mark.parametrize("protocol", [1, 2])
+def test_a_batch_parked_before_there_were_partitions_is_replayed_in_parts(
+    services: Services, protocol: int
+) -> None:
     items = [
         {
             "id": f"i-{number}",
@@ -292,7 +314,8 @@ def test_a_batch_parked_before_there_were_partitions_is_replayed_in_parts(servic
         }
         for number in range(8)
     ]
-    raw = task_message("plugin.batch", "b-1", {"commands": items}, "plugin.commands")
+    headers = {"ignore_result": True, "authorization": "Bearer x.y.z"}
+    raw = celery_message("plugin.batch", {"commands": items}, "b-1", protocol=protocol, headers=headers)
     services.parking.store(Parked("p-1", raw))
 
     replayed = replayer(services, partitions=4).replay("p-1", token="t")

@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 
 from contracts.errors import InvalidParameter
-from worker.dead_letters.message import task_message
 from worker.tasks.oversize import answer_oversize
+from worker.transport.encode import task_message
 
 WAITED_FOR = task_message("plugin.batch", "c-1", {}, "plugin.commands").replace(
     b'"ignore_result": true', b'"ignore_result": null'

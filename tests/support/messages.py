@@ -1,4 +1,4 @@
-"""Messages as a stock publisher of Celery pushes them to Redis: message protocol 2. Tests write them here alone."""
+"""Messages as clients push them to Redis. Tests write them here alone: by the product's encoder, or by Celery itself."""
 
 import base64
 import json
@@ -6,7 +6,32 @@ from typing import Any
 from uuid import uuid4
 from zlib import crc32
 
+from celery import Celery
+from kombu.utils.json import dumps
+
 from tests.support.model import plugin_id
+from worker.transport import encode
+
+TOLD_BY_CELERY: dict[str, Any] = {
+    "retries": 0,
+    "eta": None,
+    "expires": None,
+    "timelimit": [None, None],
+    "argsrepr": "()",
+    "kwargsrepr": "{}",
+    "origin": "tests",
+    "ignore_result": False,
+}
+"""Headers of a client of Celery that the product's own messages do without."""
+
+_clients = {
+    protocol: Celery(
+        broker="memory://",
+        set_as_current=False,
+        changes={"task_protocol": protocol, "task_default_queue": "unused"},
+    )
+    for protocol in (1, 2)
+}
 
 
 def queue_of(operation: str, params: dict[str, Any], partitions: int) -> str:
@@ -19,47 +44,37 @@ def queue_of(operation: str, params: dict[str, Any], partitions: int) -> str:
 
 def encode_body(body: Any) -> str:
     """A body in base64: bytes as they are, anything else as JSON."""
-    return base64.b64encode(body if isinstance(body, bytes) else json.dumps(body).encode()).decode()
+    return base64.b64encode(body).decode() if isinstance(body, bytes) else encode.encode_body(body)
+
+
+def decode_body(message: dict[str, Any]) -> Any:
+    """The body of a message, which may be changed and encoded again."""
+    return json.loads(base64.b64decode(message["body"]))
 
 
 def message_parts(
     task: Any, kwargs: dict[str, Any], task_id: str, queue: str, **headers: Any
 ) -> dict[str, Any]:
     """The message of one task before it becomes JSON, for tests that change a part of it."""
-    embed = {"callbacks": None, "errbacks": None, "chain": None, "chord": None}
-    return {
-        "body": encode_body([[], kwargs, embed]),
-        "content-encoding": "utf-8",
-        "content-type": "application/json",
-        "headers": {
-            "lang": "py",
-            "task": task,
-            "id": task_id,
-            "root_id": task_id,
-            "parent_id": None,
-            "retries": 0,
-            "eta": None,
-            "expires": None,
-            "group": None,
-            "timelimit": [None, None],
-            "argsrepr": "()",
-            "kwargsrepr": "{}",
-            "origin": "tests",
-            "ignore_result": False,
-            **headers,
-        },
-        "properties": {
-            "correlation_id": task_id,
-            "reply_to": str(uuid4()),
-            "delivery_mode": 2,
-            "delivery_info": {"exchange": "", "routing_key": queue},
-            "priority": 0,
-            "body_encoding": "base64",
-            "delivery_tag": str(uuid4()),
-        },
-    }
+    made: dict[str, Any] = json.loads(
+        encode.task_message(task, task_id, kwargs, queue, **TOLD_BY_CELERY | headers)
+    )
+    made["properties"]["reply_to"] = str(uuid4())
+    return made
 
 
 def message(task: Any, kwargs: dict[str, Any], task_id: str, queue: str, **headers: Any) -> bytes:
     """The list element that sends one task."""
     return json.dumps(message_parts(task, kwargs, task_id, queue, **headers)).encode()
+
+
+def celery_message(
+    task: str, kwargs: dict[str, Any], task_id: str, *, protocol: int = 2, **options: Any
+) -> bytes:
+    """The list element that the installed Celery itself sends for one task, in either message protocol."""
+    client, queue = _clients[protocol], "plugin.commands"
+    with client.connection_for_write() as connection:
+        client.send_task(task, kwargs=kwargs, task_id=task_id, queue=queue, connection=connection, **options)
+        # Redis gets from kombu what its transport for tests keeps as it is.
+        sent: bytes = dumps(connection.default_channel._get(queue)).encode()
+        return sent

@@ -12,10 +12,10 @@ import worker.app
 from contracts._redis.connect import CONNECTION_OPTIONS
 from contracts.headers import TRACEPARENT, is_traceparent
 from tests.support.seams import replace
-from worker.dead_letters.message import task_message
 from worker.domain.attempt import Attempt
 from worker.process.chores import threads_beside
 from worker.tasks.envelope import deadline
+from worker.transport.encode import task_message
 
 REDELIVERY = {"visibility_timeout": 5, "unacked_restore_interval": 2, "unacked_restore_throttle": 1}
 """When kombu delivers again what a dead worker held, in seconds."""

@@ -8,7 +8,7 @@ import json
 from typing import Any
 
 from tests.support.messages import encode_body as b64
-from tests.transport.elements import parts
+from tests.transport.elements import parts, parts_of_1
 
 Fate = tuple[str, str]
 TASK = "test.note"
@@ -43,6 +43,24 @@ def nested(depth: int) -> Any:
     return value
 
 
+def old(*dropped: str, **changes: Any) -> bytes:
+    """A message of protocol 1, without or with other fields of its body."""
+    message, body = parts_of_1(TASK, {"number": 1})
+    fields = {name: value for name, value in {**body, **changes}.items() if name not in dropped}
+    return json.dumps({**message, "body": b64(fields)}).encode()
+
+
+def old_put(value: Any, *path: str) -> bytes:
+    """A message of protocol 1 with another value beside its body."""
+    message, _ = parts_of_1(TASK, {"number": 1})
+    *way, last = path
+    target = message
+    for name in way:
+        target = target[name]
+    target[last] = value
+    return json.dumps(message).encode()
+
+
 HEADERS = (
     *("argsrepr", "authorization", "eta", "expires", "group", "kwargsrepr", "lang", "origin", "parent_id"),
     *("root_id", "shadow", "stamped_headers", "timelimit", "traceparent", "\ud800"),
@@ -67,7 +85,6 @@ SHAPES: dict[str, tuple[bytes, Fate]] = {
     "headers a list": (put([1], "headers"), ("parked", "bad_headers")),
     "headers a string": (put("x", "headers"), ("parked", "bad_headers")),
     "headers empty": (put({}, "headers"), ("parked", "no_task")),
-    "protocol 1": (put({}, "headers"), ("parked", "no_task")),
     "no id": (without("headers", "id"), ("parked", "bad_id")),
     "id a number": (put(7, "headers", "id"), ("parked", "bad_id")),
     "id an object": (put({"a": 1}, "headers", "id"), ("parked", "bad_id")),
@@ -117,6 +134,38 @@ SHAPES: dict[str, tuple[bytes, Fate]] = {
     ),
     "headers too deep": (put(nested(40), "headers", "x"), ("refused", "too_deep")),
     "too large for its task": (make(kwargs={"number": 1, "filler": "x" * 70_000}), ("refused", "oversize")),
+    "protocol 1": (old(), ("ran", "")),
+    "protocol 1, no headers": (old_put(None, "headers"), ("ran", "")),
+    "protocol 1, id in the headers too": (old_put({"id": [1], "expires": {}}, "headers"), ("ran", "")),
+    "protocol 1, no arguments": (old("args", "kwargs"), ("ran", "")),
+    "protocol 1, null for no arguments": (old(args=None), ("ran", "")),
+    "protocol 1, odd fields": (old(eta={"a": 1}, expires=[1], group=[1], timelimit=7, utc=[]), ("ran", "")),
+    "protocol 1, unknown task": (old(task="no.such"), ("unknown", "no.such")),
+    "protocol 1, task a number": (old(task=3), ("unknown", "")),
+    "protocol 1, no task": (old("task"), ("parked", "no_task")),
+    "protocol 1, no id": (old("id"), ("parked", "bad_id")),
+    "protocol 1, id a number": (old(id=7), ("parked", "bad_id")),
+    "protocol 1, id not printable": (old(id="a\nb"), ("parked", "bad_id")),
+    "protocol 1, headers a list": (old_put([], "headers"), ("parked", "bad_headers")),
+    "protocol 1, body cut off": (old_put(b64({})[:-1], "body"), ("parked", "no_task")),
+    "protocol 1, no properties": (old_put(None, "properties"), ("parked", "no_task")),
+    "protocol 1, no delivery tag": (
+        old_put(None, "properties", "delivery_tag"),
+        ("refused", "bad_delivery_tag"),
+    ),
+    "protocol 1, yaml": (old_put("application/x-yaml", "content-type"), ("refused", "foreign_content_type")),
+    "protocol 1, said to be compressed": (
+        old_put("application/x-gzip", "headers", "compression"),
+        ("refused", "compressed"),
+    ),
+    "protocol 1, args an object": (old(args={}), ("refused", "bad_body")),
+    "protocol 1, kwargs a list": (old(kwargs=[]), ("refused", "bad_body")),
+    "protocol 1, too deep": (old(timelimit=nested(40)), ("refused", "too_deep")),
+    "protocol 1, too large": (old(filler="x" * 70_000), ("refused", "oversize")),
+    "body an object beside a task": (
+        put(b64({"task": "no.such", "id": "x"}), "body"),
+        ("refused", "bad_body"),
+    ),
     "eta": (put("2999-01-01T00:00:00", "headers", "eta"), ("ran", "")),
     "long id": (put("x" * 1024, "headers", "id"), ("ran", "")),
     "id not ASCII": (put("\u00e9", "headers", "id"), ("ran", "")),

@@ -8,11 +8,12 @@ from typing import Protocol
 
 from contracts.errors import InternalFault
 from contracts.partition import COMMANDS
-from worker.dead_letters.message import Reading, read_message, task_message
+from worker.dead_letters.message import Reading, read_message
 from worker.domain.command import Command
 from worker.domain.dead_letter import FAULT, DeadLetter
 from worker.store.dead_letters import DeadLetters
 from worker.store.plugins import Plugins
+from worker.transport.encode import task_message
 
 
 class ParkedMessage(Protocol):

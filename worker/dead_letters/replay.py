@@ -11,12 +11,13 @@ from contracts.commands import PluginBatch
 from contracts.errors import Refused
 from contracts.parse import parse
 from contracts.partition import COMMANDS, queue_of
-from worker.dead_letters.message import Reading, read_message, with_arguments, with_headers
+from worker.dead_letters.message import Reading, read_message, with_headers
 from worker.domain.clock import Clock
 from worker.domain.dead_letter import DeadLetter
 from worker.domain.record import MAX_APPLIED
 from worker.store.dead_letters import DeadLetters
 from worker.store.plugins import Plugins
+from worker.transport.encode import with_arguments
 
 Objection = Literal["gone", "changed", "unreadable", "revision_moved", "expired", "token_removed"]
 """Why a letter is not replayed. ``revision_moved``: its plugin has had more changes since than it remembers

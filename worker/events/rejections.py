@@ -18,6 +18,9 @@ _MAXLEN = 100_000
 _SHOWN = 255
 
 
+Refusal = tuple[str, str, Mapping[str, Any], Refused]
+
+
 class Rejections:
     """Adds to ``plugin.rejections``. An entry names the plugin and has no other parameters."""
 
@@ -27,6 +30,16 @@ class Rejections:
     def publish(self, command_id: str, operation: str, params: Mapping[str, Any], refusal: Refused) -> None:
         """Add a refusal. While Redis is away, the entry is lost and the command goes on."""
         self.publish_all([(command_id, operation, params, refusal)])
+
+    def queue(self, pipe: Any, refused: Iterable[Refusal]) -> int:
+        """TEMPORARY"""
+        entries = [_entry(*one) for one in refused]
+        for entry in entries:
+            pipe.xadd(REJECTIONS, entry, maxlen=_MAXLEN, approximate=True)
+        return len(entries)
+
+    def collect(self, replies: Any) -> None:
+        """TEMPORARY"""
 
     def publish_all(self, refused: Iterable[tuple[str, str, Mapping[str, Any], Refused]]) -> None:
         """Add several refusals, in one round trip."""

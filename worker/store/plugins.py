@@ -115,6 +115,11 @@ class Plugins(Outboxes):
                 return False
         return True
 
+    def raise_fences(self, keys: Iterable[str], epoch: int) -> None:
+        """TEMPORARY"""
+        for key in keys:
+            self.raise_fence(key, epoch)
+
     def find(self, keys: Sequence[str], domain_id: str, only: Sequence[str] = ()) -> dict[str, Any] | None:
         """Return the ``PluginInfo``, as JSON, of the first of ``keys`` that has a plugin, or None.
 

@@ -90,13 +90,12 @@ class Announcer:
             self._store(answers)
             return
         with self._events.pipeline(transaction=False) as pipe:
-            self._publisher.queue(pipe, subjects)
-            events = len(pipe)
+            events = self._publisher.queue(pipe, subjects)
             chunks = _queue(pipe, answers)
-            stored = len(pipe)
+            stored = events + len(chunks)
             self._rejections.queue(pipe, refusals)
             with translate_outage(AnswersUnavailable, ANSWERS_AWAY):
-                replies = pipe.execute(raise_on_error=False) if stored or refusals else []
+                replies = pipe.execute(raise_on_error=False)
         self._rejections.collect(replies[stored:])
         # The events first: an answer must not be settled while its event is not out.
         self._publisher.collect(subjects, replies[:events])

@@ -1,38 +1,58 @@
 """The parts of a message beside its keyword arguments."""
 
-from collections.abc import Sequence
 from datetime import UTC, datetime
-from typing import Any
+from typing import Final, Literal, NamedTuple
 
 from contracts.errors import InvalidParameter
 from contracts.values import is_command_id
-
-_CANVAS = {
-    "callbacks": "callbacks are not supported",
-    "errbacks": "callbacks are not supported",
-    "chain": "chains are not supported",
-    "chord": "chords are not supported",
-    "group": "groups are not supported; send a plugin.batch",
-    "eta": "ETA and countdown are not supported",
-}
+from worker.transport.protocol import Envelope
 
 
-def check_envelope(request: Any, args: Sequence[Any]) -> None:
-    """Refuse unsupported parts: positional arguments, canvas, ETA, countdown, an unusable id.
+class _Rule(NamedTuple):
+    """What a message may not say: the ``part`` of its envelope, the ``path``, and what its sender is told."""
+
+    part: Literal["id", "args", "headers", "embed"]
+    path: str
+    sentence: str
+
+
+_RULES: Final = (
+    _Rule("id", "id", "a command id has 1 to 128 printable ASCII characters"),
+    _Rule("args", "args", "positional arguments are not supported; send keyword arguments"),
+    _Rule("headers", "eta", "ETA and countdown are not supported"),
+    _Rule("headers", "group", "groups are not supported; send a plugin.batch"),
+    _Rule("headers", "stamps", "stamps are not supported"),
+    _Rule("headers", "stamped_headers", "stamps are not supported"),
+    _Rule("embed", "callbacks", "callbacks are not supported"),
+    _Rule("embed", "errbacks", "callbacks are not supported"),
+    _Rule("embed", "chain", "chains are not supported"),
+    _Rule("embed", "chord", "chords are not supported"),
+)
+
+
+def check_message(envelope: Envelope) -> None:
+    """Refuse a message that could be read only in part, or that says what none may say.
 
     Raises: ``InvalidParameter`` with ``details.path``.
     """
-    if not is_command_id(request.id):
-        raise _bad("id", "a command id has 1 to 128 printable ASCII characters")
-    if args:
-        raise _bad("args", "positional arguments are not supported; send keyword arguments")
-    for name, reason in _CANVAS.items():
-        if getattr(request, name, None):
-            raise _bad(name, reason)
+    refusal = envelope.refusal
+    if refusal:
+        raise InvalidParameter(refusal.message, details={"path": refusal.path, "reason": refusal.reason})
+    for rule in _RULES:
+        if _breaks(envelope, rule):
+            raise _bad(rule.path, rule.sentence)
 
 
-def _bad(path: str, message: str) -> InvalidParameter:
-    return InvalidParameter(message, details={"path": path})
+def _breaks(envelope: Envelope, rule: _Rule) -> bool:
+    match rule.part:
+        case "id":
+            return not is_command_id(envelope.id)
+        case "args":
+            return bool(envelope.args)
+        case "headers":
+            return bool(envelope.headers.get(rule.path))
+        case "embed":
+            return bool(envelope.embed.get(rule.path))
 
 
 def deadline(value: object) -> datetime | None:
@@ -51,3 +71,7 @@ def deadline(value: object) -> datetime | None:
         except ValueError:
             raise _bad("expires", "expires must be an ISO 8601 time") from None
     return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
+
+
+def _bad(path: str, message: str) -> InvalidParameter:
+    return InvalidParameter(message, details={"path": path})

@@ -1,15 +1,10 @@
-"""Reads one raw list element into the parts that a task needs, or says why it cannot be read.
+"""Reads a message for its task, strictly: what it is, or why it cannot be read or must be refused."""
 
-It uses plain ``json.loads`` on purpose: kombu's own loader turns objects with ``__type__`` into Python
-values, and raises for types that it does not know.
-"""
-
-import base64
-import binascii
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final, TypeGuard
+
+from worker.transport.element import BadPart, BrokenElement, Element, read_element
 
 DEFAULT_MAX_BYTES: Final = 512 * 1024
 """The largest list element, in bytes."""
@@ -92,51 +87,34 @@ class Envelope:
         )
 
 
-class _Refused(Exception):
-    def __init__(self, reason: str, path: str, message: str) -> None:
-        super().__init__(message)
-        self.refusal = EnvelopeRefusal(reason, path, message)
-
-
 def parse_envelope(raw: bytes, limits: MessageLimits) -> Envelope | Unreadable:
-    """Read ``raw`` as message protocol 2 on a Redis list. Never raises, whatever was sent."""
+    """Read ``raw``, of message protocol 2 or 1. Never raises, whatever was sent."""
     try:
-        text = raw.decode("utf-8")
-    except UnicodeDecodeError as error:
-        return Unreadable("not_utf8", str(error))
-    try:
-        message = _loads(text)
-    except RecursionError:
-        return Unreadable("too_deep", "the envelope")
-    except ValueError as error:
-        return Unreadable("not_json", str(error))
-    if not isinstance(message, dict):
-        return Unreadable("not_an_object", type(message).__name__)
-    headers = message.get("headers")
-    if not isinstance(headers, dict):
-        return Unreadable("bad_headers", type(headers).__name__)
-    if not headers.get("task") and not headers.get("id"):
-        return Unreadable("no_task", "neither task nor id in the headers")
-    identity = headers.get("id")
+        element = read_element(raw, strict=True)
+    except BrokenElement as broken:
+        return Unreadable(broken.reason, broken.detail)
+    headers = element.headers
+    identity, task = headers.get("id"), headers.get("task")
+    if not identity and not task:
+        return Unreadable("no_task", "neither task nor id in the headers, nor in a body of protocol 1")
     if not is_answerable(identity):
         return Unreadable("bad_id", type(identity).__name__)
-    task = headers.get("task")
     if not isinstance(task, str):
         task = ""
-    properties = message.get("properties")
-    known: dict[str, Any] = properties if isinstance(properties, dict) else {}
-    reply_to = known.get("reply_to")
-    priority = known.get("priority")
+    properties = element.properties
+    reply_to, priority = properties.get("reply_to"), properties.get("priority")
 
     args: list[Any] = []
     kwargs: dict[str, Any] = {}
     embed: dict[str, Any] = {}
     refusal = None
     try:
-        _check_envelope(raw, message, properties, task, limits)
-        args, kwargs, embed = _body(message, known)
-    except _Refused as refused:
-        refusal = refused.refusal
+        _check_size(raw, task, limits)
+        _check_format(element)
+        _check_depth(element, limits.max_depth)
+        args, kwargs, embed = element.arguments()
+    except BadPart as bad:
+        refusal = EnvelopeRefusal(bad.reason, bad.path, bad.message)
     return Envelope(
         id=identity,
         task=task,
@@ -146,7 +124,7 @@ def parse_envelope(raw: bytes, limits: MessageLimits) -> Envelope | Unreadable:
         headers=headers,
         reply_to=reply_to if isinstance(reply_to, str) else None,
         priority=priority if type(priority) is int else 0,
-        redelivered=_was_redelivered(headers, known),
+        redelivered=_was_redelivered(headers, properties),
         refusal=refusal,
     )
 
@@ -165,70 +143,35 @@ def _was_redelivered(headers: dict[str, Any], properties: dict[str, Any]) -> boo
     return headers.get("redelivered") is True or (isinstance(info, dict) and info.get("redelivered") is True)
 
 
-def _check_envelope(
-    raw: bytes, message: dict[str, Any], properties: Any, task: str, limits: MessageLimits
-) -> None:
+def _check_size(raw: bytes, task: str, limits: MessageLimits) -> None:
     limit = limits.max_bytes_by_task.get(task, limits.max_bytes)
     if len(raw) > limit:
-        raise _Refused("oversize", "", f"the message has {len(raw)} bytes, at most {limit} are allowed")
+        raise BadPart("oversize", "", f"the message has {len(raw)} bytes, at most {limit} are allowed")
+
+
+def _check_format(element: Element) -> None:
+    message = element.message
+    properties = message.get("properties")
     if not isinstance(properties, dict):
-        raise _Refused("bad_properties", "properties", "properties must be an object")
+        raise BadPart("bad_properties", "properties", "properties must be an object")
     tag = properties.get("delivery_tag")
     if not isinstance(tag, str) or not tag:
-        raise _Refused("bad_delivery_tag", "properties.delivery_tag", "delivery_tag must be a string")
+        raise BadPart("bad_delivery_tag", "properties.delivery_tag", "delivery_tag must be a string")
     if not isinstance(properties.get("delivery_info", {}), dict):
-        raise _Refused("bad_properties", "properties.delivery_info", "delivery_info must be an object")
+        raise BadPart("bad_properties", "properties.delivery_info", "delivery_info must be an object")
     content_type, charset = message.get("content-type"), message.get("content-encoding")
     if content_type != "application/json":
-        raise _Refused("foreign_content_type", "content-type", "the content type must be application/json")
+        raise BadPart("foreign_content_type", "content-type", "the content type must be application/json")
     if not isinstance(charset, str) or charset.lower() != "utf-8":
-        raise _Refused("foreign_content_type", "content-encoding", "the content encoding must be utf-8")
-    if message["headers"].get("compression"):
-        raise _Refused("compressed", "headers.compression", "a compressed body is not accepted")
-    for name in ("headers", "properties"):
-        if _deeper_than(message[name], limits.max_depth):
-            raise _Refused("too_deep", name, f"{name} are nested deeper than {limits.max_depth}")
+        raise BadPart("foreign_content_type", "content-encoding", "the content encoding must be utf-8")
+    if element.headers.get("compression"):
+        raise BadPart("compressed", "headers.compression", "a compressed body is not accepted")
 
 
-def _body(
-    message: dict[str, Any], properties: dict[str, Any]
-) -> tuple[list[Any], dict[str, Any], dict[str, Any]]:
-    try:
-        body = _loads(_body_text(message.get("body"), properties.get("body_encoding")))
-    except RecursionError:
-        raise _Refused("too_deep", "body", "the body is nested too deep") from None
-    except ValueError as error:
-        raise _Refused("bad_body", "body", f"the body is not JSON: {error}") from None
-    if not isinstance(body, list) or len(body) != 3:
-        raise _Refused("bad_body", "body", "the body must be [args, kwargs, embed]")
-    args, kwargs, embed = body
-    if not isinstance(args, list) or not isinstance(kwargs, dict) or not isinstance(embed, dict | None):
-        raise _Refused("bad_body", "body", "the body must be [array, object, object or null]")
-    return args, kwargs, embed or {}
-
-
-def _body_text(body: Any, encoding: Any) -> str:
-    if not isinstance(body, str):
-        raise _Refused("bad_body", "body", "the body must be a string")
-    if encoding is None or (isinstance(encoding, str) and encoding.lower() == "utf-8"):
-        return body
-    if encoding != "base64":
-        path = "properties.body_encoding"
-        raise _Refused("bad_body_encoding", path, "the body encoding must be base64 or utf-8")
-    try:
-        return base64.b64decode(body, validate=True).decode("utf-8")
-    except UnicodeDecodeError as error:
-        raise _Refused("not_utf8", "body", str(error)) from None
-    except (binascii.Error, ValueError) as error:
-        raise _Refused("bad_base64", "body", str(error)) from None
-
-
-def _loads(text: str) -> Any:
-    return json.loads(text, parse_constant=_refuse_constant)
-
-
-def _refuse_constant(name: str) -> Any:
-    raise ValueError(f"{name} is not JSON")
+def _check_depth(element: Element, limit: int) -> None:
+    for name, part in (("headers", element.headers), ("properties", element.properties)):
+        if _deeper_than(part, limit):
+            raise BadPart("too_deep", name, f"{name} are nested deeper than {limit}")
 
 
 def _deeper_than(value: Any, limit: int) -> bool:
@@ -238,8 +181,9 @@ def _deeper_than(value: Any, limit: int) -> bool:
         level = [
             child
             for parent in level
-            for child in (parent.values() if isinstance(parent, dict) else parent)
-            if isinstance(child, dict | list)
+            for child in (parent.values() if type(parent) is dict else parent)
+            # The types that JSON is read as: this runs for every header of every message.
+            if type(child) is dict or type(child) is list
         ]
         if not level:
             return False
