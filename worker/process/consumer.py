@@ -71,7 +71,7 @@ class ServiceConsumer(LosslessConsumer):
     def answer_unknown_task(self, delivery: Delivery) -> None:
         """Answer a message that names no known task; it is parked as well."""
         envelope = delivery.envelope
-        if envelope and not envelope.headers.get("ignore_result"):
+        if not envelope.headers.get("ignore_result"):
             error = InvalidParameter("there is no such task", details={"path": "task"})
             self.app.backend.refuse(envelope.id, error)
 

@@ -17,7 +17,7 @@ class QueueState:
 
     ``asked``: the number of a request whose answer has not arrived, 0 for none. Each queue has its own, so
     that a request to another queue cannot use it up.
-    ``ask_at``: do not ask before that time, in monotonic seconds; ``NEVER``: not before something has changed.
+    ``ask_at``: do not ask before that time, in monotonic seconds; ``NEVER``: not before something changes.
     ``standby``: whether another process had the lease when it was asked for.
     ``held_off_until``: do not ask before that time, whatever changes, in monotonic seconds.
     """
