@@ -197,7 +197,7 @@ class PluginClient:
         command that is larger than a batch may be is not sent.
 
         ``commands``, ``expires_s``: as those of ``send_many``, but writes only.
-        ``timeout_s``: how long to wait for the answers once all is sent, in seconds, default 60.
+        ``timeout_s``: how long to wait for an answer after its batch was sent, in seconds, default 60.
         ``flush_s``: how long a batch is filled while the commands are read, in seconds, default 0.05.
 
         Raises: ``ValueError`` for an operation that is not a write or an id that is used twice, and

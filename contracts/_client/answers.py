@@ -7,7 +7,6 @@ to each of them (of this process's time, 4 µs for an answer and 1.3 µs for one
 
 import time
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
 from itertools import islice
 from math import inf
 from typing import Any, Final, NamedTuple
@@ -38,8 +37,7 @@ class Answer(NamedTuple):
     error: ContractError | None
 
 
-@dataclass(slots=True)
-class _Wait:
+class _Wait(NamedTuple):
     """``since``: when the command was sent, in monotonic seconds. ``earlier_until``: until then, a
     ``DEADLINE_EXCEEDED`` is the answer to an earlier message with the same id.
     """
@@ -85,12 +83,6 @@ class Answers:
         for command in commands:
             until = now + self._expires_s if command.is_resendable else -inf
             self._waits[command.id] = _Wait(now, until)
-
-    def restart(self) -> None:
-        """Count the time to wait from now on."""
-        now = time.monotonic()
-        for wait in self._waits.values():
-            wait.since = now
 
     def poll(self) -> Iterator[Answer]:
         """Yield the answers that have come.

@@ -42,7 +42,8 @@ def client_app(redis_url: str, results_url: str) -> celery.Celery:
         result_backend_thread_safe=True,
         broker_connection_retry_on_startup=True,
         broker_use_ssl=tls_of(redis_url) or False,
-        broker_transport_options={**TIMEOUTS, **_DIAL},
+        # kombu shares connections between apps that differ in nothing but TLS, unless an option differs too.
+        broker_transport_options={**TIMEOUTS, **_DIAL, "tls": tls_of(redis_url)},
         redis_backend_use_ssl=tls_of(results_url) or False,
         redis_socket_timeout=TIMEOUTS["socket_timeout"],
         redis_socket_connect_timeout=TIMEOUTS["socket_connect_timeout"],

@@ -37,7 +37,6 @@ class Batches:
             for frame in frames:
                 self._send(frame)
                 self._collect(self._answers.poll())
-            self._answers.restart()
             while len(self._answers):
                 self._collect(self._answers.wait())
         except (AskTimeout, RedisUnavailable) as error:

@@ -15,7 +15,7 @@ MAX_CHUNK: Final = 250
 MAX_CHUNK_BYTES: Final = 1_000_000
 """Commands of so many bytes are sent, without waiting for more of them."""
 
-FLUSH_S: Final = 0.02
+FLUSH_S: Final = 0.05
 """Commands are sent, without waiting for more of them, so many seconds after the last ones."""
 
 
