@@ -27,7 +27,7 @@ examples:
 Open = Callable[[Path], AbstractContextManager[Servers]]
 
 
-def run_case(case: Case, plan: Plan, folder: Path, say: Say, open_servers: Open = Servers) -> dict[str, Any]:
+def run_case(case: Case, plan: Plan, folder: Path, say: Say, open_servers: Open) -> dict[str, Any]:
     """Run one case on servers of its own, and return it as JSON; one that fails has its error there."""
     say(f"{case.name}: {case.title}")
     record, begun, failed = Record(case.name, case.units, say), time.monotonic(), None
@@ -40,10 +40,12 @@ def run_case(case: Case, plan: Plan, folder: Path, say: Say, open_servers: Open 
     return case_report(case, record, time.monotonic() - begun, failed)
 
 
-def run(cases: Sequence[Case], plan: Plan, output: Path, say: Say) -> dict[str, Any]:
+def run(
+    cases: Sequence[Case], plan: Plan, output: Path, say: Say, open_servers: Open = Servers
+) -> dict[str, Any]:
     """Run the cases, and return the report; ``output`` has what is known so far, behind each case."""
     with tempfile.TemporaryDirectory(prefix="bench-") as folder:
-        with Servers(Path(folder) / "versions") as servers:
+        with open_servers(Path(folder) / "versions") as servers:
             machine = describe_machine(servers.versions)
         report: dict[str, Any] = {
             "format": FORMAT,
@@ -51,25 +53,24 @@ def run(cases: Sequence[Case], plan: Plan, output: Path, say: Say) -> dict[str, 
             "begun": datetime.now(UTC).isoformat(timespec="seconds"),
             **vars(plan),
             "machine": machine,
-            "missing": [case.name for case in CASES if case not in cases],
+            "missing": [case.name for case in CASES if case.name not in {each.name for each in cases}],
             "cases": {},
         }
         if machine["load_before"] > 0.5:
             say(f"The machine is busy with something else: its load is {machine['load_before']}")
         for case in cases:
-            report["cases"][case.name] = run_case(case, plan, Path(folder), say)
+            report["cases"][case.name] = run_case(case, plan, Path(folder), say, open_servers)
             output.write_text(json.dumps(report, indent=1) + "\n")
     return report
 
 
-def parse_arguments(arguments: Sequence[str] | None) -> argparse.Namespace:
+def parse_arguments(arguments: Sequence[str] | None, names: Sequence[str]) -> argparse.Namespace:
     parser = argparse.ArgumentParser(
         prog="python -m tests.bench.run",
         description=__doc__,
         epilog=_EXAMPLES,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    names = [case.name for case in CASES]
     parser.add_argument(
         "--rounds", type=int, default=5, metavar="N", help="how often each way has its turn, default 5"
     )
@@ -99,19 +100,23 @@ def parse_arguments(arguments: Sequence[str] | None) -> argparse.Namespace:
     return given
 
 
-def main(arguments: Sequence[str] | None = None) -> int:
-    """The command line; returns the exit status: 1 if a case failed."""
-    given = parse_arguments(arguments)
-    cases = [case for case in CASES if given.only is None or case.name in given.only]
-    report = run(cases, Plan(given.rounds, given.quick, given.full), given.output, _say)
+def main(
+    arguments: Sequence[str] | None = None, cases: Sequence[Case] = CASES, open_servers: Open = Servers
+) -> int:
+    """Be the command line, and return the exit status: 1 if a case failed, or nothing could be published."""
+    given = parse_arguments(arguments, [case.name for case in cases])
+    chosen = [case for case in cases if given.only is None or case.name in given.only]
+    plan = Plan(given.rounds, given.quick, given.full)
+    report = run(chosen, plan, given.output, _say, open_servers)
     _print(json.dumps(report, indent=1) + "\n" if given.json else terminal_table(report))
+    failed = any(case["error"] for case in report["cases"].values())
     if given.publish:
         try:
             publish(report)
         except Unpublishable as error:
             _say(f"docs/performance.md stays as it is: {error}")
-            return 1
-    return int(any(case["error"] for case in report["cases"].values()))
+            failed = True
+    return int(failed)
 
 
 def _say(line: str) -> None:

@@ -1,5 +1,6 @@
 """The servers of one case, and workers on them: as they ship, or of nothing but Celery."""
 
+import itertools
 import os
 import shlex
 from collections.abc import Iterator, Mapping
@@ -29,6 +30,7 @@ class Servers:
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
+        self._workers = itertools.count(1)
         self._redis_server = start_redis(folder / "redis", maxmemory=_MAXMEMORY)
         try:
             self._mongodb = start_mongod(folder / "mongodb")
@@ -113,7 +115,7 @@ class Servers:
             *("--loglevel", "WARNING"),
             app=app,
             env=settings,
-            log=self._folder / "worker.log",
+            log=self._folder / f"worker-{next(self._workers)}.log",
             ready=None,
             fresh=True,
         )
