@@ -70,9 +70,15 @@ class Consumer(CeleryConsumer):  # type: ignore[misc]  # celery is untyped
 
     # A message's way to the pool
 
-    def create_task_handler(self, *_: Any) -> Callable[[Group], None]:
-        """Return what the event loop does with each group."""
-        return self.receive
+    def create_task_handler(self, *arguments: Any) -> Callable[[Any], None]:
+        """Return what the event loop does with each group, and with each message of another transport's queue."""
+        return partial(self._receive, super().create_task_handler(*arguments))
+
+    def _receive(self, stock: Callable[[Any], None], message: Any) -> None:
+        if isinstance(message, Group):
+            self.receive(message)
+        else:
+            stock(message)
 
     def receive(self, group: Group) -> None:
         """Hand a group to the pool: an exclusive queue's as one job, in order, and each other message as
@@ -147,9 +153,12 @@ class Consumer(CeleryConsumer):  # type: ignore[misc]  # celery is untyped
         A subclass may carry them out together.
         """
         for request in requests:
-            if group.stopping:
+            # Settled already: the queue was given away.
+            if group.stopping or request.delivery.settled:
                 break
             request.run()
+            if not request.delivery.settled:
+                break
             group.flush()
         group.give_back()
 

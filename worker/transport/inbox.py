@@ -71,7 +71,8 @@ class Inbox:
         """
         # The numbers are used up when their answer has arrived: if it gets lost, the same ones are asked for.
         if not state.asked:
-            state.asked, self._number = self._number, self._number + most
+            state.asked, state.asked_most = self._number, most
+            self._number += most
         keys, options = state.keys, self.options
         reply = self._send(
             Call(
@@ -81,7 +82,7 @@ class Inbox:
                     self.owner,
                     options.lease_ms,
                     state.asked,
-                    most,
+                    state.asked_most,
                     GROUP_BYTES,
                     options.limits.largest,
                     options.max_deaths,

@@ -16,7 +16,6 @@ MAX_ID_LENGTH: Final = 1024
 """The longest id that a message can be answered under, in characters."""
 
 
-
 @dataclass(frozen=True, slots=True)
 class MessageLimits:
     """The limits of a message.

@@ -45,9 +45,11 @@ class Request(CeleryRequest):  # type: ignore[misc]  # celery is untyped
         self.delivery.ack()
 
     def reject(self, requeue: bool = False) -> None:
-        """Return the message to the head of its queue, or park it: no message is ever dropped."""
+        """Leave the message to go back to the head of its queue, or park it: no message is ever dropped.
+
+        It goes back when its job ends, because what was taken behind it must go back before it.
+        """
         if requeue:
-            self.delivery.give_back()
             self.send_event("task-rejected", requeue=True)
         else:
             self.delivery.park("rejected")

@@ -71,6 +71,8 @@ RAISE = Script.load("prelude", "raise")
 RELEASE = Script.load("prelude", "handout", "release")
 RELEASE_SHARED = Script.load("prelude", "handout", "release_shared")
 
+_EVERY = (POP, POP_SHARED, ACK, SETTLE, NOTE_WAIT, RENEW, RENEW_SHARED, RAISE, RELEASE, RELEASE_SHARED)
+
 
 def run_script(client: "Redis", call: Call) -> Any:
     """Run one script.
@@ -88,7 +90,8 @@ def run_all(client: "Redis", calls: Sequence[Call]) -> list[Any]:
     results = _execute(client, calls)
     missing = [index for index, result in enumerate(results) if isinstance(result, NoScriptError)]
     if missing:
-        for script in {calls[index].script for index in missing}:
+        # All of them: with only some loaded, a pop would run before the settlement that was sent ahead of it.
+        for script in {*_EVERY, *(call.script for call in calls)}:
             client.script_load(script.text)
         again = _execute(client, [calls[index] for index in missing])
         for index, result in zip(missing, again, strict=True):

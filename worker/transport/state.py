@@ -15,8 +15,9 @@ NEVER = float("inf")
 class QueueState:
     """One consumed queue: its lease, and when to ask it for messages again.
 
-    ``asked``: the number of a request whose answer has not arrived, 0 for none. Each queue has its own, so
-    that a request to another queue cannot use it up.
+    ``asked``: the first number of a request whose answer has not arrived, 0 for none. Each queue has its own,
+    so that a request to another queue cannot use it up.
+    ``asked_most``: how many numbers that request may use.
     ``ask_at``: do not ask before that time, in monotonic seconds; ``NEVER``: not before something changes.
     ``standby``: whether another process had the lease when it was asked for.
     ``held_off_until``: do not ask before that time, whatever changes, in monotonic seconds.
@@ -26,6 +27,7 @@ class QueueState:
     exclusive: bool
     epoch: int = 0
     asked: int = 0
+    asked_most: int = 0
     ask_at: float = 0.0
     standby: bool = False
     held_off_until: float = 0.0
