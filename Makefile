@@ -61,8 +61,8 @@ check: $(READY_DEV) ## Lint, format, types, direction of imports
 schemas: $(READY) ## Publish the contract again: contracts/schemas
 	@$(BIN)/plugins schemas
 
-bench: $(READY_DEV) ## Benchmarks
-	LONG=1 $(BIN)/python -m pytest tests/bench --timeout 1800 -s $(ARGS)
+bench: $(READY_DEV) ## Benchmarks, each beside its ceiling (ARGS='--quick --only single': less of it)
+	@$(BIN)/python -m tests.bench.run $(ARGS)
 
 chaos: $(READY_DEV) ## The long kill tests, at most 30 minutes
 	LONG=1 $(BIN)/python -m pytest tests/chaos --timeout 2400 -s $(ARGS)

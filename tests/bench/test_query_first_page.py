@@ -1,7 +1,8 @@
 """The first page of a list: what it costs beside the same raw find, and how it grows with the number of plugins.
 
-Run by `make bench`, at 1,000,000 plugins and at 10,000 (`PAGE_PLUGINS` for another number). What is compared takes
-turns in one run, so that a slow moment of the machine meets both, and the medians count.
+Run by `LONG=1 make test T=tests/bench N=0`, at 1,000,000 plugins and at 10,000 (`PAGE_PLUGINS` for another
+number). What is compared takes turns in one run, so that a slow moment of the machine meets both, and the
+medians count.
 """
 
 from __future__ import annotations
@@ -67,7 +68,7 @@ def raw_find(plugins: Any) -> list[Any]:
     return list(plugins.find({"scope": "d"}, {"plugin": 1, "revision": 1}).sort(ORDER).limit(20))
 
 
-@pytest.mark.skipif(not os.environ.get("LONG"), reason="a benchmark: make bench")
+@pytest.mark.skipif(not os.environ.get("LONG"), reason="a benchmark, with LONG=1")
 @pytest.mark.timeout(1500)
 def test_the_first_page_costs_what_a_find_costs(
     collections: tuple[Any, Any], capsys: pytest.CaptureFixture[str]

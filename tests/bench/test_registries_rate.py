@@ -1,7 +1,7 @@
 """Images a second through `Registries`, beside a bare loop of requests with as many connections.
 
-Run by `make bench`. The registry runs in a process of its own; the two ways take turns in one run, so that both
-see the same machine, and the median of their ratios counts. At least 0.7 is asked for.
+Run by `LONG=1 make test T=tests/bench N=0`. The registry runs in a process of its own; the two ways take turns
+in one run, so that both see the same machine, and the median of their ratios counts. At least 0.7 is asked for.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ def rate(one: Callable[[int], int]) -> float:
         return IMAGES / (time.perf_counter() - started)
 
 
-@pytest.mark.skipif(not os.environ.get("LONG"), reason="a benchmark: make bench")
+@pytest.mark.skipif(not os.environ.get("LONG"), reason="a benchmark, with LONG=1")
 def test_images_a_second(capsys: pytest.CaptureFixture[str]) -> None:
     ours, theirs = multiprocessing.Pipe()
     server = multiprocessing.get_context("spawn").Process(target=serve, args=(theirs,), daemon=True)

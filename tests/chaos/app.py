@@ -6,12 +6,13 @@ With TEST_TRANSPORT=stock it is that of `tests.support.stock`, for a comparison.
 import os
 import signal
 
+from worker.domain.attempt import Attempt
+
 from contracts.commands import Write
 from contracts.plugin import PluginInfo
 from tests.support.seams import replace
 from tests.support.stock import create_stock_app
 from worker.app import create_app
-from worker.domain.attempt import Attempt
 from worker.plugins.write import Writer
 
 _apply = Writer.apply

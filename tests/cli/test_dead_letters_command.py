@@ -10,7 +10,7 @@ import redis
 from click.testing import CliRunner
 
 from contracts.commands import RegisterPlugin
-from tests.support.commands import apply, apply_items, by
+from tests.support.commands import apply, by
 from tests.support.servers import run_worker, wait_until
 from tests.support.stream import Stream
 from worker.cli.operate.dead_letters import dead_letters

@@ -11,7 +11,7 @@ import pytest
 from click.testing import CliRunner
 
 from contracts.commands import RegisterPlugin
-from tests.support.commands import apply, apply_items, by
+from tests.support.commands import apply, by
 from tests.support.servers import RedisServer, start_redis
 from worker.cli.operate.doctor.command import doctor
 from worker.events.publish import LAST_REVISIONS

@@ -22,7 +22,7 @@ from worker.cli.main import main
 from worker.cli.publish import schemas
 from worker.cli.publish.schemas import FOLDER, documents
 from worker.domain.projection import project
-from worker.plugins.batch import check_frame
+from worker.plugins.frame import check_frame
 
 EXAMPLES = Path(__file__).parents[1] / "data" / "examples"
 

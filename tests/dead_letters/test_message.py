@@ -135,6 +135,13 @@ def test_arguments_are_read_beside_others_that_no_task_can_take() -> None:
     assert read_message(raw(sent)).kwargs is None
 
 
+def test_numbers_that_are_not_json_hide_no_token() -> None:
+    sent = raw(message(number=float("nan"), sid={"Authorization": [TOKEN]}))
+    reading = read_message(sent)
+    assert reading.stripped and TOKEN.encode() not in reading.raw
+    assert (reading.command_id, reading.keys) == ("c-1", ["d-1/jira"])
+
+
 def test_a_message_of_protocol_1_is_read_too() -> None:
     sent = old(expires="2030-01-01T00:00:00+00:00")
     reading = read_message(sent)
@@ -167,8 +174,12 @@ def test_protocol_1_with_a_new_token_and_without_its_deadline() -> None:
 @pytest.mark.parametrize("protocol", [1, 2])
 def test_a_part_of_a_batch_has_an_id_and_arguments_of_its_own(protocol: int) -> None:
     sent = celery_message("plugin.batch", {"commands": [1, 2]}, "b-1", protocol=protocol, priority=3)
-    part = read(with_arguments(sent, "b-2", {"commands": [1]}))
+    made = with_arguments(sent, "b-2", {"commands": [1]})
+    part = read(made)
     assert (part.id, part.task, part.kwargs, part.priority) == ("b-2", "plugin.batch", {"commands": [1]}, 3)
+    assert part.headers["root_id"] == json.loads(made)["properties"]["correlation_id"] == "b-2"
+    tags = [json.loads(message)["properties"]["delivery_tag"] for message in (sent, made)]
+    assert tags[0] != tags[1]
 
 
 @pytest.mark.parametrize("name", SHAPES)

@@ -180,7 +180,7 @@ def test_what_speaks_against_a_replay_is_told_and_forced(services: Services) -> 
 
 
 def test_a_letter_of_protocol_1_is_one_like_any_other(services: Services) -> None:
-    services.writer.apply(register(), by("r-1"))
+    apply(services, register(), by("r-1"))
     past = (datetime.now(UTC) - timedelta(hours=1)).isoformat()
     for command_id, expires in ("c-1", None), ("c-2", past):
         raw = celery_message("plugin.disable", JIRA, command_id, protocol=1, expires=expires)

@@ -16,6 +16,7 @@ RUN = ("python", "sh")
 _FENCE = re.compile(r"^```(\w*)\s*$")
 _MARKER = re.compile(r"^<!-- (not run|until the end)(?:: (.+))? -->$")
 _HEADING = re.compile(r"^#+ (.+?)\s*$")
+_PICTURE = re.compile(r"!\[[^\]]+\]\(([^)\s]+)\)")
 _LINK = re.compile(r"(?<!!)\[[^\]]+\]\(([^)\s]+)\)")
 _PATH = re.compile(r"(?<![\w/.~:-])((?:contracts|worker|tests|docs|deploy|\.ci|\.github)/[\w./*-]*[\w*/])")
 _MODULE = re.compile(r"`((?:contracts|worker|tests)(?:\.[a-z_]\w*)+)")
@@ -101,6 +102,10 @@ class Page:
     def links(self) -> list[str]:
         """The targets of links."""
         return [target for _, line in self.prose() for target in _LINK.findall(line)]
+
+    def pictures(self) -> list[str]:
+        """The targets of pictures."""
+        return [target for _, line in self.prose() for target in _PICTURE.findall(line)]
 
     def anchors(self) -> set[str]:
         """The anchors that GitHub gives the headings."""

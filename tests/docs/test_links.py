@@ -30,6 +30,12 @@ def test_links_lead_somewhere(page: Page) -> None:
             assert anchor in Page(path).anchors(), link
 
 
+@pytest.mark.parametrize("page", EVERY, ids=name_of)
+def test_pictures_are_there(page: Page) -> None:
+    missing = [name for name in page.pictures() if not (page.path.parent / name).is_file()]
+    assert not missing
+
+
 @pytest.mark.parametrize("page", MANUAL, ids=name_of)
 def test_the_files_that_it_names_exist(page: Page) -> None:
     missing = [name for name in page.paths() if not any(ROOT.glob(name))]

@@ -13,6 +13,7 @@ from contracts.catalog import OPERATIONS
 from contracts.errors import ContractError, Fault, Refused, Unavailable
 from contracts.events import PluginChange
 from contracts.plugin import RegistryType
+from tests.bench.cases import CASES
 from tests.docs.pages import page
 from tests.support.servers import ROOT
 from worker.registries.http.caps import Caps
@@ -97,6 +98,12 @@ def test_every_registry_type_is_shown_with_its_budget() -> None:
     for name, numbers in rows.items():
         limit = KINDS[name].limit
         assert [float(number) for number in numbers[:2]] == [limit.rate, limit.at_once], name
+
+
+@pytest.mark.parametrize("heading", ["Cases", "What limits each case"])
+def test_every_case_of_the_benchmark_is_shown(heading: str) -> None:
+    rows = [row[0] for row in page("performance.md").table(heading)]
+    assert rows == [f"`{case.name}`" for case in CASES]
 
 
 def test_every_guarantee_names_its_tests() -> None:

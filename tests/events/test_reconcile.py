@@ -12,7 +12,7 @@ from click.testing import CliRunner
 from contracts.commands import DeregisterPlugin, DisablePlugin, EnablePlugin, RegisterPlugin
 from contracts.errors import PluginNotFound
 from contracts.subscriber import Event, Subscriber
-from tests.support.commands import apply, apply_items, by
+from tests.support.commands import apply, by
 from tests.support.stream import Stream
 from worker.cli.operate.reconcile import reconcile
 from worker.domain.events import Users

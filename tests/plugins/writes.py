@@ -5,7 +5,6 @@ from typing import Any
 from contracts.commands import DeregisterPlugin, DisablePlugin, EnablePlugin, RegisterPlugin, UpdatePlugin
 from contracts.parse import parse
 
-
 ENABLE = EnablePlugin(domain_id="d-1", plugin_id="jira")
 DISABLE = DisablePlugin(domain_id="d-1", plugin_id="jira")
 DEREGISTER = DeregisterPlugin(domain_id="d-1", plugin_id="jira")
@@ -18,5 +17,3 @@ def register(image: str = "acme/jira", **fields: Any) -> RegisterPlugin:
 
 def update(**fields: Any) -> UpdatePlugin:
     return parse(UpdatePlugin, {"domain_id": "d-1", "plugin_id": "jira"} | fields)
-
-

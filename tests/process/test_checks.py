@@ -10,7 +10,6 @@ from worker.app import create_app
 from worker.process.checks import Checks, check_partitions, check_profile, check_queues
 from worker.process.partitions import PARTITIONS, Partitions
 from worker.settings import Settings
-from worker.transport.options import Options
 
 
 def test_a_number_of_partitions_that_differs_ends_the_process(client: Any) -> None:
@@ -76,4 +75,4 @@ def test_a_worker_of_any_other_queue_does(partitions: int) -> None:
 def test_no_command_comes_by_the_stock_transport(queue: str) -> None:
     """Not even one of another number of partitions, which a worker that runs may be told to consume."""
     app = create_app(Settings(command_partitions=4))
-    assert Options(exclusive=app.conf.broker_transport_options["exclusive_queues"]).is_exclusive(queue)
+    assert app.conf.broker_transport_options["queue_options"].is_exclusive(queue)

@@ -116,6 +116,7 @@ def test_only_what_differs_is_written() -> None:
     assert {name for name in update["$set"] if name.startswith("plugin")} == {
         "plugin.state",
         "plugin.updated_at",
+        "plugin.repository_info",
     }
     assert update["$push"] == {"applied": {"$each": ["c-2"], "$slice": -64}}
     assert update["$unset"] == {"no_effect": ""}

@@ -5,10 +5,10 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
+from contracts.catalog import WRITES
 from contracts.commands import BatchItem, Write
 from contracts.errors import ContractError
 from contracts.parse import parse
-from contracts.catalog import WRITES
 from contracts.plugin import PluginInfo
 from worker.domain.command import Command, Lease, Origin
 from worker.domain.record import own_key

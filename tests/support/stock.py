@@ -7,12 +7,12 @@ import time
 from typing import Any
 
 from celery.worker.consumer import Consumer
+from worker.domain.attempt import Attempt
 
 import worker.app
 from contracts._redis.connect import CONNECTION_OPTIONS
 from contracts.headers import TRACEPARENT, is_traceparent
 from tests.support.seams import replace
-from worker.domain.attempt import Attempt
 from worker.process.chores import threads_beside
 from worker.tasks.envelope import deadline
 from worker.transport.encode import task_message

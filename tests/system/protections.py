@@ -6,6 +6,7 @@ from typing import Any
 
 import redis
 from celery.exceptions import Ignore
+from worker.plugins.batch import BatchWriter
 
 import worker.events.script
 import worker.store.documents
@@ -17,7 +18,6 @@ from tests.system import points
 from worker.domain.record import Record
 from worker.events.publish import Publisher
 from worker.events.sweep import Sweep
-from worker.plugins.batch import BatchWriter
 from worker.plugins.write import Writer
 from worker.transport.delivery import Delivery
 from worker.transport.inbox import Inbox

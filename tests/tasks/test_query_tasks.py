@@ -3,36 +3,20 @@
 import threading
 from collections.abc import Iterator
 from contextlib import closing
-from datetime import UTC, datetime
-from typing import Any, cast
+from typing import Any
 
 import pytest
 from celery import Celery
 
 from contracts.errors import DeadlineExceeded, QueryTimeout, StoreUnavailable
-from tests.support.attempts import attempt
 from tests.support.deployments import LOCAL, Desk, Store, open_remote, plugin_row, remote_entry
-from worker.domain.attempt import Attempt
+from tests.support.tasks import run_task
 from worker.services import Services
 from worker.settings import Settings
 from worker.tasks.queries import register_queries
 
 SLOW = {"filter": [{"k": "tags.slow", "o": "regex_in", "v": ["(a?){12}[de]", "(a?){12}[fg]"]}]}
 """Takes over a second in one plugin, in which MongoDB does not look at its time limit."""
-
-
-class Bridge:
-    """From a request to what is known of its message; ``expires`` is that of the next ones."""
-
-    expires: datetime | None = None
-
-    def check(self, request: Any) -> None: ...
-
-    def attempt(self, request: Any) -> Attempt:
-        return attempt(str(request.id), expires=self.expires)
-
-    def headers(self, request: Any) -> dict[str, Any]:
-        return {}
 
 
 class App(Celery):  # type: ignore[misc]  # celery is untyped
@@ -49,11 +33,10 @@ class Deployment:
     def __init__(self, mongodb_url: str, **settings: Any) -> None:
         self.services = Services(Settings(mongodb_url=mongodb_url, **{"query_time_limit_s": 0.2} | settings))
         self.app = App(self.services)
-        self.bridge = Bridge()
-        register_queries(self.app, cast(Any, self.bridge))
+        register_queries(self.app)
 
-    def ask(self, task: str, **arguments: Any) -> Any:
-        return self.app.tasks[task].apply(kwargs={"domain_id": "d", **arguments}, throw=True).get()
+    def ask(self, task: str, expires: str | None = None, **arguments: Any) -> Any:
+        return run_task(self.app, task, {"domain_id": "d", **arguments}, expires=expires)
 
 
 @pytest.fixture
@@ -98,8 +81,6 @@ def test_what_a_remote_takes_is_not_the_stores(mongodb_url: str) -> None:
 
 @pytest.mark.parametrize("task", ["plugin.list", "plugin.get"])
 def test_a_question_past_its_deadline_is_answered_so(deployment: Deployment, task: str) -> None:
-    deployment.bridge.expires = datetime(2026, 1, 1, tzinfo=UTC)
     with pytest.raises(DeadlineExceeded):
-        deployment.ask(task, plugin_id="jira")
-    deployment.bridge.expires = datetime(2126, 1, 1, tzinfo=UTC)
-    assert deployment.ask("plugin.list")["results"] == []
+        deployment.ask(task, expires="2026-01-01T00:00:00+00:00", plugin_id="jira")
+    assert deployment.ask("plugin.list", expires="2126-01-01T00:00:00+00:00")["results"] == []

@@ -7,13 +7,15 @@ from typing import Any
 import pytest
 
 from contracts.errors import InternalFault, PluginNotFound, StoreUnavailable
-from worker.domain.attempt import Attempt, Fenced, GiveBack
+from worker.domain.command import Fenced, GiveBack
 from worker.events.publish import EventsUnavailable
 from worker.tasks.supervise import GIVE_UP_S, TRIES, supervise
 
 
 class Lease:
     """A lease that counts, and ends the process after some waits."""
+
+    epoch = 1
 
     def __init__(self, ends_after: int = 1_000_000) -> None:
         self.waits: list[float] = []
@@ -23,8 +25,8 @@ class Lease:
     def confirm(self) -> bool:
         return True
 
-    def raise_epoch(self, at_least: int) -> int | None:
-        return at_least
+    def raise_epoch(self, at_least: int) -> bool:
+        return True
 
     def wait(self, seconds: float) -> bool:
         self.waits.append(seconds)
@@ -34,13 +36,13 @@ class Lease:
         self.given_up = True
 
 
-def failing(*faults: BaseException) -> tuple[Callable[[Attempt], str], list[Attempt]]:
-    """A step that fails with these, in turn, and then succeeds; and the deliveries that it saw."""
-    seen: list[Attempt] = []
+def failing(*faults: BaseException) -> tuple[Callable[[bool], str], list[bool]]:
+    """A step that fails with these, in turn, and then succeeds; and whether each try was told of an earlier one."""
+    seen: list[bool] = []
     left = list(faults)
 
-    def step(attempt: Attempt) -> str:
-        seen.append(attempt)
+    def step(again: bool) -> str:
+        seen.append(again)
         if left:
             raise left.pop(0)
         return "done"
@@ -52,8 +54,8 @@ def never(bug: Exception) -> InternalFault:
     raise AssertionError("parked") from bug
 
 
-def run(step: Callable[[Attempt], Any], lease: Lease, park: Any = never, **options: Any) -> Any:
-    return supervise(step, Attempt("c-1", lease=lease), park, **options)
+def run(step: Callable[[bool], Any], lease: Lease, park: Any = never, **options: Any) -> Any:
+    return supervise(step, lease, "c-1", park, **options)
 
 
 def test_an_outage_is_waited_for_and_the_same_command_tried_again() -> None:
@@ -62,7 +64,7 @@ def test_an_outage_is_waited_for_and_the_same_command_tried_again() -> None:
     assert run(step, lease) == "done"
     assert len(seen) == 21
     assert all(0.05 <= wait <= 1.0 for wait in lease.waits)
-    assert [attempt.redelivered for attempt in seen] == [False] + [True] * 20
+    assert seen == [False] + [True] * 20
 
 
 def test_a_refusal_is_final() -> None:
@@ -187,3 +189,10 @@ def test_the_time_without_redis_is_none_without_the_store() -> None:
     step, _ = failing(*[EventsUnavailable("away")] * 20, StoreUnavailable("away"), StoreUnavailable("away"))
     assert run(step, lease, clock=lambda: next(now)) == "done"
     assert not lease.given_up
+
+
+def test_without_anyone_to_keep_it_a_fault_is_the_callers() -> None:
+    step, seen = failing(StoreUnavailable("away"), ZeroDivisionError())
+    with pytest.raises(ZeroDivisionError):
+        run(step, Lease(), None)
+    assert seen == [False, True]

@@ -1,18 +1,18 @@
 """The tasks of the schedule, in a Celery application of their own."""
 
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import UTC, datetime
-from typing import Any, cast
+from typing import Any
 
 import pytest
 from celery import Celery
 from redis import Redis
 
-from contracts.errors import InvalidParameter, StoreUnavailable
+from contracts.errors import StoreUnavailable
 from contracts.events import IMAGE_VERSIONS_CHANGED
-from tests.support.attempts import attempt
+from tests.support.tasks import delivery_of, run_task
 from worker.app import create_app
-from worker.domain.attempt import Attempt
 from worker.domain.clock import Clock
 from worker.domain.image import BeforeRequest, ImageRef, TagList
 from worker.domain.schedule import Intervals
@@ -37,20 +37,6 @@ PLUGIN = {
     "registry_url": "registry.example.com",
     "registry_config": {},
 }
-
-
-class Bridge:
-    """From a request to what is known of its message; ``expires`` is that of the next ones."""
-
-    expires: datetime | None = None
-    refusal: InvalidParameter | None = None
-
-    def check(self, request: Any) -> None:
-        if self.refusal:
-            raise self.refusal
-
-    def attempt(self, request: Any) -> Attempt:
-        return attempt(str(request.id), expires=self.expires)
 
 
 class Registry:
@@ -92,11 +78,10 @@ class Deployment:
         self.cycle = Cycle(dispatch, refresh, Discovery(self.store, clock))
         self.reader = VersionsReader(self.store.images, dispatch, clock)
         self.away: StoreUnavailable | None = None
-        self.bridge = Bridge()
-        register_versions(self.app, cast(Any, self.bridge))
+        register_versions(self.app)
 
     def do(self, task: str, **arguments: Any) -> None:
-        self.app.tasks[task].apply(kwargs=arguments, throw=True)
+        run_task(self.app, task, arguments)
 
     def plugin(self, domain_id: str) -> None:
         document = {"_id": f"{domain_id}/plugin", "scope": domain_id, "plugin": PLUGIN, "revision": 1}
@@ -142,8 +127,7 @@ def test_an_outage_ends_a_task_without_an_error(
 
 def test_a_tick_that_waited_too_long_for_a_worker_does_nothing(deployment: Deployment) -> None:
     deployment.plugin("domain-1")
-    deployment.bridge.expires = datetime(2026, 1, 1, tzinfo=UTC)
-    deployment.do(TICK)
+    run_task(deployment.app, TICK, {}, expires="2026-01-01T00:00:00+00:00")
     assert deployment.store.images.read(ImageRef.of(PLUGIN)) is None
 
 
@@ -176,9 +160,10 @@ def test_what_a_stranger_sends_is_refused_without_a_word_of_it(
 def test_positional_arguments_and_a_strange_deadline_are_refused(
     deployment: Deployment, caplog: pytest.LogCaptureFixture
 ) -> None:
-    deployment.app.tasks[TICK].apply(args=("x",), throw=True)
-    deployment.bridge.refusal = InvalidParameter("expires must be an ISO 8601 time")
-    deployment.do(TICK)
+    positional = delivery_of(TICK, {})
+    positional.envelope = replace(positional.envelope, args=["x"])
+    run_task(deployment.app, TICK, {}, positional)
+    run_task(deployment.app, TICK, {}, expires="soon")
     assert caplog.text.count("was refused") == 2
 
 

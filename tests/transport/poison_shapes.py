@@ -117,6 +117,7 @@ SHAPES: dict[str, tuple[bytes, Fate]] = {
     "no body": (without("body"), ("refused", "bad_body")),
     "body a number": (put(5, "body"), ("refused", "bad_body")),
     "bad base64": (put("%%%not-base64", "body"), ("refused", "bad_base64")),
+    "base64 with another character": (put("%" + b64([[], {}, {}]), "body"), ("refused", "bad_base64")),
     "base64 cut off": (put(b64([[], {}, {}])[:-1], "body"), ("refused", "bad_base64")),
     "body not utf-8": (put(b64(b"\xff\xfe"), "body"), ("refused", "not_utf8")),
     "body not json": (put(b64(b"hello"), "body"), ("refused", "bad_body")),

@@ -76,11 +76,10 @@ def test_what_celery_adds_to_a_task_is_found_in_the_same_place(protocol: int) ->
     assert result.embed["chord"]["task"] == "a.link"
 
 
-def test_a_group_of_an_old_client_is_called_taskset() -> None:
-    body = decode_body(SENT[1])
-    del body["group"]
-    raw = json.dumps({**SENT[1], "body": encode_body({**body, "taskset": "g"})}).encode()
-    assert read(raw).headers["group"] == "g"
+@pytest.mark.parametrize("names", [{"taskset": "g"}, {"group": "g"}, {"taskset": None, "group": "g"}])
+def test_a_group_may_be_called_taskset_in_protocol_1(names: dict[str, str | None]) -> None:
+    body = {"task": "a.task", "id": "c-1", **names}
+    assert read(json.dumps({**SENT[1], "body": encode_body(body)}).encode()).headers["group"] == "g"
 
 
 def test_how_deep_the_arguments_are_is_left_to_the_task() -> None:
@@ -93,7 +92,7 @@ def test_how_deep_headers_and_properties_are_is_limited(part: str) -> None:
     # The part itself is the first level.
     fits, more = nested(31), nested(32)
     read(json.dumps({**SENT[2], part: {**SENT[2][part], "x": fits}}).encode())
-    result = parse_envelope(json.dumps({**SENT[2], part: {**SENT[2][part], "x": [more]}}).encode(), LIMITS)
+    result = parse_envelope(json.dumps({**SENT[2], part: {**SENT[2][part], "x": more}}).encode(), LIMITS)
     assert isinstance(result, Envelope) and result.refusal is not None
     assert (result.refusal.reason, result.refusal.path) == ("too_deep", part)
 

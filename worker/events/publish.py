@@ -40,6 +40,9 @@ class StreamPosition(NamedTuple):
     digest: str = ""
 
 
+_NOWHERE = StreamPosition()
+
+
 @dataclass(frozen=True, slots=True)
 class Published:
     """The result of publishing a subject.
@@ -122,10 +125,8 @@ class Publisher:
         """
         field = _field(event_type, subject)
         with self._lock:
-            last, digest = self._last.get(field, StreamPosition())
-            if last <= revision and all(
-                e.digest == digest for e in pending if e.revision == last and digest not in ("", ANY)
-            ):
+            last, digest = self._last.get(field, _NOWHERE)
+            if last <= revision and (digest in ("", ANY) or _digest(pending, last) in ("", digest)):
                 return last
             self._last.pop(field, None)
         return 0
@@ -136,7 +137,7 @@ class Publisher:
             return []
         with translate_outage(EventsUnavailable, EVENTS_AWAY):
             found = self._redis.hmget(LAST_REVISIONS, [_field(event_type, name) for name in subjects])
-        return [_position(value.decode()) if value else StreamPosition() for value in found]
+        return [_position(value.decode()) if value else _NOWHERE for value in found]
 
     def subjects(self, event_type: str, count: int) -> Iterator[list[str]]:
         """Yield the names of all subjects of a type that were ever on the stream, about ``count`` at a time.
@@ -192,6 +193,7 @@ class Publisher:
 
 
 def _digest(pending: Sequence[Pending], revision: int) -> str:
+    """Return the digest of the pending event of a revision; empty if there is none."""
     for event in reversed(pending):
         if event.revision == revision:
             return event.digest

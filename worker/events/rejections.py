@@ -1,7 +1,7 @@
 """The stream of refused writes: best effort, no command waits for it."""
 
 import logging
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
@@ -17,8 +17,8 @@ logger = logging.getLogger(__name__)
 _MAXLEN = 100_000
 _SHOWN = 255
 
-
 Refusal = tuple[str, str, Mapping[str, Any], Refused]
+"""A command id, its operation, its parameters, and why it is refused."""
 
 
 class Rejections:
@@ -31,28 +31,32 @@ class Rejections:
         """Add a refusal. While Redis is away, the entry is lost and the command goes on."""
         self.publish_all([(command_id, operation, params, refusal)])
 
+    def publish_all(self, refused: Iterable[Refusal]) -> None:
+        """Add several refusals, in one round trip."""
+        with self._redis.pipeline(transaction=False) as pipe:
+            count = self.queue(pipe, refused)
+            if not count:
+                return
+            try:
+                self.collect(pipe.execute(raise_on_error=False))
+            except redis.RedisError as error:
+                logger.warning("%d rejection(s) were not published: %s", count, error)
+
     def queue(self, pipe: Any, refused: Iterable[Refusal]) -> int:
-        """TEMPORARY"""
+        """Add the refusals to a pipeline without a transaction.
+
+        Returns how many replies of the pipeline belong to them: give them to ``collect``.
+        """
         entries = [_entry(*one) for one in refused]
         for entry in entries:
             pipe.xadd(REJECTIONS, entry, maxlen=_MAXLEN, approximate=True)
         return len(entries)
 
-    def collect(self, replies: Any) -> None:
-        """TEMPORARY"""
-
-    def publish_all(self, refused: Iterable[tuple[str, str, Mapping[str, Any], Refused]]) -> None:
-        """Add several refusals, in one round trip."""
-        entries = [_entry(*one) for one in refused]
-        if not entries:
-            return
-        try:
-            with self._redis.pipeline(transaction=False) as pipe:
-                for entry in entries:
-                    pipe.xadd(REJECTIONS, entry, maxlen=_MAXLEN, approximate=True)
-                pipe.execute()
-        except redis.RedisError as error:
-            logger.warning("%d rejection(s) were not published: %s", len(entries), error)
+    def collect(self, replies: Sequence[Any]) -> None:
+        """Log how many of the queued refusals were not added, if any."""
+        failed = [reply for reply in replies if isinstance(reply, Exception)]
+        if failed:
+            logger.warning("%d rejection(s) were not published: %s", len(failed), failed[0])
 
 
 def _entry(command_id: str, operation: str, params: Mapping[str, Any], refusal: Refused) -> dict[str, bytes]:

@@ -115,8 +115,8 @@ def guarded_update(before: Record, after: Record, epoch: int, now: datetime) -> 
 def _change_fields(before: PluginInfo, after: PluginInfo, changes: Document, removed: Document) -> None:
     known = before.__dict__
     for name, value in _fields(after):
-        # A field that no command named is the same object.
-        if value is known.get(name):
+        # A field that no command named is the same object; the stored repository may have an older name.
+        if value is known.get(name) and name != "repository_info":
             continue
         if value is None:
             removed[f"plugin.{name}"] = ""

@@ -1,13 +1,12 @@
 """The plugins: one document each, changed by guarded writes."""
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from pymongo import UpdateOne
 from pymongo.database import Database
-from pymongo.errors import BulkWriteError, DuplicateKeyError
+from pymongo.errors import DuplicateKeyError
 
 from contracts.events import PLUGIN_CHANGED
 from contracts.plugin import RepositoryInfo
@@ -20,8 +19,12 @@ from worker.store.errors import outage
 from worker.store.outboxes import Outboxes
 from worker.store.query import compile_projection
 from worker.store.render import render_plugin
+from worker.store.updates import update_each
 
-_DUPLICATE_KEY = 11000
+_MAX_EVENTS_SIZE = 2 * 1024 * 1024
+"""How large the events of the writes of one command are at most, in bytes, but for one write. The last event
+has the plugin as JSON, which takes up to six times as much in BSON, and a command may have 16 MiB.
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,41 +87,40 @@ class Plugins(Outboxes):
         return result.matched_count == 1 or result.upserted_id is not None
 
     def write_many(self, writes: Sequence[GuardedWrite], now: datetime) -> bool:
-        """Make guarded writes of different records, in one command.
+        """Make guarded writes of different records, in one command; in several if they are large.
 
         Returns False if any of them missed: read again to find out which of them took effect.
         """
-        requests = []
-        for write in writes:
-            query, update = guarded_update(write.before, write.after, write.epoch, now)
-            requests.append(UpdateOne(query, update, upsert=write.before.revision == 0))
-        with outage():
-            try:
-                result = self._plugins.bulk_write(requests, ordered=False)
-            except BulkWriteError as error:
-                if {e.get("code") for e in error.details.get("writeErrors", ())} == {_DUPLICATE_KEY}:
-                    return False
-                raise
-        return result.matched_count + result.upserted_count == len(writes)
+        took_effect = 0
+        for part in _parts(writes):
+            updates = []
+            for write in part:
+                query, update = guarded_update(write.before, write.after, write.epoch, now)
+                updates.append({"q": query, "u": update, "upsert": write.before.revision == 0})
+            with outage():
+                took_effect += update_each(self._plugins, updates)[0]
+        return took_effect == len(writes)
 
     def raise_fence(self, key: str, epoch: int) -> bool:
         """Prevent every lower epoch from writing ``key``, with a placeholder if there is no document.
 
         Returns False if a higher epoch has written.
         """
-        query = {"_id": key, "fence": {"$lte": epoch}}
-        update = {"$set": {"fence": epoch}, "$setOnInsert": {"revision": 0}}
-        with outage():
-            try:
-                self._plugins.update_one(query, update, upsert=True)
-            except DuplicateKeyError:
-                return False
-        return True
+        return not self.raise_fences([key], epoch)
 
-    def raise_fences(self, keys: Iterable[str], epoch: int) -> None:
-        """TEMPORARY"""
-        for key in keys:
-            self.raise_fence(key, epoch)
+    def raise_fences(self, keys: Sequence[str], epoch: int) -> list[str]:
+        """Prevent every lower epoch from writing any of ``keys``, as ``raise_fence`` does, in one command.
+
+        Returns the keys that a higher epoch has written.
+        """
+        update = {"$set": {"fence": epoch}, "$setOnInsert": {"revision": 0}}
+        updates: list[Document] = [
+            {"q": {"_id": key, "fence": {"$lte": epoch}}, "u": update, "upsert": True} for key in keys
+        ]
+        if not updates:
+            return []
+        with outage():
+            return [keys[index] for index in update_each(self._plugins, updates)[1]]
 
     def find(self, keys: Sequence[str], domain_id: str, only: Sequence[str] = ()) -> dict[str, Any] | None:
         """Return the ``PluginInfo``, as JSON, of the first of ``keys`` that has a plugin, or None.
@@ -163,3 +165,18 @@ class Plugins(Outboxes):
             "revision": {"$not": {"$gte": revision}},
         }
         return self._reserve({"_id": name, **unused}, revision, {"fence": 0})
+
+
+def _parts(writes: Sequence[GuardedWrite]) -> Iterator[list[GuardedWrite]]:
+    """Yield the writes of each command."""
+    part: list[GuardedWrite] = []
+    size = 0
+    for write in writes:
+        more = sum([event.size for event in write.after.outbox])
+        if part and size + more > _MAX_EVENTS_SIZE:
+            yield part
+            part, size = [], 0
+        part.append(write)
+        size += more
+    if part:
+        yield part

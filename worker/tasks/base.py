@@ -39,8 +39,9 @@ class OperationTask(Task):  # type: ignore[misc]  # celery is untyped
 
         Raises: ``StoreUnavailable``.
         """
-        command_id = delivery.envelope.id if delivery.envelope else ""
-        return self.services.parking.keep(command_id, self.operation.task, delivery.queue, delivery.raw, bug)
+        return self.services.parking.keep(
+            delivery.envelope.id, self.operation.task, delivery.queue, delivery.raw, bug
+        )
 
 
 def register_operations(app: Celery, kind: type[OperationTask], operations: Iterable[Operation]) -> None:

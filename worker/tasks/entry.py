@@ -27,8 +27,8 @@ from worker.transport import Delivery
 from worker.transport.request import Request
 
 MOST_EFFECTS = 50
-"""How many commands of one plugin are decided between two settlements: what may be delivered again must all be
-among the ids of applied commands that a plugin remembers.
+"""How many commands of one plugin are decided between two settlements: what may be delivered again must all
+be among the ids of applied commands that a plugin remembers.
 """
 
 MOST_COMMANDS = 1000

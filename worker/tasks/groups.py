@@ -42,8 +42,8 @@ class GroupRun:
                     self._flush()
                 self._apply(part, again=False)
         except Fenced:
-            # While the lease is ours after all, the messages are delivered again under its new epoch. In other
-            # hands they are not ours to settle, and nothing happens.
+            # While the lease is ours after all, the messages are delivered again under its new epoch. In
+            # other hands they are not ours to settle, and nothing happens.
             logger.warning("fenced: another process may have the lease of %s", self._group.queue)
         except GiveBack:
             logger.info("gives messages of %s back: the process is stopping", self._group.queue)
@@ -80,7 +80,7 @@ class GroupRun:
             fault = supervise(keep, self._lease, str(request.id))
             return Entry(request, delivery, error=fault)
 
-    def _keep(self, request: Request, bug: Exception, again: bool = False) -> InternalFault:
+    def _keep(self, request: Request, bug: Exception, _again: bool = False) -> InternalFault:
         delivery = request.delivery
         return self._services.parking.keep(request.id, request.type, delivery.queue, delivery.raw, bug)
 
@@ -115,7 +115,7 @@ class GroupRun:
             entry.outcomes[index] = outcome
         return applied.subjects
 
-    def _tell(self, entries: Sequence[Entry], subjects: Sequence[Subject], again: bool) -> None:
+    def _tell(self, entries: Sequence[Entry], subjects: Sequence[Subject], _again: bool) -> None:
         answers = [
             Answer.failure(entry.id, failure)
             if (failure := entry.failure)

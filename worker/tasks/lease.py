@@ -25,7 +25,7 @@ class PartitionLease:
             return self._group.holds_lease()
 
     def raise_epoch(self, at_least: int) -> bool:
-        """Raise the epoch to at least ``at_least`` under the same lease; return False if the lease is lost."""
+        """Raise the epoch to at least ``at_least``, under the same lease; return False if that is lost."""
         with translate_outage(BrokerUnavailable, BROKER_AWAY):
             try:
                 self._group.raise_epoch(at_least)

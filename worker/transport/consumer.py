@@ -97,7 +97,7 @@ class Consumer(CeleryConsumer):  # type: ignore[misc]  # celery is untyped
 
     def _request(self, delivery: Delivery) -> Request | None:
         envelope = delivery.envelope
-        if envelope is None or delivery.settled:
+        if delivery.settled:
             return None
         task = self.app.tasks.get(envelope.task)
         if task is None:
@@ -140,7 +140,7 @@ class Consumer(CeleryConsumer):  # type: ignore[misc]  # celery is untyped
         except Exception:
             # The caller then meets its own timeout; the message is kept all the same.
             logger.exception("an unknown task could not be answered")
-        delivery.park("unknown_task", delivery.envelope.task if delivery.envelope else "")
+        delivery.park("unknown_task", delivery.envelope.task)
 
     def _run_group(self, group: Group, requests: Sequence[Request]) -> None:
         for request in requests:

@@ -6,6 +6,11 @@ from typing import Any, Protocol
 
 from worker.transport.protocol import Envelope
 
+UNREAD = Envelope(
+    id="", task="", args=[], kwargs={}, embed={}, headers={}, reply_to=None, priority=0, redelivered=False
+)
+"""What is known of a message before it is read."""
+
 
 class Settler(Protocol):
     """The process that received a delivery, as the delivery needs it."""
@@ -36,7 +41,7 @@ class Delivery:
     redelivered: bool
     deaths: int
     raw: bytes = field(repr=False)
-    envelope: Envelope | None = field(default=None, repr=False)
+    envelope: Envelope = field(default=UNREAD, repr=False)
     returned: bool = False
     settled: bool = False
     waits: bool = False
@@ -44,7 +49,7 @@ class Delivery:
     @property
     def headers(self) -> Mapping[str, Any]:
         """All headers as sent, unchecked. Celery gets only a few of them."""
-        return self.envelope.headers if self.envelope else {}
+        return self.envelope.headers
 
     @property
     def delivery_info(self) -> dict[str, Any]:
@@ -54,8 +59,6 @@ class Delivery:
     @property
     def properties(self) -> dict[str, Any]:
         """The properties of the message, as Celery's request asks for them."""
-        if self.envelope is None:
-            return {}
         return {
             "correlation_id": self.envelope.id,
             "reply_to": self.envelope.reply_to,

@@ -55,7 +55,7 @@ class Leases:
         return [state.keys.queue for state in self.states if state.exclusive]
 
     def confirm(self, queue: str, epoch: int) -> bool:
-        """Return whether the lease of ``queue`` is this process's, with ``epoch``. It is renewed on the way."""
+        """Return whether the lease of ``queue`` is this process's, with ``epoch``. This renews it."""
         state = self._states.get(queue)
         return state is not None and self.renew(state) == epoch
 

@@ -15,9 +15,6 @@ DEFAULT_MAX_DEPTH: Final = 32
 MAX_ID_LENGTH: Final = 1024
 """The longest id that a message can be answered under, in characters."""
 
-_CANVAS_HEADERS: Final = ("eta", "group", "stamps", "stamped_headers")
-_CANVAS_PARTS: Final = ("callbacks", "errbacks", "chain", "chord")
-
 
 @dataclass(frozen=True, slots=True)
 class MessageLimits:
@@ -76,15 +73,6 @@ class Envelope:
     priority: int
     redelivered: bool
     refusal: EnvelopeRefusal | None = None
-
-    @property
-    def canvas(self) -> tuple[str, ...]:
-        """The names of the canvas parts and delays in the message: ``eta``, ``group``, ``callbacks`` and
-        others.
-        """
-        return tuple(name for name in _CANVAS_HEADERS if self.headers.get(name)) + tuple(
-            name for name in _CANVAS_PARTS if self.embed.get(name)
-        )
 
 
 def parse_envelope(raw: bytes, limits: MessageLimits) -> Envelope | Unreadable:

@@ -18,7 +18,7 @@ class QueueState:
     ``asked``: the first number of a request whose answer has not arrived, 0 for none. Each queue has its own,
     so that a request to another queue cannot use it up.
     ``asked_most``: how many numbers that request may use.
-    ``ask_at``: do not ask before that time, in monotonic seconds; ``NEVER``: not before something has changed.
+    ``ask_at``: do not ask before that time, in monotonic seconds; ``NEVER``: not before something changes.
     ``standby``: whether another process had the lease when it was asked for.
     ``held_off_until``: do not ask before that time, whatever changes, in monotonic seconds.
     """
