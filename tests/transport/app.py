@@ -9,6 +9,7 @@ Everything it does is told by the environment, and what it did is written to a R
 import os
 import threading
 import time
+from collections.abc import Sequence
 from contextlib import suppress
 from typing import Any
 
@@ -19,8 +20,10 @@ from celery.exceptions import Ignore, Reject
 from contracts._redis.url import tls_of
 from tests.support.seams import take_out
 from tests.transport.protections import PROTECTIONS
-from worker.transport import Delivery, install
+from worker.transport import Delivery, Group, Options, install
 from worker.transport.consumer import Consumer as LosslessConsumer
+from worker.transport.protocol import MessageLimits
+from worker.transport.request import Request
 
 URL = os.environ["TEST_REDIS_URL"]
 LEDGER = "test.ledger"
@@ -52,32 +55,37 @@ def ledger() -> redis.Redis:
 
 
 class Consumer(LosslessConsumer):
-    """Notes in the ledger what it answers."""
+    """Notes in the ledger what it answers, and lets the tasks of a group see it."""
+
+    def apply_group(self, group: Group, requests: Sequence[Request]) -> None:
+        _local.group = group
+        super().apply_group(group, requests)
 
     def answer_unknown_task(self, delivery: Delivery) -> None:
         assert delivery.envelope is not None
         ledger().rpush("test.answered", delivery.envelope.id)
 
 
-if os.environ.get("TEST_TRANSPORT", "lossless") == "lossless":
-    install(
-        app,
-        URL,
-        exclusive=["test.commands", "test.commands.*"],
-        shared=["test.queries"],
-        timeouts={"socket_timeout": 10, "socket_connect_timeout": 3, "health_check_interval": 5},
+def in_hand() -> Group:
+    """The group that the task of this thread belongs to."""
+    group: Group = _local.group
+    return group
+
+
+install(
+    app,
+    URL,
+    Options(
+        exclusive=("test.commands", "test.commands.*"),
+        shared=("test.queries",),
         lease_s=float(os.environ.get("TEST_LEASE_S", "1.5")),
         max_deaths=int(os.environ.get("TEST_MAX_DEATHS", "5")),
-        max_bytes=64 * 1024,
-        max_bytes_by_task={"test.batch": 256 * 1024},
-        consumer=f"{__name__}:Consumer",
-    )
-else:
-    app.conf.broker_transport_options = {
-        "visibility_timeout": 2,
-        "unacked_restore_interval": 1,
-        "unacked_restore_throttle": 1,
-    }
+        group_max=int(os.environ.get("TEST_GROUP_MAX", "256")),
+        limits=MessageLimits(64 * 1024, {"test.batch": 256 * 1024}),
+    ),
+    timeouts={"socket_timeout": 10, "socket_connect_timeout": 3, "health_check_interval": 5},
+    consumer=f"{__name__}:Consumer",
+)
 
 
 def started(delivery: Delivery, number: int) -> None:
@@ -104,8 +112,8 @@ def finish(number: object) -> None:
 def note(self: Any, number: int = -1, **rest: Any) -> None:
     """Writes the number into the ledger at once."""
     delivery = self.request.get("delivery")
-    if delivery is not None and delivery.refusal is not None:
-        ledger().rpush("test.refused", f"{self.request.id}:{delivery.refusal.reason}")
+    if delivery is not None and delivery.envelope.refusal is not None:
+        ledger().rpush("test.refused", f"{self.request.id}:{delivery.envelope.refusal.reason}")
         return
     finish(number)
 
@@ -131,7 +139,7 @@ def wait(self: Any, number: int) -> None:
     delivery.waiting()
     started(delivery, number)
     while not is_let_go(number):
-        if delivery.pause(0.05):
+        if in_hand().pause(0.05):
             raise Reject("stopping", requeue=True)
     finish(number)
 
@@ -145,7 +153,7 @@ def die(self: Any) -> None:
 
 @app.task(bind=True, name="test.forward")
 def forward(self: Any, number: int, to: str) -> None:
-    assert self.request.delivery.forward(to)
+    self.request.delivery.forward(to)
     raise Ignore
 
 
@@ -161,10 +169,10 @@ def back(self: Any, number: int) -> None:
 @app.task(bind=True, name="test.fenced")
 def fenced(self: Any, number: int) -> None:
     """Raises its epoch, and says what Redis says of the lease."""
-    delivery: Delivery = self.request.delivery
-    before = delivery.epoch
-    after = delivery.raise_epoch(before + 5)
-    ledger().rpush(LEDGER, f"{after - before}:{int(delivery.holds_lease())}")
+    group = in_hand()
+    before = group.epoch
+    after = group.raise_epoch(before + 5)
+    ledger().rpush(LEDGER, f"{after - before}:{int(group.holds_lease())}")
 
 
 @app.task(bind=True, name="test.surrender")
@@ -173,7 +181,7 @@ def surrender(self: Any, number: int) -> None:
     delivery: Delivery = self.request.delivery
     ledger().rpush(LEDGER, f"{number}:{os.getpid()}:{int(delivery.redelivered)}")
     if not delivery.redelivered:
-        delivery.give_up()
+        in_hand().give_up()
         raise Ignore
 
 

@@ -79,14 +79,14 @@ def start_worker(tmp_path: Path) -> Iterator[StartWorker]:
         ready: bool = True,
         lease_s: float = 1.5,
         max_deaths: int = 5,
+        group_max: int = 256,
         without: str = "",
-        transport: str = "lossless",
     ) -> ChildProcess:
         environment = {
             "TEST_LEASE_S": str(lease_s),
             "TEST_MAX_DEATHS": str(max_deaths),
+            "TEST_GROUP_MAX": str(group_max),
             "TEST_WITHOUT": without,
-            "TEST_TRANSPORT": transport,
         }
         log = tmp_path / f"worker-{len(workers)}.log"
         workers.append(start_app(url, queues, log, environment))

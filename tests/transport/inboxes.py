@@ -10,6 +10,7 @@ from redis.retry import Retry
 from tests.support.servers import RedisServer, wait_until
 from tests.transport.elements import elements
 from worker.transport.delivery import Delivery
+from worker.transport.group import Group
 from worker.transport.inbox import Inbox
 from worker.transport.options import Options
 from worker.transport.scripts import Call
@@ -36,19 +37,40 @@ def freeze(inbox: Inbox) -> None:
     inbox._renewal.last_beat = -1e9
 
 
+def take(inbox: Inbox, queue: str = QUEUE, most: int = 1) -> Group | None:
+    """Pop up to ``most`` messages."""
+    return inbox.exchange(inbox.leases.begin(queue), most)
+
+
+def must_take(inbox: Inbox, queue: str = QUEUE, most: int = 1) -> Group:
+    group = take(inbox, queue, most)
+    assert group is not None
+    return group
+
+
 def pop(inbox: Inbox, queue: str = QUEUE) -> Delivery | None:
-    return inbox.exchange(inbox.consume(queue))
+    """Pop one message."""
+    group = take(inbox, queue)
+    return group.deliveries[0] if group else None
 
 
 def must_pop(inbox: Inbox, queue: str = QUEUE) -> Delivery:
-    delivery = pop(inbox, queue)
-    assert delivery is not None
-    return delivery
+    return must_take(inbox, queue).deliveries[0]
+
+
+def take_over_group(inbox: Inbox, queue: str = QUEUE, most: int = 1) -> Group:
+    """Pop as soon as a lease has run out: many of them would have by the time that this gives up."""
+    return wait_until(lambda: take(inbox, queue, most), 10 * LEASE_S, "a takeover")
 
 
 def take_over(inbox: Inbox, queue: str = QUEUE) -> Delivery:
-    """Pop as soon as a lease has run out: many of them would have by the time that this gives up."""
-    return wait_until(lambda: pop(inbox, queue), 10 * LEASE_S, "a takeover")
+    """Pop one message as soon as a lease has run out."""
+    return take_over_group(inbox, queue).deliveries[0]
+
+
+def raws(group: Group | None) -> list[bytes]:
+    """The messages of a group, in its order."""
+    return [delivery.raw for delivery in group.deliveries] if group else []
 
 
 def rest(client: redis.Redis, queue: str = QUEUE) -> list[bytes]:
@@ -56,7 +78,7 @@ def rest(client: redis.Redis, queue: str = QUEUE) -> list[bytes]:
     return elements(client, queue)[::-1]
 
 
-def lose_reply(inbox: Inbox, state: QueueState) -> None:
+def lose_reply(inbox: Inbox, state: QueueState, most: int = 1) -> None:
     """Redis carries out one pop, and its reply does not arrive."""
     real = inbox._send
 
@@ -66,7 +88,7 @@ def lose_reply(inbox: Inbox, state: QueueState) -> None:
 
     inbox._send = lose  # type: ignore[method-assign, assignment]
     with pytest.raises(redis.ConnectionError):
-        inbox.exchange(state)
+        inbox.exchange(state, most)
     inbox._send = real  # type: ignore[method-assign]
 
 

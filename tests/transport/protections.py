@@ -2,14 +2,16 @@
 
 import os
 import time
+from collections.abc import Iterable
 
 from redis.exceptions import ResponseError
 
 from tests.support.seams import Protection, Replace, script
-from worker.transport import channel, renewal
-from worker.transport.delivery import Delivery
+from worker.transport import channel, inbox, renewal, scripts
+from worker.transport.group import Group
 from worker.transport.inbox import Inbox
 from worker.transport.state import QueueState
+from worker.transport.unacked import Unacked
 from worker.transport.wakeup import Wakeup
 
 
@@ -17,7 +19,7 @@ def _pop_not_atomic(replace: Replace) -> None:
     """The message is off the list before it is in the unacked record, as in the stock transport."""
     atomic = Inbox.exchange
 
-    def exchange(self: Inbox, state: QueueState) -> Delivery | None:
+    def exchange(self: Inbox, state: QueueState, most: int) -> Group | None:
         raw = self.client.rpop(state.keys.queue)
         if isinstance(raw, bytes):
             # Told, and held for long enough to be killed just here.
@@ -25,7 +27,7 @@ def _pop_not_atomic(replace: Replace) -> None:
             time.sleep(1)
             self.client.delete("test.between")
             self.client.rpush(state.keys.queue, raw)
-        return atomic(self, state)
+        return atomic(self, state, most)
 
     replace(Inbox, "exchange", exchange)
 
@@ -34,9 +36,9 @@ def _new_tag_every_time(replace: Replace) -> None:
     """A pop whose reply got lost is not asked for again."""
     shipped = Inbox.exchange
 
-    def exchange(self: Inbox, state: QueueState) -> Delivery | None:
+    def exchange(self: Inbox, state: QueueState, most: int) -> Group | None:
         state.asked = 0
-        return shipped(self, state)
+        return shipped(self, state, most)
 
     replace(Inbox, "exchange", exchange)
 
@@ -45,15 +47,55 @@ def _one_tag_for_all_queues(replace: Replace) -> None:
     """What one queue did not answer is asked of the next one."""
     shipped = Inbox.exchange
 
-    def exchange(self: Inbox, state: QueueState) -> Delivery | None:
-        state.asked = max(self._number, 1)
+    def exchange(self: Inbox, state: QueueState, most: int) -> Group | None:
+        state.asked, state.asked_most = max(self._number, 1), most
         self._number = state.asked
-        delivery = shipped(self, state)
-        if delivery is not None:
-            self._number += 1
-        return delivery
+        group = shipped(self, state, most)
+        if group is not None:
+            self._number += most
+        return group
 
     replace(Inbox, "exchange", exchange)
+
+
+def _any_bytes(replace: Replace) -> None:
+    """A group may be of any size."""
+    replace(inbox, "GROUP_BYTES", 10**12)
+
+
+def _numbers_of_the_new_question(replace: Replace) -> None:
+    """What is asked again may use as many numbers as there is room for now."""
+    shipped = Inbox.exchange
+
+    def exchange(self: Inbox, state: QueueState, most: int) -> Group | None:
+        state.asked_most = most
+        return shipped(self, state, most)
+
+    replace(Inbox, "exchange", exchange)
+
+
+def _back_in_the_order_taken(replace: Replace) -> None:
+    """What goes back is pushed to the head in the order in which it was taken."""
+
+    def give_back(self: Group) -> None:
+        for delivery in self.unsettled:
+            delivery.give_back()
+
+    replace(Group, "give_back", give_back)
+
+
+def _load_what_is_missing(replace: Replace) -> None:
+    """Redis is given no script before it is asked for."""
+    replace(scripts, "_EVERY", ())
+
+
+def _take_while_in_hand(replace: Replace) -> None:
+    """Messages of an exclusive queue are taken while others are in hand."""
+
+    def holds(self: Unacked, queues: Iterable[str]) -> bool:
+        return False
+
+    replace(Unacked, "holds", holds)
 
 
 def _always_renew(replace: Replace) -> None:
@@ -91,13 +133,21 @@ PROTECTIONS: dict[str, Protection] = {
     "epoch_stands_still": script("POP", "epoch_stands_still"),
     "no_death_count": script("POP", "no_death_count"),
     "waiting_counts": script("POP", "waiting_counts"),
-    "settle_by_anyone": script("SETTLE", "settle_by_anyone"),
+    "every_death_counts": script("POP", "every_death_counts"),
+    "never_alone": script("POP", "never_alone"),
+    "forget_what_was_handed_out": script("POP", "forget_what_was_handed_out"),
+    "ack_by_anyone": script("ACK", "settle_by_anyone"),
     "raise_by_anyone": script("RAISE", "raise_by_anyone"),
     "no_size_limit": script("POP", "no_size_limit"),
     "no_sweep": script("POP_SHARED", "no_sweep"),
     "pop_not_atomic": _pop_not_atomic,
     "new_tag_every_time": _new_tag_every_time,
     "one_tag_for_all_queues": _one_tag_for_all_queues,
+    "any_bytes": _any_bytes,
+    "numbers_of_the_new_question": _numbers_of_the_new_question,
+    "back_in_the_order_taken": _back_in_the_order_taken,
+    "load_what_is_missing": _load_what_is_missing,
+    "take_while_in_hand": _take_while_in_hand,
     "always_renew": _always_renew,
     "never_renew": _never_renew,
     "no_recheck": _no_recheck,

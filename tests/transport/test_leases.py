@@ -11,8 +11,10 @@ from tests.transport.inboxes import (
     MakeInbox,
     freeze,
     must_pop,
+    must_take,
     pop,
     take_over,
+    take_over_group,
 )
 from worker.transport import LeaseLost
 from worker.transport.state import QueueState
@@ -22,8 +24,8 @@ def test_one_owner_at_a_time(make_inbox: MakeInbox, client: redis.Redis) -> None
     client.lpush(QUEUE, b"one", b"two")
     owner, other = make_inbox(lease_s=60), make_inbox(lease_s=60)
     must_pop(owner)
-    state = other.consume(QUEUE)
-    assert other.exchange(state) is None
+    state = other.leases.begin(QUEUE)
+    assert other.exchange(state, 1) is None
     assert not state.ready(time.monotonic()) and state.watched == (f"{QUEUE}:doorbell",)
     assert client.llen(QUEUE) == 1
 
@@ -31,13 +33,13 @@ def test_one_owner_at_a_time(make_inbox: MakeInbox, client: redis.Redis) -> None
 def test_a_live_owner_keeps_its_lease(make_inbox: MakeInbox, client: redis.Redis) -> None:
     client.lpush(QUEUE, b"one", b"two")
     owner, other = make_inbox(lease_s=2), make_inbox(lease_s=2)
-    delivery = must_pop(owner)
+    group = must_take(owner)
     deadline = time.monotonic() + 3
     while time.monotonic() < deadline:
         owner.beat()
         assert pop(other) is None
         time.sleep(0.05)
-    assert delivery.holds_lease()
+    assert group.holds_lease()
 
 
 def test_an_owner_whose_event_loop_stands_still_loses_its_lease(
@@ -45,10 +47,10 @@ def test_an_owner_whose_event_loop_stands_still_loses_its_lease(
 ) -> None:
     client.lpush(QUEUE, b"one")
     owner, other = make_inbox(), make_inbox()
-    delivery = must_pop(owner)
+    group = must_take(owner)
     freeze(owner)
     assert take_over(other).raw == b"one"
-    assert not delivery.holds_lease()
+    assert not group.holds_lease()
 
 
 def test_a_lease_that_ran_out_unwanted_is_still_its_owners(
@@ -56,10 +58,10 @@ def test_a_lease_that_ran_out_unwanted_is_still_its_owners(
 ) -> None:
     client.lpush(QUEUE, b"one")
     owner = make_inbox(renews=False)
-    delivery = must_pop(owner)
+    group = must_take(owner)
     time.sleep(LEASE_S * 1.2)
-    assert delivery.holds_lease()
-    delivery.ack()
+    assert group.holds_lease()
+    group.deliveries[0].ack()
     owner.flush()
     assert not client.exists(f"{QUEUE}:unacked")
 
@@ -72,8 +74,7 @@ def test_a_clock_that_was_put_back_does_not_prolong_a_lease(
     until_ms = int(client.time()[0]) * 1000 + hour_ms
     client.hset(f"{QUEUE}:lease", mapping={"owner": "dead:1:x", "until": until_ms, "epoch": until_ms})
 
-    delivery = must_pop(make_inbox())
-    assert delivery.epoch > until_ms
+    assert must_take(make_inbox()).epoch > until_ms
 
 
 def test_epochs_rise_with_every_owner_and_are_not_behind_the_clock_of_redis(
@@ -81,25 +82,25 @@ def test_epochs_rise_with_every_owner_and_are_not_behind_the_clock_of_redis(
 ) -> None:
     client.lpush(QUEUE, b"one")
     first, second = make_inbox(renews=False), make_inbox()
-    old = must_pop(first).epoch
-    new = take_over(second).epoch
+    old = must_take(first).epoch
+    new = take_over_group(second).epoch
     assert new > old and abs(new / 1000 - client.time()[0]) < 5
     client.hset(f"{QUEUE}:lease", "epoch", 9_000_000_000_000)
-    second.release(second.consume(QUEUE))
-    assert take_over(make_inbox()).epoch == 9_000_000_000_001
+    second.release(second.leases.begin(QUEUE))
+    assert take_over_group(make_inbox()).epoch == 9_000_000_000_001
 
 
 def test_raise_epoch_is_the_owners_only(make_inbox: MakeInbox, client: redis.Redis) -> None:
     client.lpush(QUEUE, b"one")
     zombie, heir = make_inbox(renews=False), make_inbox()
-    stale = must_pop(zombie)
-    mine = take_over(heir)
+    stale = must_take(zombie)
+    mine = take_over_group(heir)
     with pytest.raises(LeaseLost):
         stale.raise_epoch(mine.epoch + 1)
     old = mine.epoch
     assert mine.raise_epoch(old + 7) == old + 7 == mine.epoch
     assert mine.holds_lease()
-    mine.ack()
+    mine.deliveries[0].ack()
     heir.flush()
     assert not client.exists(f"{QUEUE}:unacked")
 
@@ -118,12 +119,12 @@ def test_release_gives_back_and_a_standby_goes_on_at_once(make_inbox: MakeInbox,
 def test_giving_up_lets_the_standby_go_first(make_inbox: MakeInbox, client: redis.Redis) -> None:
     client.lpush(QUEUE, b"one")
     owner, standby = make_inbox(lease_s=60), make_inbox(lease_s=60)
-    delivery = must_pop(owner)
+    group = must_take(owner)
     assert pop(standby) is None
-    delivery.give_up()
-    state = owner.consume(QUEUE)
+    group.give_up()
+    state = owner.leases.begin(QUEUE)
     assert not state.ready(time.monotonic())
-    delivery.ack()
+    group.deliveries[0].ack()
     owner.flush()
     assert must_pop(standby).raw == b"one"
 
@@ -146,6 +147,6 @@ def test_draining_keeps_the_queue_of_what_is_still_in_work(
 def test_state_of_a_queue_survives_consuming_it_again(make_inbox: MakeInbox, client: redis.Redis) -> None:
     client.lpush(QUEUE, b"one")
     inbox = make_inbox()
-    delivery = must_pop(inbox)
-    state: QueueState = inbox.consume(QUEUE)
-    assert state.epoch == delivery.epoch and inbox.held == 1
+    group = must_take(inbox)
+    state: QueueState = inbox.leases.begin(QUEUE)
+    assert state.epoch == group.epoch and len(inbox.unacked) == 1

@@ -11,6 +11,7 @@ from tests.transport.inboxes import (
     lose_connection,
     must_pop,
     pop,
+    raws,
     take_over,
 )
 from worker.transport import drain_dead_messages
@@ -75,10 +76,10 @@ def test_oversize_is_parked_without_leaving_redis(make_inbox: MakeInbox, client:
 def test_a_row_of_poison_does_not_hide_what_is_behind_it(make_inbox: MakeInbox, client: redis.Redis) -> None:
     client.lpush(QUEUE, *[b"x" * 101] * 40, b"good")
     inbox = make_inbox(limits=MessageLimits(max_bytes=100))
-    state = inbox.consume(QUEUE)
-    while (delivery := inbox.exchange(state)) is None:
+    state = inbox.leases.begin(QUEUE)
+    while (group := inbox.exchange(state, 10)) is None:
         assert state.ready(time.monotonic())
-    assert delivery.raw == b"good" and client.llen(f"{QUEUE}:poison") == 40
+    assert raws(group) == [b"good"] and client.llen(f"{QUEUE}:poison") == 40
 
 
 def test_an_element_of_another_hand_does_not_block_the_drain(client: redis.Redis) -> None:
@@ -93,7 +94,7 @@ def test_parked_bytes_are_kept_as_they_were(make_inbox: MakeInbox, client: redis
     raw = bytes(range(256)) + b"\n\n\r\n"
     client.lpush(QUEUE, raw)
     inbox = make_inbox()
-    must_pop(inbox).park_later("because\nof", "two\nlines")
+    must_pop(inbox).park("because\nof", "two\nlines")
     inbox.flush()
     parked: list[DeadMessage] = []
     drain_dead_messages(client, QUEUE, parked.append)
@@ -105,8 +106,8 @@ def test_drain_removes_by_value_and_keeps_what_the_sink_could_not_take(
 ) -> None:
     client.lpush(QUEUE, b"one", b"two")
     inbox = make_inbox()
-    must_pop(inbox).park_later("x")
-    must_pop(inbox).park_later("x")
+    must_pop(inbox).park("x")
+    must_pop(inbox).park("x")
     inbox.flush()
 
     def sink_with_rival(parked: object) -> None:

@@ -1,11 +1,12 @@
 """Each protection of the transport taken out: the test that watches it must then fail."""
 
-from collections.abc import Callable
+from typing import Protocol
 
 import pytest
 import redis
 
 from tests.support.seams import take_out
+from tests.transport import test_groups as groups
 from tests.transport import test_leases as leases
 from tests.transport import test_poison as poison
 from tests.transport import test_settlements as settlements
@@ -14,7 +15,12 @@ from tests.transport.inboxes import MakeInbox
 from tests.transport.protections import PROTECTIONS
 from worker.transport import scripts
 
-Watching = Callable[[MakeInbox, redis.Redis], None]
+
+class Watching(Protocol):
+    __name__: str
+
+    def __call__(self, make_inbox: MakeInbox, client: redis.Redis) -> None: ...
+
 
 PAIRS: list[tuple[str, Watching]] = [
     (
@@ -32,7 +38,7 @@ PAIRS: list[tuple[str, Watching]] = [
     ("waiting_counts", poison.test_a_death_of_what_had_to_wait_clears_the_count),
     (
         "new_tag_every_time+keep_leftovers",
-        unacked.test_the_same_message_is_answered_when_the_reply_of_a_pop_got_lost,
+        groups.test_a_group_whose_reply_got_lost_is_not_mixed_with_what_came_later,
     ),
     (
         "one_tag_for_all_queues+keep_leftovers",
@@ -41,16 +47,40 @@ PAIRS: list[tuple[str, Watching]] = [
     ("keep_leftovers", unacked.test_what_a_redis_that_lost_writes_still_has_as_unacked_goes_back_at_once),
     ("believe_any_clock", leases.test_a_clock_that_was_put_back_does_not_prolong_a_lease),
     ("no_mark", poison.test_equal_messages_are_parked_each_for_itself),
-    ("settle_by_anyone", settlements.test_nothing_settled_before_a_loss_of_data_touches_what_came_after),
+    ("ack_by_anyone", settlements.test_nothing_settled_before_a_loss_of_data_touches_what_came_after),
     ("raise_by_anyone", leases.test_raise_epoch_is_the_owners_only),
     ("no_size_limit", poison.test_oversize_is_parked_without_leaving_redis),
     ("always_renew", leases.test_an_owner_whose_event_loop_stands_still_loses_its_lease),
     ("never_renew", leases.test_a_live_owner_keeps_its_lease),
+    (
+        "forget_what_was_handed_out",
+        groups.test_a_group_whose_reply_got_lost_is_not_mixed_with_what_came_later,
+    ),
+    ("any_bytes", groups.test_a_group_has_so_many_bytes_at_most),
+    ("numbers_of_the_new_question", groups.test_deliveries_of_two_queues_never_share_a_tag),
+    (
+        "back_in_the_order_taken",
+        groups.test_a_part_that_is_given_back_goes_before_what_is_newer_and_keeps_its_order,
+    ),
+    ("every_death_counts", groups.test_a_death_in_company_blames_nobody_and_one_alone_blames_the_one),
+    ("every_death_counts", groups.test_one_that_kills_amid_others_is_parked_alone),
+    ("never_alone", groups.test_after_a_death_the_messages_come_alone_until_each_is_settled),
+    ("never_alone", groups.test_one_that_kills_amid_others_is_parked_alone),
+    ("waiting_counts", groups.test_a_group_that_waits_is_not_blamed),
+    ("restore_in_reverse", groups.test_leftovers_of_a_group_go_back_together_and_in_order),
+    ("keep_leftovers", groups.test_leftovers_of_a_group_go_back_together_and_in_order),
+    ("ack_by_anyone", groups.test_acks_of_which_some_are_stale_end_the_others),
+    (
+        "load_what_is_missing",
+        unacked.test_a_settlement_goes_before_the_pop_that_it_is_sent_with_whatever_redis_forgot,
+    ),
     ("no_sweep", unacked.test_what_a_dead_consumer_of_a_shared_queue_held_comes_back),
 ]
 
 
-@pytest.mark.parametrize(("names", "test"), PAIRS, ids=[names for names, _ in PAIRS])
+@pytest.mark.parametrize(
+    ("names", "test"), PAIRS, ids=[f"{names}-{test.__name__[5:40]}" for names, test in PAIRS]
+)
 def test_without_it_its_test_fails(
     names: str, test: Watching, make_inbox: MakeInbox, client: redis.Redis, monkeypatch: pytest.MonkeyPatch
 ) -> None:

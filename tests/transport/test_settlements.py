@@ -7,7 +7,16 @@ import pytest
 import redis
 
 from tests.support.servers import wait_until
-from tests.transport.inboxes import QUEUE, SHARED, MakeInbox, lose_connection, must_pop, rest, take_over
+from tests.transport.inboxes import (
+    QUEUE,
+    SHARED,
+    MakeInbox,
+    lose_connection,
+    must_pop,
+    must_take,
+    rest,
+    take_over,
+)
 from worker.transport import scripts
 from worker.transport.scripts import Call
 
@@ -45,19 +54,29 @@ def test_an_ack_whose_reply_got_lost_is_told_to_have_been_settled_perhaps(
         with pytest.raises(redis.ConnectionError):
             inbox.flush()
     inbox.flush()
-    assert "came too late: it was settled already, or is in other hands" in caplog.text
+    told = "ack of 1 message(s) of q.commands came too late: they were settled, or are in other hands"
+    assert told in caplog.text
 
 
-@pytest.mark.parametrize("action", ["ack", "back", "failed", "park", "forward"])
+@pytest.mark.parametrize(
+    ("action", "arguments"),
+    [("ack", ()), ("back", ()), ("failed", ("1",)), ("park", ("r", "0", "")), ("forward", ("elsewhere",))],
+)
 def test_what_a_zombie_settles_changes_nothing(
-    make_inbox: MakeInbox, client: redis.Redis, action: str
+    make_inbox: MakeInbox,
+    client: redis.Redis,
+    caplog: pytest.LogCaptureFixture,
+    action: str,
+    arguments: tuple[str, ...],
 ) -> None:
     client.lpush(QUEUE, b"one", b"two")
     zombie, heir = make_inbox(renews=False), make_inbox()
     stale = must_pop(zombie)
     mine = take_over(heir)
     before = (client.hgetall(f"{QUEUE}:unacked"), rest(client))
-    assert zombie.settle_now(stale, action, "r", "0", "", target="elsewhere") is False
+    zombie.settle(stale, action, *arguments)
+    zombie.flush()
+    assert f"{action} of 1 message(s) of {QUEUE} came too late" in caplog.text
     assert (client.hgetall(f"{QUEUE}:unacked"), rest(client)) == before
     assert not client.exists("elsewhere", f"{QUEUE}:poison")
     mine.ack()
@@ -70,14 +89,13 @@ def test_nothing_settled_before_a_loss_of_data_touches_what_came_after(
 ) -> None:
     client.lpush(QUEUE, b"one")
     inbox = make_inbox()
-    lost = must_pop(inbox)
+    group = must_take(inbox)
     client.flushall()
     # Epochs are of Redis's clock, which is to have moved on by a millisecond.
-    wait_until(lambda: client.time()[0] * 1000 + client.time()[1] // 1000 > lost.epoch, 5, "a later time")
+    wait_until(lambda: client.time()[0] * 1000 + client.time()[1] // 1000 > group.epoch, 5, "a later time")
     client.lpush(QUEUE, b"new")
-    kept = must_pop(inbox)
-    assert kept.epoch > lost.epoch
-    lost.ack()
+    assert must_take(inbox).epoch > group.epoch
+    group.deliveries[0].ack()
     inbox.flush()
     assert client.hvals(f"{QUEUE}:unacked") == [b"new"]
 
@@ -117,9 +135,10 @@ def test_forward_moves_to_the_end_and_remembers_the_redelivery(
     inbox = make_inbox()
     must_pop(inbox).give_back()
     inbox.flush()
-    assert must_pop(inbox).forward(f"{QUEUE}.1")
-    assert must_pop(inbox, f"{QUEUE}.1").raw == b"before"
-    forwarded = must_pop(inbox, f"{QUEUE}.1")
+    must_pop(inbox).forward(f"{QUEUE}.1")
+    inbox.flush()
+    before, forwarded = must_take(inbox, f"{QUEUE}.1", most=2).deliveries
+    assert before.raw == b"before" and not before.redelivered
     assert forwarded.raw == b"one" and forwarded.redelivered
     assert not client.exists(f"{QUEUE}:unacked", f"{QUEUE}:returned")
 

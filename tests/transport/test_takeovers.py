@@ -22,9 +22,11 @@ def push(client: redis.Redis, *raw: bytes) -> None:
 def test_a_killed_workers_message_is_taken_over_first_and_in_order(
     client: redis.Redis, url: str, start_worker: StartWorker
 ) -> None:
-    push(client, element("test.hold", number=0), *map(note, range(1, 6)))
+    push(client, element("test.hold", number=0))
     victim = start_worker(url, lease_s=SOON_S)
     wait_until(lambda: ledger(client, STARTED), what="the first to be in work")
+    # Nothing is taken while something is in hand.
+    push(client, *map(note, range(1, 6)))
     heir = start_worker(url, lease_s=SOON_S)
     assert client.llen(COMMANDS) == 5
     victim.kill()
@@ -34,14 +36,36 @@ def test_a_killed_workers_message_is_taken_over_first_and_in_order(
     assert heir.running
 
 
+def test_a_killed_workers_group_is_taken_over_first_and_in_order(
+    client: redis.Redis, url: str, start_worker: StartWorker
+) -> None:
+    """What it had settled is not run again, and of the others nobody is blamed."""
+    push(client, note(0), element("test.hold", number=1), *map(note, range(2, 6)))
+    victim = start_worker(url, lease_s=SOON_S)
+    wait_until(lambda: ledger(client, STARTED), what="the second to be in work")
+    assert ledger(client) == ["0"]
+    assert client.hlen(f"{COMMANDS}:unacked") == 5
+    push(client, note(6))
+    heir = start_worker(url, lease_s=SOON_S)
+    victim.kill()
+    wait_until(lambda: len(ledger(client, STARTED)) == 2, 25, "the takeover")
+    let_go(client, 1)
+    wait_until(lambda: len(ledger(client)) == 7, 25, "the rest")
+    assert ledger(client) == [str(number) for number in range(7)]
+    assert ledger(client, STARTED) == ["1:0:0", "1:1:0"]
+    wait_until(lambda: not leftovers(client), what="the settlements")
+    assert heir.running
+
+
 @pytest.mark.parametrize("without", ["restore_to_the_tail", "no_lease+keep_leftovers"])
 def test_without_the_protection_newer_messages_go_first(
     client: redis.Redis, url: str, start_worker: StartWorker, without: str
 ) -> None:
     """The counterpart."""
-    push(client, element("test.hold", number=0), note(1), note(2))
+    push(client, element("test.hold", number=0))
     victim = start_worker(url, without=without, lease_s=SOON_S)
     wait_until(lambda: client.exists(STARTED), what="the first to be in work")
+    push(client, note(1), note(2))
     victim.kill()
     start_worker(url, without=without, ready=False, lease_s=SOON_S)
     wait_until(lambda: ledger(client) == ["1", "2"], what="newer messages to go first")
@@ -109,16 +133,37 @@ def wait_for_end_or_ledger(worker: ChildProcess, client: redis.Redis) -> None:
 def test_a_message_that_kills_its_workers_is_parked(
     client: redis.Redis, url: str, start_worker: StartWorker
 ) -> None:
-    push(client, element("test.die"), note(1))
-    for _ in range(4):
-        client.hset(f"{COMMANDS}:lease", "until", 0)
-        worker = start_worker(url, ready=False, max_deaths=3)
-        wait_for_end_or_ledger(worker, client)
+    _die_of(client, url, start_worker, workers=5)
     assert ledger(client) == ["1"]
-    assert len(ledger(client, STARTED)) == 3
+    # The first death was in company, and blames neither.
+    assert len(ledger(client, STARTED)) == 4
     parked: list[DeadMessage] = []
     drain_dead_messages(client, COMMANDS, parked.append)
     assert [(entry.reason, entry.deaths) for entry in parked] == [("deaths", 3)]
+
+
+def test_without_counting_alone_its_neighbour_is_parked_too(
+    client: redis.Redis, url: str, start_worker: StartWorker
+) -> None:
+    """The counterpart."""
+    _die_of(client, url, start_worker, workers=3, without="every_death_counts+never_alone")
+    parked: list[DeadMessage] = []
+    start_worker(url, ready=False, max_deaths=3, without="every_death_counts+never_alone")
+    wait_until(lambda: client.llen(f"{COMMANDS}:poison") == 2, what="both to be parked")
+    drain_dead_messages(client, COMMANDS, parked.append)
+    assert {(entry.reason, entry.deaths) for entry in parked} == {("deaths", 3)}
+    assert ledger(client) == []
+
+
+def _die_of(
+    client: redis.Redis, url: str, start_worker: StartWorker, workers: int, without: str = ""
+) -> None:
+    """One after the other takes a message that kills it, with another one behind it."""
+    push(client, element("test.die"), note(1))
+    for _ in range(workers):
+        client.hset(f"{COMMANDS}:lease", "until", 0)
+        worker = start_worker(url, ready=False, max_deaths=3, without=without)
+        wait_for_end_or_ledger(worker, client)
 
 
 def test_a_worker_that_gives_up_leaves_the_queue_to_the_standby(

@@ -10,7 +10,7 @@ from celery import Celery
 from tests.support.servers import RedisServer, wait_until
 from tests.support.tls import TlsFront, make_certificate
 from tests.transport.workers import StartWorker
-from worker.transport import install
+from worker.transport import Options, install
 
 
 @pytest.fixture
@@ -47,4 +47,4 @@ def test_a_server_of_an_unknown_authority_is_not_spoken_to(
 def test_what_would_be_plaintext_is_refused() -> None:
     app = Celery(set_as_current=False)
     with pytest.raises(ValueError, match="broker_use_ssl"):
-        install(app, "rediss://h/0", exclusive=(), shared=(), timeouts={})
+        install(app, "rediss://h/0", Options(), timeouts={})

@@ -10,8 +10,13 @@ from kombu.asynchronous.timer import Timer
 from kombu.connection import Connection
 
 import worker.transport.channel as transport
+from tests.support.seams import take_out
 from tests.support.servers import RedisServer
+from tests.transport.elements import note
+from tests.transport.protections import PROTECTIONS
+from worker.transport.group import Group
 from worker.transport.inboxes import close_inboxes
+from worker.transport.options import Options
 
 QUEUES = ("turns.one", "turns.two", "turns.three")
 
@@ -22,8 +27,11 @@ class Loop:
     ``woken`` is, turn by turn, whether something woke it before its sleep was over.
     """
 
-    def __init__(self, url: str, queues: tuple[str, ...], sleep_s: float | None = None) -> None:
+    def __init__(
+        self, url: str, queues: tuple[str, ...], sleep_s: float | None = None, group_max: int = 256
+    ) -> None:
         self.woken: list[bool] = []
+        self.received: list[Group] = []
         self._hub = Hub(timer=Timer())
         poll = self._hub.poller.poll
 
@@ -33,11 +41,11 @@ class Loop:
             return events
 
         self._hub.poller.poll = record
-        options = {"exclusive_queues": QUEUES}
+        options = {"queue_options": Options(exclusive=QUEUES, group_max=group_max)}
         self.connection = Connection(url, transport=transport.Transport, transport_options=options)
-        channel = self.connection.channel()
+        self.channel = self.connection.channel()
         for queue in queues:
-            channel.basic_consume(queue, False, lambda message: None, queue)
+            self.channel.basic_consume(queue, False, self.received.append, queue)
         self.connection.transport.register_with_event_loop(self.connection.connection, self._hub)
 
     def turn(self) -> None:
@@ -72,8 +80,52 @@ def test_a_loop_that_left_messages_behind_is_woken_at_once(
 ) -> None:
     monkeypatch.setattr(transport, "TAKE_S", 0.0)
     client.lpush(queues[0], *[b"[1]"] * 100)
-    loop = make_loop(server.url, queues, sleep_s=30.0)
+    loop = make_loop(server.url, queues, sleep_s=30.0, group_max=1)
     while client.exists(queues[0]):
         loop.turn()
         assert loop.woken[-1]
     assert len(loop.woken) > 10
+
+
+@pytest.mark.parametrize("queues", [QUEUES[:1], QUEUES[:2]])
+def test_nothing_of_the_exclusive_queues_is_taken_while_a_group_is_in_hand(
+    server: RedisServer, client: redis.Redis, make_loop: Callable[..., Loop], queues: tuple[str, ...]
+) -> None:
+    client.lpush(queues[-1], note(1), note(2), note(3))
+    loop = make_loop(server.url, queues, sleep_s=0.02, group_max=2)
+    _turn_until(loop, lambda: bool(loop.received))
+    for queue in queues:
+        client.lpush(queue, note(4))
+    for _ in range(20):
+        loop.channel.look_again()
+        loop.turn()
+    (group,) = loop.received
+    assert len(group.deliveries) == 2
+    group.deliveries[0].ack()
+    loop.turn()
+    assert len(loop.received) == 1
+    group.deliveries[1].ack()
+    _turn_until(loop, lambda: len(loop.received) == 2)
+
+
+def test_without_it_what_is_in_hand_is_handed_out_again(
+    server: RedisServer,
+    client: redis.Redis,
+    make_loop: Callable[..., Loop],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """The counterpart."""
+    monkeypatch.setattr(transport, "TAKE_S", 0.0)
+    take_out(PROTECTIONS, "take_while_in_hand", monkeypatch.setattr)
+    with pytest.raises((AssertionError, ValueError)):
+        test_nothing_of_the_exclusive_queues_is_taken_while_a_group_is_in_hand(
+            server, client, make_loop, QUEUES[:1]
+        )
+
+
+def _turn_until(loop: Loop, condition: Callable[[], bool]) -> None:
+    for _ in range(500):
+        if condition():
+            return
+        loop.turn()
+    raise AssertionError("the loop has turned 500 times")

@@ -8,6 +8,7 @@ import redis
 from celery import Celery
 
 from tests.support.servers import Binary, redis_by_age, start_redis, wait_until
+from tests.support.servers import start_worker as start_any_worker
 from tests.transport.elements import COMMANDS, QUERIES, element, note
 from tests.transport.poison_shapes import SHAPES
 from tests.transport.workers import Service, StartWorker, is_owner, ledger, leftovers, pongs, wait_for_ledger
@@ -43,9 +44,10 @@ def test_no_shape_of_message_ends_the_worker_and_none_is_dropped(service: Servic
 
 @pytest.mark.parametrize("shape", ["list", "bad base64"])
 def test_the_stock_transport_does_not_survive_them(
-    client: redis.Redis, url: str, start_worker: StartWorker, shape: str
+    client: redis.Redis, url: str, tmp_path: Path, shape: str
 ) -> None:
-    worker = start_worker(url, transport="stock")
+    app, log = "tests.transport.stock_app", tmp_path / "stock.log"
+    worker = start_any_worker("-Q", COMMANDS, app=app, env={"TEST_REDIS_URL": url}, log=log)
     client.lpush(COMMANDS, SHAPES[shape][0])
     wait_until(lambda: not worker.running, what="the end of the stock worker")
 
@@ -129,7 +131,7 @@ def test_one_worker_may_own_several_queues_each_in_its_order(
             for index, queue in enumerate(queues):
                 pipe.lpush(queue, note(index * 1000 + number))
         pipe.execute()
-    start_worker(url, ",".join(queues))
+    start_worker(url, ",".join(queues), group_max=4)
     wait_until(lambda: len(ledger(client)) == 240, what="all to run")
     ran = [int(entry) for entry in ledger(client)]
     for index in range(4):

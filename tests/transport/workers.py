@@ -25,8 +25,8 @@ class StartWorker(Protocol):
         ready: bool = True,
         lease_s: float = 1.5,
         max_deaths: int = 5,
+        group_max: int = 256,
         without: str = "",
-        transport: str = "lossless",
     ) -> ChildProcess:
         """Start a worker of `queues` on the Redis at `url`, and wait until it consumes unless `ready` is false."""
 

@@ -1,0 +1,4 @@
+-- The same numbers again are a new question.
+function handed_out()
+  return {}
+end
