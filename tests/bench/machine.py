@@ -32,9 +32,12 @@ def describe_machine(servers: dict[str, str]) -> dict[str, Any]:
 
 
 def describe_commit() -> dict[str, Any]:
-    """Return the commit of the work tree, and whether files differ from it; without git, nothing is known."""
+    """Return the commit of the work tree, and whether its files were changed; without git, nothing is known."""
     try:
-        return {"commit": _git("rev-parse", "HEAD"), "changed": bool(_git("status", "--porcelain"))}
+        return {
+            "commit": _git("rev-parse", "HEAD"),
+            "changed": bool(_git("status", "--porcelain", "--untracked-files=no")),
+        }
     except (OSError, subprocess.CalledProcessError):
         return {"commit": "unknown", "changed": True}
 

@@ -66,7 +66,7 @@ def _spread(each: dict[str, Any]) -> str:
 
 def terminal_table(report: dict[str, Any]) -> str:
     """Return all cases as a table of plain text."""
-    table = Table(box=box.SIMPLE_HEAD, title=summary(report), title_justify="left")
+    table = Table(box=box.SIMPLE_HEAD)
     for column in ("case", "figure"):
         table.add_column(column)
     for column in ("median", "lowest to highest", "asked"):
@@ -80,7 +80,7 @@ def terminal_table(report: dict[str, Any]) -> str:
             table.add_row(first, f"FAILED: {case['error']}")
         table.add_section()
     written = StringIO()
-    Console(file=written, width=_WIDTH, color_system=None, highlight=False).print(table)
+    Console(file=written, width=_WIDTH, color_system=None, highlight=False).print(summary(report), table)
     return "\n".join(line.rstrip() for line in written.getvalue().splitlines()) + "\n"
 
 

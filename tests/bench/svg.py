@@ -5,8 +5,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from xml.sax.saxutils import escape
 
-from tests.bench.figures import shown
-
 Points = Sequence[tuple[float, float]]
 
 _WIDTH, _HEIGHT = 640, 360
@@ -54,7 +52,7 @@ def draw(title: str, x: str, y: str, series: Mapping[str, Points], is_log: bool 
     parts.append(f'<g transform="rotate(-90 18 {_HEIGHT / 2})">{_text(18, _HEIGHT / 2, y)}</g>')
     for value in up.ticks():
         parts.append(_line([(_LEFT, up.place(value)), (right, up.place(value))], "#ccc", 1))
-        parts.append(_text(_LEFT - 8, up.place(value) + 4, shown(value), "end"))
+        parts.append(_text(_LEFT - 8, up.place(value) + 4, f"{value:,g}", "end"))
     parts += [_text(across.place(at), bottom + 18, f"{at:,g}") for at in places]
     for number, (name, points) in enumerate(series.items()):
         colour = _COLOURS[number % len(_COLOURS)]

@@ -1,7 +1,5 @@
 """The records that this owner of a partition wrote last."""
 
-from dataclasses import replace
-
 from cachetools import LRUCache
 
 from worker.domain.record import Record
@@ -31,7 +29,7 @@ class RecentRecords:
             self._records.clear()
             self._epoch = epoch
         try:
-            self._records[record.key] = replace(record, fence=epoch)
+            self._records[record.key] = record
         except ValueError:
             # It alone is larger than all that may be remembered.
             self._records.pop(record.key, None)

@@ -39,25 +39,22 @@ class GroupRun:
             parts = list(parts_of([entry for request in self._requests if (entry := self._entry(request))]))
             for number, part in enumerate(parts):
                 if number:
-                    self._flush()
+                    supervise(self._settle_before, self._lease, self._group.queue)
                 self._apply(part, again=False)
         except Fenced:
             # While the lease is ours after all, the messages are delivered again under its new epoch. In
             # other hands they are not ours to settle, and nothing happens.
             logger.warning("fenced: another process may have the lease of %s", self._group.queue)
+            self._group.give_back()
         except GiveBack:
             logger.info("gives messages of %s back: the process is stopping", self._group.queue)
-        finally:
-            left = [request for request in self._requests if not request.delivery.settled]
             self._group.give_back()
-            for request in left:
-                request.leave()
 
-    def _flush(self) -> None:
+    def _settle_before(self, _again: bool) -> None:
         """Settle the part before: what is decided next must not be delivered again together with it."""
         if self._group.stopping:
             raise GiveBack
-        supervise(lambda _: self._lease.flush(), self._lease, self._group.queue)
+        self._lease.flush()
 
     def _entry(self, request: Request) -> Entry | None:
         """Return a message with its commands, or with what it is refused for; None if it went elsewhere."""
@@ -69,7 +66,6 @@ class GroupRun:
             queue = queue_of(request.type, request.kwargs, partitions)
             if queue != delivery.queue:
                 delivery.forward(queue)
-                request.leave()
                 return None
             return decode(request, partitions)
         except ContractError as refusal:

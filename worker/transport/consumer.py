@@ -145,7 +145,11 @@ class Consumer(CeleryConsumer):  # type: ignore[misc]  # celery is untyped
     def _run_group(self, group: Group, requests: Sequence[Request]) -> None:
         for request in requests:
             request.on_accepted(os.getpid(), time.monotonic())
-        self.apply_group(group, requests)
+        try:
+            self.apply_group(group, requests)
+        finally:
+            for request in requests:
+                request.leave()
 
     def apply_group(self, group: Group, requests: Sequence[Request]) -> None:
         """Run the tasks of a group, in order, and settle each; called in a thread of the pool.

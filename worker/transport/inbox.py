@@ -92,7 +92,12 @@ class Inbox:
         if reply[0] == b"standby":
             self._stand_by(state, int(reply[1]))
             return None
-        return self._taken(state, int(reply[1]), int(reply[2]), reply[3:])
+        self._note_pop(state, int(reply[1]), int(reply[2]))
+        first, state.asked = state.asked, 0
+        group = self._group(state, first, reply[4:]) if len(reply) > 4 else None
+        # An exclusive queue is asked again with the settlement of what was taken of it.
+        state.ask_at = NEVER if reply[3] and not (group and state.exclusive) else 0.0
+        return group
 
     def _stand_by(self, state: QueueState, left_ms: int) -> None:
         if state.epoch:
@@ -101,7 +106,7 @@ class Inbox:
         state.standby = True
         state.ask_at = time.monotonic() + left_ms / 1000 + 0.01
 
-    def _taken(self, state: QueueState, epoch: int, parked: int, messages: Sequence[Any]) -> Group | None:
+    def _note_pop(self, state: QueueState, epoch: int, parked: int) -> None:
         queue = state.keys.queue
         state.standby = False
         if epoch != state.epoch:
@@ -109,13 +114,10 @@ class Inbox:
             state.epoch = epoch
         if parked:
             logger.error("parked %d message(s) of %s before they were handed out", parked, queue)
-        first = state.asked
-        state.asked = 0
-        if not messages:
-            # A pop parks so many at most: behind them may be more.
-            state.ask_at = 0.0 if parked else NEVER
-            return None
-        group = Group(self, queue, state.exclusive, epoch)
+
+    def _group(self, state: QueueState, first: int, messages: Sequence[Any]) -> Group:
+        queue = state.keys.queue
+        group = Group(self, queue, state.exclusive, state.epoch)
         for offset in range(0, len(messages), 2):
             deaths, raw = messages[offset], messages[offset + 1]
             returned = deaths != b""

@@ -66,19 +66,18 @@ class Request(CeleryRequest):  # type: ignore[misc]  # celery is untyped
         self.on_success(fast_trace_task(self.type, self.id, self.request_dict, self.body, None, None))
 
     def succeed(self, runtime_s: float) -> None:
-        """Tell Celery that the task has succeeded, and forget the message."""
-        state.task_ready(self, successful=True)
+        """Forget the message, and tell those who watch that the task has succeeded."""
         self.delivery.ack()
         self.send_event("task-succeeded", result="", runtime=runtime_s)
 
     def fail(self, error: Exception) -> None:
-        """Tell Celery that the task has failed with ``error``, and forget the message."""
-        state.task_ready(self)
+        """Forget the message, and tell those who watch that the task has failed with ``error``."""
         self.delivery.ack()
-        self.send_event("task-failed", exception=repr(type(error).__name__), traceback="")
+        # Its text may hold what a caller sent.
+        self.send_event("task-failed", exception=type(error).__name__, traceback="")
 
     def leave(self) -> None:
-        """Tell Celery that this process is done with the message, which goes elsewhere."""
+        """Tell Celery that this process is done with the task."""
         state.task_ready(self)
 
 

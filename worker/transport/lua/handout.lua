@@ -109,8 +109,8 @@ local function handed_out(unacked, returned, owner, first)
   return taken
 end
 
--- Moves messages from the lists KEYS[6..] to their unacked records, and returns how many it parked, then deaths
--- (or '') and raw of each message. KEYS and ARGV are those of pop.lua.
+-- Moves messages from the lists KEYS[6..] to their unacked records, and returns how many it parked, whether the
+-- lists are empty now, then deaths (or '') and raw of each message. KEYS and ARGV are those of pop.lua.
 -- The same numbers again answer with the same messages, so that a reply lost on the way is asked for once more.
 -- Messages too large or too deadly to be handed out are parked on the way.
 local function take(grouped)
@@ -119,13 +119,16 @@ local function take(grouped)
   local max_bytes, max_deaths = tonumber(ARGV[6]), tonumber(ARGV[7])
   local taken = handed_out(unacked, returned, owner, first)
   if #taken > 0 then
-    return 0, taken
+    return 0, false, taken
   end
-  local count, bytes, parked = 0, 0, 0
+  local count, bytes, parked, empty = 0, 0, 0, false
   local any_returned = redis.call('EXISTS', returned) == 1
   while count < most and parked < 16 do
     local raw, list = pop_head(6)
-    if not raw then break end
+    if not raw then
+      empty = true
+      break
+    end
     local deaths = any_returned and redis.call('HGET', returned, redis.sha1hex(raw))
     local reason = why_parked(raw, deaths, max_bytes, max_deaths)
     local alone = grouped and is_taken_alone(deaths)
@@ -146,10 +149,10 @@ local function take(grouped)
       if alone then break end
     end
   end
-  return parked, taken
+  return parked, empty, taken
 end
 
 -- The reply of a pop.
-local function reply(epoch, parked, taken)
-  return {'taken', epoch, parked, unpack(taken)}
+local function reply(epoch, parked, empty, taken)
+  return {'taken', epoch, parked, empty and 1 or 0, unpack(taken)}
 end

@@ -3,7 +3,8 @@
 -- KEYS: lease, unacked, returned, waiting, poison, then the lists by priority
 -- ARGV: owner, lease in ms, the number of the first message, most messages, most bytes of them together, largest
 --       message in bytes, deaths at which a message is parked
--- Returns {'standby', ms left of the other's lease} or {'taken', epoch, parked, then deaths or '', raw of each}.
+-- Returns {'standby', ms left of the other's lease}, or {'taken', epoch, how many it parked, 1 if nothing is left in
+-- the lists, then deaths or '' and raw of each}.
 local now = now_ms()
 local lease = redis.call('HMGET', KEYS[1], 'owner', 'until', 'epoch')
 local until_ms, epoch = tonumber(lease[2] or 0), tonumber(lease[3] or 0)
@@ -27,5 +28,5 @@ if until_ms - now < ARGV[2] * 0.7 then
   redis.call('HSET', KEYS[1], 'until', text(now + ARGV[2]))
 end
 
-local parked, taken = take(true)
-return reply(text(epoch), parked, taken)
+local parked, empty, taken = take(true)
+return reply(text(epoch), parked, empty, taken)

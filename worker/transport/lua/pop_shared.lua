@@ -12,5 +12,5 @@ if until_ms - now < ARGV[2] * 0.7 then
   redis.call('ZADD', KEYS[1], text(now + ARGV[2]), ARGV[1])
 end
 
-local parked, taken = take(false)
-return reply('0', parked, taken)
+local parked, empty, taken = take(false)
+return reply('0', parked, empty, taken)
