@@ -17,6 +17,7 @@ from tests.system import points
 from worker.domain.record import Record
 from worker.events.publish import Publisher
 from worker.events.sweep import Sweep
+from worker.plugins.recent import RecentRecords
 from worker.plugins.write import Writer
 from worker.store.plugins import GuardedWrite, Plugins
 from worker.tasks.answers import Announcer
@@ -30,13 +31,18 @@ from worker.transport.unacked import Settlement, calls_of
 
 
 def _read_as(change: Callable[[Record], Record], replace: Replace) -> None:
-    """Every record is changed once it has been read."""
-    shipped = vars(worker.store.plugins)["record_of"]
+    """Every record is changed once it has been read, or recalled."""
+    shipped, recalled = vars(worker.store.plugins)["record_of"], RecentRecords.recall
 
     def record_of(*arguments: Any) -> Record:
         return change(shipped(*arguments))
 
+    def recall(self: RecentRecords, key: str, epoch: int) -> Record | None:
+        record = recalled(self, key, epoch)
+        return change(record) if record else None
+
     replace(worker.store.plugins, "record_of", record_of)
+    replace(RecentRecords, "recall", recall)
 
 
 def _write_without(condition: str, replace: Replace) -> None:
@@ -84,9 +90,10 @@ def _publishing_script(replace: Replace) -> None:
         "last > tonumber(present)",
         "revision == last and digest and event ~= digest and digest ~= '*' and not gap",
         "revision ~= last + 1 and not gap",
+        "if moved",
     ):
         assert text.count(look) == 1
-        text = text.replace(look, "false")
+        text = text.replace(look, "if false" if look.startswith("if ") else "false")
     assert text.count("revision > last") == 1
     replace(worker.events.script, "TEXT", text.replace("revision > last", "true"))
 

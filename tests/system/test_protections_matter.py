@@ -26,7 +26,7 @@ from tests.system.stand import QUEUE, Stand, registration, send_story, standing
 SWEPT_S = 3.0
 
 _stands = itertools.count(1)
-MakeStand = Callable[[str], contextlib.AbstractContextManager[Stand]]
+MakeStand = Callable[..., contextlib.AbstractContextManager[Stand]]
 
 
 @pytest.fixture(scope="module")
@@ -42,12 +42,11 @@ def make_stand(
 ) -> MakeStand:
     """Stands on an empty Redis and a database of their own."""
 
-    def make(without: str) -> contextlib.AbstractContextManager[Stand]:
+    def make(without: str, group_max: int = 256) -> contextlib.AbstractContextManager[Stand]:
         with contextlib.closing(Stand(redis.url, mongodb_server.url(), tmp_path)) as emptied:
             emptied.redis.flushall()
-        return standing(
-            redis.url, mongodb_server.url(f"without_{redis.port}_{next(_stands)}"), tmp_path, without
-        )
+        url = mongodb_server.url(f"without_{redis.port}_{next(_stands)}")
+        return standing(redis.url, url, tmp_path, without, group_max)
 
     return make
 
@@ -71,26 +70,26 @@ def _crash(stand: Stand, point: str, nth: int = 2) -> None:
 
 
 def test_without_acknowledging_late_a_crash_loses_the_command(make_stand: MakeStand) -> None:
-    with make_stand("late_ack") as stand:
+    with make_stand("late_ack", group_max=1) as stand:
         _crash(stand, "before_write")
         assert {"lost", "answer"} <= _found(stand)
 
 
 def test_without_the_atomic_pop_a_crash_loses_the_command(make_stand: MakeStand) -> None:
-    with make_stand("atomic_pop") as stand:
+    with make_stand("atomic_pop", group_max=1) as stand:
         _crash(stand, "between_pop_and_record")
         assert {"lost", "answer"} <= _found(stand)
 
 
 def test_without_the_applied_ids_a_command_is_applied_again(make_stand: MakeStand) -> None:
-    with make_stand("applied") as stand:
+    with make_stand("applied", group_max=1) as stand:
         _crash(stand, "after_write", 5)
         # It is the deregister, answered with success in truth.
         assert "answer" in _found(stand)
 
 
 def test_without_the_applied_ids_a_resent_command_has_two_effects(make_stand: MakeStand) -> None:
-    with make_stand("applied") as stand:
+    with make_stand("applied", group_max=1) as stand:
         stand.ready(1)
         of = {"domain_id": "d", "plugin_id": "jira"}
         stand.send("1", "register", **registration("d", "jira"))
@@ -101,13 +100,13 @@ def test_without_the_applied_ids_a_resent_command_has_two_effects(make_stand: Ma
 
 
 def test_without_the_publishing_script_a_crash_doubles_the_event(make_stand: MakeStand) -> None:
-    with make_stand("publishing_script") as stand:
+    with make_stand("publishing_script", group_max=1) as stand:
         _crash(stand, "after_publish")
         assert {"doubled", "gap"} <= _found(stand)
 
 
 def test_without_the_outbox_a_crash_loses_the_event(make_stand: MakeStand) -> None:
-    with make_stand("outbox") as stand:
+    with make_stand("outbox", group_max=1) as stand:
         _crash(stand, "after_write")
         assert {"lost", "gap"} <= _found(stand)
 
@@ -210,14 +209,14 @@ def _send_poison(stand: Stand) -> None:
         ("fence", lambda stand: pause_stories.many_commands_later(stand, "d", "before_write"), "doubled"),
         ("fence_of_refusals", lambda stand: pause_stories.refused_meanwhile(stand, "d"), "unexpected"),
         ("revision+fence", lambda stand: pause_stories.one_command_later(stand, "d"), "state"),
-        ("decided_before", lambda stand: pause_stories.batch_decided_again(stand, "d"), "unexpected"),
+        ("no_effect", lambda stand: pause_stories.batch_decided_again(stand, "d"), "unexpected"),
         (
             "epoch_of_a_settlement+giving_back",
             lambda stand: pause_stories.former_owner_settles(stand, "d"),
             "answer",
         ),
     ],
-    ids=["fence", "fence_of_refusals", "revision", "decided_before", "epoch_of_a_settlement"],
+    ids=["fence", "fence_of_refusals", "revision", "no_effect", "epoch_of_a_settlement"],
 )
 def test_without_it_a_worker_that_stood_still_does_harm(
     make_stand: MakeStand, without: str, story: Callable[[Stand], None], expected: str
