@@ -15,6 +15,7 @@ from contracts.client import AskTimeout, PluginClient, RedisUnavailable
 from tests.contracts.service import (
     COMMANDS,
     UNANSWERED,
+    Sent,
     Service,
     enable,
     plugin_of,
