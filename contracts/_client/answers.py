@@ -111,7 +111,7 @@ class Answers:
     def _take(self, ids: list[str]) -> list[Answer]:
         keys = [self._key(command_id) for command_id in ids]
         with redis_errors():
-            found = self._backend.ensure(self._backend.client.mget, (keys,))
+            found = self._backend.client.mget(keys)
         answers = []
         read = []
         for command_id, key, kept in zip(ids, keys, found, strict=True):
