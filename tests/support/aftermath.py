@@ -154,8 +154,13 @@ def _outcome(answer: dict[str, Any]) -> Any:
 
 
 def _decided_before(seen: Any, wanted: Any) -> bool:
-    """Whether a redelivered batch tells of items without effect that they were decided before."""
-    if not isinstance(seen, dict) or not isinstance(wanted, dict) or set(seen) != set(wanted):
+    """Whether it is told of a redelivered command, or of items of a redelivered batch, without effect that they
+    were decided before.
+    """
+    if not isinstance(seen, dict):
+        # Of one that had nothing to change it is told with success.
+        return seen == "DECIDED_BEFORE" and wanted not in ("SUCCESS", None)
+    if not isinstance(wanted, dict) or set(seen) != set(wanted):
         return False
     return all(code in (wanted[item], "DECIDED_BEFORE") for item, code in seen.items())
 

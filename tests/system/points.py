@@ -10,26 +10,34 @@ import functools
 import os
 import signal
 import threading
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from celery.backends.base import Backend
+from redis import Redis
 
 import worker.transport.channel
 from tests.support.seams import replace
 from worker.domain.events import Subject
+from worker.domain.record import Record
 from worker.events.publish import Publisher
+from worker.events.rejections import Refusal
 from worker.events.sweep import Sweep
 from worker.plugins.write import Writer
-from worker.store.plugins import Plugins
+from worker.store.plugins import GuardedWrite, Plugins
+from worker.tasks.answers import Announcer, Answer
+from worker.transport import scripts
 from worker.transport.delivery import Delivery
+from worker.transport.group import Group
 from worker.transport.inbox import Inbox
+from worker.transport.scripts import Call
 from worker.transport.state import QueueState
 
 SIGNALS = {"kill": signal.SIGKILL, "stop": signal.SIGSTOP}
 
-#: In the order in which a command passes them.
+#: In the order in which a group passes them; those that are passed once for each message or command of it are
+#: among `OF_EACH`.
 OF_A_COMMAND = (
     "after_pop",
     "after_decode",
@@ -38,15 +46,30 @@ OF_A_COMMAND = (
     "before_write",
     "after_write",
     "before_publish",
+    "amid_publish",
     "after_publish",
     "before_reply",
     "after_reply",
     "before_ack",
     "before_settle",
+    "between_settle_and_pop",
     "after_settle",
 )
+OF_EACH = ("after_decode", "after_decide", "before_ack")
+#: What a group that had a miss passes the second time, or only then.
+OF_A_MISS = ("after_second_read", "after_decide", "before_write", "after_write")
 OF_A_SWEEP = ("sweep_after_read", "sweep_after_publish", "sweep_before_clear", "sweep_after_clear")
 OF_A_TAKEOVER = ("after_takeover", "after_raise_fence")
+#: Between the pieces of what is one pipeline: it is sent in pieces while one of them is armed.
+_IN_A_PIPELINE = frozenset({"amid_publish", "after_publish", "before_reply"})
+
+
+def is_armed(*points: str) -> bool:
+    """Whether the test waits for the process to pass one of these points."""
+    try:
+        return Path(os.environ["TEST_POINT"]).read_text().split()[:1] in [[point] for point in points]
+    except FileNotFoundError:
+        return False
 
 
 def reach(point: str) -> None:
@@ -93,7 +116,7 @@ def _is_clearing(plugins: Plugins, published: Mapping[str, int]) -> bool:
 
 
 def _has_settlements(inbox: Inbox, *_: object) -> bool:
-    return bool(inbox._pending)
+    return bool(inbox.unacked.pending)
 
 
 def _wrap(
@@ -129,14 +152,72 @@ def install() -> None:
     _wrap(Writer, "decide", after="after_decide")
     for name in ("write", "write_many"):
         _wrap(Plugins, name, before="before_write", after="after_write")
-    _wrap(Plugins, "raise_fence", after="after_raise_fence")
-    _wrap(Publisher, "publish_many", before="before_publish", after="after_publish", when=_is_working)
-    for name in ("mark_as_done", "mark_as_failure"):
-        _wrap(Backend, name, before="before_reply", after="after_reply")
+    _wrap(Plugins, "raise_fences", after="after_raise_fence")
     _wrap(Delivery, "ack", before="before_ack")
     _wrap(Inbox, "_send", before="before_settle", after="after_settle", when=_has_settlements)
     _wrap(Publisher, "publish_many", after="sweep_after_publish", when=_is_publishing_by_sweep)
     _wrap(Plugins, "clear", before="sweep_before_clear", after="sweep_after_clear", when=_is_clearing)
+    _wrap_miss()
+    _wrap_pipeline()
+    _wrap_settlement()
+
+
+def _wrap_miss() -> None:
+    """Puts a point behind the read that follows a write that missed."""
+    write, read = Plugins.write_many, Plugins.read_many
+
+    def write_many(self: Plugins, writes: Sequence[GuardedWrite], now: datetime) -> bool:
+        done = write(self, writes, now)
+        _here.missed = not done
+        return done
+
+    def read_many(self: Plugins, keys: Iterable[str]) -> dict[str, Record]:
+        records = read(self, keys)
+        if getattr(_here, "missed", False):
+            _here.missed = False
+            reach("after_second_read")
+        return records
+
+    replace(Plugins, "write_many", write_many)
+    replace(Plugins, "read_many", read_many)
+
+
+def _wrap_pipeline() -> None:
+    """Puts points around the pipeline of events and answers, and between the pieces of it."""
+    shipped = Announcer.send
+
+    def send(
+        self: Announcer, subjects: Sequence[Subject], answers: Sequence[Answer], refusals: Sequence[Refusal]
+    ) -> None:
+        reach("before_publish")
+        if is_armed(*_IN_A_PIPELINE):
+            # Redis carries out a pipeline command by command, and may have got only the first of them.
+            shipped(self, subjects[:1], (), ())
+            if len(subjects) > 1:
+                reach("amid_publish")
+            shipped(self, subjects[1:], (), ())
+            if subjects:
+                reach("after_publish")
+            reach("before_reply")
+            subjects = ()
+        shipped(self, subjects, answers, refusals)
+        reach("after_reply")
+
+    replace(Announcer, "send", send)
+
+
+def _wrap_settlement() -> None:
+    """Puts a point between the settlement and the pop that is sent with it."""
+    shipped = scripts.run_all
+
+    def run_all(client: Redis, calls: Sequence[Call]) -> list[Any]:
+        if len(calls) < 2 or not is_armed("between_settle_and_pop"):
+            return shipped(client, calls)
+        settled = shipped(client, calls[:-1])
+        reach("between_settle_and_pop")
+        return settled + shipped(client, calls[-1:])
+
+    replace(scripts, "run_all", run_all)
 
 
 def _wrap_sweep() -> None:
@@ -157,13 +238,13 @@ def _wrap_sweep() -> None:
 def _wrap_pop() -> None:
     shipped = Inbox.exchange
 
-    def exchange(self: Inbox, state: QueueState) -> Delivery | None:
+    def exchange(self: Inbox, state: QueueState, most: int) -> Group | None:
         epoch = state.epoch
-        delivery = shipped(self, state)
-        if delivery is not None and state.exclusive:
-            if state.epoch != epoch and delivery.redelivered:
+        group = shipped(self, state, most)
+        if group is not None and state.exclusive:
+            if state.epoch != epoch and group.deliveries[0].redelivered:
                 reach("after_takeover")
             reach("after_pop")
-        return delivery
+        return group
 
     replace(Inbox, "exchange", exchange)

@@ -1,17 +1,16 @@
 """Protections of the write path, each to be taken out of a running worker, to see what it protects from."""
 
 import dataclasses
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from datetime import datetime
 from typing import Any
 
 import redis
-from celery.exceptions import Ignore
-from worker.plugins.batch import BatchWriter
 
 import worker.events.script
 import worker.store.documents
 import worker.store.plugins
-import worker.tasks.commands
+import worker.tasks.entry
 import worker.tasks.supervise
 from tests.support.seams import Protection, Replace, script
 from tests.system import points
@@ -19,9 +18,15 @@ from worker.domain.record import Record
 from worker.events.publish import Publisher
 from worker.events.sweep import Sweep
 from worker.plugins.write import Writer
+from worker.store.plugins import GuardedWrite, Plugins
+from worker.tasks.answers import Announcer
+from worker.transport import scripts
 from worker.transport.delivery import Delivery
+from worker.transport.group import Group
 from worker.transport.inbox import Inbox
+from worker.transport.leases import Leases
 from worker.transport.state import QueueState
+from worker.transport.unacked import Settlement, calls_of
 
 
 def _read_as(change: Callable[[Record], Record], replace: Replace) -> None:
@@ -54,7 +59,7 @@ def _fence(replace: Replace) -> None:
 
 def _fence_of_refusals(replace: Replace) -> None:
     """A redelivered command without effect does not keep its first owner from applying it."""
-    replace(Writer, "owns", lambda self, record, attempt: True)
+    replace(Writer, "_raise_fences", lambda self, plans, epoch: set())
 
 
 def _applied(replace: Replace) -> None:
@@ -74,12 +79,16 @@ def _outbox(replace: Replace) -> None:
 
 def _publishing_script(replace: Replace) -> None:
     """Events are added to the stream without a look at what is there."""
-
-    shipped = worker.events.script.TEXT
-    first = "count == '0' and tonumber(present) or tonumber(string.match(ARGV[first], '^%d+')) - 1"
-    blind = shipped.replace("= position(field)", f"= {first}")
-    assert blind != shipped
-    replace(worker.events.script, "TEXT", blind)
+    text = worker.events.script.TEXT
+    for look in (
+        "last > tonumber(present)",
+        "revision == last and digest and event ~= digest and digest ~= '*' and not gap",
+        "revision ~= last + 1 and not gap",
+    ):
+        assert text.count(look) == 1
+        text = text.replace(look, "false")
+    assert text.count("revision > last") == 1
+    replace(worker.events.script, "TEXT", text.replace("revision > last", "true"))
 
 
 def _sweep(replace: Replace) -> None:
@@ -89,25 +98,31 @@ def _sweep(replace: Replace) -> None:
 
 def _publishing(replace: Replace) -> None:
     """No protection, but what a sweep needs to have work: nothing that is written gets published."""
-    replace(Publisher, "publish_many", lambda self, subjects: [])
-    replace(Writer, "announce", lambda self, record: None)
+    replace(Publisher, "queue", lambda self, pipe, subjects: 0)
+    replace(Publisher, "collect", lambda self, subjects, replies: [])
     _sweep(replace)
 
 
-def _decided_before(replace: Replace) -> None:
-    """A redelivered batch decides its items again."""
-    replace(BatchWriter, "_decided_before", lambda *arguments: 0)
+def _no_effect(replace: Replace) -> None:
+    """What had no effect, and was delivered again, is decided again."""
+    _read_as(lambda record: dataclasses.replace(record, no_effect=()), replace)
+
+
+def _few_effects(replace: Replace) -> None:
+    """A plugin may have any number of effects between two settlements."""
+    replace(worker.tasks.entry, "MOST_EFFECTS", 10**6)
 
 
 def _late_ack(replace: Replace) -> None:
-    """A command is acknowledged before it is handed to the pool."""
+    """Commands are acknowledged before they are handed to the pool."""
     shipped = Inbox.exchange
 
-    def exchange(self: Inbox, state: QueueState) -> Delivery | None:
-        delivery = shipped(self, state)
-        if delivery is not None:
-            self.settle_now(delivery, "ack")
-        return delivery
+    def exchange(self: Inbox, state: QueueState, most: int) -> Group | None:
+        group = shipped(self, state, most)
+        if group is not None:
+            acks = [Settlement(delivery, "ack") for delivery in group.deliveries]
+            scripts.run_all(self.client, [call for _, call in calls_of(self.owner, acks)])
+        return group
 
     replace(Inbox, "exchange", exchange)
 
@@ -116,25 +131,25 @@ def _atomic_pop(replace: Replace) -> None:
     """A message is taken off its list, and recorded as unacked by a later command."""
     shipped = Inbox.exchange
 
-    def exchange(self: Inbox, state: QueueState) -> Delivery | None:
+    def exchange(self: Inbox, state: QueueState, most: int) -> Group | None:
         raw = self.client.rpop(state.keys.queue) if state.epoch else None
         if isinstance(raw, bytes):
             points.reach("between_pop_and_record")
             self.client.rpush(state.keys.queue, raw)
-        return shipped(self, state)
+        return shipped(self, state, most)
 
     replace(Inbox, "exchange", exchange)
 
 
 def _epoch_of_a_settlement(replace: Replace) -> None:
     """Whoever settles, settles what is in work in his queue."""
-    script("SETTLE", "runs_out_at_once")(replace)
-    script("SETTLE", "settle_by_anyone")(replace)
+    script("ACK", "runs_out_at_once")(replace)
+    script("ACK", "settle_by_anyone")(replace)
 
 
 def _parking(replace: Replace) -> None:
     """What cannot be read is forgotten."""
-    replace(Delivery, "park_later", lambda self, *reason: self.ack())
+    replace(Delivery, "park", lambda self, *reason: self.ack())
 
 
 def _waiting(replace: Replace) -> None:
@@ -148,24 +163,55 @@ def _waiting(replace: Replace) -> None:
 
 def _giving_back(replace: Replace) -> None:
     """What is not this process's to finish, as it ends or has lost its lease, is acknowledged."""
-    replace(worker.tasks.commands, "Reject", lambda *arguments, **options: Ignore())
+
+    def give_back(self: Group) -> None:
+        for delivery in self.unsettled:
+            delivery.ack()
+
+    replace(Group, "give_back", give_back)
+
+
+def _alone(replace: Replace) -> None:
+    """A death counts against each message of a group, and they come together again."""
+    script("POP", "every_death_counts")(replace)
+    script("POP", "never_alone")(replace)
+
+
+def _replies(replace: Replace) -> None:
+    """Replies of the pipeline of events and answers are not looked at."""
+    replace(Publisher, "collect", lambda self, subjects, replies: [])
+    replace(Announcer, "_collect", lambda self, chunks, replies: None)
 
 
 def _reply_of_raise(replace: Replace) -> None:
     """No protection, but a fault: Redis raises the epoch of a lease, and the first time nobody learns of it."""
-    shipped, lost = Inbox.raise_epoch, list[int]()
+    shipped, lost = Leases.raise_epoch, list[int]()
 
-    def raise_epoch(self: Inbox, delivery: Delivery, to: int) -> int:
-        state = self._queues[delivery.queue]
+    def raise_epoch(self: Leases, queue: str, epoch: int, to: int) -> int:
+        state = self._states[queue]
         before = state.epoch
-        epoch = shipped(self, delivery, to)
+        raised = shipped(self, queue, epoch, to)
         if not lost:
-            lost.append(epoch)
+            lost.append(raised)
             state.epoch = before
             raise redis.ConnectionError("the reply was lost")
-        return epoch
+        return raised
 
-    replace(Inbox, "raise_epoch", raise_epoch)
+    replace(Leases, "raise_epoch", raise_epoch)
+
+
+def _miss(replace: Replace) -> None:
+    """No protection, but a fault: the first write of several misses its guard, as if the plugin had changed."""
+    shipped = Plugins.write_many
+
+    def write_many(self: Plugins, writes: Sequence[GuardedWrite], now: datetime) -> bool:
+        first, *others = writes
+        if others:
+            changed = dataclasses.replace(first.before, revision=first.before.revision + 1_000_000)
+            first = dataclasses.replace(first, before=changed)
+        return shipped(self, [first, *others], now)
+
+    replace(Plugins, "write_many", write_many)
 
 
 PROTECTIONS: dict[str, Protection] = {
@@ -177,7 +223,10 @@ PROTECTIONS: dict[str, Protection] = {
     "publishing_script": _publishing_script,
     "sweep": _sweep,
     "publishing": _publishing,
-    "decided_before": _decided_before,
+    "no_effect": _no_effect,
+    "few_effects": _few_effects,
+    "alone": _alone,
+    "replies": _replies,
     "late_ack": _late_ack,
     "atomic_pop": _atomic_pop,
     "epoch_of_a_settlement": _epoch_of_a_settlement,
@@ -186,5 +235,6 @@ PROTECTIONS: dict[str, Protection] = {
     "waiting": _waiting,
     "giving_back": _giving_back,
     "reply_of_raise": _reply_of_raise,
+    "miss": _miss,
 }
 """By name, for `TEST_WITHOUT` of a worker of `tests.system.points_app`."""

@@ -21,10 +21,13 @@ _tokens = itertools.count(1)
 
 
 class Stand:
-    """Workers of one deployment, with the protections `without` taken out."""
+    """Workers of one deployment, with the protections `without` taken out, and groups of `group_max`."""
 
-    def __init__(self, redis_url: str, mongodb_url: str, folder: Path, without: str = "") -> None:
+    def __init__(
+        self, redis_url: str, mongodb_url: str, folder: Path, without: str = "", group_max: int = 256
+    ) -> None:
         self.folder = folder
+        self._gathered: list[bytes] | None = None
         self.point = folder / "point"
         self._armed = ""
         self.env = {
@@ -32,6 +35,7 @@ class Stand:
             "PLUGINS_MONGODB_URL": mongodb_url,
             "PLUGINS_LEASE_S": str(LEASE_S),
             "TEST_POINT": str(self.point),
+            "PLUGINS_GROUP_MAX": str(group_max),
             "TEST_WITHOUT": without,
         }
         self.redis = Redis.from_url(redis_url)
@@ -122,7 +126,21 @@ class Stand:
         self.push("plugin.batch", {"commands": commands}, batch_id)
 
     def push(self, task: str, kwargs: dict[str, Any], command_id: str, **headers: Any) -> None:
-        self.redis.lpush(QUEUE, message(task, kwargs, command_id, QUEUE, **headers))
+        self.push_raw(message(task, kwargs, command_id, QUEUE, **headers))
+
+    def push_raw(self, raw: bytes) -> None:
+        if self._gathered is None:
+            self.redis.lpush(QUEUE, raw)
+        else:
+            self._gathered.append(raw)
+
+    @contextmanager
+    def together(self) -> Iterator[None]:
+        """What is sent meanwhile gets into the queue all at once, so that one pop finds it all."""
+        gathered = self._gathered = list[bytes]()
+        yield
+        self._gathered = None
+        self.redis.lpush(QUEUE, *gathered)
 
     def answered(self, *command_ids: str, within_s: float = 60.0) -> None:
         """Wait for the answers to these commands."""
@@ -153,9 +171,11 @@ def _stopped(pid: str) -> bool:
 
 
 @contextmanager
-def standing(redis_url: str, mongodb_url: str, folder: Path, without: str = "") -> Iterator[Stand]:
+def standing(
+    redis_url: str, mongodb_url: str, folder: Path, without: str = "", group_max: int = 256
+) -> Iterator[Stand]:
     """A stand for a with statement."""
-    stand = Stand(redis_url, mongodb_url, folder, without)
+    stand = Stand(redis_url, mongodb_url, folder, without, group_max)
     try:
         yield stand
     finally:
@@ -183,3 +203,32 @@ def send_story(stand: Stand, domain: str) -> list[str]:
     stand.send_batch(f"{domain}-4", batch)
     stand.send(f"{domain}-5", "deregister", **of)
     return [f"{domain}-{number}" for number in range(1, 6)]
+
+
+def send_group(stand: Stand, domain: str) -> list[str]:
+    """Commands for several plugins that wait together, some in a batch: some are refused, or change nothing, and
+    are followed by others that change the same plugin. Their ids in the order sent.
+    """
+    jira, mail = ({"domain_id": domain, "plugin_id": plugin} for plugin in ("jira", "mail"))
+    batch: list[tuple[str, str, dict[str, Any]]] = [
+        (f"{domain}-6a", "enable", jira),
+        (f"{domain}-6b", "update", {**jira, "tags": {"n": 2}, "labels": ["x"]}),
+        (f"{domain}-6c", "register", registration(domain, "slack")),
+        (f"{domain}-6d", "register", registration(domain, "jira")),
+        (f"{domain}-6e", "enable", jira),
+        (f"{domain}-6f", "disable", mail),
+    ]
+    with stand.together():
+        stand.send(f"{domain}-1", "register", **registration(domain, "jira", tags={"n": 0}))
+        stand.send(f"{domain}-2", "register", **registration(domain, "mail"))
+        stand.send(f"{domain}-3", "update", **jira, tags={"n": 1})
+        stand.send(f"{domain}-4", "enable", **jira)
+        stand.send(f"{domain}-5", "disable", **jira)
+        stand.send_batch(f"{domain}-6", batch)
+        stand.send(f"{domain}-7", "enable", **mail)
+        stand.send(f"{domain}-8", "enable", domain_id=domain, plugin_id="nobody")
+        stand.send(f"{domain}-9", "register", **registration(domain, "jira"))
+        stand.send(f"{domain}-10", "deregister", **jira)
+        stand.send(f"{domain}-11", "update", **jira, tags={"n": 3})
+        stand.send(f"{domain}-12", "register", **registration(domain, "jira"))
+    return [f"{domain}-{number}" for number in range(1, 13)]
