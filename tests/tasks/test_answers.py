@@ -56,6 +56,7 @@ def test_an_answer_is_what_celery_stores(services: Services, redis_url: str) -> 
         "no": (Answer.failure("no", refusal), refusal, states.FAILURE),
     }
     announcer(services).send([], [answer for answer, _, _ in answers.values()], [])
+    assert 0 < services.redis.ttl("celery-task-meta-ok") <= KEPT_S
     for command_id, (_, result, state) in answers.items():
         ours = stored(services, command_id)
         services.redis.delete(f"celery-task-meta-{command_id}")
@@ -64,7 +65,6 @@ def test_an_answer_is_what_celery_stores(services: Services, redis_url: str) -> 
         theirs = stored(services, command_id) | {"children": []}
         assert ours.keys() == theirs.keys()
         assert ours | {"date_done": None} == theirs | {"date_done": None}
-    assert 0 < services.redis.ttl("celery-task-meta-ok") <= KEPT_S
 
 
 def test_who_waits_is_told(services: Services) -> None:
