@@ -12,8 +12,7 @@ from contracts.parse import parse
 from contracts.plugin import PluginInfo
 from worker.domain.command import Command, Lease, Origin
 from worker.domain.record import own_key
-from worker.plugins.plan import Done, Outcome
-from worker.plugins.write import Applied
+from worker.plugins.plan import Applied, Done, Outcome
 from worker.services import Services
 
 
