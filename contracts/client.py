@@ -1,11 +1,8 @@
-"""A client for Python callers: sends commands and waits for answers.
-
-It is a thin layer over ``Celery.send_task``; any other Celery client can send the same messages.
-"""
+"""A client for Python callers. Any other Celery client can send the same messages."""
 
 import os
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, Self
 from uuid import uuid4
 
@@ -13,22 +10,19 @@ import celery
 
 from contracts import errors
 from contracts._client.answer import redis_errors, wait_for_answer
+from contracts._client.answers import Answers
 from contracts._client.app import client_app
-from contracts._client.frames import (
-    MAX_FRAME_BYTES,
-    Frame,
-    check_expires,
-    check_size,
-    frames_of,
-    items_of,
-    too_large,
-)
+from contracts._client.ask_many import ManyQuestions
+from contracts._client.batch import Batches
+from contracts._client.command import check_command_id, queue_for
+from contracts._client.compose import Composer
+from contracts._client.frames import check_expires, check_size
 from contracts._client.outcome import BatchOutcome
+from contracts._client.send_many import send_many
+from contracts._client.sender import Sender
 from contracts._client.unanswered import AskTimeout, RedisUnavailable
-from contracts.catalog import BY_TASK, task_of
+from contracts.catalog import task_of
 from contracts.headers import AUTHORIZATION, OWN, REPOSITORIES, TRACEPARENT
-from contracts.partition import queue_of
-from contracts.values import is_command_id
 
 __all__ = ["AskTimeout", "BatchOutcome", "PluginClient", "RedisUnavailable"]
 
@@ -142,12 +136,59 @@ class PluginClient:
                 # An earlier sending, in the queue until now, came too late; this one did not.
                 sent = self._app.AsyncResult(command_id)
 
+    def send_many(
+        self,
+        commands: Iterable[Mapping[str, Any]],
+        *,
+        expires_s: float | None = None,
+        traceparent: str | None = None,
+    ) -> list[str]:
+        """Send many commands fast, without waiting for answers, and return their ids.
+
+        Each is a message of its own; those for one queue arrive in the order given. A sequence is checked
+        before anything is sent. Another iterable is read while its commands are sent: an error of it, or of a
+        command, comes when most of those before it are sent.
+
+        ``commands``: each is ``{"operation", "params"}``, and may have an ``id``, default a new UUID.
+        ``expires_s``, ``traceparent``: as those of ``send``, for each command.
+
+        Raises: what ``send`` raises; ``ValueError`` for an id that is used twice. ``RedisUnavailable`` has in
+        ``ids`` the commands that may not have arrived: send them again with these ids.
+        """
+        return send_many(commands, self._sender(expires_s, traceparent, ignore_result=True))
+
+    def ask_many(
+        self,
+        commands: Iterable[Mapping[str, Any]],
+        *,
+        timeout_s: float = 60.0,
+        expires_s: float | None = None,
+        traceparent: str | None = None,
+        window: int = 1000,
+    ) -> Iterator[BatchOutcome]:
+        """Send many commands fast, and yield their outcomes as the answers come, in any order.
+
+        They are sent as by ``send_many``, while you take the outcomes. One that is too large or has a wrong
+        id is not sent: its outcome is ``InvalidParameter``.
+
+        ``commands``, ``expires_s``, ``traceparent``: as those of ``send_many``.
+        ``timeout_s``: how long to wait for an answer after its command was sent, in seconds, default 60.
+        ``window``: how many may wait for their outcomes at once, default 1000. It bounds the memory.
+
+        Raises: ``ValueError`` as ``send_many``; ``AskTimeout`` and ``RedisUnavailable``, with the commands
+        that were read and have no outcome in ``ids``: send them again with these ids.
+        """
+        sender = self._sender(expires_s, traceparent, ignore_result=False)
+        answers = Answers(self._app.backend, timeout_s, expires_s)
+        return ManyQuestions(sender, answers, window).ask(commands)
+
     def batch(
         self,
         commands: Iterable[Mapping[str, Any]],
         *,
         timeout_s: float = 60.0,
         expires_s: float | None = None,
+        flush_s: float = 0.05,
     ) -> list[BatchOutcome]:
         """Apply many writes fast, and return every outcome, in the order given.
 
@@ -155,51 +196,25 @@ class PluginClient:
         take effect in the order given. If a whole batch is refused, each of its items has that error. A
         command that is larger than a batch may be is not sent.
 
-        ``commands``: each is ``{"operation", "params"}``, and may have an ``id``, default a new UUID.
-        ``timeout_s``: how long to wait for all answers, in seconds, default 60.
-        ``expires_s``: do not apply the commands after this many seconds, at most 1e9; default never.
+        ``commands``, ``expires_s``: as those of ``send_many``, but writes only.
+        ``timeout_s``: how long to wait for an answer after its batch was sent, in seconds, default 60.
+        ``flush_s``: how long a batch is filled while the commands are read, in seconds, default 0.05.
 
-        Raises: before anything is sent, ``ValueError`` for an operation that is not a write or an id that is
-        used twice, and ``InvalidParameter`` for a wrong ``expires_s``; later, ``AskTimeout`` and
-        ``RedisUnavailable``: send all commands again with their ``ids``.
+        Raises: ``ValueError`` for an operation that is not a write or an id that is used twice, and
+        ``InvalidParameter`` for a wrong ``expires_s``: for a sequence before anything is sent. Later,
+        ``AskTimeout`` and ``RedisUnavailable``: send all commands again with their ``ids``.
         """
-        items = items_of(commands)
+        sender = self._sender(expires_s, None, ignore_result=False)
+        answers = Answers(self._app.backend, timeout_s, expires_s)
+        return Batches(sender, answers, flush_s).apply(commands, self._partitions)
+
+    def _sender(self, expires_s: float | None, traceparent: str | None, *, ignore_result: bool) -> Sender:
         check_expires(expires_s)
-        try:
-            outcomes = self._outcomes(frames_of(items, self._partitions), timeout_s, expires_s)
-        except (AskTimeout, RedisUnavailable) as error:
-            error.ids = tuple(item["id"] for item in items)
-            raise
-        return [outcomes[item["id"]] for item in items]
+        headers = self._headers_with(traceparent)
+        return Sender(self._app, self._partitions, Composer(headers, expires_s, ignore_result))
 
-    def _outcomes(
-        self, frames: list[Frame], timeout_s: float, expires_s: float | None
-    ) -> dict[str, BatchOutcome]:
-        with redis_errors():
-            sent = [self._send_frame(frame, expires_s) for frame in frames]
-        outcomes: dict[str, BatchOutcome] = {}
-        begun = time.monotonic()
-        for frame, result in zip(frames, sent, strict=True):
-            try:
-                rows = wait_for_answer(result, timeout_s, begun) if result is not None else too_large(frame)
-            except errors.ContractError as refusal:
-                rows = [{"id": item["id"], "error": refusal.as_dict()} for item in frame.items]
-            for row in rows:
-                outcomes[row["id"]] = BatchOutcome.of(row)
-        return outcomes
-
-    def _send_frame(self, frame: Frame, expires_s: float | None) -> Any:
-        """Send a batch; return None, and do not send it, if it is larger than a worker accepts."""
-        if frame.size > MAX_FRAME_BYTES:
-            return None
-        return self._publish(
-            "plugin.batch",
-            str(uuid4()),
-            kwargs={"commands": frame.items},
-            queue=frame.queue,
-            expires=expires_s,
-            headers=self._headers or None,
-        )
+    def _headers_with(self, traceparent: str | None) -> dict[str, str]:
+        return self._headers | ({TRACEPARENT: traceparent} if traceparent else {})
 
     def _send(
         self,
@@ -211,35 +226,25 @@ class PluginClient:
         ignore_result: bool,
     ) -> Any:
         task = task_of(operation)
-        known = BY_TASK[task]
-        headers = dict(self._headers)
-        if traceparent:
-            headers[TRACEPARENT] = traceparent
         check_size(task, params)
         check_expires(expires_s)
-        if command_id is not None and not is_command_id(command_id):
-            raise errors.InvalidParameter(
-                "the command id must be 1 to 128 printable ASCII characters", details={"path": "id"}
-            )
-        queue = queue_of(task, dict(params), self._partitions) if known.is_write else known.queue
+        sent_id = str(uuid4()) if command_id is None else command_id
+        check_command_id(sent_id)
         with redis_errors():
             if command_id is not None and not ignore_result:
                 # The answer to an earlier message with this id is not the answer to this message.
                 self._app.backend.forget(command_id)
-            return self._publish(
-                task,
-                command_id or str(uuid4()),
-                kwargs=dict(params),
-                queue=queue,
-                expires=expires_s,
-                headers=headers or None,
-                ignore_result=ignore_result,
-            )
-
-    def _publish(self, task: str, command_id: str, **options: Any) -> Any:
-        try:
-            return self._app.send_task(task, task_id=command_id, **options)
-        except Exception:
-            # Celery begins to wait for the answer before it sends, and goes on waiting if it could not send.
-            self._app.backend.remove_pending_result(self._app.AsyncResult(command_id))
-            raise
+            try:
+                return self._app.send_task(
+                    task,
+                    task_id=sent_id,
+                    kwargs=dict(params),
+                    queue=queue_for(task, dict(params), self._partitions),
+                    expires=expires_s,
+                    headers=self._headers_with(traceparent) or None,
+                    ignore_result=ignore_result,
+                )
+            except Exception:
+                # Celery begins to wait for the answer before it sends, and goes on if it could not send.
+                self._app.backend.remove_pending_result(self._app.AsyncResult(sent_id))
+                raise

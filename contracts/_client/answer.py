@@ -58,11 +58,16 @@ def wait_for_answer(result: Any, timeout_s: float, begun: float) -> Any:
             forget()
 
 
+def drop_answer(backend: Any, key: Any, kept: bytes) -> None:
+    """Forget the answer ``kept``. Any other answer at ``key`` stays: it is that of a later sending."""
+    backend.client.eval(_DROP, 1, key, kept)
+
+
 def _drop_late_answer(result: Any) -> None:
-    """Forget a stored ``DEADLINE_EXCEEDED``. Any other answer stays: it is that of a later sending."""
+    """Forget a stored ``DEADLINE_EXCEEDED``."""
     backend = result.backend
     backend.remove_pending_result(result)
     key = backend.get_key_for_task(result.id)
     kept = backend.client.get(key)
     if kept is not None and isinstance(backend.decode_result(kept)["result"], DeadlineExceeded):
-        backend.client.eval(_DROP, 1, key, kept)
+        drop_answer(backend, key, kept)

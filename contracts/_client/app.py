@@ -1,4 +1,6 @@
-"""The Celery app of a caller: where it sends commands, and where answers come from."""
+"""The Celery apps of a caller: one says where commands go and answers come from, one makes messages."""
+
+from functools import cache
 
 import celery
 
@@ -8,6 +10,16 @@ _PATIENCE = {"max_retries": 10, "interval_start": 0.1, "interval_step": 0.1, "in
 """How often a result backend that does not answer is asked again: for about 4 s. Celery's own default is 20
 s.
 """
+
+_DIAL = {"max_retries": 3, "interval_start": 0, "interval_step": 0.2, "interval_max": 1}
+"""How often a broker that cannot be connected is dialled again: as Celery does when it sends one task."""
+
+_MESSAGES = {
+    "task_serializer": "json",
+    "result_serializer": "json",
+    "accept_content": ["json"],
+    "task_create_missing_queues": True,
+}
 
 
 def client_app(redis_url: str, results_url: str) -> celery.Celery:
@@ -25,18 +37,27 @@ def client_app(redis_url: str, results_url: str) -> celery.Celery:
         set_as_current=False,
     )
     app.conf.update(
-        task_serializer="json",
-        result_serializer="json",
-        accept_content=["json"],
-        task_create_missing_queues=True,
+        _MESSAGES,
         # One result connection for all threads, which ``close`` can close.
         result_backend_thread_safe=True,
         broker_connection_retry_on_startup=True,
         broker_use_ssl=tls_of(redis_url) or False,
-        broker_transport_options=dict(TIMEOUTS),
+        # kombu shares connections between apps that differ in nothing but TLS, unless an option differs too.
+        broker_transport_options={**TIMEOUTS, **_DIAL, "tls": tls_of(redis_url)},
         redis_backend_use_ssl=tls_of(results_url) or False,
         redis_socket_timeout=TIMEOUTS["socket_timeout"],
         redis_socket_connect_timeout=TIMEOUTS["socket_connect_timeout"],
         result_backend_transport_options={"retry_policy": _PATIENCE},
     )
+    return app
+
+
+@cache
+def message_app() -> celery.Celery:
+    """Return a Celery app that makes the messages of every client, and connects to nothing.
+
+    The app of a client would subscribe to the answer to each message.
+    """
+    app = celery.Celery("plugin-client", broker="memory://", set_as_current=False)
+    app.conf.update(_MESSAGES)
     return app

@@ -1,12 +1,12 @@
 """The size of messages: one command, and any number of writes as batches."""
 
 import json
-from collections.abc import Iterable, Mapping, Sequence
+import time
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
+from math import inf
 from typing import Any
-from uuid import uuid4
 
-from contracts.catalog import WRITES, task_of
 from contracts.commands import MAX_BATCH, MAX_BATCH_PER_PLUGIN
 from contracts.errors import InvalidParameter
 from contracts.partition import address, partition, queue_name
@@ -19,31 +19,18 @@ MAX_EXPIRES_S = 1e9
 """The longest time in which a command may expire, in seconds: about 31 years."""
 
 
-def items_of(commands: Iterable[Mapping[str, Any]]) -> list[dict[str, Any]]:
-    """Return the items of a batch, each with an id of its own.
-
-    Raises: ``ValueError`` for an operation that is not a write and for an id that is used twice.
-    """
-    items: dict[str, dict[str, Any]] = {}
-    for command in commands:
-        task = task_of(command["operation"])
-        if task not in WRITES:
-            raise ValueError(f"{task} is not a write; a batch may hold {', '.join(sorted(WRITES))}")
-        command_id = str(command.get("id") or uuid4())
-        if command_id in items:
-            raise ValueError(f"two commands have the id {command_id}")
-        items[command_id] = {"id": command_id, "operation": task, "params": dict(command["params"])}
-    return list(items.values())
-
-
 @dataclass(slots=True)
 class Frame:
-    """One batch to send: its queue, its items, their number for each plugin, and its size in bytes."""
+    """One batch to send: its queue, its items, their number for each plugin, and its size in bytes.
+
+    ``begun_at``: when its first command was read, in monotonic seconds.
+    """
 
     queue: str
     items: list[dict[str, Any]] = field(default_factory=list)
     counts: dict[tuple[str, str], int] = field(default_factory=dict)
     size: int = 0
+    begun_at: float = field(default_factory=time.monotonic)
 
     def has_room(self, where: tuple[str, str], size: int) -> bool:
         """Return whether another command of ``size`` bytes for the plugin ``where`` fits the batch."""
@@ -60,24 +47,31 @@ class Frame:
         self.size += size
 
 
-def frames_of(items: Sequence[dict[str, Any]], partitions: int) -> list[Frame]:
+def frames_of(items: Iterable[dict[str, Any]], partitions: int) -> list[Frame]:
     """Return batches of ``items`` that fit the limits: one partition, 500 items, 50 items for one plugin, 3
     MB.
 
     The order of the commands of each plugin is kept.
     """
-    frames: list[Frame] = []
-    open_frames: dict[str, Frame] = {}
+    return list(fill_frames(items, partitions, inf))
+
+
+def fill_frames(items: Iterable[dict[str, Any]], partitions: int, max_age_s: float) -> Iterator[Frame]:
+    """Yield the batches of ``frames_of`` as the items are read, each as soon as it has no room for the next
+    item, or is older than ``max_age_s``.
+    """
+    # The oldest first.
+    filling: dict[str, Frame] = {}
     for item in items:
         where = address(item["operation"], item["params"])
         queue = queue_name(partition(*where, partitions), partitions)
         size = len(json.dumps(item)) + 2
-        frame = open_frames.get(queue)
-        if frame is None or not frame.has_room(where, size):
-            frame = open_frames[queue] = Frame(queue)
-            frames.append(frame)
-        frame.add(item, where, size)
-    return frames
+        if queue in filling and not filling[queue].has_room(where, size):
+            yield filling.pop(queue)
+        filling.setdefault(queue, Frame(queue)).add(item, where, size)
+        while filling and time.monotonic() - (oldest := next(iter(filling.values()))).begun_at >= max_age_s:
+            yield filling.pop(oldest.queue)
+    yield from filling.values()
 
 
 def too_large(frame: Frame) -> list[dict[str, Any]]:
