@@ -17,6 +17,11 @@ def ask(name):
             client.ask("get", timeout_s=30, domain_id="forks", plugin_id=f"{name}-{n}")
         except PluginNotFound as refusal:
             assert refusal.details["plugin_id"] == f"{name}-{n}", refusal.details
+    asked = {f"{name}-many-{n}": {"domain_id": "forks", "plugin_id": f"{name}-{n}"} for n in range(300)}
+    commands = [{"id": id, "operation": "get", "params": params} for id, params in asked.items()]
+    for outcome in client.ask_many(commands, window=50):
+        assert outcome.error.details["plugin_id"] == asked.pop(outcome.id)["plugin_id"]
+    assert not asked
 
 client = PluginClient(sys.argv[1])
 ask("first")
