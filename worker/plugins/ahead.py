@@ -11,8 +11,8 @@ from worker.plugins.write import Writer
 class Ahead:
     """A thread beside the one that carries commands out.
 
-    Most of the time of a write is waiting for MongoDB and Redis. Meanwhile the next commands are decided, over
-    what is about to be written. If that turns out otherwise, what was decided is dropped.
+    Most of the time of a write is waiting for MongoDB and Redis. Meanwhile the next commands are decided,
+    over what is about to be written. If that turns out otherwise, what was decided is dropped.
     """
 
     def __init__(self, writer: Writer) -> None:
