@@ -5,25 +5,43 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from tests.support.servers import ChildProcess, wait_until
-from tests.system.stand import Stand, registration
+from tests.system.stand import Stand, registration, send_group
 
 
 def many_commands_later(stand: Stand, domain: str, point: str) -> None:
     """The owner stops at `point`; the standby applies its command and 70 more of that plugin."""
     of = {"domain_id": domain, "plugin_id": "jira"}
     _registered(stand, domain)
+    if point == "before_read":
+        _new_owner(stand)
     stand.arm(point, action="stop")
     stand.send(f"{domain}-late", "update", **of, tags={"by": "late"})
     asleep = stand.fired()
     _other_owner(stand, asleep)
 
     for batch in (1, 2):
-        items: list[tuple[str, str, dict[str, Any]]] = [
-            (f"{domain}-{batch}-{n}", "update", {**of, "tags": {"n": f"{batch}.{n}"}}) for n in range(35)
-        ]
-        stand.send_batch(f"{domain}-{batch}", items)
+        stand.send_batch(f"{domain}-{batch}", _updates(of, f"{domain}-{batch}"))
     stand.send(f"{domain}-disable", "disable", **of)
     stand.answered(f"{domain}-late", f"{domain}-1", f"{domain}-2", f"{domain}-disable")
+
+    _wake(stand, asleep, domain)
+
+
+def group_later(stand: Stand, domain: str, point: str, nth: int) -> None:
+    """The owner of a group stops at `point`; the standby applies all of it, and more than is remembered of one
+    of its plugins.
+    """
+    of = {"domain_id": domain, "plugin_id": "jira"}
+    stand.ready()
+    stand.arm(point, nth, action="stop")
+    sent = send_group(stand, domain)
+    asleep = stand.fired()
+    _other_owner(stand, asleep)
+
+    for batch in (1, 2):
+        stand.send_batch(f"{domain}-more-{batch}", _updates(of, f"{domain}-more-{batch}"))
+    stand.send(f"{domain}-more", "disable", **of)
+    stand.answered(*sent, f"{domain}-more-1", f"{domain}-more-2", f"{domain}-more")
 
     _wake(stand, asleep, domain)
 
@@ -98,6 +116,17 @@ def former_owner_settles(stand: Stand, domain: str) -> None:
     stand.ready(2)
     if _unacked(stand) or stand.redis.llen("plugin.commands"):
         stand.answered(f"{domain}-late")
+
+
+def _updates(of: dict[str, Any], batch: str) -> list[tuple[str, str, dict[str, Any]]]:
+    return [(f"{batch}-{n}", "update", {**of, "tags": {"n": f"{batch}.{n}"}}) for n in range(35)]
+
+
+def _new_owner(stand: Stand) -> None:
+    """The owner ends in good order: the next one has to read what it wrote."""
+    owner = stand.owner()
+    assert owner is not None and owner.stop(timeout_s=60) == 0
+    stand.ready()
 
 
 def _registered(stand: Stand, domain: str) -> None:
