@@ -1,6 +1,7 @@
 """Parses untrusted keyword arguments to a message, or to the refusal that says what is wrong with them."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import cache
 from typing import Any, TypeVar
 
 from pydantic import BaseModel, ValidationError
@@ -8,11 +9,15 @@ from pydantic_core import ErrorDetails
 
 from contracts.errors import ContractError, InvalidImage, InvalidParameter, RequiredParameter
 from contracts.query import parse_query, parse_statistics
-from contracts.values import Unstorable, check_json, mending_order, path_of
+from contracts.storable import Unstorable, check_json, path_of
+from contracts.values import mending_order
 
 M = TypeVar("M", bound=BaseModel)
 
-_QUERY_PARSERS = {"ListPlugins": parse_query, "StatPlugins": parse_statistics}
+_QUERY_PARSERS: dict[str, Callable[[Any], Any]] = {
+    "ListPlugins": parse_query,
+    "StatPlugins": parse_statistics,
+}
 _SHOWN = 10
 
 
@@ -26,12 +31,11 @@ def parse(model: type[M], arguments: Any) -> M:
     """
     if not isinstance(arguments, dict):
         raise InvalidParameter("keyword arguments must be an object", details={"path": ""})
-    parse_language = _QUERY_PARSERS.get(model.__name__)
+    parse_language, is_frame, clearable = _ways(model)
     try:
-        check_json(_checked_here(model, arguments))
+        check_json(_checked_here(arguments, parse_language, is_frame))
     except Unstorable as error:
         raise InvalidParameter(str(error), details={"path": error.path}) from None
-    clearable: frozenset[str] = getattr(model, "clearable", frozenset())
     given = {k: v for k, v in arguments.items() if v is not None and (v != "" or k in clearable)}
     if parse_language and "query" in given:
         given["query"] = parse_language(given["query"])
@@ -41,13 +45,22 @@ def parse(model: type[M], arguments: Any) -> M:
         raise _refusal(error.errors(include_url=False, include_input=False)) from None
 
 
-def _checked_here(model: type[BaseModel], arguments: dict[str, Any]) -> dict[str, Any]:
+@cache
+def _ways(model: type[BaseModel]) -> tuple[Callable[[Any], Any] | None, bool, frozenset[str]]:
+    """Return the parser of a message's query, whether it is a batch's frame, and its clearable fields."""
+    parse_language = _QUERY_PARSERS.get(model.__name__)
+    return parse_language, getattr(model, "is_frame", False), getattr(model, "clearable", frozenset())
+
+
+def _checked_here(
+    arguments: dict[str, Any], parse_language: Callable[[Any], Any] | None, is_frame: bool
+) -> dict[str, Any]:
     """Return the arguments without a query, and without the parameters of a batch's items: those have parsers
     of their own.
     """
-    if model.__name__ in _QUERY_PARSERS and "query" in arguments:
+    if parse_language and "query" in arguments:
         return arguments | {"query": None}
-    return _outside_params(arguments) if getattr(model, "is_frame", False) else arguments
+    return _outside_params(arguments) if is_frame else arguments
 
 
 def _outside_params(frame: dict[str, Any]) -> dict[str, Any]:

@@ -1,6 +1,5 @@
-"""The scalar and free-form types of all messages, and the limits of JSON that the store can hold."""
+"""The scalar and free-form types of all messages, and the limits of their sizes."""
 
-import math
 import re
 from collections.abc import Iterable
 from datetime import UTC, datetime
@@ -17,8 +16,7 @@ from pydantic import (
 )
 from pydantic_core import ErrorDetails, PydanticCustomError
 
-MAX_DEPTH = 32
-"""The deepest nesting of a message's JSON; the keyword arguments themselves are level 1."""
+from contracts.storable import path_of
 
 MAX_COMMAND_BYTES = 512 * 1024
 """The largest command on its queue, in bytes: headers, and the body, which is in base64."""
@@ -35,16 +33,8 @@ MAX_ANSWER_BYTES = 16 * 1024 * 1024
 MAX_NAME_LENGTH = 255
 """The longest name or id, in characters."""
 
-KOMBU_TYPE = "__type__"
-"""A key of every object that ``is_kombus_own``."""
-
-_KOMBU_OBJECT = {KOMBU_TYPE, "__value__"}
-
 SECRET_WORD = r"authorization|cookie|token|secret|passwd|password|(?:api|private|access)[_-]?key"  # noqa: S105
 """The words, in any case, that make a key look like that of a secret: a pattern for ``re``."""
-
-INT64 = range(-(2**63), 2**63)
-"""The integers that the store can hold."""
 
 _MEND_FIRST = {"extra_forbidden": 0, "union_tag_invalid": 1, "union_tag_not_found": 1, "missing": 2}
 
@@ -58,104 +48,11 @@ class Contract(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", strict=True, ser_json_inf_nan="strings")
 
 
-class Unstorable(ValueError):
-    """Raised by ``check_json`` for a value that JSON or the store cannot hold; ``path``: where, ``reason``:
-    why.
-    """
-
-    def __init__(self, path: str, reason: str) -> None:
-        self.path = path
-        self.reason = reason
-        super().__init__(f"{path}: {reason}")
-
-
-def path_of(parts: Iterable[int | str], path: str = "") -> str:
-    """Return field names and list indices as a path, appended to ``path``: ``("labels", 0)`` is
-    ``labels[0]``.
-    """
-    for part in parts:
-        path += f"[{part}]" if isinstance(part, int) else f".{part}" if path else part
-    return path
-
-
 def mending_order(error: ErrorDetails) -> int:
     """Return a key that sorts the errors of one value by what to mend first: an unknown field is often a
     misspelt one, and so the reason why another is missing.
     """
     return _MEND_FIRST.get(error["type"], len(_MEND_FIRST))
-
-
-def check_json(value: Any, path: str = "", depth: int = 1) -> None:
-    """Refuse a value that the store cannot hold: nesting over 32 levels, integers over 64 bits, NaN, NUL,
-    lone surrogates, and objects that kombu would not read back as objects.
-
-    ``path``: the path of ``value`` itself. ``depth``: its level.
-
-    Raises: ``Unstorable``.
-    """
-    trail: list[int | str] = []
-    if reason := _unstorable(value, trail, depth):
-        raise Unstorable(path_of(reversed(trail), path), reason)
-
-
-def _unstorable(value: Any, trail: list[int | str], depth: int) -> str | None:
-    """Return why the store cannot hold ``value``; ``trail`` then has the way to the wrong part, from its end.
-
-    A path is made only for a wrong value: a long key above many values would be copied for each.
-    """
-    if isinstance(value, str):
-        return bad_text(value)
-    if isinstance(value, dict | list):
-        return _unstorable_parts(value, trail, depth)
-    if isinstance(value, bool) or value is None:
-        return None
-    if isinstance(value, int):
-        return None if value in INT64 else "is an integer of more than 64 bits"
-    if isinstance(value, float):
-        return None if math.isfinite(value) else "is not a finite number"
-    return "is not a JSON value"
-
-
-def _unstorable_parts(value: dict[Any, Any] | list[Any], trail: list[int | str], depth: int) -> str | None:
-    if depth > MAX_DEPTH:
-        return f"is nested deeper than {MAX_DEPTH} levels"
-    if isinstance(value, list):
-        parts: Iterable[tuple[Any, Any]] = enumerate(value)
-    elif is_kombus_own(value):
-        return "has exactly the keys __type__ and __value__, which Celery's callers cannot read"
-    else:
-        parts = value.items()
-        for key in value:
-            if not isinstance(key, str):
-                return "has a key that is not a string"
-            if reason := bad_text(key):
-                return reason
-    for key, item in parts:
-        if reason := _unstorable(item, trail, depth + 1):
-            trail.append(key)
-            return reason
-    return None
-
-
-def is_kombus_own(value: dict[Any, Any]) -> bool:
-    """Return whether kombu's reader turns an object into another one, or fails on it.
-
-    Its caller then loses every other answer that it waits for: stored by one tenant, such an object would
-    harm the others behind a shared gateway.
-    """
-    return value.keys() == _KOMBU_OBJECT
-
-
-def bad_text(text: str) -> str | None:
-    """Return why the store cannot hold a text, or None."""
-    if "\x00" in text:
-        return "contains a NUL character"
-    if not text.isascii():
-        try:
-            text.encode()
-        except UnicodeEncodeError:
-            return "contains a lone surrogate"
-    return None
 
 
 def is_command_id(value: object) -> bool:

@@ -15,6 +15,7 @@ from worker.events.publish import Publisher
 from worker.events.reconcile import Reconcile
 from worker.events.rejections import Rejections
 from worker.events.sweep import Sweep
+from worker.plugins.ahead import Ahead
 from worker.plugins.listing import Listing
 from worker.plugins.read import Reader
 from worker.plugins.write import Writer
@@ -201,6 +202,10 @@ class Services:
             self.parking.keep_command,
             has_managed=bool(self.settings.repositories.managed),
         )
+
+    @once
+    def ahead(self) -> Ahead:
+        return self._close_later(Ahead(self.writer))
 
     @once
     def search(self) -> Search:

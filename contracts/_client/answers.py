@@ -25,7 +25,7 @@ _MIN_PAUSE_S: Final = 0.001
 _MAX_PAUSE_S: Final = 0.05
 _PAUSE_OF_ONE_S: Final = 20e-6
 """What each answer that is waited for adds to the shortest pause: asking takes a tenth of the time."""
-_PAUSE_SHARE: Final = 1 / 8
+_PAUSE_SHARE: Final = 1 / 16
 """The longest pause, as a part of the time without an answer: so much later an answer is found at most."""
 
 

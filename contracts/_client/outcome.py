@@ -1,4 +1,4 @@
-"""The outcome of one item of a batch."""
+"""The outcome of one command of many."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -9,7 +9,7 @@ from contracts import errors
 
 @dataclass(frozen=True, slots=True)
 class BatchOutcome:
-    """The outcome of one item of a batch: exactly one of ``result`` and ``error`` is set."""
+    """The outcome of one command of many: its ``result``, or its ``error``; the other one is None."""
 
     id: str
     result: dict[str, Any] | None

@@ -6,11 +6,12 @@ from typing import Any
 class AskTimeout(TimeoutError):
     """Raised when no answer came in time.
 
-    A write may still take effect. Send it again with the same ``command_id``, or a batch with the same
-    ``ids``: it has one effect.
+    A write may still take effect. Send it again with the same ``command_id``, or many with the same ``ids``:
+    it has one effect.
 
     ``command_id``: of the command; for a batch, of one of the messages that it was sent as.
-    ``ids``: the ids of a batch's commands, in the order given; empty for any other command.
+    ``ids``: of ``batch``, the ids of all commands; of ``ask_many``, of those without an outcome. Both are in
+    the order given, and of an iterable that is no sequence only what was read. Empty for ``ask``.
     """
 
     ids: tuple[str, ...] = ()
@@ -29,10 +30,10 @@ class AskTimeout(TimeoutError):
 class RedisUnavailable(ConnectionError):
     """Raised when Redis does not answer.
 
-    The command may have been sent or not. Send it again with the same ``command_id``, or a batch with the
-    same ``ids``: it has one effect.
+    The command may have been sent or not. Send it again with the same ``command_id``, or many with the same
+    ``ids``: it has one effect.
 
-    ``ids``: as those of ``AskTimeout``.
+    ``ids``: as those of ``AskTimeout``; of ``send_many``, of the commands that may not have arrived.
     """
 
     ids: tuple[str, ...] = ()

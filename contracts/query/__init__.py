@@ -13,7 +13,7 @@ from contracts.query.faults import invalid_query, refusal
 from contracts.query.listing import MINIMAL, Query
 from contracts.query.paging import Page, SortKey
 from contracts.query.statistics import StatisticsQuery
-from contracts.values import Unstorable, check_json
+from contracts.storable import Unstorable, check_json
 
 __all__ = [
     "MINIMAL",

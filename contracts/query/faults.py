@@ -7,7 +7,8 @@ from pydantic import ValidationError
 from pydantic_core import ErrorDetails, PydanticCustomError
 
 from contracts.errors import InvalidQuery
-from contracts.values import mending_order, path_of
+from contracts.storable import path_of
+from contracts.values import mending_order
 
 _TAGGED = frozenset({"filter", "filter_or"})
 

@@ -6,7 +6,7 @@ from pydantic import Discriminator, Field, Tag
 
 from contracts.query.keys import ColumnKey, FieldKey
 from contracts.query.shape import Part
-from contracts.values import INT64
+from contracts.storable import INT64
 
 MAX_SKIP = 2**31
 """The largest number of rows to skip; no store holds more."""

@@ -8,7 +8,7 @@ from typing import Annotated, Any
 from pydantic import AfterValidator, Field, PlainValidator, StringConstraints, WithJsonSchema
 
 from contracts.query.faults import expected
-from contracts.values import INT64, bad_text
+from contracts.storable import INT64, bad_text
 
 MAX_IN = 10_000
 """The largest number of items in a list value."""

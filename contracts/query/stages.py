@@ -8,7 +8,7 @@ from contracts.query.keys import ColumnKey, ColumnName
 from contracts.query.paging import ColumnSort
 from contracts.query.scalars import ScalarOrNull
 from contracts.query.shape import NamedPart, Part, lengthened
-from contracts.values import INT64
+from contracts.storable import INT64
 
 MAX_NAMES = 50
 """The largest number of columns that one stage may make."""

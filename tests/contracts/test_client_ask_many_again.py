@@ -1,25 +1,30 @@
 """`PluginClient.ask_many` without answers or without a Redis, and sending again with the same ids."""
 
+import threading
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from itertools import islice
 from typing import Any
 
 import pytest
+from celery.backends.redis import RedisBackend
 from redis import Redis
 
 from contracts import errors
+from contracts._client import app
 from contracts._client.answer import drop_answer
 from contracts.client import AskTimeout, PluginClient, RedisUnavailable
 from tests.contracts.service import (
     COMMANDS,
     UNANSWERED,
+    Sent,
     Service,
     enable,
     plugin_of,
     stored,
     unlimited,
 )
-from tests.support.servers import RedisServer, free_port
+from tests.support.servers import RedisServer, free_port, wait_until
 
 LATE = errors.DeadlineExceeded("late")
 
@@ -105,9 +110,15 @@ def test_the_answer_to_an_earlier_message_is_not_the_answer(
 def test_an_earlier_message_that_comes_too_late_does_not_answer_a_later_one(
     caller: PluginClient, redis: Redis, redis_url: str
 ) -> None:
+    def handle(sent: Sent) -> Any:
+        if len(service.seen) == 1:
+            wait_until(lambda: redis.llen(COMMANDS) == 1, 60, "the later message")
+            return LATE
+        wait_until(lambda: not redis.exists(key("a")), 60, "the caller to take the refusal")
+        return {"n": 2}
+
     caller.send_many(named("a"), expires_s=60)
-    answers = iter([LATE, {"n": 2}])
-    with Service(redis_url, lambda sent: next(answers)):
+    with Service(redis_url, handle) as service:
         (outcome,) = caller.ask_many(named("a"))
     assert outcome.result == {"n": 2}
     assert redis.keys(key("*")) == []
@@ -167,6 +178,30 @@ def test_answers_are_found_after_a_restart_of_redis(mortal_redis: RedisServer) -
             for command_id in ("c", "a"):
                 redis.set(key(command_id), stored(command_id, {}))
         assert {outcome.id for outcome in outcomes} == {"a", "c"}
+
+
+def test_an_outage_while_answers_are_waited_for_costs_time(
+    mortal_redis: RedisServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def again(backend: RedisBackend, *arguments: Any) -> Any:
+        seen.set()
+        return on_connection_error(backend, *arguments)
+
+    seen = threading.Event()
+    on_connection_error = RedisBackend.on_connection_error
+    monkeypatch.setattr(RedisBackend, "on_connection_error", again)
+    # However long a restart takes on this machine.
+    monkeypatch.setitem(app._PATIENCE, "max_retries", 1_000)
+    with PluginClient(mortal_redis.url) as client, ThreadPoolExecutor(1) as thread:
+        with Redis.from_url(mortal_redis.url) as redis:
+            asked = thread.submit(lambda: [outcome.id for outcome in client.ask_many(named("a"))])
+            wait_until(lambda: redis.llen(COMMANDS), 60, "the command")
+        mortal_redis.kill()
+        assert seen.wait(60)
+        mortal_redis.start()
+        with Redis.from_url(mortal_redis.url) as redis:
+            redis.set(key("a"), stored("a", {}))
+        assert asked.result() == ["a"]
 
 
 def test_sent_again_after_an_outage_all_have_their_outcomes(mortal_redis: RedisServer) -> None:

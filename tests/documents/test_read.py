@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from contracts.values import MAX_DEPTH
+from contracts.storable import MAX_DEPTH
 from worker.documents import read
 from worker.documents.read import DocumentError, parse_json, parse_yaml, read_document
 from worker.domain.repositories import Repositories

@@ -1,10 +1,12 @@
 """What the event of a change says, and what a record keeps of it."""
 
 import json
+from dataclasses import replace
 from datetime import UTC, datetime
+from hashlib import sha1
 
 from contracts.plugin import PluginInfo, RepositoryInfo
-from worker.domain.events import plugin_changed, plugin_resynced
+from worker.domain.events import Pending, plugin_changed, plugin_resynced
 from worker.domain.plugin import Changed, plugin_text
 from worker.domain.record import Record
 
@@ -44,3 +46,13 @@ def test_a_change_leaves_the_commands_without_effect_to_the_engine() -> None:
     record = Record("d-1/jira", revision=1, no_effect=(("c-1", ""),))
     changed = Changed("updated", PLUGIN, 2, plugin_text(PLUGIN))
     assert record.apply(changed, "c-2", NOW, None).no_effect == (("c-1", ""),)
+
+
+def test_size_and_digest_are_made_once_and_are_no_part_of_the_event() -> None:
+    event = Pending(1, "2026-01-01T00:00:00.000Z", '{"n":"é"}')
+    assert event.digest is event.digest
+    assert event.digest == sha1(event.data.encode(), usedforsecurity=False).hexdigest()
+    assert event.size == 10 + 128
+    assert event == Pending(1, "2026-01-01T00:00:00.000Z", '{"n":"é"}')
+    assert replace(event, data="").digest == sha1(b"", usedforsecurity=False).hexdigest()
+    assert replace(event, stands_for="*").digest == "*"

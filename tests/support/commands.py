@@ -12,8 +12,7 @@ from contracts.parse import parse
 from contracts.plugin import PluginInfo
 from worker.domain.command import Command, Lease, Origin
 from worker.domain.record import own_key
-from worker.plugins.plan import Done, Outcome
-from worker.plugins.write import Applied
+from worker.plugins.plan import Applied, Done, Outcome
 from worker.services import Services
 
 
@@ -74,12 +73,12 @@ def by(
     return By(command_id, Origin(redelivered, expires, traceparent), lease(epoch))
 
 
-def command_of(write: Write, how: By) -> Command:
-    """The command of a parsed write."""
+def command_of(write: Write, how: By, is_item: bool = True) -> Command:
+    """The command of a parsed write, an item of a batch or a message of its own."""
     key = own_key(write.domain_id, write.plugin_id)
     task = next(task for task, model in WRITES.items() if model is type(write))
     params = write.model_dump(mode="json", exclude_none=True)
-    return Command(how.command_id, write, key, task, params, how.origin, is_item=True)
+    return Command(how.command_id, write, key, task, params, how.origin, is_item)
 
 
 def decide(services: Services, commands: Sequence[Command], lease: Lease) -> Applied:

@@ -17,7 +17,8 @@ from typing import Any
 
 import yaml
 
-from contracts.values import MAX_DEPTH, MAX_PLUGIN_BYTES
+from contracts.storable import MAX_DEPTH
+from contracts.values import MAX_PLUGIN_BYTES
 
 MAX_FILE_BYTES = MAX_PLUGIN_BYTES
 

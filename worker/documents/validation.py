@@ -2,7 +2,8 @@
 
 from pydantic import ValidationError
 
-from contracts.values import mending_order, path_of
+from contracts.storable import path_of
+from contracts.values import mending_order
 
 
 def first_error(error: ValidationError) -> str:

@@ -8,7 +8,8 @@ from contracts.commands import GetPlugin, ListPlugins, Read, StatPlugins
 from contracts.errors import ResultTooLarge
 from contracts.query import Query
 from contracts.query.faults import invalid_query
-from contracts.values import KOMBU_TYPE, MAX_ANSWER_BYTES, is_kombus_own
+from contracts.storable import KOMBU_TYPE, is_kombus_own
+from contracts.values import MAX_ANSWER_BYTES
 
 _BETWEEN = len(", ")
 

@@ -6,8 +6,7 @@ versions.
 
 import json
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
-from functools import cached_property
+from dataclasses import dataclass, field
 from hashlib import sha1
 from typing import Self
 
@@ -27,7 +26,7 @@ ANY = "*"
 _dump = json.JSONEncoder(separators=(",", ":")).encode
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Pending:
     """One event of an outbox: the subject's ``revision``, RFC 3339 ``time``, and ``data`` as JSON text.
 
@@ -44,16 +43,24 @@ class Pending:
     gap: bool = False
     traceparent: str | None = None
     stands_for: str = ""
+    _size: int = field(default=0, init=False, repr=False, compare=False)
+    _digest: str = field(default="", init=False, repr=False, compare=False)
 
-    @cached_property
+    @property
     def size(self) -> int:
-        """About how many bytes the entry takes in its document."""
-        return len(self.data.encode()) + 128
+        """Return about how many bytes the entry takes in its document."""
+        if not self._size:
+            object.__setattr__(self, "_size", len(self.data.encode()) + 128)
+        return self._size
 
-    @cached_property
+    @property
     def digest(self) -> str:
-        """The SHA-1 of ``data``, or ``stands_for``: an identity, not a protection."""
-        return self.stands_for or sha1(self.data.encode(), usedforsecurity=False).hexdigest()
+        """Return the SHA-1 of ``data``, or ``stands_for``: an identity, not a protection."""
+        if not self._digest:
+            digest = self.stands_for or sha1(self.data.encode(), usedforsecurity=False).hexdigest()
+            # Kept: each of size and digest is asked for several times, and the text never changes.
+            object.__setattr__(self, "_digest", digest)
+        return self._digest
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,7 +12,7 @@ from jsonschema.exceptions import ValidationError, best_match
 from jsonschema.validators import extend, validator_for
 
 from contracts.errors import InvalidTemplateSchema
-from contracts.values import path_of
+from contracts.storable import path_of
 
 MAX_NODES = 5_000
 """The largest number of objects, lists and booleans in all schemas of a template: the slowest draft takes

@@ -8,6 +8,7 @@ from typing import Protocol
 from contracts.errors import ContractError, DecidedBefore, InternalFault
 from contracts.plugin import PluginInfo
 from worker.domain.command import Command
+from worker.domain.events import Subject
 from worker.domain.plugin import Changed, Decision, Unchanged, plugin_text
 from worker.domain.record import Record
 
@@ -110,6 +111,7 @@ class Plan:
     def read(self, record: Record) -> None:
         """Take the record as it was just read; what was decided before does not count."""
         self.record = record
+        self.decided = []
         self.fresh = True
 
     def _has_room(self) -> bool:
@@ -147,6 +149,28 @@ class Plan:
         self.after = decider.apply_change(self.after, decision, command)
         self._covered = dict(self._passed)
         return Done(decision.plugin, decision.text)
+
+
+@dataclass(frozen=True, slots=True)
+class Applied:
+    """A group that was applied: the outcome of each command, and the subjects with events to publish."""
+
+    outcomes: list[Outcome]
+    subjects: list[Subject]
+
+
+@dataclass(frozen=True, slots=True)
+class Prepared:
+    """Commands that were decided as far as that needs no server.
+
+    ``count``: how many commands. ``again``: whether an earlier try may have begun to apply them.
+    ``generation``: that of the records which they were decided over.
+    """
+
+    plans: list[Plan]
+    count: int
+    again: bool
+    generation: int
 
 
 def plans_of(commands: Sequence[Command]) -> list[Plan]:

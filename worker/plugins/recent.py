@@ -1,4 +1,6 @@
-"""The records that this owner of a partition wrote last."""
+"""The records that this owner of a partition wrote last, or is about to write."""
+
+import threading
 
 from cachetools import LRUCache
 
@@ -9,34 +11,46 @@ MAX_BYTES = 8 * 1024 * 1024
 
 
 class RecentRecords:
-    """Remembers what was written under one epoch, so that the next command need not read it.
+    """Remembers what was decided under one epoch, so that the next command need not read it.
 
-    A remembered record may be old: another process may have changed it. So it serves for writes alone, whose
-    guard decides whether it was still so.
+    A remembered record may be wrong: its write may miss, or another process may have changed it since. So it
+    serves for writes alone, whose guard decides whether it was so.
+
+    ``generation``: grows when a record was not so: what was decided in an earlier one is to be decided again.
     """
 
     def __init__(self, max_bytes: int = MAX_BYTES) -> None:
         self._records: LRUCache[str, Record] = LRUCache(max_bytes, getsizeof=_size)
         self._epoch = 0
+        self._lock = threading.Lock()
+        self.generation = 0
 
     def recall(self, key: str, epoch: int) -> Record | None:
-        """Return the record that was written last under ``epoch``, if it is remembered."""
-        return self._records.get(key) if epoch == self._epoch else None
+        """Return the record that was decided last under ``epoch``, if it is remembered."""
+        with self._lock:
+            return self._records.get(key) if epoch == self._epoch else None
 
-    def remember(self, record: Record, epoch: int) -> None:
-        """Remember a record as it was just written under ``epoch``."""
-        if epoch != self._epoch:
-            self._records.clear()
-            self._epoch = epoch
-        try:
-            self._records[record.key] = record
-        except ValueError:
-            # It alone is larger than all that may be remembered.
+    def remember(self, record: Record, epoch: int, generation: int) -> None:
+        """Remember a record as it will be after a write under ``epoch``.
+
+        ``generation``: the one in which it was decided; if it is over, nothing is remembered.
+        """
+        with self._lock:
+            if generation != self.generation:
+                return
+            if epoch != self._epoch:
+                self._records.clear()
+                self._epoch = epoch
             self._records.pop(record.key, None)
+            # What alone is larger than all that may be remembered is not.
+            if _size(record) <= self._records.maxsize:
+                self._records[record.key] = record
 
-    def forget(self, key: str) -> None:
-        """Forget a record: what was remembered is not so any more."""
-        self._records.pop(key, None)
+    def clear(self) -> None:
+        """Forget every record, and begin another generation: one of them was not so."""
+        with self._lock:
+            self._records.clear()
+            self.generation += 1
 
 
 def _size(record: Record) -> int:

@@ -1,7 +1,6 @@
 """The write engine: read once, decide in order, write once under guard."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from contracts.errors import (
@@ -19,7 +18,7 @@ from worker.domain.plugin import Changed, Decision, decide
 from worker.domain.policy import Policy
 from worker.domain.record import Record
 from worker.events.publish import Publisher
-from worker.plugins.plan import Outcome, Plan, keys_of, plans_of
+from worker.plugins.plan import Applied, Outcome, Plan, Prepared, keys_of, plans_of
 from worker.plugins.recent import RecentRecords
 from worker.store.plugins import GuardedWrite, Plugins
 
@@ -36,14 +35,6 @@ class OutboxFull(Unavailable):
     """Raised when a plugin has more unpublished events than its document may hold; the command waits."""
 
     code = "STORE_UNAVAILABLE"
-
-
-@dataclass(frozen=True, slots=True)
-class Applied:
-    """A group that was applied: the outcome of each command, and the subjects with events to publish."""
-
-    outcomes: list[Outcome]
-    subjects: list[Subject]
 
 
 class Writer:
@@ -78,10 +69,46 @@ class Writer:
         Raises: ``StoreUnavailable``, ``EventsUnavailable`` or ``OutboxFull``: call again, with ``again``;
         ``Fenced``: another process owns the partition, so neither acknowledge nor answer.
         """
-        outcomes: dict[int, Outcome] = {}
+        return self.carry_out(self.prepare(commands, lease.epoch, again), lease)
+
+    def prepare(self, commands: Sequence[Command], epoch: int, again: bool = False) -> Prepared:
+        """Decide, as far as it goes over what this owner wrote last or is about to write; nothing is read or
+        written.
+
+        Another thread may prepare commands while those before them are carried out.
+        """
+        generation = self._recent.generation
         plans = plans_of(commands)
         for plan in plans:
-            plan.record = self._recent.recall(plan.key, lease.epoch)
+            record = self._recent.recall(plan.key, epoch)
+            trimmed = record and record.published(self._last_known(record))
+            if trimmed and trimmed.has_room(1):
+                plan.record = trimmed
+                plan.decide(trimmed, self, again)
+                if plan.writes:
+                    self._recent.remember(plan.after, epoch, generation)
+        return Prepared(plans, len(commands), again, generation)
+
+    def is_current(self, prepared: Prepared) -> bool:
+        """Return whether nothing that ``prepared`` was decided over has turned out to be wrong."""
+        return prepared.generation == self._recent.generation
+
+    def forget(self) -> None:
+        """Forget what was prepared and is not going to be carried out."""
+        self._recent.clear()
+
+    def carry_out(self, prepared: Prepared, lease: Lease) -> Applied:
+        """Write what was prepared, and decide the rest. Raises what ``apply`` raises."""
+        try:
+            return self._carry_out(prepared, lease)
+        except BaseException:
+            # What is remembered may not have been written.
+            self._recent.clear()
+            raise
+
+    def _carry_out(self, prepared: Prepared, lease: Lease) -> Applied:
+        outcomes: dict[int, Outcome] = {}
+        plans, again = prepared.plans, prepared.again
         while left := [plan for plan in plans if plan.open]:
             self._decide(left, lease, again)
             unsafe = self._raise_fences(left, lease.epoch)
@@ -89,7 +116,7 @@ class Writer:
             for plan in left:
                 if plan.key not in missed and plan.key not in unsafe:
                     outcomes.update(plan.commit())
-        found = self._with_not_local([outcomes[index] for index in range(len(commands))])
+        found = self._with_not_local([outcomes[index] for index in range(prepared.count)])
         return Applied(found, [s for plan in plans if (s := self._unpublished(plan.record))])
 
     def _decide(self, plans: Sequence[Plan], lease: Lease, again: bool) -> None:
@@ -97,7 +124,7 @@ class Writer:
         record as it is now.
         """
         for plan in plans:
-            if plan.record:
+            if plan.record and not plan.decided:
                 plan.decide(self._trimmed(plan.record), self, again)
         unread = [plan for plan in plans if not plan.record or not (plan.fresh or plan.writes)]
         records = self._plugins.read_many(keys_of(unread)) if unread else {}
@@ -110,6 +137,9 @@ class Writer:
             raise Fenced
         for plan in unread:
             plan.decide(self._trimmed(records[plan.key]), self, again)
+        for plan in plans:
+            if plan.writes:
+                self._recent.remember(plan.after, lease.epoch, self._recent.generation)
 
     def _raise_fences(self, plans: Sequence[Plan], epoch: int) -> set[str]:
         """Make redelivered commands that change nothing safe; return the keys of plans to decide again.
@@ -139,10 +169,7 @@ class Writer:
                 if plan.after.outbox[-1] not in records[plan.key].outbox:
                     missed.add(plan.key)
                     plan.read(records[plan.key])
-                    self._recent.forget(plan.key)
-        for plan in plans:
-            if plan.key not in missed:
-                self._recent.remember(plan.after, epoch)
+            self._recent.clear()
         return missed
 
     def decide(self, record: Record, command: Command) -> Decision:

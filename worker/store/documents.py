@@ -1,6 +1,6 @@
 """Converts a plugin's record to its document, and back."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
@@ -14,14 +14,12 @@ from worker.store.escape import FREE_FORM, escape, unescape
 
 def plugin_document(plugin: PluginInfo) -> Document:
     """Return a plugin as stored: without ``revision`` and unset fields, keys escaped, times as dates."""
-    return {name: _stored(name, value) for name, value in _fields(plugin) if value is not None}
-
-
-def _fields(plugin: PluginInfo) -> Iterable[tuple[str, Any]]:
     # pydantic's own iteration takes longer than all the rest.
-    fields = plugin.__dict__.copy()
-    fields.pop("revision", None)
-    return fields.items()
+    return {
+        name: _stored(name, value)
+        for name, value in plugin.__dict__.items()
+        if value is not None and name != "revision"
+    }
 
 
 def _stored(name: str, value: Any) -> Any:
@@ -114,11 +112,13 @@ def guarded_update(before: Record, after: Record, epoch: int, now: datetime) -> 
 
 def _change_fields(before: PluginInfo, after: PluginInfo, changes: Document, removed: Document) -> None:
     known = before.__dict__
-    for name, value in _fields(after):
-        # A field that no command named is the same object; the stored repository may have an older name.
-        if value is known.get(name) and name != "repository_info":
+    # A field that no command named is the same object.
+    for name, value in after.__dict__.items():
+        if value is known[name] or name == "revision":
             continue
         if value is None:
             removed[f"plugin.{name}"] = ""
         else:
             changes[f"plugin.{name}"] = _stored(name, value)
+    # The stored one may have an older name.
+    changes["plugin.repository_info"] = _stored("repository_info", after.repository_info)

@@ -4,6 +4,7 @@ import json
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any
 
 from contracts.catalog import BY_TASK, WRITES
@@ -19,9 +20,10 @@ from contracts.headers import TRACEPARENT, is_traceparent
 from contracts.parse import parse
 from contracts.values import MAX_ANSWER_BYTES
 from worker.domain.command import Command, Origin
+from worker.domain.events import Subject
 from worker.domain.record import own_key
 from worker.plugins.frame import check_frame
-from worker.plugins.plan import Done, Outcome
+from worker.plugins.plan import Applied, Done, Outcome
 from worker.tasks.envelope import check_message, deadline
 from worker.transport import Delivery
 from worker.transport.request import Request
@@ -31,8 +33,8 @@ MOST_EFFECTS = 50
 be among the ids of applied commands that a plugin remembers.
 """
 
-MOST_COMMANDS = 1000
-"""How many commands are decided between two settlements."""
+MOST_COMMANDS = 500
+"""How many commands are written together."""
 
 
 @dataclass(slots=True)
@@ -141,25 +143,51 @@ def _command(
     return Command(command_id, write, key, operation, params, origin, is_item)
 
 
-def parts_of(entries: Sequence[Entry]) -> Iterator[list[Entry]]:
-    """Yield entries in parts, each of which must be settled before the next one is decided."""
+@dataclass(frozen=True)
+class Part:
+    """Messages of a group that are decided, told and settled together.
+
+    ``after_settlement``: whether those before it must be settled first.
+    """
+
+    entries: list[Entry]
+    after_settlement: bool
+
+    @cached_property
+    def commands(self) -> list[Command]:
+        """The commands of all messages, in order."""
+        return [command for entry in self.entries for _, command in entry.commands]
+
+    def take(self, applied: Applied) -> list[Subject]:
+        """Give each message the outcomes of its commands; return the subjects with events to publish."""
+        places = [(entry, index) for entry in self.entries for index, _ in entry.commands]
+        for (entry, index), outcome in zip(places, applied.outcomes, strict=True):
+            entry.outcomes[index] = outcome
+        return applied.subjects
+
+
+def parts_of(entries: Sequence[Entry]) -> Iterator[Part]:
+    """Yield the messages of a group in parts, in order.
+
+    No plugin gets more than ``MOST_EFFECTS`` commands between two settlements.
+    """
     part: list[Entry] = []
     effects: Counter[str] = Counter()
-    total = 0
+    total, settled = 0, False
     for entry in entries:
         more = Counter(command.key for _, command in entry.commands)
         count = len(entry.commands)
-        full = total + count > MOST_COMMANDS or any(
-            effects[key] + added > MOST_EFFECTS for key, added in more.items()
-        )
-        if part and full:
-            yield part
-            part, effects, total = [], Counter(), 0
+        must_settle = any(effects[key] + added > MOST_EFFECTS for key, added in more.items())
+        if part and (must_settle or total + count > MOST_COMMANDS):
+            yield Part(part, settled)
+            part, total, settled = [], 0, must_settle
+            if must_settle:
+                effects = Counter()
         part.append(entry)
         effects.update(more)
         total += count
     if part:
-        yield part
+        yield Part(part, settled)
 
 
 def rows_of(items: Sequence[BatchItem], outcomes: Sequence[Outcome | None]) -> str:

@@ -2,7 +2,7 @@
 
 import logging
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import partial
 
 from contracts.errors import ContractError, InternalFault, InvalidParameter
@@ -12,7 +12,7 @@ from worker.domain.events import Subject
 from worker.services import Services
 from worker.tasks.answers import Announcer, Answer
 from worker.tasks.commands import CommandTask
-from worker.tasks.entry import Entry, decode, parts_of
+from worker.tasks.entry import Entry, Part, decode, parts_of
 from worker.tasks.lease import PartitionLease
 from worker.tasks.supervise import supervise
 from worker.transport import Group
@@ -36,11 +36,12 @@ class GroupRun:
     def run(self) -> None:
         """Apply the group. What cannot be applied by this process goes back, whole and in order."""
         try:
-            parts = list(parts_of([entry for request in self._requests if (entry := self._entry(request))]))
+            entries = [entry for request in self._requests if (entry := self._entry(request))]
+            parts = list(parts_of(entries))
             for number, part in enumerate(parts):
-                if number:
-                    supervise(self._settle_before, self._lease, self._group.queue)
-                self._apply(part, again=False)
+                if number and self._group.stopping:
+                    raise GiveBack
+                self._apply_part(part, *parts[number + 1 : number + 2])
         except Fenced:
             # While the lease is ours after all, the messages are delivered again under its new epoch. In
             # other hands they are not ours to settle, and nothing happens.
@@ -49,11 +50,11 @@ class GroupRun:
         except GiveBack:
             logger.info("gives messages of %s back: the process is stopping", self._group.queue)
             self._group.give_back()
+        finally:
+            self._services.ahead.drop()
 
     def _settle_before(self, _again: bool) -> None:
-        """Settle the part before: what is decided next must not be delivered again together with it."""
-        if self._group.stopping:
-            raise GiveBack
+        """Settle what was told: what is written next must not be delivered again together with it."""
         self._lease.flush()
 
     def _entry(self, request: Request) -> Entry | None:
@@ -80,14 +81,20 @@ class GroupRun:
         delivery = request.delivery
         return self._services.parking.keep(request.id, request.type, delivery.queue, delivery.raw, bug)
 
-    def _apply(self, entries: list[Entry], again: bool) -> None:
+    def _apply_part(self, part: Part, next_one: Part | None = None) -> None:
+        if part.after_settlement:
+            supervise(self._settle_before, self._lease, self._group.queue)
+        ahead = next_one if next_one and not next_one.after_settlement else None
+        self._apply(part.entries, partial(self._carry_out, part, ahead))
+
+    def _apply(self, entries: Sequence[Entry], decide: Callable[[bool], list[Subject]]) -> None:
         """Apply, tell and settle messages: together, or each by itself if that meets a bug."""
         begun = time.monotonic()
         alone = len(entries) == 1
         keep = partial(self._keep, entries[0].request) if alone else None
         name = entries[0].id if alone else f"{entries[0].id} and {len(entries) - 1} more"
         try:
-            subjects = supervise(partial(self._decide, entries, again), self._lease, name, keep)
+            subjects = supervise(decide, self._lease, name, keep)
             supervise(partial(self._tell, entries, subjects), self._lease, name, keep)
         except (Fenced, GiveBack):
             raise
@@ -97,19 +104,21 @@ class GroupRun:
         except Exception:
             logger.exception("%s failed together: each is applied by itself", name)
             for entry in entries:
-                self._apply([entry], again=True)
+                self._apply([entry], partial(self._carry_out_again, Part([entry], False)))
             return
         self._settle(entries, time.monotonic() - begun)
 
-    def _decide(self, entries: Sequence[Entry], before: bool, again: bool) -> list[Subject]:
-        places = [(entry, index) for entry in entries for index, _ in entry.commands]
-        commands = [command for entry in entries for _, command in entry.commands]
-        if not commands:
-            return []
-        applied = self._services.writer.apply(commands, self._lease, before or again)
-        for (entry, index), outcome in zip(places, applied.outcomes, strict=True):
-            entry.outcomes[index] = outcome
-        return applied.subjects
+    def _carry_out(self, part: Part, ahead: Part | None, again: bool) -> list[Subject]:
+        if again:
+            return self._carry_out_again(part, again)
+        prepared = self._services.ahead.take(part.commands, self._lease.epoch)
+        if ahead:
+            self._services.ahead.begin(ahead.commands, self._lease.epoch)
+        return part.take(self._services.writer.carry_out(prepared, self._lease))
+
+    def _carry_out_again(self, part: Part, _again: bool) -> list[Subject]:
+        """Apply what an earlier try may have begun to apply."""
+        return part.take(self._services.writer.apply(part.commands, self._lease, again=True))
 
     def _tell(self, entries: Sequence[Entry], subjects: Sequence[Subject], _again: bool) -> None:
         answers = [

@@ -71,7 +71,7 @@ class Consumer(CeleryConsumer):  # type: ignore[misc]  # celery is untyped
     # A message's way to the pool
 
     def create_task_handler(self, *arguments: Any) -> Callable[[Any], None]:
-        """Return what the event loop does with each group, and with each message of another transport's queue."""
+        """Return what the event loop does with a group, and with a message of another transport's queue."""
         return partial(self._receive, super().create_task_handler(*arguments))
 
     def _receive(self, stock: Callable[[Any], None], message: Any) -> None:

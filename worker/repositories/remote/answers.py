@@ -13,7 +13,8 @@ from contracts.plugin import PluginInfo, RepositoryInfo, plugin_id_of
 from contracts.query import Query
 from contracts.query.keys import root_of
 from contracts.results import VersionsInfo
-from contracts.values import MAX_PLUGIN_BYTES, Contract, Unstorable, check_json
+from contracts.storable import Unstorable, check_json
+from contracts.values import MAX_PLUGIN_BYTES, Contract
 from worker.domain.registry.allowed import AllowedRegistries
 from worker.domain.registry.hosts import REGISTRY_TYPES, check_registry
 
