@@ -1,6 +1,8 @@
 """Protections of the write path, each to be taken out of a running worker, to see what it protects from."""
 
 import dataclasses
+import os
+import signal
 from collections.abc import Callable, Sequence
 from datetime import datetime
 from typing import Any
@@ -14,13 +16,16 @@ import worker.tasks.entry
 import worker.tasks.supervise
 from tests.support.seams import Protection, Replace, script
 from tests.system import points
+from worker.domain.command import Command
 from worker.domain.record import Record
 from worker.events.publish import Publisher
 from worker.events.sweep import Sweep
+from worker.plugins.plan import Prepared
 from worker.plugins.recent import RecentRecords
 from worker.plugins.write import Writer
 from worker.store.plugins import GuardedWrite, Plugins
 from worker.tasks.answers import Announcer
+from worker.tasks.groups import GroupRun
 from worker.transport import scripts
 from worker.transport.delivery import Delivery
 from worker.transport.group import Group
@@ -184,6 +189,23 @@ def _alone(replace: Replace) -> None:
     script("POP", "never_alone")(replace)
 
 
+def _settle_what_passed(replace: Replace) -> None:
+    """A plugin is changed while an earlier command without effect for it is not settled."""
+    replace(GroupRun, "_settle_what_passed", lambda self, part: None)
+
+
+def _deadly(replace: Replace) -> None:
+    """No protection, but a fault: a plugin named `deadly` kills the worker that is about to register it."""
+    shipped = Writer.prepare
+
+    def prepare(self: Writer, commands: Sequence[Command], epoch: int, again: bool = False) -> Prepared:
+        if any(getattr(command.write, "name", "") == "deadly" for command in commands):
+            os.kill(os.getpid(), signal.SIGKILL)
+        return shipped(self, commands, epoch, again)
+
+    replace(Writer, "prepare", prepare)
+
+
 def _replies(replace: Replace) -> None:
     """Replies of the pipeline of events and answers are not looked at."""
     replace(Publisher, "collect", lambda self, subjects, replies: [])
@@ -233,6 +255,7 @@ PROTECTIONS: dict[str, Protection] = {
     "no_effect": _no_effect,
     "few_effects": _few_effects,
     "alone": _alone,
+    "settle_what_passed": _settle_what_passed,
     "replies": _replies,
     "late_ack": _late_ack,
     "atomic_pop": _atomic_pop,
@@ -243,5 +266,6 @@ PROTECTIONS: dict[str, Protection] = {
     "giving_back": _giving_back,
     "reply_of_raise": _reply_of_raise,
     "miss": _miss,
+    "deadly": _deadly,
 }
 """By name, for `TEST_WITHOUT` of a worker of `tests.system.points_app`."""
