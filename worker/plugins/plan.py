@@ -99,6 +99,11 @@ class Plan:
         if self.writes:
             self.after = replace(self.after, no_effect=tuple((self._stored | self._covered).items()))
 
+    @property
+    def passed(self) -> bool:
+        """Whether any of the commands had no effect, now or when it was decided before."""
+        return bool(self._settled or self._stored)
+
     def commit(self) -> list[tuple[int, Outcome]]:
         """Return the outcomes of what was decided last: they count."""
         decided, self.decided = self.decided, []
@@ -153,10 +158,15 @@ class Plan:
 
 @dataclass(frozen=True, slots=True)
 class Applied:
-    """A group that was applied: the outcome of each command, and the subjects with events to publish."""
+    """A group that was applied: the outcome of each command, and the subjects with events to publish.
+
+    ``passed``: the plugins that a command had no effect on. Until it is settled, no later group may change
+    them: it would not remember that command, which would be decided again if it were delivered again.
+    """
 
     outcomes: list[Outcome]
     subjects: list[Subject]
+    passed: frozenset[str]
 
 
 @dataclass(frozen=True, slots=True)

@@ -117,7 +117,8 @@ class Writer:
                 if plan.key not in missed and plan.key not in unsafe:
                     outcomes.update(plan.commit())
         found = self._with_not_local([outcomes[index] for index in range(prepared.count)])
-        return Applied(found, [s for plan in plans if (s := self._unpublished(plan.record))])
+        subjects = [s for plan in plans if (s := self._unpublished(plan.record))]
+        return Applied(found, subjects, frozenset(plan.key for plan in plans if plan.passed))
 
     def _decide(self, plans: Sequence[Plan], lease: Lease, again: bool) -> None:
         """Decide every plan: over what this owner wrote last, where that leads to a write; else over the

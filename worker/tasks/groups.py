@@ -9,6 +9,7 @@ from contracts.errors import ContractError, InternalFault, InvalidParameter
 from contracts.partition import queue_of
 from worker.domain.command import Fenced, GiveBack
 from worker.domain.events import Subject
+from worker.plugins.plan import Applied
 from worker.services import Services
 from worker.tasks.answers import Announcer, Answer
 from worker.tasks.commands import CommandTask
@@ -32,6 +33,7 @@ class GroupRun:
         self._group = group
         self._requests = requests
         self._lease = PartitionLease(group)
+        self._passed: set[str] = set()
 
     def run(self) -> None:
         """Apply the group. What cannot be applied by this process goes back, whole and in order."""
@@ -56,6 +58,12 @@ class GroupRun:
     def _settle_before(self, _again: bool) -> None:
         """Settle what was told: what is written next must not be delivered again together with it."""
         self._lease.flush()
+        self._passed.clear()
+
+    def _settle_what_passed(self, part: Part) -> None:
+        """Settle earlier commands without effect, if ``part`` is for one of their plugins."""
+        if any(command.key in self._passed for command in part.commands):
+            supervise(self._settle_before, self._lease, self._group.queue)
 
     def _entry(self, request: Request) -> Entry | None:
         """Return a message with its commands, or with what it is refused for; None if it went elsewhere."""
@@ -84,6 +92,7 @@ class GroupRun:
     def _apply_part(self, part: Part, next_one: Part | None = None) -> None:
         if part.after_settlement:
             supervise(self._settle_before, self._lease, self._group.queue)
+        self._settle_what_passed(part)
         ahead = next_one if next_one and not next_one.after_settlement else None
         self._apply(part.entries, partial(self._carry_out, part, ahead))
 
@@ -104,7 +113,9 @@ class GroupRun:
         except Exception:
             logger.exception("%s failed together: each is applied by itself", name)
             for entry in entries:
-                self._apply([entry], partial(self._carry_out_again, Part([entry], False)))
+                part = Part([entry], False)
+                self._settle_what_passed(part)
+                self._apply([entry], partial(self._carry_out_again, part))
             return
         self._settle(entries, time.monotonic() - begun)
 
@@ -114,11 +125,15 @@ class GroupRun:
         prepared = self._services.ahead.take(part.commands, self._lease.epoch)
         if ahead:
             self._services.ahead.begin(ahead.commands, self._lease.epoch)
-        return part.take(self._services.writer.carry_out(prepared, self._lease))
+        return self._take(part, self._services.writer.carry_out(prepared, self._lease))
 
     def _carry_out_again(self, part: Part, _again: bool) -> list[Subject]:
         """Apply what an earlier try may have begun to apply."""
-        return part.take(self._services.writer.apply(part.commands, self._lease, again=True))
+        return self._take(part, self._services.writer.apply(part.commands, self._lease, again=True))
+
+    def _take(self, part: Part, applied: Applied) -> list[Subject]:
+        self._passed |= applied.passed
+        return part.take(applied)
 
     def _tell(self, entries: Sequence[Entry], subjects: Sequence[Subject], _again: bool) -> None:
         answers = [
