@@ -118,6 +118,18 @@ class Announcer:
                     raise reply
 
 
+def store_answer(client: Any, key: str, body: str | bytes, kept_s: int) -> None:
+    """Store one answer under ``key``, and tell who waits for it.
+
+    ``client``: a redis-py client. Raises redis-py's errors.
+    """
+    arguments = (1, key, kept_s, body)
+    try:
+        client.execute_command("EVALSHA", _DIGEST, *arguments)
+    except redis.exceptions.NoScriptError:
+        client.execute_command("EVAL", _SCRIPT, *arguments)
+
+
 def _queue(pipe: Any, answers: Sequence[Answer]) -> list[Sequence[Answer]]:
     chunks = [answers[at : at + _AT_ONCE] for at in range(0, len(answers), _AT_ONCE)]
     for chunk in chunks:

@@ -16,7 +16,7 @@ from celery.exceptions import Reject
 from contracts._redis.connect import FAIL_FAST_OPTIONS
 from contracts._redis.outage import is_redis_outage
 from contracts.errors import ContractError
-from worker.tasks.answers import KEPT_S
+from worker.tasks.answers import KEPT_S, store_answer
 from worker.transport import Delivery
 from worker.transport.state import stop_requested
 
@@ -61,6 +61,9 @@ class AnswerBackend(RedisBackend):  # type: ignore[misc]  # celery is untyped
         meta = self._get_result_meta(result=result, state=state, traceback=None, request=request)
         self._set_with_state(self.get_key_for_task(task_id), self.encode({**meta, "task_id": task_id}), state)
         return result
+
+    def _set(self, key: str, value: Any, expires: int | None = None) -> None:
+        store_answer(self.client, key, value, expires or KEPT_S)
 
     @cached_property
     def _fail_fast(self) -> "AnswerBackend":

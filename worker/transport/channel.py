@@ -34,6 +34,8 @@ POLL_S = 0.04
 """Check queues after so many seconds if Redis cannot announce changes."""
 TAKE_S = 1.0
 """Take messages for so many seconds before the rest of the event loop gets its turn."""
+ARM_AFTER_S = 0.001
+"""Arm the watch so many seconds after the last message: first the threads that got work use the interpreter."""
 TAKEN_AT_ONCE = 64
 """Take so many messages of a shared queue in one round trip, if the prefetch count allows it."""
 
@@ -58,6 +60,7 @@ class Channel(stock.Channel):
         self._states: dict[str, QueueState] = {}
         self._receivers: dict[str, Callback] = {}
         self._armed = False
+        self._busy = False
         self._looked_at = 0.0
         super().__init__(*args, **kwargs)
 
@@ -121,11 +124,15 @@ class Channel(stock.Channel):
         if now - self._looked_at >= (RECHECK_S if watch.supported else POLL_S):
             self._looked_at = now
             self.look_again()
+        was_busy, self._busy = self._busy, False
         for armed in (False, True):
             if self._take_all(inbox, now + TAKE_S):
                 # If the watch is armed, taking a message wakes it up. So the next turn follows at once.
                 self._armed = armed
             if self._armed or not self._may_take(inbox):
+                break
+            if self._busy and not was_busy:
+                self.connection.turn_soon(ARM_AFTER_S)
                 break
             self._armed = True
             watched = [key for state in self._states.values() for key in state.watched]
@@ -134,7 +141,7 @@ class Channel(stock.Channel):
             self.look_again(armed=True)
         inbox.flush()
         if not watch.supported:
-            self.connection.turn_soon()
+            self.connection.turn_soon(POLL_S)
 
     def look_again(self, armed: bool = False) -> None:
         """Ask every queue in the next turn, because something may have changed."""
@@ -177,6 +184,7 @@ class Channel(stock.Channel):
             self._states[queue] = self._states.pop(queue)
             group = inbox.exchange(state, self._room(inbox, state))
             if group is not None:
+                self._busy = True
                 self._hand_over(group)
             else:
                 self._armed = False
@@ -255,12 +263,12 @@ class Transport(stock.Transport):
         # The loop may otherwise sleep for ten seconds. Celery cancels this with the connection.
         loop.call_repeatedly(RECHECK_S / 2, _turn)
 
-    def turn_soon(self) -> None:
-        """Make the event loop turn again after ``POLL_S``."""
+    def turn_soon(self, after_s: float) -> None:
+        """Make the event loop turn again after ``after_s``, if it does not anyway."""
         now = time.monotonic()
-        if self.loop is not None and now >= self._turn_at:
-            self._turn_at = now + POLL_S
-            self.loop.call_later(POLL_S, _turn)
+        if self.loop is not None and not now <= self._turn_at <= now + after_s:
+            self._turn_at = now + after_s
+            self.loop.call_later(after_s, _turn)
 
 
 def _turn() -> None:

@@ -8,7 +8,7 @@ from importlib.resources import files
 from typing import Any
 
 from redis import Redis
-from redis.exceptions import NoScriptError
+from redis.exceptions import NoScriptError, ResponseError
 
 Argument = str | bytes | int
 
@@ -103,6 +103,13 @@ def run_all(client: "Redis", calls: Sequence[Call]) -> list[Any]:
 
 
 def _execute(client: "Redis", calls: Sequence[Call]) -> list[Any]:
+    if len(calls) == 1:
+        # A pipeline of one costs a tenth of a millisecond more.
+        (call,) = calls
+        try:
+            return [client.evalsha(call.script.digest, len(call.keys), *call.keys, *call.args)]
+        except ResponseError as error:
+            return [error]
     with client.pipeline(transaction=False) as pipe:
         for call in calls:
             pipe.evalsha(call.script.digest, len(call.keys), *call.keys, *call.args)

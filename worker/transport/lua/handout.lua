@@ -122,12 +122,15 @@ local function take(grouped)
     return 0, false, taken
   end
   local count, bytes, parked, empty = 0, 0, 0, false
-  local any_returned = redis.call('EXISTS', returned) == 1
+  local any_returned
   while count < most and parked < 16 do
     local raw, list = pop_head(6)
     if not raw then
       empty = true
       break
+    end
+    if any_returned == nil then
+      any_returned = redis.call('EXISTS', returned) == 1
     end
     local deaths = any_returned and redis.call('HGET', returned, redis.sha1hex(raw))
     local reason = why_parked(raw, deaths, max_bytes, max_deaths)
