@@ -16,7 +16,6 @@ from contracts.values import MAX_BATCH_BYTES, MAX_COMMAND_BYTES
 from worker.process.checks import Checks
 from worker.services import Services
 from worker.settings import Settings, load_settings
-from worker.tasks import results
 from worker.tasks.broker import BROKER_AWAY, BrokerUnavailable
 from worker.tasks.commands import register_commands
 from worker.tasks.queries import register_queries
@@ -45,7 +44,7 @@ class PluginRepository(Celery):  # type: ignore[misc]  # celery is untyped
         super().__init__(
             "plugin-repository",
             broker=settings.broker,
-            backend=f"{results.BACKEND}+{settings.results}",
+            backend=settings.results,
             set_as_current=False,
         )
         self.settings = settings
@@ -122,7 +121,6 @@ def _configuration(settings: Settings) -> dict[str, Any]:
         "redis_socket_timeout": CONNECTION_OPTIONS["socket_timeout"],
         "redis_socket_connect_timeout": CONNECTION_OPTIONS["socket_connect_timeout"],
         "redis_backend_health_check_interval": CONNECTION_OPTIONS["health_check_interval"],
-        **results.CONFIGURATION,
         "broker_use_ssl": tls_of(settings.broker) or False,
         "redis_backend_use_ssl": tls_of(settings.results) or False,
         "broker_connection_retry_on_startup": True,

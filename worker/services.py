@@ -6,7 +6,7 @@ from contextlib import ExitStack
 from functools import cached_property, partial
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from contracts._redis.connect import open_fail_fast_redis, open_redis
+from contracts._redis.connect import RedisClients
 from worker.dead_letters.parking import Parking
 from worker.domain.clock import Clock
 from worker.domain.policy import Policy
@@ -34,7 +34,7 @@ from worker.store.plugins import Plugins
 from worker.store.search import Search
 from worker.versions.cycle import Cycle
 from worker.versions.discover import Discovery
-from worker.versions.dispatch import Dispatch, Send
+from worker.versions.dispatch import Dispatch, Send, send_nothing
 from worker.versions.reader import VersionsReader
 from worker.versions.refresh import Refresh
 from worker.versions.subscribe import Subscription
@@ -58,10 +58,6 @@ else:
                 return super().__get__(instance, owner)
 
 
-def _send_nothing(*, host: str, images: list[str], lease: str) -> None:
-    """For processes that send no tasks: what is due is claimed again when the claim has lapsed."""
-
-
 class Services:
     """Everything a process may need, made at first use and then kept; threads may share it, forks may not.
 
@@ -72,7 +68,7 @@ class Services:
         self,
         settings: Settings,
         *,
-        send_refresh: Send = _send_nothing,
+        send_refresh: Send = send_nothing,
         stopping: Callable[[], bool] = lambda: False,
     ) -> None:
         self.settings = settings
@@ -80,6 +76,7 @@ class Services:
         self._send_refresh = send_refresh
         self._stopping = stopping
         self._opened = ExitStack()
+        self._redis_clients = self._close_later(RedisClients())
 
     def close(self) -> None:
         """Close the connections that were opened."""
@@ -94,23 +91,25 @@ class Services:
     @once
     def redis(self) -> Any:
         """The Redis of the events."""
-        return self._close_later(open_redis(self.settings.events))
+        return self._redis_clients.open(self.settings.events)
 
     @once
     def broker(self) -> Any:
         """The Redis of the commands."""
-        return self._close_later(open_redis(self.settings.broker))
+        return self._redis_clients.open(self.settings.broker)
 
     @once
     def results(self) -> Any:
         """The Redis of the answers: the client of the events, where that is the same one."""
-        if self.settings.results == self.settings.events:
-            return self.redis
-        return self._close_later(open_redis(self.settings.results))
+        return self._redis_clients.open(self.settings.results)
+
+    @once
+    def best_effort_results(self) -> Any:
+        return self._redis_clients.open(self.settings.results, fail_fast=True)
 
     @once
     def rejections(self) -> Rejections:
-        return Rejections(self._close_later(open_fail_fast_redis(self.settings.events)))
+        return Rejections(self._redis_clients.open(self.settings.events, fail_fast=True))
 
     @once
     def registries(self) -> Registries:
@@ -127,9 +126,7 @@ class Services:
     @once
     def remotes(self) -> dict[str, Remote]:
         remotes = open_remotes(self.settings.repositories, self.settings.registry_credentials)
-        for remote in remotes.values():
-            self._close_later(remote)
-        return remotes
+        return {name: self._close_later(remote) for name, remote in remotes.items()}
 
     @once
     def plugins(self) -> Plugins:
@@ -163,9 +160,8 @@ class Services:
 
     @once
     def budget(self) -> Budget:
-        return Budget(
-            self.redis, BudgetTable(self.settings.registry_budgets), slot_s=self.image_store.queue.claim_s
-        )
+        table = BudgetTable(self.settings.registry_budgets)
+        return Budget(self.redis, table, slot_s=self.image_store.queue.claim_s)
 
     @once
     def dispatch(self) -> Dispatch:
@@ -189,19 +185,13 @@ class Services:
 
     @once
     def versions_reader(self) -> VersionsReader:
-        return VersionsReader(
-            self.image_store.images, self.dispatch, self.clock, domains=self.registries.domains
-        )
+        images, domains = self.image_store.images, self.registries.domains
+        return VersionsReader(images, self.dispatch, self.clock, domains=domains)
 
     @once
     def writer(self) -> Writer:
-        return Writer(
-            self.plugins,
-            self.publisher,
-            self.policy,
-            self.parking.keep_command,
-            has_managed=bool(self.settings.repositories.managed),
-        )
+        keep, has_managed = self.parking.keep_command, bool(self.settings.repositories.managed)
+        return Writer(self.plugins, self.publisher, self.policy, keep, has_managed=has_managed)
 
     @once
     def ahead(self) -> Ahead:

@@ -1,5 +1,6 @@
 """The clients of Redis that are not Celery's."""
 
+import threading
 from typing import Any
 
 import redis
@@ -26,3 +27,24 @@ def open_redis(url: str) -> Any:
 def open_fail_fast_redis(url: str) -> Any:
     """Return a client as ``open_redis`` does, with the ``FAIL_FAST_OPTIONS``."""
     return redis.Redis.from_url(url, **FAIL_FAST_OPTIONS)
+
+
+class RedisClients:
+    """The clients of one process: one for each Redis, made at first use. Threads may share them."""
+
+    def __init__(self) -> None:
+        self._clients: dict[tuple[str, bool], Any] = {}
+        self._lock = threading.Lock()
+
+    def open(self, url: str, fail_fast: bool = False) -> Any:
+        """Return the client of the Redis at ``url``, as ``open_redis`` or ``open_fail_fast_redis`` does."""
+        with self._lock:
+            if (url, fail_fast) not in self._clients:
+                self._clients[url, fail_fast] = open_fail_fast_redis(url) if fail_fast else open_redis(url)
+            return self._clients[url, fail_fast]
+
+    def close(self) -> None:
+        """Close every connection."""
+        with self._lock:
+            for client in self._clients.values():
+                client.close()

@@ -1,10 +1,13 @@
 """The answer to a message that is too large to be handed to any task."""
 
-from dataclasses import dataclass, field, replace
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Any
 
 import pytest
+from celery import Celery
+from redis import Redis
 
 from contracts.errors import InvalidParameter
 from worker.tasks.oversize import answer_oversize
@@ -26,31 +29,29 @@ class Parked:
     deaths: int = 0
 
 
-@dataclass
-class Backend:
-    answers: dict[str, Any] = field(default_factory=dict)
-
-    def refuse(self, command_id: str, fault: Exception) -> None:
-        self.answers[command_id] = fault
+Answers = Callable[[Parked], list[Any]]
 
 
-@dataclass
-class App:
-    backend: Backend = field(default_factory=Backend)
+@pytest.fixture
+def answers_to(redis_url: str) -> Iterator[Answers]:
+    """Parks a message; returns the answers that are stored then, as Celery reads them."""
+    backend = Celery("test", backend=redis_url, set_as_current=False).backend
+    with Redis.from_url(redis_url) as client:
+
+        def park(parked: Parked) -> list[Any]:
+            client.flushdb()
+            answer_oversize(client, parked)
+            keys: Any = client.keys("celery-task-meta-*")
+            return [backend.get_result(key.decode().removeprefix("celery-task-meta-")) for key in keys]
+
+        yield park
 
 
-def answers_to(parked: Parked) -> dict[str, Any]:
-    app: Any = App()
-    answer_oversize(app, parked)
-    answers: dict[str, Any] = app.backend.answers
-    return answers
-
-
-def test_whoever_waits_is_told_the_limit_of_the_task() -> None:
-    (fault,) = answers_to(Parked()).values()
+def test_whoever_waits_is_told_the_limit_of_the_task(answers_to: Answers) -> None:
+    (fault,) = answers_to(Parked())
     assert isinstance(fault, InvalidParameter)
     assert fault.message == f"the message has {len(WAITED_FOR)} bytes, at most 4194304 are allowed"
-    (fault,) = answers_to(Parked(WAITED_FOR.replace(b"plugin.batch", b"plugin.enable"))).values()
+    (fault,) = answers_to(Parked(WAITED_FOR.replace(b"plugin.batch", b"plugin.enable")))
     assert "at most 524288" in fault.message
 
 
@@ -66,5 +67,5 @@ def test_whoever_waits_is_told_the_limit_of_the_task() -> None:
     ],
     ids=["parked for another reason", "nobody waits", "cut off", "id a number", "id no text", "deep"],
 )
-def test_nothing_else_is_answered(parked: Parked) -> None:
-    assert answers_to(parked) == {}
+def test_nothing_else_is_answered(answers_to: Answers, parked: Parked) -> None:
+    assert answers_to(parked) == []

@@ -6,6 +6,7 @@ from typing import Any
 from celery import Celery
 
 from tests.support.messages import message
+from worker.tasks.base import OperationTask
 from worker.transport.delivery import Delivery
 from worker.transport.protocol import Envelope, MessageLimits, parse_envelope
 
@@ -41,7 +42,10 @@ def run_task(
 ) -> Any:
     """Runs a registered task on its message; returns its result, or raises what it raises."""
     registered = app.tasks[task]
-    registered.push_request(id="c-1", delivery=delivery or delivery_of(task, kwargs, **headers))
+    message = delivery or delivery_of(task, kwargs, **headers)
+    if isinstance(registered, OperationTask):
+        return registered.result(message)
+    registered.push_request(id="c-1", delivery=message)
     try:
         return registered(**kwargs)
     finally:

@@ -26,7 +26,8 @@ from worker.events.rejections import Refusal
 from worker.events.sweep import Sweep
 from worker.plugins.write import Writer
 from worker.store.plugins import GuardedWrite, Plugins
-from worker.tasks.answers import Announcer, Answer
+from worker.tasks.announce import Announcer
+from worker.tasks.answers import Answer
 from worker.transport import scripts
 from worker.transport.delivery import Delivery
 from worker.transport.group import Group

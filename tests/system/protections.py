@@ -12,6 +12,7 @@ import redis
 import worker.events.script
 import worker.store.documents
 import worker.store.plugins
+import worker.tasks.announce
 import worker.tasks.entry
 import worker.tasks.supervise
 from tests.support.seams import Protection, Replace, script
@@ -24,7 +25,6 @@ from worker.plugins.plan import Prepared
 from worker.plugins.recent import RecentRecords
 from worker.plugins.write import Writer
 from worker.store.plugins import GuardedWrite, Plugins
-from worker.tasks.answers import Announcer
 from worker.tasks.groups import GroupRun
 from worker.transport import scripts
 from worker.transport.delivery import Delivery
@@ -209,7 +209,7 @@ def _deadly(replace: Replace) -> None:
 def _replies(replace: Replace) -> None:
     """Replies of the pipeline of events and answers are not looked at."""
     replace(Publisher, "collect", lambda self, subjects, replies: [])
-    replace(Announcer, "_collect", lambda self, chunks, replies: None)
+    replace(worker.tasks.announce, "collect_answers", lambda client, chunks, replies: None)
 
 
 def _reply_of_raise(replace: Replace) -> None:

@@ -17,7 +17,8 @@ from worker.devtools.embedded.redis import RedisServer
 from worker.events.publish import EventsUnavailable
 from worker.services import Services
 from worker.settings import Settings
-from worker.tasks.answers import KEPT_S, Announcer, Answer, AnswersUnavailable
+from worker.tasks.announce import Announcer
+from worker.tasks.answers import KEPT_S, Answer, AnswersUnavailable
 
 DONE = Answer.success("c-1", '{"plugin_id":"jira"}')
 

@@ -107,7 +107,7 @@ class DeadMessageSink:
         """Keep a dead message. Raises ``StoreUnavailable``."""
         self._parking.store(parked)
         try:
-            answer_oversize(self._app, parked)
+            answer_oversize(self._app.services.best_effort_results, parked)
         except Exception:
             # It is kept, and its caller meets its own timeout; what is parked behind it goes on.
             logger.exception("a message parked for its size could not be answered")

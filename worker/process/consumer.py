@@ -10,8 +10,11 @@ from celery.worker.consumer import Consumer as CeleryConsumer
 from contracts.errors import InvalidParameter
 from worker.process.chores import WorkerThreads, threads_beside
 from worker.process.heartbeat import BEAT_S, Heartbeat, begin_heartbeat
-from worker.tasks.answers import Announcer
+from worker.tasks.announce import Announcer
+from worker.tasks.answers import Answer, store_answer
+from worker.tasks.base import OperationTask
 from worker.tasks.groups import GroupRun
+from worker.tasks.single import SingleRun
 from worker.transport import Delivery, Group
 from worker.transport.consumer import Consumer as LosslessConsumer
 from worker.transport.request import Request
@@ -81,12 +84,19 @@ class ServiceConsumer(LosslessConsumer):
         announcer = Announcer(services.redis, services.results, services.publisher, services.rejections)
         GroupRun(services, announcer, group, requests).run()
 
+    def apply_single(self, request: Request) -> None:
+        """Answer an operation; run any other task as Celery does."""
+        if isinstance(request.task, OperationTask):
+            SingleRun(self.app.services.results, request).run()
+        else:
+            super().apply_single(request)
+
     def answer_unknown_task(self, delivery: Delivery) -> None:
         """Answer a message that names no known task; it is parked as well."""
         envelope = delivery.envelope
         if not envelope.headers.get("ignore_result"):
             error = InvalidParameter("there is no such task", details={"path": "task"})
-            self.app.backend.refuse(envelope.id, error)
+            store_answer(self.app.services.best_effort_results, Answer.failure(envelope.id, error))
 
     def shutdown(self) -> None:
         """Give back what the worker holds, then end what runs beside it, and the heartbeat last."""

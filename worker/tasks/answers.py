@@ -1,4 +1,4 @@
-"""What a group tells: its events, then its answers, in one round trip where one Redis holds both."""
+"""The answers to messages, as Celery's Redis backend stores them."""
 
 import json
 from collections.abc import Sequence
@@ -12,9 +12,6 @@ import redis
 
 from contracts._redis.outage import translate_outage
 from contracts.errors import ContractError, Unavailable
-from worker.domain.events import Subject
-from worker.events.publish import Publisher
-from worker.events.rejections import Refusal, Rejections
 
 KEPT_S = 3600
 """How long an answer is kept, in seconds."""
@@ -63,78 +60,52 @@ class Answer:
         )
 
 
-class Announcer:
-    """Tells the world what became of commands.
+def store_answers(client: Any, answers: Sequence[Answer]) -> None:
+    """Store answers, in one round trip, and tell those who wait for them. May be called again.
 
-    ``events``: a redis-py client of the events; ``answers``: the same one where the answers are in that
-    Redis, else another.
+    ``client``: a redis-py client. Raises ``AnswersUnavailable``.
     """
-
-    def __init__(self, events: Any, answers: Any, publisher: Publisher, rejections: Rejections) -> None:
-        self._events = events
-        self._answers = answers
-        self._publisher = publisher
-        self._rejections = rejections
-
-    def send(
-        self, subjects: Sequence[Subject], answers: Sequence[Answer], refusals: Sequence[Refusal]
-    ) -> None:
-        """Publish events, then store answers, then tell refusals, by best effort. May be called again.
-
-        Raises: ``EventsUnavailable``, ``AnswersUnavailable``: what was not told must be told again.
-        """
-        if self._answers is not self._events:
-            if subjects:
-                self._publisher.publish_many(subjects)
-            self._rejections.publish_all(refusals)
-            self._store(answers)
-            return
-        with self._events.pipeline(transaction=False) as pipe:
-            events = self._publisher.queue(pipe, subjects)
-            chunks = _queue(pipe, answers)
-            stored = events + len(chunks)
-            self._rejections.queue(pipe, refusals)
-            with translate_outage(AnswersUnavailable, ANSWERS_AWAY):
-                replies = pipe.execute(raise_on_error=False)
-        self._rejections.collect(replies[stored:])
-        # The events first: an answer must not be settled while its event is not out.
-        self._publisher.collect(subjects, replies[:events])
-        self._collect(chunks, replies[events:stored])
-
-    def _store(self, answers: Sequence[Answer]) -> None:
-        with self._answers.pipeline(transaction=False) as pipe:
-            chunks = _queue(pipe, answers)
-            with translate_outage(AnswersUnavailable, ANSWERS_AWAY):
-                replies = pipe.execute(raise_on_error=False) if chunks else []
-        self._collect(chunks, replies)
-
-    def _collect(self, chunks: Sequence[Sequence[Answer]], replies: Sequence[Any]) -> None:
-        """Look at each reply: a pipeline goes on behind a command that failed."""
+    if not answers:
+        return
+    with client.pipeline(transaction=False) as pipe:
+        chunks = queue_answers(pipe, answers)
         with translate_outage(AnswersUnavailable, ANSWERS_AWAY):
-            for chunk, reply in zip(chunks, replies, strict=True):
-                if isinstance(reply, redis.exceptions.NoScriptError):
-                    self._answers.eval(_SCRIPT, *_arguments(chunk))
-                elif isinstance(reply, Exception):
-                    raise reply
+            replies = pipe.execute(raise_on_error=False)
+    collect_answers(client, chunks, replies)
 
 
-def store_answer(client: Any, key: str, body: str | bytes, kept_s: int) -> None:
-    """Store one answer under ``key``, and tell who waits for it.
+def store_answer(client: Any, answer: Answer) -> None:
+    """Store one answer, as ``store_answers`` does."""
+    arguments = _arguments([answer])
+    with translate_outage(AnswersUnavailable, ANSWERS_AWAY):
+        try:
+            client.execute_command("EVALSHA", _DIGEST, *arguments)
+        except redis.exceptions.NoScriptError:
+            client.execute_command("EVAL", _SCRIPT, *arguments)
 
-    ``client``: a redis-py client. Raises redis-py's errors.
+
+def queue_answers(pipe: Any, answers: Sequence[Answer]) -> list[Sequence[Answer]]:
+    """Add the storing of answers to a pipeline without a transaction.
+
+    Returns the answers of each queued command: give them to ``collect_answers``, with the replies.
     """
-    arguments = (1, key, kept_s, body)
-    try:
-        client.execute_command("EVALSHA", _DIGEST, *arguments)
-    except redis.exceptions.NoScriptError:
-        client.execute_command("EVAL", _SCRIPT, *arguments)
-
-
-def _queue(pipe: Any, answers: Sequence[Answer]) -> list[Sequence[Answer]]:
     chunks = [answers[at : at + _AT_ONCE] for at in range(0, len(answers), _AT_ONCE)]
     for chunk in chunks:
         pipe.execute_command("EVALSHA", _DIGEST, *_arguments(chunk))
     return chunks
+
+
+def collect_answers(client: Any, chunks: Sequence[Sequence[Answer]], replies: Sequence[Any]) -> None:
+    """Look at the reply to each queued command: a pipeline goes on behind one that failed.
+
+    Raises: ``AnswersUnavailable``.
+    """
+    with translate_outage(AnswersUnavailable, ANSWERS_AWAY):
+        for chunk, reply in zip(chunks, replies, strict=True):
+            if isinstance(reply, redis.exceptions.NoScriptError):
+                client.eval(_SCRIPT, *_arguments(chunk))
+            elif isinstance(reply, Exception):
+                raise reply
 
 
 def _arguments(answers: Sequence[Answer]) -> list[str | int]:

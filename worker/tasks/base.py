@@ -16,12 +16,9 @@ class OperationTask(Task):  # type: ignore[misc]  # celery is untyped
 
     abstract = True
     acks_late = True
-    acks_on_failure_or_timeout = True
     # The contract checks the arguments, and its refusal says what is wrong.
     typing = False
     throws = (ContractError,)
-    # A result holds data of callers, which must not get into the log.
-    resultrepr_maxsize = 0
     operation: Operation
 
     @property
@@ -30,9 +27,9 @@ class OperationTask(Task):  # type: ignore[misc]  # celery is untyped
         services: Services = self.app.services
         return services
 
-    def __call__(self, /, *args: Any, **kwargs: Any) -> Any:
-        """Run the task; unlike Celery's own, it takes a keyword argument named ``self``."""
-        return self.run(*args, **kwargs)
+    def result(self, delivery: Delivery) -> Any:
+        """Return what a message that came by a shared queue is answered with. Raises ``ContractError``."""
+        raise NotImplementedError
 
     def keep_dead_letter(self, delivery: Delivery, bug: Exception) -> InternalFault:
         """Store the whole message as a dead letter, and return the error to answer.

@@ -7,6 +7,7 @@ from celery import Celery
 from contracts.catalog import OPERATIONS
 from contracts.errors import InvalidParameter
 from worker.tasks.base import OperationTask, register_operations
+from worker.transport import Delivery
 
 
 class CommandTask(OperationTask):
@@ -14,13 +15,14 @@ class CommandTask(OperationTask):
 
     abstract = True
 
-    def run(self, /, *_: Any, **__: Any) -> Any:
+    def result(self, delivery: Delivery) -> Any:
         """Refuse a write that came by another queue: it would have no order.
 
         Raises: ``InvalidParameter``.
         """
         raise InvalidParameter(
-            f"{self.operation.task} belongs on the queue {self.operation.queue}", details={"path": "queue"}
+            f"{self.operation.task} belongs on {self.operation.queue}, not on {delivery.queue}",
+            details={"path": "queue"},
         )
 
 

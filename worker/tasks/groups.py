@@ -11,7 +11,8 @@ from worker.domain.command import Fenced, GiveBack
 from worker.domain.events import Subject
 from worker.plugins.plan import Applied
 from worker.services import Services
-from worker.tasks.answers import Announcer, Answer
+from worker.tasks.announce import Announcer
+from worker.tasks.answers import Answer
 from worker.tasks.commands import CommandTask
 from worker.tasks.entry import Entry, Part, decode, parts_of
 from worker.tasks.lease import PartitionLease

@@ -1,17 +1,18 @@
 """The answer to a message that is too large to be handed to any task."""
 
-from celery import Celery
+from typing import Any
 
 from contracts.errors import InvalidParameter
 from contracts.values import MAX_BATCH_BYTES, MAX_COMMAND_BYTES, is_command_id
 from worker.dead_letters.message import read_message
 from worker.dead_letters.parking import ParkedMessage
+from worker.tasks.answers import Answer, store_answer
 
 
-def answer_oversize(app: Celery, parked: ParkedMessage) -> None:
+def answer_oversize(answers: Any, parked: ParkedMessage) -> None:
     """Answer ``InvalidParameter`` to a message that was parked for its size alone.
 
-    Nothing is answered if its command id cannot be read, or if its caller waits for no answer. It may be
+    ``answers``: a redis-py client of the answers. Nothing is answered if its command id cannot be read, or if its caller waits for no answer. It may be
     called twice.
     """
     if parked.reason != "oversize":
@@ -25,4 +26,4 @@ def answer_oversize(app: Celery, parked: ParkedMessage) -> None:
         f"the message has {len(parked.raw)} bytes, at most {limit} are allowed",
         details={"path": "", "reason": parked.reason},
     )
-    app.backend.refuse(command_id, error)
+    store_answer(answers, Answer.failure(str(command_id), error))

@@ -24,23 +24,23 @@ class QueryTask(OperationTask):
 
     abstract = True
 
-    def run(self, /, *_: Any, **kwargs: Any) -> Any:
-        delivery: Delivery = self.request.delivery
+    def result(self, delivery: Delivery) -> Any:
+        """Return the answer. Raises ``ContractError``."""
         try:
-            return self.answer(delivery, kwargs)
+            return self._answer(delivery)
         except ContractError:
             raise
         except Exception as bug:
-            logger.exception("%s failed", self.request.id)
+            logger.exception("%s failed", delivery.envelope.id)
             raise self.keep_dead_letter(delivery, bug) from bug
 
-    def answer(self, delivery: Delivery, kwargs: dict[str, Any]) -> Any:
+    def _answer(self, delivery: Delivery) -> Any:
         """Check, then answer."""
         check_message(delivery.envelope)
         expires = deadline(delivery.headers.get("expires"))
         if expires and datetime.now(UTC) >= expires:
             raise DeadlineExceeded("the query's deadline has passed; it was not answered")
-        command: Any = parse(self.operation.command, kwargs)
+        command: Any = parse(self.operation.command, delivery.envelope.kwargs)
         own_only = delivery.headers.get(REPOSITORIES) == OWN
         return self.services.reader.answer(command, own_only=own_only)
 

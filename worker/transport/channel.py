@@ -2,9 +2,6 @@
 
 The script that takes a message of such a queue off the list also writes its unacked record. Everything else
 (publishing, other queues, fanout for remote control and events) is left to the stock transport.
-
-To use it, set ``broker_transport = "worker.transport.channel:Transport"``, with a ``redis://`` or
-``rediss://`` URL.
 """
 
 # mypy: disallow-untyped-calls=False
@@ -35,7 +32,7 @@ POLL_S = 0.04
 TAKE_S = 1.0
 """Take messages for so many seconds before the rest of the event loop gets its turn."""
 ARM_AFTER_S = 0.001
-"""Arm the watch so many seconds after the last message: first the threads that got work use the interpreter."""
+"""Arm the watch so many seconds after the last message: first the threads that got work may begin."""
 TAKEN_AT_ONCE = 64
 """Take so many messages of a shared queue in one round trip, if the prefetch count allows it."""
 
@@ -208,68 +205,3 @@ class Channel(stock.Channel):
             # A group that nobody works on would hold up its queue.
             group.give_back()
             raise
-
-
-class Poller(stock.MultiChannelPoller):
-    """Runs the pumps in each turn of the event loop, and listens to their wakeups."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self._watched: dict[int, Channel] = {}
-
-    def on_poll_start(self) -> None:
-        super().on_poll_start()
-        for channel in list(self._channels):
-            channel.pump()
-            descriptor = channel.watch.fileno() if channel.watch is not None else None
-            if descriptor is not None and descriptor not in self._watched:
-                self.forget_watch(channel)
-                self._watched[descriptor] = channel
-                self.poller.register(descriptor, self.eventflags)
-
-    def forget_watch(self, channel: Channel) -> None:
-        """Stop listening to the wakeup of ``channel``."""
-        for descriptor in [fd for fd, owner in self._watched.items() if owner is channel]:
-            del self._watched[descriptor]
-            self._unregister_from_poll(descriptor)
-
-    def on_readable(self, fileno: int) -> Any:
-        channel = self._watched.get(fileno)
-        return channel.watch_read() if channel is not None else super().on_readable(fileno)
-
-    def handle_event(self, fileno: int, event: int) -> Any:
-        channel = self._watched.get(fileno)
-        return channel.watch_read() if channel is not None else super().handle_event(fileno, event)
-
-    @property
-    def fds(self) -> dict[int, Any]:
-        return {**super().fds, **{fd: (channel, "WATCH") for fd, channel in self._watched.items()}}
-
-
-class Transport(stock.Transport):
-    """kombu's transport, with ``Channel``."""
-
-    Channel = Channel
-
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
-        super().__init__(*args, **kwargs)
-        self.loop: Any = None
-        self._turn_at = 0.0
-        self.cycle = Poller()  # type: ignore[assignment]  # as kombu itself does
-
-    def register_with_event_loop(self, connection: Any, loop: Any) -> None:
-        super().register_with_event_loop(connection, loop)
-        self.loop = loop
-        # The loop may otherwise sleep for ten seconds. Celery cancels this with the connection.
-        loop.call_repeatedly(RECHECK_S / 2, _turn)
-
-    def turn_soon(self, after_s: float) -> None:
-        """Make the event loop turn again after ``after_s``, if it does not anyway."""
-        now = time.monotonic()
-        if self.loop is not None and not now <= self._turn_at <= now + after_s:
-            self._turn_at = now + after_s
-            self.loop.call_later(after_s, _turn)
-
-
-def _turn() -> None:
-    """Do nothing: an entry on the timer is enough to make the event loop turn."""

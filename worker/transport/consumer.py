@@ -89,7 +89,7 @@ class Consumer(CeleryConsumer):  # type: ignore[misc]  # celery is untyped
         requests = [request for delivery in group.deliveries if (request := self._request(delivery))]
         if not group.exclusive:
             for request in requests:
-                job = request.execute_using_pool(self.pool)
+                job = self.pool.apply_async(self._run_single, (request,), callback=_ignore)
                 job.f.add_done_callback(partial(self._done, [request.delivery]))
         elif requests:
             job = self.pool.apply_async(self._run_group, (group, requests), callback=_ignore)
@@ -150,6 +150,17 @@ class Consumer(CeleryConsumer):  # type: ignore[misc]  # celery is untyped
         finally:
             for request in requests:
                 request.leave()
+
+    def _run_single(self, request: Request) -> None:
+        request.on_accepted(os.getpid(), time.monotonic())
+        try:
+            self.apply_single(request)
+        finally:
+            request.leave()
+
+    def apply_single(self, request: Request) -> None:
+        """Run the task of a message of a shared queue, and settle it; called in a thread of the pool."""
+        request.run()
 
     def apply_group(self, group: Group, requests: Sequence[Request]) -> None:
         """Run the tasks of a group, in order, and settle each; called in a thread of the pool.

@@ -8,7 +8,7 @@ from celery import signals
 from worker.transport.options import Options
 from worker.transport.state import stop_requested
 
-TRANSPORT = "worker.transport.channel:Transport"
+TRANSPORT = "worker.transport.kombu:Transport"
 CONSUMER = "worker.transport.consumer:Consumer"
 
 

@@ -27,6 +27,10 @@ class Send(Protocol):
     def __call__(self, *, host: str, images: list[str], lease: str) -> None: ...
 
 
+def send_nothing(*, host: str, images: list[str], lease: str) -> None:
+    """For processes that send no tasks: what is due is claimed again when the claim has lapsed."""
+
+
 class Sent(NamedTuple):
     """How many ``images`` of a group were sent.
 

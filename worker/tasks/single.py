@@ -1,0 +1,62 @@
+"""A message of a shared queue, from its task to its settlement."""
+
+import logging
+import time
+from typing import Any
+
+from kombu.utils.json import dumps
+
+from contracts.errors import ContractError
+from worker.tasks.answers import Answer, AnswersUnavailable, store_answer
+from worker.tasks.base import OperationTask
+from worker.transport.request import Request
+from worker.transport.state import stop_requested
+
+logger = logging.getLogger(__name__)
+
+_WAIT_S = 0.5
+"""The time between two tries to store an answer, in seconds."""
+
+
+class SingleRun:
+    """Answers one message by itself, and settles it.
+
+    ``answers``: a redis-py client of the answers.
+    """
+
+    def __init__(self, answers: Any, request: Request) -> None:
+        self._answers = answers
+        self._request = request
+
+    def run(self) -> None:
+        """Carry out the task, store its answer, and settle the message."""
+        request, begun = self._request, time.monotonic()
+        task: OperationTask = request.task
+        failure: ContractError | None = None
+        try:
+            answer = Answer.success(request.id, dumps(task.result(request.delivery)))
+        except ContractError as error:
+            failure, answer = error, Answer.failure(request.id, error)
+        if not request.ignore_result and not self._store(answer):
+            # Delivered again, it is answered then.
+            request.delivery.give_back()
+        elif failure:
+            logger.info("%s[%s] refused: %s", request.type, request.id, failure.code)
+            request.fail(failure)
+        else:
+            logger.info("%s[%s] answered", request.type, request.id)
+            request.succeed(time.monotonic() - begun)
+
+    def _store(self, answer: Answer) -> bool:
+        """Store the answer, however long its Redis is away; return False if the process must end before."""
+        while True:
+            try:
+                store_answer(self._answers, answer)
+            except AnswersUnavailable as outage:
+                logger.warning("the answer to %s waits: %s", answer.command_id, outage.message)
+                # A read that was done must not be parked because of processes that end while it waits here.
+                self._request.delivery.waiting()
+                if stop_requested.wait(_WAIT_S):
+                    return False
+            else:
+                return True
