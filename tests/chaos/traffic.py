@@ -28,16 +28,14 @@ class Sent:
 class Traffic:
     """The next element to send, and the model that knows what all of them should have done.
 
-    `deadly`: how many messages kill every worker that applies them. `crash_loops`: whether there may be
-    poison from which a stock worker never recovers.
+    `deadly`: how many messages kill every worker that applies them.
     """
 
-    def __init__(self, seed: int, partitions: int, *, deadly: int = 0, crash_loops: bool = True) -> None:
+    def __init__(self, seed: int, partitions: int, *, deadly: int = 0) -> None:
         self.model = Model()
         self._rng = random.Random(seed)
         self._partitions = partitions
         self._deadly = deadly
-        self._crash_loops = crash_loops
         self._count = 0
         self._singles: list[tuple[str, str, dict[str, Any]]] = []
         self._subjects: dict[str, list[tuple[str, str]]] = {}
@@ -160,8 +158,6 @@ class Traffic:
         number = self._id()
         queue = self._rng.choice(sorted(self._subjects))
         shape = self._rng.randrange(7)
-        if shape == 4 and not self._crash_loops:
-            shape = 0
         raw = [
             f"no JSON: {number}".encode(),
             json.dumps([number]).encode(),

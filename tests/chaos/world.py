@@ -4,7 +4,7 @@ import random
 import threading
 import time
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -70,7 +70,9 @@ class Tally:
 class World:
     """Redis (every command on disk), a replica set of three, workers with standbys, and beat."""
 
-    def __init__(self, folder: Path, seed: int, *, partitions: int, stock: bool, app: str) -> None:
+    def __init__(
+        self, folder: Path, seed: int, *, partitions: int, group_sizes: Sequence[int], app: str
+    ) -> None:
         self.rng = random.Random(seed + 1)
         self.tally = Tally()
         self.partitions = partitions
@@ -81,18 +83,20 @@ class World:
             "PLUGINS_MONGODB_URL": self.mongo.url(),
             "PLUGINS_COMMAND_PARTITIONS": str(partitions),
             "PLUGINS_LEASE_S": str(LEASE_S),
-            "TEST_TRANSPORT": "stock" if stock else None,
         }
         half = partitions // 2
         own = [f"plugin.commands.{index}" for index in range(partitions)]
         listens = [own[:half], [*own[half:], "plugin.commands"], ["plugin.commands"], ["plugin.commands"]]
-        if stock:
-            # The stock transport has no standby: one consumer a queue is what order asks for.
-            listens = listens[:2]
+        self._group_sizes = group_sizes
         self.workers = [
             Process(
                 start_worker(
-                    "-Q", ",".join(queues), app=app, env=env, log=folder / f"{n}.log", ready=None, fresh=True
+                    *("-Q", ",".join(queues)),
+                    app=app,
+                    env=env | self._group_size(),
+                    log=folder / f"{n}.log",
+                    ready=None,
+                    fresh=True,
                 )
             )
             for n, queues in enumerate(listens)
@@ -103,6 +107,10 @@ class World:
         self._deck: list[str] = []
         self._redis_again_at = 0.0
         self._mongo_again: tuple[Any, float] | None = None
+
+    def _group_size(self) -> dict[str, str]:
+        """What tells a worker how large its groups may be, another size at each start."""
+        return {"PLUGINS_GROUP_MAX": str(self.rng.choice(self._group_sizes))}
 
     @property
     def database(self) -> Any:
@@ -187,12 +195,6 @@ class World:
         for process in [*self.workers, self.beat]:
             self._heal(process, now)
 
-    def restart_workers(self) -> None:
-        """End and start every worker."""
-        for process in self.workers:
-            self._kill(process)
-        self.heal(at_once=True)
-
     def _heal(self, process: Process, now: float) -> None:
         if process.resume_at and now >= process.resume_at:
             process.child.resume()
@@ -209,6 +211,7 @@ class World:
             if process.again_at <= now:
                 process.killed, process.term_until, process.again_at = False, 0.0, 0.0
                 process.child.ready = None
+                process.child.env |= self._group_size()
                 process.child.start()
 
     def _kill(self, process: Process) -> None:

@@ -1,8 +1,8 @@
 """The settings of the queues."""
 
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from fnmatch import fnmatchcase
-from typing import Final
+from typing import Any, Final
 
 from worker.transport.protocol import MessageLimits
 
@@ -50,3 +50,7 @@ class Options:
     def lease_ms(self) -> int:
         """``lease_s`` in milliseconds."""
         return int(self.lease_s * 1000)
+
+    def __json__(self) -> dict[str, Any]:
+        """Return the settings as kombu's JSON has them: they are in the answer to ``inspect stats``."""
+        return asdict(self)
