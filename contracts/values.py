@@ -16,7 +16,15 @@ from pydantic import (
 )
 from pydantic_core import ErrorDetails, PydanticCustomError
 
-from contracts.storable import path_of
+# Public under this name too.
+from contracts.storable import INT64 as INT64
+from contracts.storable import KOMBU_TYPE as KOMBU_TYPE
+from contracts.storable import MAX_DEPTH as MAX_DEPTH
+from contracts.storable import Unstorable as Unstorable
+from contracts.storable import bad_text as bad_text
+from contracts.storable import check_json as check_json
+from contracts.storable import is_kombus_own as is_kombus_own
+from contracts.storable import path_of as path_of
 
 MAX_COMMAND_BYTES = 512 * 1024
 """The largest command on its queue, in bytes: headers, and the body, which is in base64."""
@@ -28,7 +36,7 @@ MAX_PLUGIN_BYTES = 1024 * 1024
 """The largest ``PluginInfo``, in bytes of UTF-8 JSON."""
 
 MAX_ANSWER_BYTES = 16 * 1024 * 1024
-"""The largest answer, in bytes of ASCII JSON, as it is sent."""
+"""The largest answer, in bytes of JSON, as it is sent."""
 
 MAX_NAME_LENGTH = 255
 """The longest name or id, in characters."""

@@ -9,7 +9,7 @@ from kombu.asynchronous.hub import Hub
 from kombu.asynchronous.timer import Timer
 from kombu.connection import Connection
 
-import worker.transport.channel as transport
+import worker.transport.kombu as transport
 from tests.support.seams import take_out
 from tests.support.servers import RedisServer
 from tests.transport.elements import note

@@ -12,8 +12,10 @@ from worker.tasks.answers import Answer, store_answer
 def answer_oversize(answers: Any, parked: ParkedMessage) -> None:
     """Answer ``InvalidParameter`` to a message that was parked for its size alone.
 
-    ``answers``: a redis-py client of the answers. Nothing is answered if its command id cannot be read, or if its caller waits for no answer. It may be
+    Nothing is answered if its command id cannot be read, or if its caller waits for no answer. It may be
     called twice.
+
+    ``answers``: a redis-py client of the answers.
     """
     if parked.reason != "oversize":
         return
