@@ -100,6 +100,8 @@ def run(
             elements += 1
             poison += element.poison
             _pace(world, injurer, sent / commands, kills, busy_until, backlog)
+        while injurer.done < 1 and time.monotonic() < busy_until and not injurer.fault:
+            time.sleep(0.02)
         injurer.finish()
         drained = _drain(world, until)
         found = aftermath.inspect(traffic.model, world.redis, world.database, world.queues)

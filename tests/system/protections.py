@@ -5,6 +5,7 @@ import os
 import signal
 from collections.abc import Callable, Sequence
 from datetime import datetime
+from functools import partial
 from typing import Any
 
 import redis
@@ -194,6 +195,11 @@ def _settle_what_passed(replace: Replace) -> None:
     replace(GroupRun, "_settle_what_passed", lambda self, part: None)
 
 
+def _generation(replace: Replace) -> None:
+    """What was decided ahead is written, whatever came of what it was decided over."""
+    replace(Writer, "is_current", lambda self, prepared: True)
+
+
 def _deadly(replace: Replace) -> None:
     """No protection, but a fault: a plugin named `deadly` kills the worker that is about to register it."""
     shipped = Writer.prepare
@@ -229,13 +235,16 @@ def _reply_of_raise(replace: Replace) -> None:
     replace(Leases, "raise_epoch", raise_epoch)
 
 
-def _miss(replace: Replace) -> None:
-    """No protection, but a fault: the first write of several misses its guard, as if the plugin had changed."""
+def _miss(replace: Replace, *, of: str = "") -> None:
+    """No protection, but a fault: the first write of several misses its guard, as if the plugin had changed.
+
+    ``of``: only a write that applies the command of this id.
+    """
     shipped = Plugins.write_many
 
     def write_many(self: Plugins, writes: Sequence[GuardedWrite], now: datetime) -> bool:
         first, *others = writes
-        if others:
+        if others and (not of or (of in first.after.applied and of not in first.before.applied)):
             changed = dataclasses.replace(first.before, revision=first.before.revision + 1_000_000)
             first = dataclasses.replace(first, before=changed)
         return shipped(self, [first, *others], now)
@@ -256,6 +265,7 @@ PROTECTIONS: dict[str, Protection] = {
     "few_effects": _few_effects,
     "alone": _alone,
     "settle_what_passed": _settle_what_passed,
+    "generation": _generation,
     "replies": _replies,
     "late_ack": _late_ack,
     "atomic_pop": _atomic_pop,
@@ -266,6 +276,7 @@ PROTECTIONS: dict[str, Protection] = {
     "giving_back": _giving_back,
     "reply_of_raise": _reply_of_raise,
     "miss": _miss,
+    "miss_of_1-p0": partial(_miss, of="1-p0"),
     "deadly": _deadly,
 }
 """By name, for `TEST_WITHOUT` of a worker of `tests.system.points_app`."""

@@ -195,3 +195,45 @@ def test_without_settling_it_has_one_when_it_is_delivered_again(make_stand: Make
     with make_stand("settle_what_passed") as stand:
         _unchanged_then_changed_in_another_part(stand)
         assert {"unexpected", "state"} <= found(stand)
+
+
+# One part of a group is decided while the one before it is written
+
+
+def _miss_under_what_is_decided_ahead(stand: Stand, point: str = "", nth: int = 1) -> None:
+    """The first plugin of the first part has changed since it was read, and is in the second part too."""
+    stand.ready()
+    names = [f"p{number}" for number in range(200)]
+    stand.send_batch("0", [(name, "register", registration("d", name)) for name in names])
+    stand.answered("0")
+    stand.settle()
+    if point:
+        stand.arm(point, nth)
+    with stand.together():
+        for batch in range(1, 4):
+            items: list[tuple[str, str, dict[str, Any]]] = [
+                (f"{batch}-{name}", "update", {"domain_id": "d", "plugin_id": name, "tags": {"n": batch}})
+                for name in names
+            ]
+            stand.send_batch(f"{batch}", items)
+    if point:
+        assert stand.fired().returncode == -9
+    stand.answered("1", "2", "3")
+
+
+@pytest.mark.parametrize(
+    ("point", "nth"), [("", 1), ("after_second_read", 1), ("before_write", 2), ("after_write", 3)]
+)
+def test_a_miss_under_what_was_decided_ahead_has_it_decided_again(
+    make_stand: MakeStand, point: str, nth: int
+) -> None:
+    with make_stand("miss_of_1-p0") as stand:
+        _miss_under_what_is_decided_ahead(stand, point, nth)
+        stand.inspect().assert_clean()
+
+
+def test_without_that_it_is_written_over_what_never_was(make_stand: MakeStand) -> None:
+    with make_stand("miss_of_1-p0+generation") as stand:
+        with contextlib.suppress(TimeoutError):
+            _miss_under_what_is_decided_ahead(stand)
+        assert found(stand)
