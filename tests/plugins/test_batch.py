@@ -181,6 +181,11 @@ def test_a_fault_in_one_item_is_parked_alone(services: Services, monkeypatch: py
         ([item("a", "get", plugin_id="p")], "commands[0].operation"),
         ([item("a", "batch", commands=[])], "commands[0].operation"),
         ([item(f"a{n}", "enable", plugin_id="p") for n in range(51)], "commands"),
+        # More that name no plugin do not hide them.
+        (
+            [item(f"a{n}", "enable", plugin_id="p" if n % 2 else "") for n in range(103)],
+            "commands",
+        ),
     ],
 )
 def test_a_wrong_frame_is_refused_whole(items: list[BatchItem], path: str) -> None:

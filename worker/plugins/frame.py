@@ -25,9 +25,10 @@ def check_frame(batch: PluginBatch, partitions: int) -> None:
             raise _bad(f"{path}.operation", f"must be one of {', '.join(sorted(WRITES))}")
         seen.add(item.id)
     addresses = [address(item.operation, item.params) for item in batch.commands]
-    plugin, most = Counter(addresses).most_common(1)[0]
-    if most > MAX_BATCH_PER_PLUGIN and all(plugin):
-        raise _bad("commands", f"has {most} commands for {plugin[1]}; {MAX_BATCH_PER_PLUGIN} are allowed")
+    # Items without a readable address concern no plugin, however many they are.
+    for plugin, most in Counter(filter(all, addresses)).most_common(1):
+        if most > MAX_BATCH_PER_PLUGIN:
+            raise _bad("commands", f"has {most} commands for {plugin[1]}; {MAX_BATCH_PER_PLUGIN} are allowed")
     if partitions > 1 and len({partition(*where, partitions) for where in addresses}) > 1:
         raise _bad("commands", "belongs to several partitions; send a batch for each")
 

@@ -52,6 +52,8 @@ class Plan:
     ``open``: those without an outcome yet, each with its place in the group.
     ``record``: the plugin as it is known; None before it was read.
     ``fresh``: whether the record was read, or written, for this group.
+    ``missed``: whether a write seemed to miss. It may have taken effect, and its event may be gone from the
+    outbox by now.
     ``before``, ``after``: the record before and after the commands that were decided last.
     ``decided``: their outcomes, which count when ``after`` is written, or at once if there is nothing to
     write.
@@ -61,6 +63,7 @@ class Plan:
     open: list[tuple[int, Command]] = field(default_factory=list)
     record: Record | None = None
     fresh: bool = False
+    missed: bool = False
     before: Record = field(init=False)
     after: Record = field(init=False)
     decided: list[tuple[int, Outcome]] = field(default_factory=list)
@@ -93,7 +96,7 @@ class Plan:
         for index, command in self.open:
             if self.decided and not self._has_room():
                 break
-            redelivered = again or command.origin.redelivered
+            redelivered = again or self.missed or command.origin.redelivered
             self.redelivered = self.redelivered or redelivered
             self.decided.append((index, self._outcome(decider, command, redelivered)))
         if self.writes:

@@ -169,6 +169,7 @@ class Writer:
             for plan in plans:
                 if plan.after.outbox[-1] not in records[plan.key].outbox:
                     missed.add(plan.key)
+                    plan.missed = True
                     plan.read(records[plan.key])
             self._recent.clear()
         return missed

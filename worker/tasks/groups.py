@@ -57,8 +57,13 @@ class GroupRun:
             self._services.ahead.drop()
 
     def _settle_before(self, _again: bool) -> None:
-        """Settle what was told: what is written next must not be delivered again together with it."""
+        """Settle what was told: what is written next must not be delivered again together with it.
+
+        Raises: ``Fenced`` if it came too late, because another process has all of it by now.
+        """
         self._lease.flush()
+        if not self._lease.confirm():
+            raise Fenced
         self._passed.clear()
 
     def _settle_what_passed(self, part: Part) -> None:

@@ -1,0 +1,118 @@
+"""A group from its messages to their settlement, on real servers and without a worker around it."""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import pytest
+import redis
+from celery import Celery
+
+from tests.plugins.writes import register
+from tests.support.commands import apply, by
+from tests.support.messages import message
+from worker.services import Services
+from worker.settings import Settings
+from worker.tasks.announce import Announcer
+from worker.tasks.commands import register_commands
+from worker.tasks.groups import GroupRun
+from worker.transport import Group
+from worker.transport.inbox import Inbox
+from worker.transport.options import Options
+from worker.transport.protocol import Envelope, MessageLimits, parse_envelope
+from worker.transport.request import Request
+
+QUEUE = "plugin.commands"
+KEY = "d-1/jira"
+APP = Celery("test", set_as_current=False)
+register_commands(APP)
+
+
+@dataclass
+class Process:
+    """What a worker has for its commands: services, and an inbox that renews no lease."""
+
+    services: Services
+    inbox: Inbox
+
+    def take(self) -> Group | None:
+        return self.inbox.exchange(self.inbox.leases.begin(QUEUE), 256)
+
+    def carry_out(self, group: Group) -> None:
+        requests = []
+        for delivery in group.deliveries:
+            envelope = parse_envelope(delivery.raw, MessageLimits())
+            assert isinstance(envelope, Envelope)
+            delivery.envelope = envelope
+            task = APP.tasks[envelope.task]
+            requests.append(Request(delivery, envelope, app=APP, hostname="test", task=task))
+        made = self.services
+        announcer = Announcer(made.redis, made.results, made.publisher, made.rejections)
+        GroupRun(made, announcer, group, requests).run()
+
+    def carry_out_all(self) -> None:
+        while group := self.take():
+            self.carry_out(group)
+
+
+@pytest.fixture
+def process(redis_url: str, mongodb_url: str) -> Iterator[Callable[[], Process]]:
+    """Makes processes on the same servers."""
+    made: list[Process] = []
+
+    def make() -> Process:
+        with redis.Redis.from_url(redis_url) as client:
+            connection = client.get_connection_kwargs()
+        inbox = Inbox(
+            {name: connection[name] for name in ("host", "port", "db")}, Options(exclusive=(QUEUE,))
+        )
+        inbox._renewal.last_beat = -1e9
+        services = Services(Settings(redis_url=redis_url, mongodb_url=mongodb_url))
+        made.append(Process(services, inbox))
+        return made[-1]
+
+    yield make
+    for each in made:
+        each.inbox.close()
+        each.services.close()
+
+
+def send(redis_url: str, *messages: tuple[str, dict[str, Any], str]) -> None:
+    """Puts ``(task, parameters, command id)`` on the queue."""
+    with redis.Redis.from_url(redis_url) as client:
+        client.lpush(
+            QUEUE, *(message(task, params, command_id, QUEUE) for task, params, command_id in messages)
+        )
+
+
+def update(number: int) -> tuple[str, dict[str, Any], str]:
+    return "plugin.update", {"domain_id": "d-1", "plugin_id": "jira", "name": f"n{number}"}, f"c-{number}"
+
+
+def test_whoever_lost_the_lease_between_two_parts_does_not_begin_the_next_one(
+    process: Callable[[], Process], redis_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Else the next owner, which has all parts again, finds that the plugin has forgotten the first one."""
+    first, second = process(), process()
+    apply(first.services, register(), by("r-1"))
+    send(redis_url, *(update(number) for number in range(150)))
+    group = first.take()
+    assert group is not None
+    flush = Group.flush
+    taken: list[Group | None] = []
+
+    def flush_late(late: Group) -> None:
+        # The process stands still until its lease has run out, and another one has the group.
+        if not taken:
+            first.services.redis.hset(f"{QUEUE}:lease", "until", 0)
+            taken.append(second.take())
+        flush(late)
+
+    monkeypatch.setattr(Group, "flush", flush_late)
+    first.carry_out(group)
+    (again,) = taken
+    assert again is not None
+    second.carry_out(again)
+    second.carry_out_all()
+    found = second.services.plugins.read(KEY)
+    assert (found.revision, found.plugin and found.plugin.name) == (151, "n149")
