@@ -124,6 +124,7 @@ class Writer:
         """Decide every plan: over what this owner wrote last, where that leads to a write; else over the
         record as it is now.
         """
+        prepared = {plan.key for plan in plans if plan.decided and plan.writes}
         for plan in plans:
             if plan.record and not plan.decided:
                 plan.decide(self._trimmed(plan.record), self, again)
@@ -139,7 +140,8 @@ class Writer:
         for plan in unread:
             plan.decide(self._trimmed(records[plan.key]), self, again)
         for plan in plans:
-            if plan.writes:
+            # What was prepared is remembered, or something newer is by now.
+            if plan.writes and plan.key not in prepared:
                 self._recent.remember(plan.after, lease.epoch, self._recent.generation)
 
     def _raise_fences(self, plans: Sequence[Plan], epoch: int) -> set[str]:
