@@ -15,7 +15,11 @@ _REFUSALS = (
     redis.exceptions.ReadOnlyError,
 )
 # Redis 6 names these in the middle of a sentence about the script, redis-py behind one about the pipeline.
-_REFUSED = re.compile(r"(?:^|: |-)(?:BUSY|MASTERDOWN|MISCONF|NOPERM|NOREPLICAS|OOM|READONLY|UNBLOCKED) ")
+_REFUSED = re.compile(
+    r"(?:^|: |-)(?:BUSY|MASTERDOWN|MISCONF|NOPERM|NOREPLICAS|OOM|READONLY|UNBLOCKED) "
+    # A right that is missing for a command of a script.
+    r"|The user executing the script can't |ACL failure in script: "
+)
 
 
 def is_redis_outage(error: redis.RedisError) -> bool:

@@ -148,3 +148,16 @@ def test_scripts_that_redis_forgot_are_loaded_again(services: Services, stream: 
     announcer(services).send(pending, [DONE], [])
     assert stream.changes() == [(1, "registered")]
     assert stored(services)["status"] == "SUCCESS"
+
+
+@pytest.mark.parametrize("missing", ["-setex", "-publish", "resetchannels"])
+def test_a_right_that_a_script_lacks_is_waited_for(services: Services, redis_url: str, missing: str) -> None:
+    """Redis has a sentence of its own for it, without NOPERM: else every command became a dead letter."""
+    services.redis.acl_setuser("limited", enabled=True, nopass=True, keys=["*"], commands=["+@all"])
+    services.redis.execute_command("ACL", "SETUSER", "limited", "allchannels", missing)
+    try:
+        limited = Redis.from_url(redis_url, username="limited", password="x")
+        with closing(limited), pytest.raises(AnswersUnavailable):
+            announcer(services, limited).send([], [DONE], [])
+    finally:
+        services.redis.acl_deluser("limited")
