@@ -15,8 +15,8 @@ from worker.events.publish import Publisher
 from worker.events.reconcile import Reconcile
 from worker.events.rejections import Rejections
 from worker.events.sweep import Sweep
-from worker.plugins.ahead import Ahead
 from worker.plugins.listing import Listing
+from worker.plugins.lookahead import Lookahead
 from worker.plugins.read import Reader
 from worker.plugins.write import Writer
 from worker.registries import Budget, BudgetTable
@@ -194,8 +194,8 @@ class Services:
         return Writer(self.plugins, self.publisher, self.policy, keep, has_managed=has_managed)
 
     @once
-    def ahead(self) -> Ahead:
-        return self._close_later(Ahead(self.writer))
+    def lookahead(self) -> Lookahead:
+        return self._close_later(Lookahead(self.writer))
 
     @once
     def search(self) -> Search:

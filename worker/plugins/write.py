@@ -195,7 +195,7 @@ class Writer:
         if record.has_room(1):
             return record
         published = self._publisher.publish(record.subject(self._clock()))
-        # Ahead of the store, the stream takes nothing until an operator reconciles; until then the
+        # Lookahead of the store, the stream takes nothing until an operator reconciles; until then the
         # events wait here. A command whose event does not fit waits too: no event is dropped.
         if published.outcome == "ahead":
             raise OutboxFull(f"the outbox of {record.key} is full and the stream is ahead of the store")

@@ -87,6 +87,22 @@ class Entry:
         return outcome if isinstance(outcome, ContractError) else None
 
     @property
+    def summary(self) -> str:
+        """What became of the message, for the log: names and codes, and nothing else that a caller sent."""
+        if self.error is not None:
+            return _refused(self.error)
+        codes = Counter(outcome.code for outcome in self.outcomes if isinstance(outcome, ContractError))
+        if self.items is not None:
+            refused = "".join(f", {count} {code}" for code, count in sorted(codes.items()))
+            return f"applied {len(self.items) - codes.total()} of {len(self.items)}{refused}"
+        outcome = self.outcomes[0]
+        if isinstance(outcome, ContractError):
+            return _refused(outcome)
+        return (
+            f"applied: {self.commands[0][1].key} is at revision {outcome.plugin.revision}" if outcome else ""
+        )
+
+    @property
     def result(self) -> str:
         """The result that the message is answered with, as JSON."""
         if self.items is None:
@@ -188,6 +204,11 @@ def parts_of(entries: Sequence[Entry]) -> Iterator[Part]:
         total += count
     if part:
         yield Part(part, settled)
+
+
+def _refused(error: ContractError) -> str:
+    path = error.details.get("path")
+    return f"refused: {error.code} at {path}" if path else f"refused: {error.code}"
 
 
 def rows_of(items: Sequence[BatchItem], outcomes: Sequence[Outcome | None]) -> str:

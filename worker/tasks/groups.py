@@ -54,7 +54,7 @@ class GroupRun:
             logger.info("gives messages of %s back: the process is stopping", self._group.queue)
             self._group.give_back()
         finally:
-            self._services.ahead.drop()
+            self._services.lookahead.drop()
 
     def _settle_before(self, _again: bool) -> None:
         """Settle what was told: what is written next must not be delivered again together with it.
@@ -77,7 +77,9 @@ class GroupRun:
         partitions = self._services.settings.command_partitions
         try:
             if not isinstance(request.task, CommandTask):
-                raise InvalidParameter(f"{request.type} is not a write", details={"path": "queue"})
+                raise InvalidParameter(
+                    f"{request.type} does not belong on {delivery.queue}", details={"path": "queue"}
+                )
             queue = queue_of(request.type, request.kwargs, partitions)
             if queue != delivery.queue:
                 delivery.forward(queue)
@@ -128,9 +130,9 @@ class GroupRun:
     def _carry_out(self, part: Part, ahead: Part | None, again: bool) -> list[Subject]:
         if again:
             return self._carry_out_again(part, again)
-        prepared = self._services.ahead.take(part.commands, self._lease.epoch)
+        prepared = self._services.lookahead.take(part.commands, self._lease.epoch)
         if ahead:
-            self._services.ahead.begin(ahead.commands, self._lease.epoch)
+            self._services.lookahead.begin(ahead.commands, self._lease.epoch)
         return self._take(part, self._services.writer.carry_out(prepared, self._lease))
 
     def _carry_out_again(self, part: Part, _again: bool) -> list[Subject]:
@@ -153,9 +155,8 @@ class GroupRun:
 
     def _settle(self, entries: Sequence[Entry], runtime_s: float) -> None:
         for entry in entries:
+            logger.info("%s[%s] %s", entry.request.type, entry.id, entry.summary)
             if failure := entry.failure:
-                logger.info("%s[%s] refused: %s", entry.request.type, entry.id, failure.code)
                 entry.request.fail(failure)
             else:
-                logger.info("%s[%s] applied", entry.request.type, entry.id)
                 entry.request.succeed(runtime_s / len(entries))

@@ -8,7 +8,7 @@ from worker.plugins.plan import Prepared
 from worker.plugins.write import Writer
 
 
-class Ahead:
+class Lookahead:
     """A thread beside the one that carries commands out.
 
     Most of the time of a write is waiting for MongoDB and Redis. Meanwhile the next commands are decided,
@@ -17,7 +17,7 @@ class Ahead:
 
     def __init__(self, writer: Writer) -> None:
         self._writer = writer
-        self._thread = ThreadPoolExecutor(1, "ahead")
+        self._thread = ThreadPoolExecutor(1, "lookahead")
         self._begun: tuple[Sequence[Command], Future[Prepared]] | None = None
 
     def begin(self, commands: Sequence[Command], epoch: int) -> None:
