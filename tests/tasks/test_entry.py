@@ -9,7 +9,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from contracts.errors import ContractError, InvalidParameter
+from contracts.plugin import PluginInfo
 from tests.support.tasks import delivery_of
+from worker.plugins.plan import Done
 from worker.tasks.commands import register_commands
 from worker.tasks.entry import MOST_COMMANDS, MOST_EFFECTS, Entry, decode, parts_of
 from worker.transport.request import Request
@@ -74,6 +76,18 @@ def test_a_wrong_message_is_refused_whole(task: str, kwargs: dict[str, Any], pat
     with pytest.raises(InvalidParameter) as refusal:
         entry(task, kwargs)
     assert refusal.value.details["path"] == path
+
+
+def test_the_log_says_what_became_of_a_message_in_one_line() -> None:
+    decoded = entry("plugin.disable", JIRA | {"domain_id": "d\n1"})
+    refused = InvalidParameter("no", details={"path": "a\nb"})
+    decoded.outcomes = [refused]
+    assert decoded.summary == r"refused: INVALID_PARAMETER at 'a\nb'"
+    decoded.outcomes = [Done(PluginInfo.model_construct(revision=3), "{}")]
+    assert decoded.summary == r"applied: 'd\n1/jira' is at revision 3"
+    several = batch("jira", "slack")
+    several.outcomes = [decoded.outcomes[0], refused]
+    assert several.summary == "applied 1 of 2, 1 INVALID_PARAMETER"
 
 
 def cut(entries: list[Entry]) -> list[tuple[int, bool]]:

@@ -88,7 +88,7 @@ class Entry:
 
     @property
     def summary(self) -> str:
-        """What became of the message, for the log: names and codes, and nothing else that a caller sent."""
+        """What became of the message, for the log: names and codes, and nothing else of what was sent."""
         if self.error is not None:
             return _refused(self.error)
         codes = Counter(outcome.code for outcome in self.outcomes if isinstance(outcome, ContractError))
@@ -98,9 +98,8 @@ class Entry:
         outcome = self.outcomes[0]
         if isinstance(outcome, ContractError):
             return _refused(outcome)
-        return (
-            f"applied: {self.commands[0][1].key} is at revision {outcome.plugin.revision}" if outcome else ""
-        )
+        key = self.commands[0][1].key
+        return f"applied: {key!a} is at revision {outcome.plugin.revision}" if outcome else ""
 
     @property
     def result(self) -> str:
@@ -208,7 +207,7 @@ def parts_of(entries: Sequence[Entry]) -> Iterator[Part]:
 
 def _refused(error: ContractError) -> str:
     path = error.details.get("path")
-    return f"refused: {error.code} at {path}" if path else f"refused: {error.code}"
+    return f"refused: {error.code} at {path!a}" if path else f"refused: {error.code}"
 
 
 def rows_of(items: Sequence[BatchItem], outcomes: Sequence[Outcome | None]) -> str:
