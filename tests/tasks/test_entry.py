@@ -1,7 +1,7 @@
 """Messages of a group, decoded and cut into parts."""
 
 from collections import Counter
-from typing import Any
+from typing import Any, cast
 
 import pytest
 from celery import Celery
@@ -83,7 +83,7 @@ def test_the_log_says_what_became_of_a_message_in_one_line() -> None:
     refused = InvalidParameter("no", details={"path": "a\nb"})
     decoded.outcomes = [refused]
     assert decoded.summary == r"refused: INVALID_PARAMETER at 'a\nb'"
-    decoded.outcomes = [Done(PluginInfo.model_construct(revision=3), "{}")]
+    decoded.outcomes = [Done(cast(Any, PluginInfo).model_construct(revision=3), "{}")]
     assert decoded.summary == r"applied: 'd\n1/jira' is at revision 3"
     several = batch("jira", "slack")
     several.outcomes = [decoded.outcomes[0], refused]
