@@ -46,6 +46,21 @@ def group_later(stand: Stand, domain: str, point: str, nth: int) -> None:
     _wake(stand, asleep, domain)
 
 
+def two_hundred_later(stand: Stand, domain: str, point: str, nth: int) -> None:
+    """The owner of 200 commands for one plugin stops between two settlements; the standby applies the rest."""
+    of = {"domain_id": domain, "plugin_id": "jira"}
+    _registered(stand, domain)
+    stand.arm(point, nth, action="stop")
+    with stand.together():
+        for number in range(1, 201):
+            stand.send(f"{domain}-n{number}", "update", **of, tags={"n": number})
+    asleep = stand.fired()
+    _other_owner(stand, asleep)
+    stand.answered(f"{domain}-n200")
+
+    _wake(stand, asleep, domain)
+
+
 def one_command_later(stand: Stand, domain: str) -> None:
     """The owner stops before its write; the standby applies its command and another one of that plugin."""
     of = {"domain_id": domain, "plugin_id": "jira"}

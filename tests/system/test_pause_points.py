@@ -67,6 +67,17 @@ def test_the_owner_of_a_group_with_a_miss_that_stood_still_does_no_harm(
     stand_with_miss.inspect().assert_clean()
 
 
+@pytest.mark.parametrize(
+    ("point", "nth"), [("before_write", 2), ("after_write", 3), ("before_settle", 2), ("after_settle", 1)]
+)
+def test_the_owner_of_200_commands_for_one_plugin_that_stood_still_does_no_harm(
+    stand: Stand, point: str, nth: int
+) -> None:
+    pause_stories.two_hundred_later(stand, f"many-of-one-{point}", point, nth)
+
+    stand.inspect().assert_clean()
+
+
 def test_a_batch_that_stood_still_does_no_harm(stand: Stand) -> None:
     pause_stories.batch_decided_again(stand, "batch")
 

@@ -131,7 +131,7 @@ def test_the_sweep_publishes_what_waits(make_stand: MakeStand) -> None:
 
 
 def test_without_the_places_of_the_returned_newer_commands_go_first(make_stand: MakeStand) -> None:
-    with make_stand("place_of_the_returned") as stand:
+    with make_stand("place_of_the_returned", group_max=1) as stand:
         stand.ready()
         of = {"domain_id": "d", "plugin_id": "jira"}
         # Whoever takes over does so when all has been sent.

@@ -78,7 +78,7 @@ def test_a_loop_that_left_messages_behind_is_woken_at_once(
     monkeypatch: pytest.MonkeyPatch,
     queues: tuple[str, ...],
 ) -> None:
-    monkeypatch.setattr(transport, "TAKE_S", 0.0)
+    monkeypatch.setattr("worker.transport.channel.TAKE_S", 0.0)
     client.lpush(queues[0], *[b"[1]"] * 100)
     loop = make_loop(server.url, queues, sleep_s=30.0, group_max=1)
     while client.exists(queues[0]):
@@ -115,7 +115,7 @@ def test_without_it_what_is_in_hand_is_handed_out_again(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """The counterpart."""
-    monkeypatch.setattr(transport, "TAKE_S", 0.0)
+    monkeypatch.setattr("worker.transport.channel.TAKE_S", 0.0)
     take_out(PROTECTIONS, "take_while_in_hand", monkeypatch.setattr)
     with pytest.raises((AssertionError, ValueError)):
         test_nothing_of_the_exclusive_queues_is_taken_while_a_group_is_in_hand(
