@@ -31,8 +31,8 @@ POLL_S = 0.04
 """Check queues after so many seconds if Redis cannot announce changes."""
 TAKE_S = 1.0
 """Take messages for so many seconds before the rest of the event loop gets its turn."""
-ARM_AFTER_S = 0.001
-"""Arm the watch so many seconds after the last message: first the threads that got work may begin."""
+SOON_S = 0.001
+"""Go on after so many seconds where something else gets its turn first."""
 TAKEN_AT_ONCE = 64
 """Take so many messages of a shared queue in one round trip, if the prefetch count allows it."""
 
@@ -108,11 +108,7 @@ class Channel(stock.Channel):
     # One turn of the event loop
 
     def pump(self) -> None:
-        """Settle what must be settled, and deliver messages up to the prefetch count.
-
-        Two phases. First take what there is. Then arm the watch, and take once more: a message that came in
-        between is announced to nobody.
-        """
+        """Settle what must be settled, and deliver messages up to the prefetch count."""
         inbox, watch = self.inbox, self.watch
         if inbox is None or watch is None:
             return
@@ -122,27 +118,36 @@ class Channel(stock.Channel):
             self._looked_at = now
             self.look_again()
         was_busy, self._busy = self._busy, False
-        for armed in (False, True):
-            if self._take_all(inbox, now + TAKE_S):
-                # If the watch is armed, taking a message wakes it up. So the next turn follows at once.
-                self._armed = armed
-            if self._armed or not self._may_take(inbox):
-                break
-            if self._busy and not was_busy:
-                self.connection.turn_soon(ARM_AFTER_S)
-                break
-            self._armed = True
-            watched = [key for state in self._states.values() for key in state.watched]
-            if not watched or not watch.arm(watched):
-                break
-            self.look_again(armed=True)
+        if not self._take_and_arm(inbox, watch, now + TAKE_S, was_busy):
+            self.connection.turn_soon(SOON_S if self._busy else POLL_S)
         inbox.flush()
         if not watch.supported:
             self.connection.turn_soon(POLL_S)
 
-    def look_again(self, armed: bool = False) -> None:
+    def _take_and_arm(self, inbox: Inbox, watch: Wakeup, until: float, was_busy: bool) -> bool:
+        """Take what there is, then arm the watch; return whether that is done.
+
+        What came in between is announced to nobody. So if the watch finds anything, it is not armed: take
+        once more, and arm it again.
+        """
+        for _ in range(2):
+            if self._take_all(inbox, until):
+                return False
+            if self._armed or not self._may_take(inbox):
+                return True
+            if self._busy and not was_busy:
+                # First the threads that were just given work may begin.
+                return False
+            watched = [key for state in self._states.values() for key in state.watched]
+            self._armed = not watched or not watch.arm(watched)
+            if self._armed:
+                return True
+            self.look_again()
+        return False
+
+    def look_again(self) -> None:
         """Ask every queue in the next turn, because something may have changed."""
-        self._armed = armed
+        self._armed = False
         for state in self._states.values():
             state.ask_at = 0.0
 
