@@ -15,7 +15,7 @@ from worker.domain.record import Record
 logger = logging.getLogger(__name__)
 
 TRIES = 3
-"""How often a decision that meets a bug is tried."""
+"""How often a decision, or a whole step, that meets a bug is tried."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,7 +73,7 @@ class Plan:
     # this group that are decided for good, and those that came before the last effect.
     _stored: dict[str, str] = field(default_factory=dict)
     _passed: dict[str, str] = field(default_factory=dict)
-    _settled: dict[str, str] = field(default_factory=dict)
+    _final: dict[str, str] = field(default_factory=dict)
     _covered: dict[str, str] = field(default_factory=dict)
 
     @property
@@ -88,7 +88,7 @@ class Plan:
         """
         self._ids = self._ids or frozenset(command.id for _, command in self.open)
         self._stored = {name: code for name, code in before.no_effect if name in self._ids}
-        self._passed = dict(self._settled)
+        self._passed = dict(self._final)
         self._covered = {}
         self.before = self.after = before
         self.decided = []
@@ -105,13 +105,13 @@ class Plan:
     @property
     def passed(self) -> bool:
         """Whether any of the commands had no effect, now or when it was decided before."""
-        return bool(self._settled or self._stored)
+        return bool(self._final or self._stored)
 
     def commit(self) -> list[tuple[int, Outcome]]:
         """Return the outcomes of what was decided last: they count."""
         decided, self.decided = self.decided, []
         self.open = self.open[len(decided) :]
-        self._settled = self._passed
+        self._final = self._passed
         self.record = self.after
         self.fresh = True
         return decided
