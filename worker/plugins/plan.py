@@ -57,6 +57,7 @@ class Plan:
     ``before``, ``after``: the record before and after the commands that were decided last.
     ``decided``: their outcomes, which count when ``after`` is written, or at once if there is nothing to
     write.
+    ``redelivered``: whether an earlier try, or an earlier owner, may have begun any of them.
     """
 
     key: str
@@ -68,12 +69,16 @@ class Plan:
     after: Record = field(init=False)
     decided: list[tuple[int, Outcome]] = field(default_factory=list)
     redelivered: bool = False
+    # The ids of all commands of this plan.
     _ids: frozenset[str] = frozenset()
-    # Id and code of the commands without effect: those stored with the record, those of this group, those of
-    # this group that are decided for good, and those that came before the last effect.
+    # What follows are commands without effect: id -> code, which is empty if there was nothing to change.
+    # Those of this plan that were stored with the record, when an earlier try decided them.
     _stored: dict[str, str] = field(default_factory=dict)
+    # Those that were decided here, some of them perhaps not for good.
     _passed: dict[str, str] = field(default_factory=dict)
+    # Those whose outcome counts.
     _final: dict[str, str] = field(default_factory=dict)
+    # Those before the last effect: that write stores them.
     _covered: dict[str, str] = field(default_factory=dict)
 
     @property
