@@ -152,8 +152,8 @@ class PluginClient:
         ``commands``: each is ``{"operation", "params"}``, and may have an ``id``, default a new UUID.
         ``expires_s``, ``traceparent``: as those of ``send``, for each command.
 
-        Raises: what ``send`` raises; ``ValueError`` for an id that is used twice. ``RedisUnavailable`` has in
-        ``ids`` the commands that may not have arrived: send them again with these ids.
+        Raises: what ``send`` raises; ``ValueError`` also for an id that is used twice, and a command without
+        operation or params. ``RedisUnavailable``: send those that its ``ids`` name again, with these ids.
         """
         return send_many(commands, self._sender(expires_s, traceparent, ignore_result=True))
 
@@ -173,7 +173,7 @@ class PluginClient:
 
         ``commands``, ``expires_s``, ``traceparent``: as those of ``send_many``.
         ``timeout_s``: how long to wait for an answer after its command was sent, in seconds, default 60.
-        ``window``: how many may wait for their outcomes at once, default 1000. It bounds the memory.
+        ``window``: how many may wait for their outcomes, at least 1, default 1000. It bounds the memory.
 
         Raises: ``ValueError`` as ``send_many``; ``AskTimeout`` and ``RedisUnavailable``, with the commands
         that were read and have no outcome in ``ids``: send them again with these ids.
@@ -198,9 +198,9 @@ class PluginClient:
 
         ``commands``, ``expires_s``: as those of ``send_many``, but writes only.
         ``timeout_s``: how long to wait for an answer after its batch was sent, in seconds, default 60.
-        ``flush_s``: how long a batch is filled while the commands are read, in seconds, default 0.05.
+        ``flush_s``: how long a batch is filled while commands are read, in seconds, 0 or more, default 0.05.
 
-        Raises: ``ValueError`` for an operation that is not a write or an id that is used twice, and
+        Raises: ``ValueError`` as ``send_many``, for an operation that is not a write, and for ``flush_s``;
         ``InvalidParameter`` for a wrong ``expires_s``: for a sequence before anything is sent. Later,
         ``AskTimeout`` and ``RedisUnavailable``: send all commands again with their ``ids``.
         """

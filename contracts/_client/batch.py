@@ -15,10 +15,14 @@ from contracts._client.unanswered import AskTimeout, RedisUnavailable
 class Batches:
     """One call of ``PluginClient.batch``.
 
-    ``flush_s``: how old a batch of an iterable that is not a sequence may become.
+    ``flush_s``: how old a batch of an iterable that is not a sequence may become, in seconds.
+
+    Raises: ``ValueError`` for a ``flush_s`` below 0.
     """
 
     def __init__(self, sender: Sender, answers: Answers, flush_s: float) -> None:
+        if not flush_s >= 0:
+            raise ValueError(f"flush_s must be at least 0, not {flush_s}")
         self._sender = sender
         self._answers = answers
         self._flush_s = flush_s

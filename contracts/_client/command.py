@@ -38,12 +38,21 @@ class Command:
 def read_commands(commands: Iterable[Mapping[str, Any]]) -> Iterator[Command]:
     """Yield the commands as they are read, each with an id.
 
-    Raises: ``ValueError`` for an unknown operation.
+    Raises: ``ValueError`` for an unknown operation, and for a command without an operation or parameters.
     """
-    for command in commands:
+    for number, command in enumerate(commands, 1):
+        _check_parts(command, number)
         task = task_of(command["operation"])
         command_id = command.get("id")
         yield Command(str(command_id or uuid4()), task, dict(command["params"]), bool(command_id))
+
+
+def _check_parts(command: Mapping[str, Any], number: int) -> None:
+    for part in ("operation", "params"):
+        if part not in command:
+            raise ValueError(f"command {number} has no {part}")
+    if not isinstance(command["params"], Mapping):
+        raise ValueError(f"the params of command {number} are not a mapping")
 
 
 def distinct(commands: Iterable[Command]) -> Iterator[Command]:

@@ -88,11 +88,12 @@ def summary(report: dict[str, Any]) -> str:
     """Return on what the run was made, as one sentence."""
     machine, versions = report["machine"], report["machine"]["versions"]
     changed = " with changes" if report["changed"] else ""
+    rounds = f"{report['rounds']} round{'' if report['rounds'] == 1 else 's'}"
     return (
         f"{machine['processors']} processors ({machine['model']}), {machine['memory_gib']} GiB; "
         f"Python {versions['python']}, Redis {versions['redis']}, MongoDB {versions['mongod']}, "
         f"Celery {versions['celery (PyPI)']}; commit {report['commit'][:10]}{changed}, {report['begun'][:10]}, "
-        f"{report['rounds']} rounds{', quick' if report['quick'] else ''}"
+        f"{rounds}{', quick' if report['quick'] else ''}"
     )
 
 

@@ -12,6 +12,7 @@ import pytest
 
 from tests.bench.cases import CASES
 from tests.bench.fakes import CURVED, FAILING, PLAIN, open_no_servers
+from tests.bench.report import summary
 from tests.bench.run import main
 from tests.support.servers import ROOT
 
@@ -45,6 +46,8 @@ def test_the_report_has_every_round(tmp_path: Path) -> None:
     assert {"processors", "memory_gib", "versions"} <= set(report["machine"])
     assert {"python", "redis", "mongod", "celery (PyPI)"} <= set(report["machine"]["versions"])
     assert report["commit"]
+    assert summary(report).endswith(", 2 rounds, quick")
+    assert summary(report | {"rounds": 1, "quick": False}).endswith(", 1 round")
 
 
 def test_a_case_that_fails_says_so_and_the_others_go_on(

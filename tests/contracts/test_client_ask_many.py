@@ -190,6 +190,8 @@ def test_a_sequence_is_checked_before_anything_is_sent(caller: PluginClient, red
         caller.ask_many([enable("a", id="x"), enable("b", id="x")])
     with pytest.raises(ValueError, match="unknown operation explode"):
         caller.ask_many([enable("a"), enable("a") | {"operation": "explode"}])
+    with pytest.raises(ValueError, match="command 2 has no params"):
+        caller.ask_many([enable("a"), {"operation": "enable"}])
     with pytest.raises(ValueError, match="window must be at least 1, not 0"):
         caller.ask_many([enable("a")], window=0)
     with pytest.raises(errors.InvalidParameter, match="must expire within"):

@@ -121,6 +121,9 @@ def test_answers_are_taken_while_commands_are_read(caller: PluginClient, redis: 
     [
         (enable("a", id="one"), "two commands have the id one"),
         (enable("a") | {"operation": "get"}, "plugin.get is not a write"),
+        ({"params": {}}, "command 2 has no operation"),
+        ({"operation": "enable"}, "command 2 has no params"),
+        (enable("a") | {"params": None}, "params of command 2 are not a mapping"),
     ],
 )
 def test_a_wrong_command_ends_what_is_read(
@@ -137,3 +140,12 @@ def test_a_wrong_command_ends_what_is_read(
     with pytest.raises(ValueError, match=words):
         caller.batch([enable("a", id="one"), wrong], flush_s=0.0)
     assert sizes(redis) == [1]
+
+
+@pytest.mark.parametrize("flush_s", [-1, float("nan")])
+def test_a_wrong_flush_s_is_refused_before_anything_is_sent(
+    caller: PluginClient, redis: Redis, flush_s: float
+) -> None:
+    with pytest.raises(ValueError, match="flush_s must be at least 0, not "):
+        caller.batch(iter([enable("a")]), flush_s=flush_s)
+    assert sizes(redis) == []

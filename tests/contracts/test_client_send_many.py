@@ -127,6 +127,9 @@ def test_ids_are_kept_or_made_and_no_answer_is_asked_for(redis: Redis, redis_url
 WRONG: list[tuple[dict[str, Any], type[Exception], str]] = [
     (enable("a") | {"operation": "explode"}, ValueError, "unknown operation explode"),
     (enable("a", id="first"), ValueError, "two commands have the id first"),
+    ({"params": {}}, ValueError, f"command {MAX_CHUNK + 2} has no operation"),
+    ({"operation": "enable"}, ValueError, f"command {MAX_CHUNK + 2} has no params"),
+    (enable("a") | {"params": []}, ValueError, f"params of command {MAX_CHUNK + 2} are not a mapping"),
     (enable("a", id="é"), errors.InvalidParameter, "printable ASCII"),
     (enable("a") | {"params": {"tags": "x" * 400_000}}, errors.InvalidParameter, "bytes in base64"),
 ]

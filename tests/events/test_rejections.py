@@ -27,7 +27,7 @@ def rejections(client: redis.Redis) -> Rejections:
 
 def test_an_entry_names_the_plugin_and_the_code(client: redis.Redis, rejections: Rejections) -> None:
     rejections.publish_all(REFUSED)
-    rejections.publish(*REFUSED[0])
+    rejections.publish_all(REFUSED[:1])
     first, second, third = entries(client)
     assert first.pop(b"time") and third.pop(b"time")
     assert first == third

@@ -81,7 +81,7 @@ def test_each_is_guarded_by_revision_and_fence_and_the_others_stand(plugins: Plu
     assert not plugins.write_many([registration("d/a"), registration("d/d")], NOW)
     assert plugins.read("d/d").revision == 1
 
-    plugins.raise_fence("d/a", 7)
+    plugins.raise_fences(["d/a"], 7)
     again = [disabling(Record(r.key, r.plugin, None, 2, r.fence)) for r in records.values()]
     assert not plugins.write_many(again, NOW)
     assert stored(plugins) == [(2, 7), (3, 5), (3, 5)]
@@ -161,7 +161,7 @@ def test_fences_are_raised_in_one_command_and_never_lowered(
     assert plugins.raise_fences(KEYS, 7) == ["d/b"]
     assert commands.take() == ["update"]
     assert stored(plugins) == [(1, 7), (1, 9), (0, 7)]
-    assert plugins.raise_fence("d/c", 8)
-    assert not plugins.raise_fence("d/c", 6)
+    assert plugins.raise_fences(["d/c"], 8) == []
+    assert plugins.raise_fences(["d/c"], 6) == ["d/c"]
     assert not plugins.write(registration("d/c", 7), NOW)
     assert plugins.write(registration("d/c", 8), NOW)

@@ -8,6 +8,8 @@ from typing import Any
 import pytest
 from celery import Celery, states
 from redis import Redis
+from redis.backoff import NoBackoff
+from redis.retry import Retry
 
 from contracts.errors import PluginNotFound
 from tests.plugins.writes import register
@@ -15,6 +17,7 @@ from tests.support.commands import by, command_of, decide
 from tests.support.stream import Stream
 from worker.devtools.embedded.redis import RedisServer
 from worker.events.publish import EventsUnavailable
+from worker.events.rejections import Refusal
 from worker.services import Services
 from worker.settings import Settings
 from worker.tasks.announce import Announcer
@@ -109,6 +112,16 @@ def test_it_is_one_round_trip_where_one_redis_holds_both(
     monkeypatch.setattr(services.redis.connection_pool, "get_connection", count)
     teller.send(pending, [DONE], [("c-2", "plugin.disable", {}, PluginNotFound("no"))])
     assert len(sent) == 1
+
+
+def test_with_two_redises_a_refusal_is_told_once_when_its_answer_is_stored(services: Services) -> None:
+    refused: list[Refusal] = [("c-1", "plugin.disable", {}, PluginNotFound("no"))]
+    with closing(Redis(port=1, retry=Retry(NoBackoff(), 0))) as away, pytest.raises(AnswersUnavailable):
+        announcer(services, away).send([], [DONE], refused)
+    assert services.redis.xlen("plugin.rejections") == 0
+    with closing(Redis.from_url(services.settings.redis_url)) as other:
+        announcer(services, other).send([], [DONE], refused)
+    assert services.redis.xlen("plugin.rejections") == 1
 
 
 def test_a_full_redis_has_neither_event_nor_answer_and_is_waited_for(

@@ -9,7 +9,7 @@ from contracts.plugin import PluginInfo, RepositoryInfo
 from contracts.values import MAX_ANSWER_BYTES
 from worker.domain.plugin import plugin_text
 from worker.plugins.plan import Done, Outcome
-from worker.tasks.entry import rows_of
+from worker.tasks.rows import rows_of
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
 

@@ -8,9 +8,11 @@ from celery import Celery
 from hypothesis import given
 from hypothesis import strategies as st
 
+from contracts.commands import MAX_BATCH_PER_PLUGIN
 from contracts.errors import ContractError, InvalidParameter
 from contracts.plugin import PluginInfo
 from tests.support.tasks import delivery_of
+from worker.domain.record import MAX_APPLIED
 from worker.plugins.plan import Done
 from worker.tasks.commands import register_commands
 from worker.tasks.entry import MOST_COMMANDS, MOST_EFFECTS, Entry, decode, parts_of
@@ -99,6 +101,10 @@ def test_a_group_is_cut_before_a_plugin_gets_more_effects_than_it_remembers_twic
     assert cut([update("jira", f"c-{n}") for n in range(120)]) == [(50, False), (50, True), (20, True)]
     mixed = [update("jira", "c-1"), batch(*["jira"] * 50), update("slack", "c-2")]
     assert cut(mixed) == [(1, False), (2, True)]
+
+
+def test_a_batch_fits_a_part_and_what_may_come_again_is_remembered() -> None:
+    assert MAX_BATCH_PER_PLUGIN <= MOST_EFFECTS < MAX_APPLIED
 
 
 def test_a_group_of_many_commands_is_cut_and_need_not_be_settled_in_between() -> None:

@@ -19,7 +19,7 @@ EITHER: list[tuple[dict[str, Any], str, str]] = [
     ({"args": [1]}, "args", "positional arguments are not supported; send keyword arguments"),
     ({"countdown": 60}, "eta", "ETA and countdown are not supported"),
     ({"eta": "2001-01-01T00:00:00"}, "eta", "ETA and countdown are not supported"),
-    ({"group_id": "g"}, "group", "groups are not supported; send a plugin.batch"),
+    ({"group_id": "g"}, "group", "Celery groups are not supported; send a plugin.batch"),
     ({"link": LINK}, "callbacks", "callbacks are not supported"),
     ({"link_error": LINK}, "errbacks", "callbacks are not supported"),
     ({"chord": LINK}, "chord", "chords are not supported"),

@@ -9,7 +9,8 @@ import pytest
 from contracts.errors import InternalFault, PluginNotFound, StoreUnavailable
 from worker.domain.command import Fenced, GiveBack
 from worker.events.publish import EventsUnavailable
-from worker.tasks.supervise import GIVE_UP_S, TRIES, supervise
+from worker.plugins.plan import TRIES
+from worker.tasks.supervise import GIVE_UP_S, supervise
 
 
 class Lease:

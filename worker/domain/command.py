@@ -33,7 +33,7 @@ class Lease(Protocol):
         """Wait during an outage; return True as soon as the process must end."""
 
     def give_up(self) -> None:
-        """Give the partition, and what is in hand of it, to a standby."""
+        """Release the lease, and give back what is in hand of the partition."""
 
 
 @dataclass(frozen=True, slots=True)

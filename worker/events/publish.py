@@ -12,7 +12,7 @@ from contracts._redis.outage import translate_outage
 from contracts.errors import Unavailable
 from contracts.events import STREAM
 from worker.domain.events import ANY, Pending, Subject
-from worker.events.script import PublishScript, Work, calls_of
+from worker.events.script import PublishScript, Work, publish_calls
 
 LAST_REVISIONS = f"{STREAM}:revisions"
 """The Redis hash of the last revision on the stream, by ``{type}|{subject}``."""
@@ -92,7 +92,7 @@ class Publisher:
 
         Returns how many replies of the pipeline belong to it: give them to ``collect``.
         """
-        calls = list(calls_of((subject, subject.pending) for subject in subjects))
+        calls = list(publish_calls((subject, subject.pending) for subject in subjects))
         for call in calls:
             self._script.queue(pipe, call)
         return len(calls)
@@ -103,7 +103,7 @@ class Publisher:
 
         ``replies``: those of the pipeline, an error in place of one that failed.
         """
-        calls = list(calls_of((subject, subject.pending) for subject in subjects))
+        calls = list(publish_calls((subject, subject.pending) for subject in subjects))
         results = self._results(calls, replies)
         behind = [
             index
@@ -111,7 +111,7 @@ class Publisher:
             if result.outcome == "lost" or (result.outcome == "ok" and result.last < subject.revision)
         ]
         in_place = ((subjects[index], (_in_place(subjects[index]),)) for index in behind)
-        repaired = [result for call in calls_of(in_place) for result in self._results([call], [None])]
+        repaired = [result for call in publish_calls(in_place) for result in self._results([call], [None])]
         for index, result in zip(behind, repaired, strict=True):
             results[index] = result
         return results

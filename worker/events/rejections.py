@@ -27,12 +27,8 @@ class Rejections:
     def __init__(self, client: Any) -> None:
         self._redis = client
 
-    def publish(self, command_id: str, operation: str, params: Mapping[str, Any], refusal: Refused) -> None:
-        """Add a refusal. While Redis is away, the entry is lost and the command goes on."""
-        self.publish_all([(command_id, operation, params, refusal)])
-
     def publish_all(self, refused: Iterable[Refusal]) -> None:
-        """Add several refusals, in one round trip."""
+        """Add refusals, in one round trip. While Redis is away, they are lost and the commands go on."""
         with self._redis.pipeline(transaction=False) as pipe:
             count = self.queue(pipe, refused)
             if not count:

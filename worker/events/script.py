@@ -28,7 +28,6 @@ class PublishScript:
     """
 
     def __init__(self, revisions: str, source: str, maxlen: int) -> None:
-        self._text = TEXT
         self._digest = sha1(TEXT.encode(), usedforsecurity=False).hexdigest()
         self._fixed = (2, STREAM, revisions, maxlen, source, SCHEMAS)
 
@@ -39,11 +38,11 @@ class PublishScript:
 
     def run(self, client: Any, call: Iterable[Work]) -> list[Any]:
         """Make a call at once, whether or not Redis has the script, and return its reply."""
-        reply: list[Any] = client.eval(self._text, *self._fixed, *_arguments(call))
+        reply: list[Any] = client.eval(TEXT, *self._fixed, *_arguments(call))
         return reply
 
 
-def calls_of(work: Iterable[Work]) -> Iterator[list[Work]]:
+def publish_calls(work: Iterable[Work]) -> Iterator[list[Work]]:
     """Yield the work of each call."""
     call: list[Work] = []
     count = size = 0

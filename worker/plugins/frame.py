@@ -12,6 +12,8 @@ from contracts.values import is_command_id
 def check_frame(batch: PluginBatch, partitions: int) -> None:
     """Refuse a whole batch whose frame is wrong.
 
+    ``partitions``: their number; all items must belong to one.
+
     Raises: ``InvalidParameter`` with ``details.path``.
     """
     seen: set[str] = set()

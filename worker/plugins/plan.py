@@ -15,7 +15,7 @@ from worker.domain.record import Record
 logger = logging.getLogger(__name__)
 
 TRIES = 3
-"""How often a decision that meets a bug is tried."""
+"""How often a decision, or a whole step, that meets a bug is tried."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +57,7 @@ class Plan:
     ``before``, ``after``: the record before and after the commands that were decided last.
     ``decided``: their outcomes, which count when ``after`` is written, or at once if there is nothing to
     write.
+    ``redelivered``: whether an earlier try, or an earlier owner, may have begun any of them.
     """
 
     key: str
@@ -68,12 +69,16 @@ class Plan:
     after: Record = field(init=False)
     decided: list[tuple[int, Outcome]] = field(default_factory=list)
     redelivered: bool = False
+    # The ids of all commands of this plan.
     _ids: frozenset[str] = frozenset()
-    # Id and code of the commands without effect: those stored with the record, those of this group, those of
-    # this group that are decided for good, and those that came before the last effect.
+    # What follows are commands without effect: id -> code, which is empty if there was nothing to change.
+    # Those of this plan that were stored with the record, when an earlier try decided them.
     _stored: dict[str, str] = field(default_factory=dict)
+    # Those that were decided here, some of them perhaps not for good.
     _passed: dict[str, str] = field(default_factory=dict)
-    _settled: dict[str, str] = field(default_factory=dict)
+    # Those whose outcome counts.
+    _final: dict[str, str] = field(default_factory=dict)
+    # Those before the last effect: that write stores them.
     _covered: dict[str, str] = field(default_factory=dict)
 
     @property
@@ -88,7 +93,7 @@ class Plan:
         """
         self._ids = self._ids or frozenset(command.id for _, command in self.open)
         self._stored = {name: code for name, code in before.no_effect if name in self._ids}
-        self._passed = dict(self._settled)
+        self._passed = dict(self._final)
         self._covered = {}
         self.before = self.after = before
         self.decided = []
@@ -105,13 +110,13 @@ class Plan:
     @property
     def passed(self) -> bool:
         """Whether any of the commands had no effect, now or when it was decided before."""
-        return bool(self._settled or self._stored)
+        return bool(self._final or self._stored)
 
     def commit(self) -> list[tuple[int, Outcome]]:
         """Return the outcomes of what was decided last: they count."""
         decided, self.decided = self.decided, []
         self.open = self.open[len(decided) :]
-        self._settled = self._passed
+        self._final = self._passed
         self.record = self.after
         self.fresh = True
         return decided

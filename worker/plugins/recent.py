@@ -7,20 +7,21 @@ from cachetools import LRUCache
 from worker.domain.record import Record
 
 MAX_BYTES = 8 * 1024 * 1024
-"""How much is remembered, in bytes of the events that were made of it."""
+"""The most that is remembered, in bytes: 1 KiB and the outbox of each record."""
 
 
 class RecentRecords:
     """Remembers what was decided under one epoch, so that the next command need not read it.
 
     A remembered record may be wrong: its write may miss, or another process may have changed it since. So it
-    serves for writes alone, whose guard decides whether it was so.
+    serves for writes alone, whose guard finds out.
 
-    ``generation``: grows when a record was not so: what was decided in an earlier one is to be decided again.
+    ``generation``: grows when a remembered record proves wrong: what was decided in an earlier generation is
+    to be decided again.
     """
 
-    def __init__(self, max_bytes: int = MAX_BYTES) -> None:
-        self._records: LRUCache[str, Record] = LRUCache(max_bytes, getsizeof=_size)
+    def __init__(self) -> None:
+        self._records: LRUCache[str, Record] = LRUCache(MAX_BYTES, getsizeof=_size)
         self._epoch = 0
         self._lock = threading.Lock()
         self.generation = 0
@@ -42,12 +43,12 @@ class RecentRecords:
                 self._records.clear()
                 self._epoch = epoch
             self._records.pop(record.key, None)
-            # What alone is larger than all that may be remembered is not.
+            # A record that is larger than the whole cache is not remembered.
             if _size(record) <= self._records.maxsize:
                 self._records[record.key] = record
 
     def clear(self) -> None:
-        """Forget every record, and begin another generation: one of them was not so."""
+        """Forget every record, and begin another generation: one of them proved wrong."""
         with self._lock:
             self._records.clear()
             self.generation += 1

@@ -40,7 +40,9 @@ class OutboxFull(Unavailable):
 class Writer:
     """Applies groups of writes: one command, many, or what a dead letter held.
 
-    ``keep``: keeps a command that met a bug. ``has_managed``: whether there are managed repositories.
+    ``publisher``: publishes when an outbox is full. ``policy``: what a decision is checked against.
+    ``keep``: keeps a command that met a bug. ``clock``: the time in UTC, default ``utc_now``.
+    ``has_managed``: whether there are managed repositories, default False.
     """
 
     def __init__(
@@ -72,10 +74,12 @@ class Writer:
         return self.carry_out(self.prepare(commands, lease.epoch, again), lease)
 
     def prepare(self, commands: Sequence[Command], epoch: int, again: bool = False) -> Prepared:
-        """Decide, as far as it goes over what this owner wrote last or is about to write; nothing is read or
-        written.
+        """Decide commands over remembered records.
 
-        Another thread may prepare commands while those before them are carried out.
+        Nothing is read or written; a plugin without such a record is left open. Another thread may prepare
+        commands while those before them are carried out.
+
+        ``epoch``: that of the lease that the commands will be carried out under. ``again``: as for ``apply``.
         """
         generation = self._recent.generation
         plans = plans_of(commands)
@@ -121,8 +125,8 @@ class Writer:
         return Applied(found, subjects, frozenset(plan.key for plan in plans if plan.passed))
 
     def _decide(self, plans: Sequence[Plan], lease: Lease, again: bool) -> None:
-        """Decide every plan: over what this owner wrote last, where that leads to a write; else over the
-        record as it is now.
+        """Decide every plan over the remembered record. If that gives no write, read the record and decide
+        again.
         """
         prepared = {plan.key for plan in plans if plan.decided and plan.writes}
         for plan in plans:
@@ -195,7 +199,7 @@ class Writer:
         if record.has_room(1):
             return record
         published = self._publisher.publish(record.subject(self._clock()))
-        # Lookahead of the store, the stream takes nothing until an operator reconciles; until then the
+        # Ahead of the store, the stream takes nothing until an operator reconciles; until then the
         # events wait here. A command whose event does not fit waits too: no event is dropped.
         if published.outcome == "ahead":
             raise OutboxFull(f"the outbox of {record.key} is full and the stream is ahead of the store")

@@ -102,15 +102,9 @@ class Plugins(Outboxes):
                 took_effect += update_each(self._plugins, updates)[0]
         return took_effect == len(writes)
 
-    def raise_fence(self, key: str, epoch: int) -> bool:
-        """Prevent every lower epoch from writing ``key``, with a placeholder if there is no document.
-
-        Returns False if a higher epoch has written.
-        """
-        return not self.raise_fences([key], epoch)
-
     def raise_fences(self, keys: Sequence[str], epoch: int) -> list[str]:
-        """Prevent every lower epoch from writing any of ``keys``, as ``raise_fence`` does, in one command.
+        """Prevent every lower epoch from writing any of ``keys``, in one command, with a placeholder where
+        there is no document.
 
         Returns the keys that a higher epoch has written.
         """

@@ -18,7 +18,7 @@ from worker.tasks.answers import (
 
 
 class Announcer:
-    """Tells the world what became of commands.
+    """Publishes the events of commands and stores their answers.
 
     ``events``: a redis-py client of the events; ``answers``: the same one where the answers are in that
     Redis, else another.
@@ -40,8 +40,8 @@ class Announcer:
         if self._answers is not self._events:
             if subjects:
                 self._publisher.publish_many(subjects)
-            self._rejections.publish_all(refusals)
             store_answers(self._answers, answers)
+            self._rejections.publish_all(refusals)
             return
         with self._events.pipeline(transaction=False) as pipe:
             events = self._publisher.queue(pipe, subjects)

@@ -20,10 +20,11 @@ _KEY = "celery-task-meta-"
 _SCRIPT = (files("worker.tasks") / "answers.lua").read_text("utf-8")
 _DIGEST = sha1(_SCRIPT.encode(), usedforsecurity=False).hexdigest()
 _AT_ONCE = 500
+"""How many answers one call of the script stores: while it runs, Redis serves nobody else."""
 
 
 class AnswersUnavailable(Unavailable):
-    """Raised when the Redis of the answers does not take them. It is never answered: a write waits."""
+    """Raised when the Redis of the answers does not take them. It is never answered: a message waits."""
 
     code = "STORE_UNAVAILABLE"
 

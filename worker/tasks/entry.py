@@ -1,6 +1,5 @@
 """One message of a group, decoded: the commands in it, and what its caller is to be answered."""
 
-import json
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
@@ -14,23 +13,25 @@ from contracts.errors import (
     InvalidParameter,
     Refused,
     RequiredParameter,
-    ResultTooLarge,
 )
 from contracts.headers import TRACEPARENT, is_traceparent
 from contracts.parse import parse
-from contracts.values import MAX_ANSWER_BYTES
 from worker.domain.command import Command, Origin
 from worker.domain.events import Subject
 from worker.domain.record import own_key
+from worker.events.rejections import Refusal
 from worker.plugins.frame import check_frame
 from worker.plugins.plan import Applied, Done, Outcome
 from worker.tasks.envelope import check_message, deadline
+from worker.tasks.rows import rows_of
 from worker.transport import Delivery
 from worker.transport.request import Request
 
 MOST_EFFECTS = 50
-"""How many commands of one plugin are decided between two settlements: what may be delivered again must all
-be among the ids of applied commands that a plugin remembers.
+"""How many commands of one plugin are decided between two settlements.
+
+At least ``MAX_BATCH_PER_PLUGIN``, because a message is not cut. Below ``MAX_APPLIED``, because whatever may
+be delivered again must be among the ids of applied commands that a plugin remembers.
 """
 
 MOST_COMMANDS = 500
@@ -64,7 +65,7 @@ class Entry:
         return not self.request.ignore_result
 
     @property
-    def refusals(self) -> Iterator[tuple[str, str, Any, Refused]]:
+    def refusals(self) -> Iterator[Refusal]:
         """Id, operation, parameters and error of each write that was refused."""
         if self.error is not None:
             if isinstance(self.error, Refused):
@@ -208,29 +209,3 @@ def parts_of(entries: Sequence[Entry]) -> Iterator[Part]:
 def _refused(error: ContractError) -> str:
     path = error.details.get("path")
     return f"refused: {error.code} at {path!a}" if path else f"refused: {error.code}"
-
-
-def rows_of(items: Sequence[BatchItem], outcomes: Sequence[Outcome | None]) -> str:
-    """Return the answer to a batch, as JSON.
-
-    Each item may answer with a whole plugin of 1 MiB. If the answer has no room for one, the row says that
-    the command was applied, and at which revision; ``plugin.get`` has the plugin.
-    """
-    left = MAX_ANSWER_BYTES
-    rows = []
-    for item, outcome in zip(items, outcomes, strict=True):
-        if isinstance(outcome, Done):
-            row = f'{{"id":{json.dumps(item.id)},"result":{outcome.text}}}'
-            size = len(row.encode()) + 1
-            if size <= left:
-                left -= size
-                rows.append(row)
-                continue
-            plugin = outcome.plugin
-            outcome = ResultTooLarge(
-                f'the command was applied; the answer has no room for plugin "{plugin.plugin_id}": read it',
-                details={"max_bytes": MAX_ANSWER_BYTES, "revision": plugin.revision},
-            )
-        error = outcome.as_dict() if outcome is not None else None
-        rows.append(f'{{"id":{json.dumps(item.id)},"error":{json.dumps(error)}}}')
-    return f"[{','.join(rows)}]"

@@ -20,7 +20,7 @@ _RULES: Final = (
     _Rule("id", "id", "a command id has 1 to 128 printable ASCII characters"),
     _Rule("args", "args", "positional arguments are not supported; send keyword arguments"),
     _Rule("headers", "eta", "ETA and countdown are not supported"),
-    _Rule("headers", "group", "groups are not supported; send a plugin.batch"),
+    _Rule("headers", "group", "Celery groups are not supported; send a plugin.batch"),
     _Rule("headers", "stamps", "stamps are not supported"),
     _Rule("headers", "stamped_headers", "stamps are not supported"),
     _Rule("embed", "callbacks", "callbacks are not supported"),

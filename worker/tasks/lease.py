@@ -1,4 +1,4 @@
-"""The lease of a group of commands, with outages told as this service tells them."""
+"""The lease of a group; an outage of Redis is raised as `BrokerUnavailable`."""
 
 from contracts._redis.outage import translate_outage
 from worker.tasks.broker import BROKER_AWAY, BrokerUnavailable
@@ -40,7 +40,7 @@ class PartitionLease:
         return self._group.pause(seconds)
 
     def give_up(self) -> None:
-        """Give the partition, and what is in hand of it, to a standby."""
+        """Release the lease, and give back what is in hand of the partition."""
         with translate_outage(BrokerUnavailable, BROKER_AWAY):
             self._group.give_up()
 

@@ -10,13 +10,11 @@ from typing import TypeVar
 
 from contracts.errors import Fault, InternalFault, Refused, StoreUnavailable, Unavailable
 from worker.domain.command import Fenced, GiveBack, Lease
+from worker.plugins.plan import TRIES
 
 logger = logging.getLogger(__name__)
 
 T = TypeVar("T")
-
-TRIES = 3
-"""How often a command that meets a bug is tried."""
 
 GIVE_UP_S = 30.0
 """How long the store may be away, in seconds, before the lease is given up."""

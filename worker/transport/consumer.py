@@ -223,7 +223,7 @@ class Consumer(CeleryConsumer):  # type: ignore[misc]  # celery is untyped
         super().add_task_queue(queue, *args, **options)
 
     def cancel_task_queue(self, queue: Any) -> None:
-        """Stop consuming ``queue`` and give its lease to a standby."""
+        """Stop consuming ``queue`` and release its lease."""
         super().cancel_task_queue(queue)
         for inbox in open_inboxes():
             inbox.forget(str(getattr(queue, "name", queue)))

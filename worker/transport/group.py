@@ -66,14 +66,14 @@ class Group:
         return self.epoch
 
     def give_up(self) -> None:
-        """Give every lease of this process to a standby, and return all unacked messages with it.
+        """Release every lease of this process, and give all its unacked messages back.
 
         This process asks for them again after the time of one lease.
         """
         self._inbox.give_up()
 
     def give_back(self) -> None:
-        """Return the unsettled messages to the head of the queue, in their order."""
+        """Give the unsettled messages back to the head of the queue, in their order."""
         # The newest first: each goes to the very head.
         for delivery in reversed(self.unsettled):
             delivery.give_back()

@@ -34,6 +34,9 @@ logger = logging.getLogger(__name__)
 class Inbox:
     """The messages and leases of one process on one Redis database.
 
+    ``owner``: the name of this process in Redis: where it runs, for operators, and a random part, so that a
+    pid used again is another owner.
+
     Only the event loop calls ``exchange``; any thread may call the other methods.
     """
 
@@ -43,7 +46,6 @@ class Inbox:
         parameters.pop("retry_on_timeout", None)
         self.client = redis.Redis(connection_pool=redis.ConnectionPool(**parameters))
         self.options = options
-        #: Tells operators where the owner of a lease runs; unique, so that a pid used again is another owner.
         self.owner = f"{socket.gethostname()}:{os.getpid()}:{uuid.uuid4().hex[:16]}"
         self.draining = False
         self.leases = Leases(self.client, self.owner, options)

@@ -9,8 +9,9 @@ key                         type    what it holds
 ``{queue}:consumers``       zset    consumer -> alive until (ms, Redis time); shared queues
 ``{queue}:unacked``         hash    ``{owner}:{number}`` -> raw message, handed out and not settled
 ``{queue}:waiting``         set     tags of unacked messages that had to wait: deaths do not count
-``{queue}:returned``        hash    SHA-1 of a message that was handed out before -> deaths of its processes
-``{queue}:doorbell``        string  exists for a second after a lease was given back
+``{queue}:returned``        hash    SHA-1 of a message that was handed out before -> deaths; 0: it was given
+                                    back or had to wait; -1: its process died with a group
+``{queue}:doorbell``        string  exists for a second after a lease was released
 ``{queue}:poison``          list    parked messages, newest left, see :mod:`worker.transport.dead`
 ==========================  ======  =========================================================================
 """

@@ -1,4 +1,4 @@
-"""The leases of this process: asked for, raised, renewed and given back."""
+"""The leases of this process: confirmed, raised, renewed and released."""
 
 import logging
 import threading
@@ -16,7 +16,10 @@ logger = logging.getLogger(__name__)
 
 
 class Leases:
-    """The queues that this process consumes, with their leases; ``owner`` is its name in Redis.
+    """The queues that this process consumes, with their leases.
+
+    ``client``: a redis-py client. ``owner``: the name of this process in Redis. ``options``: how long a lease
+    lasts, and which queues have one.
 
     Any thread may call. Raises redis-py's errors.
     """
@@ -55,12 +58,17 @@ class Leases:
         return [state.keys.queue for state in self.states if state.exclusive]
 
     def confirm(self, queue: str, epoch: int) -> bool:
-        """Return whether the lease of ``queue`` is this process's, with ``epoch``. This renews it."""
+        """Return whether the lease of ``queue`` is this process's. This renews it.
+
+        ``epoch``: the one that this process knows; with another one, the lease was lost meanwhile.
+        """
         state = self._states.get(queue)
         return state is not None and self.renew(state) == epoch
 
     def raise_epoch(self, queue: str, epoch: int, to: int) -> int:
-        """Raise the epoch of a lease from ``epoch`` to at least ``to``, and return it.
+        """Raise the epoch of a lease, and return it.
+
+        ``epoch``: the one that this process knows. ``to``: the least new one.
 
         Raises: ``LeaseLost``.
         """
@@ -87,7 +95,7 @@ class Leases:
                 self.renew(state)
 
     def release(self, state: QueueState) -> None:
-        """Give up one queue: return its unacked messages to the head and wake a standby."""
+        """Release one queue: give its unacked messages back to the head of it, and wake a standby."""
         keys = state.keys
         call = Call(
             scripts.RELEASE if state.exclusive else scripts.RELEASE_SHARED,

@@ -120,7 +120,7 @@ def parse_envelope(raw: bytes, limits: MessageLimits) -> Envelope | Unreadable:
 def is_answerable(value: Any) -> TypeGuard[str]:
     """Return whether ``value`` is an id that can be answered: one printable line, at most 1,024 characters.
 
-    The id becomes part of log lines and of the key of a result. The task itself checks the id of a command.
+    The id becomes part of log lines and of the key of an answer. The task itself checks the id of a command.
     """
     return isinstance(value, str) and 0 < len(value) <= MAX_ID_LENGTH and value.isprintable()
 

@@ -11,6 +11,9 @@ from worker.transport.keys import QueueKeys
 from worker.transport.scripts import Call
 
 _ACKED_AT_ONCE = 1000
+"""How many messages one call of the script forgets, as many as a group may have: while it runs, Redis serves
+nobody else.
+"""
 
 
 @dataclass(frozen=True, slots=True)

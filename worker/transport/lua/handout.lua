@@ -46,7 +46,7 @@ local function counts_as_death(died, waiting, tag)
   return died and redis.call('SISMEMBER', waiting, tag) == 0
 end
 
--- Whether a message is taken alone: its process died while it was in work.
+-- Whether a message is taken alone: a process died with it, alone or with a group.
 local function is_taken_alone(deaths)
   return deaths and tonumber(deaths) ~= 0
 end
