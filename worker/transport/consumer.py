@@ -9,12 +9,12 @@ from concurrent.futures import Future
 from functools import partial
 from typing import Any, Final
 
+import redis
 from celery.exceptions import Reject
 from celery.worker import state
 from celery.worker.consumer import Consumer as CeleryConsumer
 from celery.worker.state import maybe_shutdown
 from kombu.exceptions import OperationalError
-from redis.exceptions import RedisError
 
 from worker.transport.delivery import Delivery
 from worker.transport.group import Group
@@ -26,6 +26,7 @@ from worker.transport.state import stop_requested
 logger = logging.getLogger(__name__)
 
 RECONNECT_S: Final = (0.2, 1.0)
+_AWAY: Final = (redis.ConnectionError, redis.TimeoutError, OSError, Reject)  # a refusal may last for ever
 
 
 class Consumer(CeleryConsumer):  # type: ignore[misc]  # celery is untyped
@@ -123,7 +124,7 @@ class Consumer(CeleryConsumer):  # type: ignore[misc]  # celery is untyped
                 eta=None,
                 expires=None,
             )
-        except (RedisError, OSError, OperationalError):
+        except (redis.RedisError, OSError, OperationalError):
             raise
         except Exception as error:
             # Whatever made Celery fail here would fail again at every start.
@@ -193,7 +194,7 @@ class Consumer(CeleryConsumer):  # type: ignore[misc]  # celery is untyped
                 error,
                 exc_info=error,
             )
-        is_outage = error is None or isinstance(error, RedisError | OSError | Reject)
+        is_outage = error is None or isinstance(error, _AWAY)
         # The newest first: each goes to the very head.
         for delivery in reversed(unsettled):
             if is_outage:
@@ -230,7 +231,7 @@ class Consumer(CeleryConsumer):  # type: ignore[misc]  # celery is untyped
         for inbox in open_inboxes():
             try:
                 inbox.drain()
-            except RedisError as error:
+            except redis.RedisError as error:
                 logger.warning("could not release idle queues: %r", error)
 
     def cancel_active_requests(self) -> None:
