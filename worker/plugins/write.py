@@ -37,6 +37,10 @@ class OutboxFull(Unavailable):
     code = "STORE_UNAVAILABLE"
 
 
+class GroupTooLarge(Exception):
+    """Raised when the plugins of a group are too large to be held together. Some may be written."""
+
+
 class Writer:
     """Applies groups of writes: one command, many, or what a dead letter held.
 
@@ -67,7 +71,8 @@ class Writer:
         outbox, and not on the stream yet. ``again``: whether an earlier try may have begun to apply them.
 
         Raises: ``StoreUnavailable``, ``EventsUnavailable`` or ``OutboxFull``: call again, with ``again``;
-        ``Fenced``: another process owns the partition, so neither acknowledge nor answer.
+        ``Fenced``: another process owns the partition, so neither acknowledge nor answer; without ``again``
+        ``GroupTooLarge``: apply fewer at once.
         """
         return self.carry_out(self.prepare(commands, lease.epoch, again), lease)
 
@@ -128,7 +133,7 @@ class Writer:
             if plan.record and not plan.decided:
                 plan.decide(self._trimmed(plan.record), self, again)
         unread = [plan for plan in plans if not plan.record or not (plan.fresh or plan.writes)]
-        records = self._plugins.read_many(keys_of(unread)) if unread else {}
+        records = self._read(keys_of(unread), again) if unread else {}
         for plan in unread:
             plan.read(records[plan.key])
         fence = max(plan.record.fence for plan in plans if plan.record)
@@ -141,6 +146,14 @@ class Writer:
         for plan in plans:
             if plan.writes:
                 self._recent.remember(plan.after, lease.epoch, self._recent.generation)
+
+    def _read(self, keys: Sequence[str], again: bool) -> dict[str, Record]:
+        records = self._plugins.read_many(keys)
+        if len(records) < len(keys):
+            if not again:
+                raise GroupTooLarge
+            records |= self._plugins.read_all([key for key in keys if key not in records])
+        return records
 
     def _raise_fences(self, plans: Sequence[Plan], epoch: int) -> set[str]:
         """Make redelivered commands that change nothing safe; return the keys of plans to decide again.
@@ -165,7 +178,7 @@ class Writer:
             # The reply says how many writes missed, not which: the records show which took effect. The
             # command id alone does not show it: an earlier try, whose outcome never arrived, may have stored
             # it, and then the events to publish are those of that try.
-            records = self._plugins.read_many(keys_of(plans))
+            records = self._plugins.read_all(keys_of(plans))
             for plan in plans:
                 if plan.after.outbox[-1] not in records[plan.key].outbox:
                     missed.add(plan.key)
