@@ -16,6 +16,7 @@ from worker.services import Services
 from worker.settings import Settings
 from worker.store.plugins import GuardedWrite
 from worker.tasks.announce import Announcer
+from worker.tasks.answers import Answer
 from worker.tasks.commands import register_commands
 from worker.tasks.groups import GroupRun
 from worker.transport import Group
@@ -149,6 +150,31 @@ class TestLargePlugins:
         worker.carry_out_all()
         assert held == [1] * 10
         self.assert_disabled(worker)
+
+    def test_many_answers_of_one_of_them_are_given_one_by_one(
+        self, worker: Process, redis_url: str, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """Three of these plugins fit into one reply, and 105 answers of 340 KiB are 35 MiB."""
+        told: list[int] = []
+        send_all = Announcer.send
+
+        def noting(self: Announcer, subjects: Any, answers: Sequence[Answer], refusals: Any) -> None:
+            told.append(len(answers))
+            send_all(self, subjects, answers, refusals)
+
+        monkeypatch.setattr(Announcer, "send", noting)
+        verbs = ("disable", "enable")
+        send(
+            redis_url,
+            *(
+                (f"plugin.{verbs[n // 3 % 2]}", {"domain_id": "d-1", "plugin_id": f"p{n % 3}"}, f"t-{n}")
+                for n in range(105)
+            ),
+        )
+        worker.carry_out_all()
+        assert told == [1] * 105
+        found = worker.services.plugins.read_all(["d-1/p0", "d-1/p1", "d-1/p2"])
+        assert [record.revision for record in found.values()] == [36] * 3
 
     def test_a_batch_of_them_is_applied_whole(self, worker: Process, redis_url: str) -> None:
         items = [

@@ -22,6 +22,9 @@ from worker.plugins.plan import Applied, Outcome, Plan, Prepared, keys_of, plans
 from worker.plugins.recent import RecentRecords
 from worker.store.plugins import GuardedWrite, Plugins
 
+_MAX_OUTCOMES_SIZE = 32 * 1024 * 1024
+"""How large the outcomes of a group are together, in characters; they are in hand until all are told."""
+
 Keep = Callable[[Command, Exception], InternalFault]
 """Stores a command that met a bug as a dead letter, and returns how it is answered."""
 
@@ -116,6 +119,8 @@ class Writer:
         plans, again = prepared.plans, prepared.again
         while left := [plan for plan in plans if plan.open]:
             self._decide(left, lease, again)
+            if not again and not outcomes and sum([plan.size for plan in left]) > _MAX_OUTCOMES_SIZE:
+                raise GroupTooLarge
             unsafe = self._raise_fences(left, lease.epoch)
             missed = self._write([plan for plan in left if plan.writes], lease.epoch)
             for plan in left:
