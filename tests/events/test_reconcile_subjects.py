@@ -7,7 +7,7 @@ from tests.support.clock import START
 from tests.support.stream import Stream
 from tests.support.subjects import ChangingSubjects
 from worker.events.publish import Publisher
-from worker.events.reconcile import Lookahead, Reconcile, Repaired
+from worker.events.reconcile import Ahead, Reconcile, Repaired
 
 JIRA = "PluginChanged|d/jira"
 TYPE = "spaceone.api.repository.v1.PluginChanged"
@@ -36,7 +36,7 @@ def test_a_subject_goes_on_above_its_events(
     subjects.change("d/jira")
     stream.client.hset("plugin.events:revisions", JIRA, last)
     on_stream = int(last[0])
-    ahead = Lookahead("lift", TYPE, "d/jira", 2, on_stream)
+    ahead = Ahead("lift", TYPE, "d/jira", 2, on_stream)
     assert list(reconcile.find()) == [ahead]
     assert stream.entries() == []
     assert list(reconcile.repair()) == [Repaired(ahead, on_stream + 1)]
@@ -51,7 +51,7 @@ def test_an_unknown_subject_keeps_its_revisions_used_up(
     subjects: ChangingSubjects, stream: Stream, reconcile: Reconcile
 ) -> None:
     stream.client.hset("plugin.events:revisions", JIRA, "3:another")
-    ahead = Lookahead("hold", TYPE, "d/jira", 0, 3)
+    ahead = Ahead("hold", TYPE, "d/jira", 0, 3)
     assert list(reconcile.repair()) == [Repaired(ahead, 3)]
     assert list(reconcile.find()) == []
     assert stream.entries() == []

@@ -1,8 +1,9 @@
 """A group from its messages to their settlement, on real servers and without a worker around it."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any
+from datetime import datetime
+from typing import Any, ClassVar
 
 import pytest
 import redis
@@ -13,7 +14,9 @@ from tests.support.commands import apply, by
 from tests.support.messages import message
 from worker.services import Services
 from worker.settings import Settings
+from worker.store.plugins import GuardedWrite
 from worker.tasks.announce import Announcer
+from worker.tasks.answers import Answer
 from worker.tasks.commands import register_commands
 from worker.tasks.groups import GroupRun
 from worker.transport import Group
@@ -116,3 +119,73 @@ def test_whoever_lost_the_lease_between_two_parts_does_not_begin_the_next_one(
     second.carry_out_all()
     found = second.services.plugins.read(KEY)
     assert (found.revision, found.plugin and found.plugin.name) == (151, "n149")
+
+
+class TestLargePlugins:
+    """Ten plugins take 20 MiB in the store, and 14 times as much in a process that has them all in hand."""
+
+    NAMES = tuple(f"p{n}" for n in range(10))
+    LARGE: ClassVar[dict[str, Any]] = {"tags": {"a": [1] * 170_000}}
+
+    @pytest.fixture
+    def worker(self, process: Callable[[], Process]) -> Process:
+        made = process()
+        for name in self.NAMES:
+            apply(made.services, register(f"acme/{name}", **self.LARGE), by(f"r-{name}"))
+        return made
+
+    def test_a_group_of_them_is_applied_one_by_one(
+        self, worker: Process, redis_url: str, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        held: list[int] = []
+        write_many = worker.services.plugins.write_many
+
+        def noting(writes: Sequence[GuardedWrite], now: datetime) -> bool:
+            held.append(len(writes))
+            return write_many(writes, now)
+
+        monkeypatch.setattr(worker.services.plugins, "write_many", noting)
+        disables = [("plugin.disable", {"domain_id": "d-1", "plugin_id": n}, f"d-{n}") for n in self.NAMES]
+        send(redis_url, *disables)
+        worker.carry_out_all()
+        assert held == [1] * 10
+        self.assert_disabled(worker)
+
+    def test_many_answers_of_one_of_them_are_given_one_by_one(
+        self, worker: Process, redis_url: str, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """Three of these plugins fit into one reply, and 105 answers of 340 KiB are 35 MiB."""
+        told: list[int] = []
+        send_all = Announcer.send
+
+        def noting(self: Announcer, subjects: Any, answers: Sequence[Answer], refusals: Any) -> None:
+            told.append(len(answers))
+            send_all(self, subjects, answers, refusals)
+
+        monkeypatch.setattr(Announcer, "send", noting)
+        verbs = ("disable", "enable")
+        send(
+            redis_url,
+            *(
+                (f"plugin.{verbs[n // 3 % 2]}", {"domain_id": "d-1", "plugin_id": f"p{n % 3}"}, f"t-{n}")
+                for n in range(105)
+            ),
+        )
+        worker.carry_out_all()
+        assert told == [1] * 105
+        found = worker.services.plugins.read_all(["d-1/p0", "d-1/p1", "d-1/p2"])
+        assert [record.revision for record in found.values()] == [36] * 3
+
+    def test_a_batch_of_them_is_applied_whole(self, worker: Process, redis_url: str) -> None:
+        items = [
+            {"id": n, "operation": "plugin.disable", "params": {"domain_id": "d-1", "plugin_id": n}}
+            for n in self.NAMES
+        ]
+        send(redis_url, ("plugin.batch", {"commands": items}, "b-1"))
+        worker.carry_out_all()
+        self.assert_disabled(worker)
+
+    def assert_disabled(self, worker: Process) -> None:
+        found = worker.services.plugins.read_all([f"d-1/{name}" for name in self.NAMES])
+        assert [(r.revision, r.plugin and r.plugin.state) for r in found.values()] == [(2, "DISABLED")] * 10
+        assert worker.services.redis.exists(f"{QUEUE}:poison") == 0

@@ -21,10 +21,13 @@ from worker.transport.options import Options
 QUEUES = ("turns.one", "turns.two", "turns.three")
 
 
+MOMENT_S = 0.01
+
+
 class Loop:
     """The event loop of a worker that consumes ``queues``, turn by turn.
 
-    ``woken`` is, turn by turn, whether something woke it before its sleep was over.
+    ``woken`` is, turn by turn, whether something woke it before its sleep was over, or it slept for a moment only.
     """
 
     def __init__(
@@ -36,8 +39,8 @@ class Loop:
         poll = self._hub.poller.poll
 
         def record(timeout: float) -> Any:
-            events = poll(timeout if sleep_s is None else sleep_s)
-            self.woken.append(bool(events))
+            events = poll(timeout if sleep_s is None else min(timeout, sleep_s))
+            self.woken.append(bool(events) or timeout <= MOMENT_S)
             return events
 
         self._hub.poller.poll = record

@@ -22,7 +22,7 @@ What = Literal["lift", "hold"]
 
 
 @dataclass(frozen=True, slots=True)
-class Lookahead:
+class Ahead:
     """A subject whose stream is ahead of the store.
 
     ``what``: the repair. ``lift``: the store has the subject, and its revision is raised. ``hold``: the store
@@ -41,7 +41,7 @@ class Lookahead:
 class Repaired:
     """The outcome of a repair: the ``revision`` that the subject has now, or None if it failed."""
 
-    ahead: Lookahead
+    ahead: Ahead
     revision: int | None
 
 
@@ -58,7 +58,7 @@ class Reconcile:
         self._publisher = publisher
         self._redis = client
 
-    def find(self) -> Iterator[Lookahead]:
+    def find(self) -> Iterator[Ahead]:
         """Yield every subject whose stream is ahead; change nothing."""
         for event_type, subjects in self._kinds.items():
             for names in self._publisher.subjects(event_type, _CHUNK):
@@ -75,24 +75,24 @@ class Reconcile:
             else:
                 yield self._raise(ahead)
 
-    def _needs_last_event(self, ahead: Lookahead) -> bool:
+    def _needs_last_event(self, ahead: Ahead) -> bool:
         return ahead.what == "hold" and self._kinds[ahead.type].needs_last_event
 
-    def _find(self, subjects: Subjects, names: Sequence[str]) -> Iterator[Lookahead]:
+    def _find(self, subjects: Subjects, names: Sequence[str]) -> Iterator[Ahead]:
         # The stream first: an event that is published meanwhile was written before, so the store has it.
         positions = self._publisher.positions(subjects.event_type, names)
         histories = subjects.histories(names)
         for name, (last, digest) in zip(names, positions, strict=True):
             history = histories.get(name)
             if last and (history is None or not history.revision):
-                yield Lookahead("hold", subjects.event_type, name, 0, last)
+                yield Ahead("hold", subjects.event_type, name, 0, last)
             elif history and (last > history.revision or history.digests.get(last, digest) != digest):
-                yield Lookahead("lift", subjects.event_type, name, history.revision, last)
+                yield Ahead("lift", subjects.event_type, name, history.revision, last)
 
-    def _again(self, ahead: Lookahead) -> Lookahead | None:
+    def _again(self, ahead: Ahead) -> Ahead | None:
         return next(self._find(self._kinds[ahead.type], [ahead.subject]), None)
 
-    def _raise(self, ahead: Lookahead) -> Repaired:
+    def _raise(self, ahead: Ahead) -> Repaired:
         subjects = self._kinds[ahead.type]
         for _ in range(_TRIES):
             now = datetime.now(UTC)
@@ -109,7 +109,7 @@ class Reconcile:
             ahead = again
         return Repaired(ahead, None)
 
-    def _reserve(self, ahead: Lookahead, last_event: Mapping[str, Any] | None) -> Repaired:
+    def _reserve(self, ahead: Ahead, last_event: Mapping[str, Any] | None) -> Repaired:
         subjects = self._kinds[ahead.type]
         if subjects.reserve_revision(ahead.subject, ahead.stream, last_event, datetime.now(UTC)):
             return Repaired(ahead, ahead.stream)

@@ -108,6 +108,12 @@ class Plan:
             self.after = replace(self.after, no_effect=tuple((self._stored | self._covered).items()))
 
     @property
+    def size(self) -> int:
+        """About how many characters the outcomes of all open commands have."""
+        largest = max((len(o.text) for _, o in self.decided if isinstance(o, Done)), default=0)
+        return len(self.open) * largest
+
+    @property
     def passed(self) -> bool:
         """Whether any of the commands had no effect, now or when it was decided before."""
         return bool(self._final or self._stored)

@@ -22,6 +22,9 @@ from worker.plugins.plan import Applied, Outcome, Plan, Prepared, keys_of, plans
 from worker.plugins.recent import RecentRecords
 from worker.store.plugins import GuardedWrite, Plugins
 
+_MAX_OUTCOMES_SIZE = 32 * 1024 * 1024
+"""How large the outcomes of a group are together, in characters; they are in hand until all are told."""
+
 Keep = Callable[[Command, Exception], InternalFault]
 """Stores a command that met a bug as a dead letter, and returns how it is answered."""
 
@@ -35,6 +38,10 @@ class OutboxFull(Unavailable):
     """Raised when a plugin has more unpublished events than its document may hold; the command waits."""
 
     code = "STORE_UNAVAILABLE"
+
+
+class GroupTooLarge(Exception):
+    """Raised when the plugins of a group are too large to be held together. Some may be written."""
 
 
 class Writer:
@@ -69,7 +76,8 @@ class Writer:
         outbox, and not on the stream yet. ``again``: whether an earlier try may have begun to apply them.
 
         Raises: ``StoreUnavailable``, ``EventsUnavailable`` or ``OutboxFull``: call again, with ``again``;
-        ``Fenced``: another process owns the partition, so neither acknowledge nor answer.
+        ``Fenced``: another process owns the partition, so neither acknowledge nor answer; without ``again``
+        ``GroupTooLarge``: apply fewer at once.
         """
         return self.carry_out(self.prepare(commands, lease.epoch, again), lease)
 
@@ -115,6 +123,8 @@ class Writer:
         plans, again = prepared.plans, prepared.again
         while left := [plan for plan in plans if plan.open]:
             self._decide(left, lease, again)
+            if not again and not outcomes and sum([plan.size for plan in left]) > _MAX_OUTCOMES_SIZE:
+                raise GroupTooLarge
             unsafe = self._raise_fences(left, lease.epoch)
             missed = self._write([plan for plan in left if plan.writes], lease.epoch)
             for plan in left:
@@ -133,7 +143,7 @@ class Writer:
             if plan.record and not plan.decided:
                 plan.decide(self._trimmed(plan.record), self, again)
         unread = [plan for plan in plans if not plan.record or not (plan.fresh or plan.writes)]
-        records = self._plugins.read_many(keys_of(unread)) if unread else {}
+        records = self._read(keys_of(unread), again) if unread else {}
         for plan in unread:
             plan.read(records[plan.key])
         fence = max(plan.record.fence for plan in plans if plan.record)
@@ -147,6 +157,14 @@ class Writer:
             # What was prepared is remembered, or something newer is by now.
             if plan.writes and plan.key not in prepared:
                 self._recent.remember(plan.after, lease.epoch, self._recent.generation)
+
+    def _read(self, keys: Sequence[str], again: bool) -> dict[str, Record]:
+        records = self._plugins.read_many(keys)
+        if len(records) < len(keys):
+            if not again:
+                raise GroupTooLarge
+            records |= self._plugins.read_all([key for key in keys if key not in records])
+        return records
 
     def _raise_fences(self, plans: Sequence[Plan], epoch: int) -> set[str]:
         """Make redelivered commands that change nothing safe; return the keys of plans to decide again.
@@ -171,7 +189,7 @@ class Writer:
             # The reply says how many writes missed, not which: the records show which took effect. The
             # command id alone does not show it: an earlier try, whose outcome never arrived, may have stored
             # it, and then the events to publish are those of that try.
-            records = self._plugins.read_many(keys_of(plans))
+            records = self._plugins.read_all(keys_of(plans))
             for plan in plans:
                 if plan.after.outbox[-1] not in records[plan.key].outbox:
                     missed.add(plan.key)

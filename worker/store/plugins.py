@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+from bson import decode_all
 from pymongo.database import Database
 from pymongo.errors import DuplicateKeyError
 
@@ -59,13 +60,25 @@ class Plugins(Outboxes):
         return record_of(document, self._repository) if document else Record(key)
 
     def read_many(self, keys: Iterable[str]) -> dict[str, Record]:
-        """Return the records of ``keys``, by key."""
+        """Return the records of ``keys``, by key; of some of them, if they are more than the 16 MiB that
+        MongoDB sends at once.
+        """
         wanted = list(keys)
-        with outage():
-            # By default 101 documents come in the first reply, and the others cost one more round trip.
-            documents = list(self._plugins.find({"_id": {"$in": wanted}}, batch_size=len(wanted) + 1))
+        query = {"_id": {"$in": wanted}}
+        # By default 101 documents come in the first reply, and the others cost one more round trip.
+        with outage(), self._plugins.find_raw_batches(query, batch_size=len(wanted) + 1) as replies:
+            reply: Any = next(replies, b"")
+            documents = decode_all(reply, self._plugins.codec_options)
+            is_all = not replies.alive
         found = {d["_id"]: record_of(d, self._repository) for d in documents}
-        return {key: found.get(key) or Record(key) for key in wanted}
+        return {key: found.get(key) or Record(key) for key in wanted} if is_all else found
+
+    def read_all(self, keys: Collection[str]) -> dict[str, Record]:
+        """Return the records of ``keys``, by key, however large they are."""
+        found: dict[str, Record] = {}
+        while left := [key for key in keys if key not in found]:
+            found |= self.read_many(left)
+        return found
 
     def revisions_of(self, keys: Sequence[str]) -> dict[str, int]:
         """Return the present revision of each key; 0 if there is no record."""
@@ -139,7 +152,7 @@ class Plugins(Outboxes):
 
     def load(self, names: Iterable[str], now: datetime) -> list[Subject]:
         """Return the subjects of ``names`` as they are now."""
-        return [r.subject(now) for r in self.read_many(names).values() if r.shown]
+        return [r.subject(now) for r in self.read_all(list(names)).values() if r.shown]
 
     def raise_revision(self, name: str, above: int, now: datetime) -> int | None:
         """Give a plugin a revision higher than ``above``; see ``Subjects``."""

@@ -10,6 +10,7 @@ from contracts.partition import queue_of
 from worker.domain.command import Fenced, GiveBack
 from worker.domain.events import Subject
 from worker.plugins.plan import Applied
+from worker.plugins.write import GroupTooLarge
 from worker.services import Services
 from worker.tasks.announce import Announcer
 from worker.tasks.answers import Answer
@@ -118,8 +119,11 @@ class GroupRun:
         except InternalFault as fault:
             entries[0].error = fault
             supervise(partial(self._tell, entries, []), self._lease, name)
-        except Exception:
-            logger.exception("%s failed together: each is applied by itself", name)
+        except Exception as error:
+            if isinstance(error, GroupTooLarge):
+                logger.info("%s are too large together: each is applied by itself", name)
+            else:
+                logger.exception("%s failed together: each is applied by itself", name)
             for entry in entries:
                 part = Part([entry], False)
                 self._settle_what_passed(part)
@@ -133,7 +137,12 @@ class GroupRun:
         prepared = self._services.lookahead.take(part.commands, self._lease.epoch)
         if ahead:
             self._services.lookahead.begin(ahead.commands, self._lease.epoch)
-        return self._take(part, self._services.writer.carry_out(prepared, self._lease))
+        try:
+            return self._take(part, self._services.writer.carry_out(prepared, self._lease))
+        except GroupTooLarge:
+            if len(part.entries) > 1:
+                raise
+            return self._carry_out_again(part, True)
 
     def _carry_out_again(self, part: Part, _again: bool) -> list[Subject]:
         """Apply what an earlier try may have begun to apply."""

@@ -26,12 +26,8 @@ from worker.transport.state import stop_requested
 logger = logging.getLogger(__name__)
 
 RECONNECT_S: Final = (0.2, 1.0)
-_AWAY: Final = (
-    redis.ConnectionError,
-    redis.TimeoutError,
-    OSError,
-    Reject,
-)  # no refusal: it may last for ever
+# A refusal is not among them: it may last for ever.
+_AWAY: Final = (redis.ConnectionError, redis.TimeoutError, OSError, Reject)
 
 
 class Consumer(CeleryConsumer):  # type: ignore[misc]  # celery is untyped

@@ -8,7 +8,7 @@ import click
 from worker.cli.caller import json_option, print_json
 from worker.cli.operate.connection import connected
 from worker.cli.text import plain
-from worker.events.reconcile import Lookahead, Repaired
+from worker.events.reconcile import Ahead, Repaired
 
 
 @click.command()
@@ -45,7 +45,7 @@ def reconcile(dry_run: bool, as_json: bool) -> None:
     sys.exit(1 if left else 0)
 
 
-def _described(ahead: Lookahead) -> str:
+def _described(ahead: Ahead) -> str:
     known = f"at {ahead.store}" if ahead.store else "unknown"
     return f"{ahead.what} {plain(ahead.subject)} ({known} in the store, at {ahead.stream} on the stream)"
 
