@@ -31,8 +31,6 @@ POLL_S = 0.04
 """Check queues after so many seconds if Redis cannot announce changes."""
 TAKE_S = 1.0
 """Take messages for so many seconds before the rest of the event loop gets its turn."""
-SOON_S = 0.001
-"""Go on after so many seconds where something else gets its turn first."""
 TAKEN_AT_ONCE = 64
 """Take so many messages of a shared queue in one round trip, if the prefetch count allows it."""
 
@@ -117,14 +115,15 @@ class Channel(stock.Channel):
         if now - self._looked_at >= (RECHECK_S if watch.supported else POLL_S):
             self._looked_at = now
             self.look_again()
-        was_busy, self._busy = self._busy, False
-        if not self._take_and_arm(inbox, watch, now + TAKE_S, was_busy):
-            self.connection.turn_soon(SOON_S if self._busy else POLL_S)
+        self._busy = False
+        is_done = self._take_and_arm(inbox, watch, now + TAKE_S)
         inbox.flush()
-        if not watch.supported:
+        if not is_done and self._busy:
+            self.connection.turn_now()
+        elif not is_done or not watch.supported:
             self.connection.turn_soon(POLL_S)
 
-    def _take_and_arm(self, inbox: Inbox, watch: Wakeup, until: float, was_busy: bool) -> bool:
+    def _take_and_arm(self, inbox: Inbox, watch: Wakeup, until: float) -> bool:
         """Take what there is, then arm the watch; return whether that is done.
 
         What came in between is announced to nobody. So if the watch finds anything, it is not armed: take
@@ -135,9 +134,6 @@ class Channel(stock.Channel):
                 return False
             if self._armed or not self._may_take(inbox):
                 return True
-            if self._busy and not was_busy:
-                # First the threads that were just given work may begin.
-                return False
             watched = [key for state in self._states.values() for key in state.watched]
             self._armed = not watched or not watch.arm(watched)
             if self._armed:

@@ -6,7 +6,9 @@ URL.
 
 # mypy: disallow-untyped-calls=False
 
+import socket
 import time
+from contextlib import suppress
 from typing import Any
 
 from kombu.transport import redis as stock
@@ -20,6 +22,23 @@ class Poller(stock.MultiChannelPoller):
     def __init__(self) -> None:
         super().__init__()
         self._watched: dict[int, Channel] = {}
+        # What is written to one end makes the other one readable: the event loop does not sleep.
+        self._alarm, self._button = socket.socketpair()
+        self._alarm.setblocking(False)
+        self._button.setblocking(False)
+
+    def wake(self) -> None:
+        """Make the event loop turn again at once."""
+        # Full means that it is going to; closed means that there is no loop any more.
+        with suppress(OSError):
+            self._button.send(b".")
+
+    def close(self) -> None:
+        super().close()
+        if self._alarm.fileno() >= 0:
+            self._unregister_from_poll(self._alarm.fileno())
+        self._alarm.close()
+        self._button.close()
 
     def on_poll_start(self) -> None:
         super().on_poll_start()
@@ -38,6 +57,10 @@ class Poller(stock.MultiChannelPoller):
             self._unregister_from_poll(descriptor)
 
     def on_readable(self, fileno: int) -> Any:
+        if fileno == self._alarm.fileno():
+            with suppress(BlockingIOError):
+                self._alarm.recv(4096)
+            return None
         channel = self._watched.get(fileno)
         return channel.watch_read() if channel is not None else super().on_readable(fileno)
 
@@ -47,7 +70,9 @@ class Poller(stock.MultiChannelPoller):
 
     @property
     def fds(self) -> dict[int, Any]:
-        return {**super().fds, **{fd: (channel, "WATCH") for fd, channel in self._watched.items()}}
+        own = {fd: (channel, "WATCH") for fd, channel in self._watched.items()}
+        alarm = {self._alarm.fileno(): (self, "ALARM")} if self._alarm.fileno() >= 0 else {}
+        return {**super().fds, **own, **alarm}
 
 
 class Transport(stock.Transport):
@@ -66,6 +91,10 @@ class Transport(stock.Transport):
         self.loop = loop
         # The loop may otherwise sleep for ten seconds. Celery cancels this with the connection.
         loop.call_repeatedly(RECHECK_S / 2, _turn)
+
+    def turn_now(self) -> None:
+        """Make the event loop turn again without sleeping."""
+        self.cycle.wake()
 
     def turn_soon(self, after_s: float) -> None:
         """Make the event loop turn again after ``after_s``, if it does not anyway."""
