@@ -18,6 +18,10 @@ TRIES = 3
 """How often a decision, or a whole step, that meets a bug is tried."""
 
 
+class GroupTooLarge(Exception):
+    """Raised when the plugins of a group are too large to be held together. Some may be written."""
+
+
 @dataclass(frozen=True, slots=True)
 class Done:
     """The outcome of a command that was applied, or had nothing to change: the plugin as it is then.

@@ -18,7 +18,7 @@ from worker.domain.plugin import Changed, Decision, decide
 from worker.domain.policy import Policy
 from worker.domain.record import Record
 from worker.events.publish import Publisher
-from worker.plugins.plan import Applied, Outcome, Plan, Prepared, keys_of, plans_of
+from worker.plugins.plan import Applied, GroupTooLarge, Outcome, Plan, Prepared, keys_of, plans_of
 from worker.plugins.recent import RecentRecords
 from worker.store.plugins import GuardedWrite, Plugins
 
@@ -38,10 +38,6 @@ class OutboxFull(Unavailable):
     """Raised when a plugin has more unpublished events than its document may hold; the command waits."""
 
     code = "STORE_UNAVAILABLE"
-
-
-class GroupTooLarge(Exception):
-    """Raised when the plugins of a group are too large to be held together. Some may be written."""
 
 
 class Writer:
@@ -159,11 +155,9 @@ class Writer:
                 self._recent.remember(plan.after, lease.epoch, self._recent.generation)
 
     def _read(self, keys: Sequence[str], again: bool) -> dict[str, Record]:
-        records = self._plugins.read_many(keys)
+        records = self._plugins.read_all(keys) if again else self._plugins.read_many(keys)
         if len(records) < len(keys):
-            if not again:
-                raise GroupTooLarge
-            records |= self._plugins.read_all([key for key in keys if key not in records])
+            raise GroupTooLarge
         return records
 
     def _raise_fences(self, plans: Sequence[Plan], epoch: int) -> set[str]:

@@ -9,8 +9,7 @@ from contracts.errors import ContractError, InternalFault, InvalidParameter
 from contracts.partition import queue_of
 from worker.domain.command import Fenced, GiveBack
 from worker.domain.events import Subject
-from worker.plugins.plan import Applied
-from worker.plugins.write import GroupTooLarge
+from worker.plugins.plan import Applied, GroupTooLarge
 from worker.services import Services
 from worker.tasks.announce import Announcer
 from worker.tasks.answers import Answer

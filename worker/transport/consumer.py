@@ -26,8 +26,7 @@ from worker.transport.state import stop_requested
 logger = logging.getLogger(__name__)
 
 RECONNECT_S: Final = (0.2, 1.0)
-# A refusal is not among them: it may last for ever.
-_AWAY: Final = (redis.ConnectionError, redis.TimeoutError, OSError, Reject)
+_AWAY: Final = (redis.ConnectionError, redis.TimeoutError, OSError, Reject)  # a refusal may last for ever
 
 
 class Consumer(CeleryConsumer):  # type: ignore[misc]  # celery is untyped
