@@ -31,8 +31,10 @@ POLL_S = 0.04
 """Check queues after so many seconds if Redis cannot announce changes."""
 TAKE_S = 1.0
 """Take messages for so many seconds before the rest of the event loop gets its turn."""
-ARM_AFTER_S = 0.001
-"""Arm the watch so many seconds after the last message: first the threads that got work may begin."""
+ARM_AFTER_S = 0.005
+"""Arm the watch so many seconds after the first message, or when it is done: first the thread that got it may
+work.
+"""
 TAKEN_AT_ONCE = 64
 """Take so many messages of a shared queue in one round trip, if the prefetch count allows it."""
 
@@ -129,8 +131,8 @@ class Channel(stock.Channel):
             if self._armed or not self._may_take(inbox):
                 break
             if self._busy and not was_busy:
-                self.connection.turn_soon(ARM_AFTER_S)
-                break
+                # A timer that is set in a turn is heard only in the next one: until then nobody would listen.
+                inbox.unacked.wait_for_settlement(ARM_AFTER_S)
             self._armed = True
             watched = [key for state in self._states.values() for key in state.watched]
             if not watched or not watch.arm(watched):

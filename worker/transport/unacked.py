@@ -30,6 +30,7 @@ class Unacked:
         self._held: dict[str, Delivery] = {}
         self._pending: deque[Settlement] = deque()
         self._lock = threading.Lock()
+        self._settled = threading.Event()
 
     def __len__(self) -> int:
         return len(self._held)
@@ -46,7 +47,14 @@ class Unacked:
             if not self._let_go(settlement.delivery):
                 return False
             self._pending.append(settlement)
-            return True
+        self._settled.set()
+        return True
+
+    def wait_for_settlement(self, at_most_s: float) -> None:
+        """Wait until a delivery is settled, or for ``at_most_s`` seconds."""
+        self._settled.clear()
+        if not self.pending:
+            self._settled.wait(at_most_s)
 
     def let_go(self, queue: str) -> None:
         """Forget the deliveries of a queue that was given away: others may have them by now."""
