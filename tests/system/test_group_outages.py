@@ -138,8 +138,9 @@ def test_a_worker_that_is_told_to_end_finishes_its_group(
             worker.terminate()
         assert worker.wait() == 0
         stand.answered(*sent)
-        assert stand.redis.llen(QUEUE) == 1
         assert not stand.redis.exists(f"{QUEUE}:unacked", f"{QUEUE}:returned")
+        # What came behind is left, unless it was taken before the signal arrived: then it is answered.
+        assert stand.redis.llen(QUEUE) + int(stand.redis.exists("celery-task-meta-later")) == 1
         assert not stand.redis.hexists(f"{QUEUE}:lease", "owner")
         stand.ready(1)
         stand.answered("later")
