@@ -84,7 +84,8 @@ class Transport(stock.Transport):
         super().__init__(*args, **kwargs)
         self.loop: Any = None
         self._turn_at = 0.0
-        self.cycle = Poller()  # type: ignore[assignment]  # as kombu itself does
+        self._poller = Poller()
+        self.cycle = self._poller  # type: ignore[assignment]  # as kombu itself does
 
     def register_with_event_loop(self, connection: Any, loop: Any) -> None:
         super().register_with_event_loop(connection, loop)
@@ -94,7 +95,7 @@ class Transport(stock.Transport):
 
     def turn_now(self) -> None:
         """Make the event loop turn again without sleeping."""
-        self.cycle.wake()
+        self._poller.wake()
 
     def turn_soon(self, after_s: float) -> None:
         """Make the event loop turn again after ``after_s``, if it does not anyway."""
