@@ -22,23 +22,29 @@ class Poller(stock.MultiChannelPoller):
     def __init__(self) -> None:
         super().__init__()
         self._watched: dict[int, Channel] = {}
-        # What is written to one end makes the other one readable: the event loop does not sleep.
+        self._alarm: socket.socket | None = None
+        self._button: socket.socket | None = None
+
+    def listen(self) -> None:
+        """Begin to hear ``wake``: what is written to one socket makes the other one readable."""
         self._alarm, self._button = socket.socketpair()
         self._alarm.setblocking(False)
         self._button.setblocking(False)
 
     def wake(self) -> None:
         """Make the event loop turn again at once."""
-        # Full means that it is going to; closed means that there is no loop any more.
-        with suppress(OSError):
-            self._button.send(b".")
+        if self._button is not None:
+            # It is full if the loop is going to turn anyway.
+            with suppress(BlockingIOError):
+                self._button.send(b".")
 
     def close(self) -> None:
         super().close()
-        if self._alarm.fileno() >= 0:
+        if self._alarm is not None and self._button is not None:
             self._unregister_from_poll(self._alarm.fileno())
-        self._alarm.close()
-        self._button.close()
+            self._alarm.close()
+            self._button.close()
+            self._alarm = self._button = None
 
     def on_poll_start(self) -> None:
         super().on_poll_start()
@@ -57,7 +63,7 @@ class Poller(stock.MultiChannelPoller):
             self._unregister_from_poll(descriptor)
 
     def on_readable(self, fileno: int) -> Any:
-        if fileno == self._alarm.fileno():
+        if self._alarm is not None and fileno == self._alarm.fileno():
             with suppress(BlockingIOError):
                 self._alarm.recv(4096)
             return None
@@ -71,7 +77,7 @@ class Poller(stock.MultiChannelPoller):
     @property
     def fds(self) -> dict[int, Any]:
         own = {fd: (channel, "WATCH") for fd, channel in self._watched.items()}
-        alarm = {self._alarm.fileno(): (self, "ALARM")} if self._alarm.fileno() >= 0 else {}
+        alarm = {self._alarm.fileno(): (self, "ALARM")} if self._alarm is not None else {}
         return {**super().fds, **own, **alarm}
 
 
@@ -89,6 +95,7 @@ class Transport(stock.Transport):
 
     def register_with_event_loop(self, connection: Any, loop: Any) -> None:
         super().register_with_event_loop(connection, loop)
+        self._poller.listen()
         self.loop = loop
         # The loop may otherwise sleep for ten seconds. Celery cancels this with the connection.
         loop.call_repeatedly(RECHECK_S / 2, _turn)
