@@ -129,6 +129,7 @@ def test_a_full_redis_has_neither_event_nor_answer_and_is_waited_for(
 ) -> None:
     full = Services(Settings(redis_url=own_redis.url, mongodb_url=mongodb_url))
     with closing(full):
+        full.redis.flushall()
         pending = subjects(full)
         full.redis.config_set("maxmemory", 1)
         with pytest.raises((EventsUnavailable, AnswersUnavailable)):
