@@ -36,7 +36,7 @@ settings.load_profile("suite")
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
     """Say where the logs are: of the last three runs, a folder for each test."""
-    factory: pytest.TempPathFactory = config._tmp_path_factory  # type: ignore[attr-defined]
+    factory: pytest.TempPathFactory = config._tmp_path_factory  # type: ignore[attr-defined]  # pytest sets it
     terminalreporter.write_line(f"Logs of servers and workers: {factory.getbasetemp()}")
 
 

@@ -41,7 +41,7 @@ class Pilot:
 
     def __init__(self, redis: Redis) -> None:
         self._redis = redis
-        self._announced: Any = redis.pubsub(ignore_subscribe_messages=True)  # type: ignore[no-untyped-call]
+        self._announced: Any = redis.pubsub(ignore_subscribe_messages=True)  # type: ignore[no-untyped-call]  # redis-py does not type it
 
     def __enter__(self) -> Self:
         self._announced.psubscribe(f"{KEY}*")

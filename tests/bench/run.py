@@ -121,7 +121,7 @@ def main(
 
 def _say(line: str) -> None:
     """Print a line of progress."""
-    print(line, file=sys.stderr, flush=True)  # noqa: T201
+    print(line, file=sys.stderr, flush=True)  # noqa: T201  # progress is for a person
 
 
 def _print(text: str) -> None:

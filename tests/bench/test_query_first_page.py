@@ -100,5 +100,5 @@ def test_the_first_page_costs_what_a_find_costs(
     lines += [f"  {name:<40} {milliseconds:10.3f} ms" for name, milliseconds in took.items()]
     lines += [f"  {name:<40} {ratio:10.3f}  (at most {bound})" for name, ratio, bound in ratios]
     with capsys.disabled():
-        print("\n" + "\n".join(lines))  # noqa: T201
+        print("\n" + "\n".join(lines))  # noqa: T201  # figures are for a person
     assert all(ratio <= bound for _, ratio, bound in ratios)

@@ -70,5 +70,5 @@ def test_images_a_second(capsys: pytest.CaptureFixture[str]) -> None:
         ours.send(None)
         server.join(10)
     with capsys.disabled():
-        print("\n" + "\n".join(lines) + f"\nmedian ratio {statistics.median(ratios):.2f}")  # noqa: T201
+        print("\n" + "\n".join(lines) + f"\nmedian ratio {statistics.median(ratios):.2f}")  # noqa: T201  # figures are for a person
     assert statistics.median(ratios) >= 0.7

@@ -50,7 +50,7 @@ def test_every_operation_has_a_command_with_examples() -> None:
 
 def test_every_field_of_a_command_is_a_parameter() -> None:
     for operation in OPERATIONS:
-        command = main.get_command(None, operation.verb.replace("_", "-"))  # type: ignore[arg-type]
+        command = main.get_command(None, operation.verb.replace("_", "-"))  # type: ignore[arg-type]  # no context is used
         assert command
         if operation.verb != "batch":
             assert set(operation.command.model_fields) <= {p.name for p in command.params}

@@ -86,7 +86,7 @@ def test_a_refusal_is_raised_as_its_class(
     refusal = raised.value
     assert isinstance(refusal, errors.Refused)
     assert refusal.message
-    assert refusal.code == error.code  # type: ignore[attr-defined]
+    assert refusal.code == error.code  # type: ignore[attr-defined]  # of the contract
 
 
 def test_a_conflict_tells_the_present_revision(client: PluginClient, domain: str) -> None:

@@ -58,7 +58,7 @@ def test_reads_and_writes_of_the_service(client: PluginClient, domain: str, live
         for name in [*names, "none"]
     ]
     found = {outcome.id: outcome for outcome in client.ask_many(asked)}
-    assert [found[name].result["plugin_id"] for name in names if found[name].result] == names  # type: ignore[index]
+    assert [found[name].result["plugin_id"] for name in names if found[name].result] == names  # type: ignore[index]  # it is there
     assert isinstance(found["none"].error, errors.PluginNotFound)
     assert found["none"].error.details["plugin_id"] == "none"
     with live.redis() as redis:

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from celery import Celery
+from kombu.utils.json import loads
 
 from tests.support.messages import message
 from worker.tasks.base import OperationTask
@@ -44,7 +45,7 @@ def run_task(
     registered = app.tasks[task]
     message = delivery or delivery_of(task, kwargs, **headers)
     if isinstance(registered, OperationTask):
-        return registered.result(message)
+        return loads(registered.result(message))
     registered.push_request(id="c-1", delivery=message)
     try:
         return registered(**kwargs)

@@ -33,7 +33,7 @@ from worker.transport.group import Group
 from worker.transport.inbox import Inbox
 from worker.transport.leases import Leases
 from worker.transport.state import QueueState
-from worker.transport.unacked import Settlement, calls_of
+from worker.transport.unacked import Settlement, settle_calls
 
 
 def _read_as(change: Callable[[Record], Record], replace: Replace) -> None:
@@ -134,7 +134,7 @@ def _late_ack(replace: Replace) -> None:
         group = shipped(self, state, most)
         if group is not None:
             acks = [Settlement(delivery, "ack") for delivery in group.deliveries]
-            scripts.run_all(self.client, [call for _, call in calls_of(self.owner, acks)])
+            scripts.run_all(self.client, [call for _, call in settle_calls(self.owner, acks)])
         return group
 
     replace(Inbox, "exchange", exchange)

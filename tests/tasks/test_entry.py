@@ -50,7 +50,7 @@ def test_a_command_knows_its_message() -> None:
     ((place, command),) = decoded.commands
     assert (place, command.id, command.key, command.is_item) == (0, "c-1", "d-1/jira", False)
     assert command.origin.queue == "plugin.commands"
-    assert command.origin.raw == decoded.delivery.raw
+    assert command.origin.raw == decoded.request.delivery.raw
     assert command.origin.expires is not None
 
 

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from celery import Celery
 
-from contracts.errors import DeadlineExceeded, QueryTimeout, StoreUnavailable
+from contracts.errors import DeadlineExceeded, InternalFault, QueryTimeout, StoreUnavailable
 from tests.support.deployments import LOCAL, Desk, Store, open_remote, plugin_row, remote_entry
 from tests.support.tasks import run_task
 from worker.services import Services
@@ -77,6 +77,17 @@ def test_what_a_remote_takes_is_not_the_stores(mongodb_url: str) -> None:
         deployment.services.remotes = {"market": remote}
         answer = deployment.ask("plugin.list", query={"page": {"start": 2, "limit": 5}})
     assert [row["plugin_id"] for row in answer["results"]] == ["slack"]
+
+
+def test_an_answer_that_is_no_json_is_a_bug_and_is_kept(
+    deployment: Deployment, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(deployment.services.reader, "answer", lambda *_, **__: {"row": object()})
+    with pytest.raises(InternalFault) as fault:
+        deployment.ask("plugin.list")
+    kept = deployment.services.dead_letters.read(fault.value.details["dead_letter_id"])
+    assert kept is not None
+    assert kept.command_id == "c-1"
 
 
 @pytest.mark.parametrize("task", ["plugin.list", "plugin.get"])

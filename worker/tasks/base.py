@@ -1,7 +1,6 @@
 """The base of every operation's task."""
 
 from collections.abc import Iterable
-from typing import Any
 
 from celery import Celery, Task
 
@@ -27,8 +26,11 @@ class OperationTask(Task):  # type: ignore[misc]  # celery is untyped
         services: Services = self.app.services
         return services
 
-    def result(self, delivery: Delivery) -> Any:
-        """Return what a message that came by a shared queue is answered with. Raises ``ContractError``."""
+    def result(self, delivery: Delivery) -> str:
+        """Return what a message that came by a shared queue is answered with, as JSON.
+
+        Raises: ``ContractError``.
+        """
         raise NotImplementedError
 
     def keep_dead_letter(self, delivery: Delivery, bug: Exception) -> InternalFault:

@@ -1,7 +1,5 @@
 """The tasks of the writes, and of the batch."""
 
-from typing import Any
-
 from celery import Celery
 
 from contracts.catalog import OPERATIONS
@@ -15,7 +13,7 @@ class CommandTask(OperationTask):
 
     abstract = True
 
-    def result(self, delivery: Delivery) -> Any:
+    def result(self, delivery: Delivery) -> str:
         """Refuse a write that came by another queue: it would have no order.
 
         Raises: ``InvalidParameter``.

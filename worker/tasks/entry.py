@@ -24,7 +24,6 @@ from worker.plugins.frame import check_frame
 from worker.plugins.plan import Applied, Done, Outcome
 from worker.tasks.envelope import check_message, deadline
 from worker.tasks.rows import rows_of
-from worker.transport import Delivery
 from worker.transport.request import Request
 
 MOST_EFFECTS = 50
@@ -48,7 +47,6 @@ class Entry:
     """
 
     request: Request
-    delivery: Delivery
     commands: list[tuple[int, Command]] = field(default_factory=list)
     outcomes: list[Outcome | None] = field(default_factory=list)
     items: Sequence[BatchItem] | None = None
@@ -126,7 +124,7 @@ def decode(request: Request, partitions: int) -> Entry:
         delivery.queue,
         delivery.raw,
     )
-    entry = Entry(request, delivery)
+    entry = Entry(request)
     if BY_TASK[request.type].command is PluginBatch:
         _read_batch(entry, partitions, origin)
     else:

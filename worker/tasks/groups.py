@@ -86,16 +86,16 @@ class GroupRun:
                 return None
             return decode(request, partitions)
         except ContractError as refusal:
-            return Entry(request, delivery, error=refusal)
+            return Entry(request, error=refusal)
         except Exception as bug:
             logger.exception("%s could not be decoded", request.id)
             keep = partial(self._keep, request, bug)
             fault = supervise(keep, self._lease, str(request.id))
-            return Entry(request, delivery, error=fault)
+            return Entry(request, error=fault)
 
     def _keep(self, request: Request, bug: Exception, _again: bool = False) -> InternalFault:
-        delivery = request.delivery
-        return self._services.parking.keep(request.id, request.type, delivery.queue, delivery.raw, bug)
+        fault: InternalFault = request.task.keep_dead_letter(request.delivery, bug)
+        return fault
 
     def _apply_part(self, part: Part, next_one: Part | None = None) -> None:
         if part.after_settlement:

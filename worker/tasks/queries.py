@@ -5,6 +5,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from celery import Celery
+from kombu.utils.json import dumps
 
 from contracts.catalog import OPERATIONS
 from contracts.errors import ContractError, DeadlineExceeded
@@ -24,10 +25,11 @@ class QueryTask(OperationTask):
 
     abstract = True
 
-    def result(self, delivery: Delivery) -> Any:
-        """Return the answer. Raises ``ContractError``."""
+    def result(self, delivery: Delivery) -> str:
+        """Return the answer, as JSON. Raises ``ContractError``."""
         try:
-            return self._answer(delivery)
+            text: str = dumps(self._answer(delivery))
+            return text
         except ContractError:
             raise
         except Exception as bug:

@@ -4,8 +4,6 @@ import logging
 import time
 from typing import Any
 
-from kombu.utils.json import dumps
-
 from contracts.errors import ContractError
 from worker.tasks.answers import Answer, AnswersUnavailable, store_answer
 from worker.tasks.base import OperationTask
@@ -34,7 +32,7 @@ class SingleRun:
         task: OperationTask = request.task
         failure: ContractError | None = None
         try:
-            answer = Answer.success(request.id, dumps(task.result(request.delivery)))
+            answer = Answer.success(request.id, task.result(request.delivery))
         except ContractError as error:
             failure, answer = error, Answer.failure(request.id, error)
         if not request.ignore_result and not self._store(answer):

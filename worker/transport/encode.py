@@ -8,7 +8,7 @@ from uuid import uuid4
 
 from worker.transport.element import Element, read_element
 
-_NO_CANVAS: Final = {"callbacks": None, "errbacks": None, "chain": None, "chord": None}
+NO_CANVAS: Final = {"callbacks": None, "errbacks": None, "chain": None, "chord": None}
 
 
 def task_message(task: str, command_id: str, kwargs: Mapping[str, Any], queue: str, **headers: Any) -> bytes:
@@ -17,7 +17,7 @@ def task_message(task: str, command_id: str, kwargs: Mapping[str, Any], queue: s
     ``headers``: more headers, or others in place of these.
     """
     message = {
-        "body": encode_body([[], kwargs, _NO_CANVAS]),
+        "body": encode_body([[], kwargs, NO_CANVAS]),
         "content-encoding": "utf-8",
         "content-type": "application/json",
         "headers": {
@@ -61,7 +61,7 @@ def with_arguments(raw: bytes, command_id: str, kwargs: Mapping[str, Any]) -> by
     element = read_element(raw, strict=False)
     headers = {**element.headers, "id": command_id, "root_id": command_id}
     own = {"correlation_id": command_id, "delivery_tag": str(uuid4())}
-    body = _body(element, [[], kwargs, _NO_CANVAS], **own)
+    body = _body(element, [[], kwargs, NO_CANVAS], **own)
     return json.dumps({**element.message, **body, "headers": headers}).encode()
 
 

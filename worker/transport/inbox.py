@@ -26,7 +26,7 @@ from worker.transport.options import GROUP_BYTES, Options
 from worker.transport.renewal import Renewal
 from worker.transport.scripts import Call
 from worker.transport.state import NEVER, QueueState, stop_requested
-from worker.transport.unacked import Settlement, Unacked, calls_of
+from worker.transport.unacked import Settlement, Unacked, settle_calls
 
 logger = logging.getLogger(__name__)
 
@@ -49,7 +49,7 @@ class Inbox:
         self.owner = f"{socket.gethostname()}:{os.getpid()}:{uuid.uuid4().hex[:16]}"
         self.draining = False
         self.leases = Leases(self.client, self.owner, options)
-        self.unacked = Unacked(self.owner)
+        self.unacked = Unacked()
         self._number = 1
         self._sending = threading.Lock()
         self._renewal = Renewal(self.leases.renew_all, options.lease_s / 3)
@@ -140,7 +140,7 @@ class Inbox:
     def _send(self, pop: Call | None) -> Any:
         with self._sending:
             pending = self.unacked.pending
-            settling = calls_of(self.owner, pending)
+            settling = settle_calls(self.owner, pending)
             results = scripts.run_all(self.client, [*(call for _, call in settling), *([pop] if pop else [])])
             self.unacked.sent(len(pending))
         for (settled, _), valid in zip(settling, results, strict=False):

@@ -1,6 +1,5 @@
 """Celery's request for one message."""
 
-import logging
 from typing import Any
 
 from celery.app.trace import fast_trace_task
@@ -8,11 +7,9 @@ from celery.worker import state
 from celery.worker.request import Request as CeleryRequest
 
 from worker.transport.delivery import Delivery
+from worker.transport.encode import NO_CANVAS
 from worker.transport.protocol import Envelope
 
-logger = logging.getLogger(__name__)
-
-_NO_CANVAS = {"callbacks": None, "errbacks": None, "chain": None, "chord": None}
 _SHOWN = 1024
 
 
@@ -29,7 +26,7 @@ class Request(CeleryRequest):  # type: ignore[misc]  # celery is untyped
         super().__init__(
             delivery,
             headers=_headers(envelope),
-            body=(envelope.args, envelope.kwargs, dict(_NO_CANVAS)),
+            body=(envelope.args, envelope.kwargs, dict(NO_CANVAS)),
             decoded=True,
             **options,
         )

@@ -28,8 +28,7 @@ class Settlement:
 class Unacked:
     """What was handed out to this process and is not settled in Redis. Threads may share it."""
 
-    def __init__(self, owner: str) -> None:
-        self._owner = owner
+    def __init__(self) -> None:
         self._held: dict[str, Delivery] = {}
         self._pending: deque[Settlement] = deque()
         self._lock = threading.Lock()
@@ -89,7 +88,7 @@ class Unacked:
         return True
 
 
-def calls_of(owner: str, settlements: Sequence[Settlement]) -> list[tuple[list[Settlement], Call]]:
+def settle_calls(owner: str, settlements: Sequence[Settlement]) -> list[tuple[list[Settlement], Call]]:
     """Return the calls that settle, in order, each with what it settles: acks of a queue go together."""
     calls: list[tuple[list[Settlement], Call]] = []
     acks: list[Settlement] = []
