@@ -13,7 +13,7 @@ from queue import Empty
 from typing import Any
 
 from kombu.transport import redis as stock
-from redis.exceptions import RedisError
+from redis.exceptions import OutOfMemoryError, RedisError
 
 from worker.transport.group import Group
 from worker.transport.inbox import Inbox
@@ -92,6 +92,14 @@ class Channel(stock.Channel):
                 self.connection.cycle.forget_watch(self)
             self.watch.close()
         super().close()
+
+    def _queue_bind(self, *binding: Any) -> None:
+        try:
+            super()._queue_bind(*binding)
+        except OutOfMemoryError:
+            # A worker reads its queues by name, and who publishes binds them too. Without this, no worker could
+            # start while Redis is full, and nobody would take from the queues that fill it.
+            logger.info("Redis is full: a queue is not bound")
 
     def _receive_one(self, c: Any) -> Any:
         try:
