@@ -12,9 +12,9 @@ from collections.abc import Callable
 from queue import Empty
 from typing import Any
 
-from kombu.transport import redis as stock
-from redis.exceptions import OutOfMemoryError, RedisError
+from redis.exceptions import RedisError
 
+from worker.transport.full import StockChannel
 from worker.transport.group import Group
 from worker.transport.inbox import Inbox
 from worker.transport.inboxes import inbox_of
@@ -37,7 +37,7 @@ TAKEN_AT_ONCE = 64
 Callback = Callable[[Group], None]
 
 
-class Channel(stock.Channel):
+class Channel(StockChannel):
     """Consumes the named queues through the inbox of the process, and every other as the stock
     channel does.
     """
@@ -45,7 +45,7 @@ class Channel(stock.Channel):
     queue_options = Options()
 
     from_transport_options = (  # type: ignore[assignment]  # kombu says how many
-        *stock.Channel.from_transport_options,
+        *StockChannel.from_transport_options,
         "queue_options",
     )
 
@@ -92,14 +92,6 @@ class Channel(stock.Channel):
                 self.connection.cycle.forget_watch(self)
             self.watch.close()
         super().close()
-
-    def _queue_bind(self, *binding: Any) -> None:
-        try:
-            super()._queue_bind(*binding)
-        except OutOfMemoryError:
-            # A worker reads its queues by name, and who publishes binds them too. Without this, no worker could
-            # start while Redis is full, and nobody would take from the queues that fill it.
-            logger.info("Redis is full: a queue is not bound")
 
     def _receive_one(self, c: Any) -> Any:
         try:

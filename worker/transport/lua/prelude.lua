@@ -10,12 +10,12 @@ local function text(number)
   return string.format('%.0f', number)
 end
 
--- Every script that takes, settles or renews begins with this write of nothing. A Redis that is full refuses what may
--- need memory as the first write of a script, and no later one (6.2 and 7: it looks at its memory once, as the script
--- begins, and does not cut one in two that has written). These scripts move what is there, and free it in the end: held
--- up, a full Redis would stay full. What adds, answers and new events, waits for room.
-local function begin(hash)
-  redis.call('HDEL', hash, '')
+-- Every script that takes, settles or renews begins with a removal, or with this one of nothing. A Redis that is full
+-- refuses what may need memory as the first write of a script, and no later one (6.2 and 7: it looks at its memory once,
+-- as the script begins, and does not cut one in two that has written). These scripts move what is there, and free it in
+-- the end: held up, a full Redis would stay full. What adds waits for room: answers and new events.
+local function begin(remove, key)
+  redis.call(remove, key, '')
 end
 
 -- Whether a lease is of `process`, and, where epochs are given, still the one that the process knows.

@@ -5,7 +5,6 @@
 --       work; for park: reason, deaths, detail; for forward: the queue
 -- action: back (to the head, count begins again), failed (to the head, as after a death), park, forward
 -- Returns 1, or 0 when it was not this process's to settle.
-begin(KEYS[2])
 local lease = redis.call('HMGET', KEYS[1], 'owner', 'until')
 if lease[1] and not is_owner(lease[1], ARGV[1]) and runs(tonumber(lease[2] or 0), now_ms()) then
   return 0
