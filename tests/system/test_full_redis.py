@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -9,7 +10,16 @@ import pytest
 
 from tests.support.full import Junk, used, watched
 from tests.support.messages import message
-from tests.support.servers import Binary, MongoReplicaSet, RedisServer, redis_by_age, start_redis, wait_until
+from tests.support.servers import (
+    WORKER_READY,
+    Binary,
+    MongoReplicaSet,
+    RedisServer,
+    redis_by_age,
+    run_worker,
+    start_redis,
+    wait_until,
+)
 from tests.system.stand import LEASE_S, QUEUE, Stand, registration, send_group, standing
 from worker.process.heartbeat import seen
 
@@ -86,6 +96,25 @@ def test_work_goes_on_once_there_is_room(stand: Stand, junk: Junk) -> None:
 
 
 @both_redises
+def test_reads_that_wait_are_answered_once_there_is_room(stand: Stand, junk: Junk, tmp_path: Path) -> None:
+    stand.ready(1)
+    stand.send("0", "register", **registration("d", "jira"))
+    stand.answered("0")
+    reads = [f"read-{number}" for number in range(10)]
+    with run_worker("-Q", "plugin.queries", env=stand.env, log=tmp_path / "queries.log") as queries:
+        queries.pause()
+        for read in reads:
+            kwargs = {"domain_id": "d", "plugin_id": "jira"}
+            stand.redis.lpush("plugin.queries", message("plugin.get", kwargs, read, "plugin.queries"))
+        junk.fill()
+        queries.resume()
+        wait_until(lambda: "waits" in queries.output(), 60, "the wait")
+        junk.clear()
+        stand.answered(*reads, within_s=RECOVERED_S)
+        wait_until(lambda: not stand.redis.exists("plugin.queries", "plugin.queries:unacked"), 60, "rest")
+
+
+@both_redises
 def test_an_owner_that_is_killed_while_it_is_full_is_replaced(stand: Stand, junk: Junk) -> None:
     sent = fill_it(stand, junk)
     killed = stand.owner()
@@ -130,18 +159,57 @@ def test_junk_on_a_queue_leaves_a_full_redis(stand: Stand, junk: Junk) -> None:
         stand.model.poison[raw] += 1
     junk.fill()
     wait_until(lambda: not stand.redis.exists(QUEUE, f"{QUEUE}:poison"), 60, "the dead letters")
-    recovers(stand, junk, [])
+    junk.clear()
+    stand.inspect().assert_clean()
+
+
+def test_without_first_writes_that_need_no_memory_nobody_takes_over(
+    mongodb_server: MongoReplicaSet, tmp_path: Path
+) -> None:
+    """The counterpart."""
+    with _oldest(mongodb_server, tmp_path, "needs_memory") as (stand, junk):
+        fill_it(stand, junk)
+        killed = stand.owner()
+        assert killed
+        killed.kill()
+        with pytest.raises(TimeoutError):
+            wait_until(stand.owner, 5 * LEASE_S)
+
+
+def test_without_going_on_no_worker_starts(mongodb_server: MongoReplicaSet, tmp_path: Path) -> None:
+    """The counterpart."""
+    with _oldest(mongodb_server, tmp_path, "going_on_when_full") as (stand, junk):
+        junk.fill()
+        worker = stand.start()
+        wait_until(lambda: "Cannot connect" in worker.output(), 60, "one try after the other")
+        assert WORKER_READY not in worker.output()
+
+
+def test_without_a_limit_of_bytes_the_stream_fills_redis(
+    mongodb_server: MongoReplicaSet, tmp_path: Path
+) -> None:
+    """The counterpart."""
+    with _oldest(mongodb_server, tmp_path, "bytes_of_events") as (stand, _), watched(stand.redis) as peak:
+        _update_often(stand, 100)
+        wait_until(lambda: peak.share > 1, 60, "a full Redis")
+
+
+@contextmanager
+def _oldest(mongodb: MongoReplicaSet, folder: Path, without: str) -> Iterator[tuple[Stand, Junk]]:
+    """A stand on the oldest Redis, without some protections."""
+    server = start_redis(folder / "redis", appendfsync=None, maxmemory="24mb", binary=redis_by_age()[0])
+    with standing(server.url, mongodb.url(f"full_{server.port}"), folder, without) as stand:
+        junk = Junk(stand.redis)
+        yield stand, junk
+        junk.stop()
+    server.stop()
 
 
 @both_redises
 def test_updates_of_a_large_plugin_never_fill_it(stand: Stand) -> None:
     """Some hundred bytes each, and 300 KB of events, in a Redis of 24 MB."""
-    stand.ready(1)
-    stand.send("0", "register", **registration("full", "jira", capability={"x": "y" * 300_000}))
-    stand.answered("0")
     with watched(stand.redis) as peak:
-        for number in range(1, 401):
-            _update(stand, number)
+        _update_often(stand, 400)
         wait_until(lambda: _last(stand) == 401, 120, "the last update")
     assert peak.refused == 0
     assert peak.share < 0.8
@@ -151,12 +219,8 @@ def test_updates_of_a_large_plugin_never_fill_it(stand: Stand) -> None:
 @both_redises
 def test_a_stream_from_before_that_fills_it_makes_room_by_itself(stand: Stand) -> None:
     """Nobody has to trim by hand what a worker of before has put there."""
-    stand.ready(1)
     stand.redis.config_set("maxmemory", "200mb")
-    stand.send("0", "register", **registration("full", "jira", capability={"x": "y" * 300_000}))
-    stand.answered("0")
-    for number in range(1, 61):
-        _update(stand, number)
+    _update_often(stand, 60)
     wait_until(lambda: _last(stand) == 61, 60, "the updates")
     stand.stop()
     stand.redis.delete("plugin.events:bytes")
@@ -165,6 +229,15 @@ def test_a_stream_from_before_that_fills_it_makes_room_by_itself(stand: Stand) -
     stand.ready(1)
     wait_until(lambda: _last(stand) == 62, 60, "the last update")
     assert used(stand.redis) < int(stand.redis.info("memory")["maxmemory"])
+
+
+def _update_often(stand: Stand, times: int) -> None:
+    """Updates of a large plugin, which nobody waits for."""
+    stand.ready(1)
+    stand.send("0", "register", **registration("full", "jira", capability={"x": "y" * 300_000}))
+    stand.answered("0")
+    for number in range(1, times + 1):
+        _update(stand, number)
 
 
 def _update(stand: Stand, number: int) -> None:
