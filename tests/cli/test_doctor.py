@@ -91,6 +91,7 @@ def test_a_healthy_deployment_has_nothing_to_say(services: Services, look: Look)
         "redis_version",
         "redis_durability",
         "redis_eviction",
+        "redis_memory",
         "mongodb_version",
         "mongodb_replica_set",
         "partitions",
