@@ -72,7 +72,7 @@ def inspect_groups(services: Services) -> Iterator[Finding]:
 
 
 def _groups(client: Any) -> dict[str, bool]:
-    """Return the groups of the stream, and whether some was trimmed and nothing that is left was delivered."""
+    """Return the groups, and whether something was trimmed and nothing that is left was delivered."""
     first, length = client.xrange(STREAM, count=1), client.xlen(STREAM)
     if not first:
         return {}
