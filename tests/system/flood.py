@@ -58,8 +58,9 @@ def make_plugins(url: str) -> None:
     given: dict[str, Any] = {"name": "n", "service_type": "s"}
     with PluginClient(url) as client:
         client.ask("register", image="a/small", domain_id="small", **given)
-        client.ask("register", image="a/large", domain_id="large", **given, capability={"x": "y" * 500_000})
-        client.ask("update", **_LARGE, tags={"x": "y" * 500_000})
+        client.ask("register", image="a/large", domain_id="large", **given)
+        for field in ("capability", "tags", "template"):
+            client.ask("update", **_LARGE, **{field: {"x": "y" * 340_000}})
 
 
 def flood(redis: Redis, updates: int) -> None:
@@ -71,7 +72,7 @@ def flood(redis: Redis, updates: int) -> None:
             say(f"{number} sent, {used(redis) / 2**20:.0f} MiB used")
         update = {**_LARGE, "labels": [str(number)]}
         redis.lpush("plugin.commands", message("plugin.update", update, f"u{number}", "plugin.commands"))
-    while _revision(redis) < updates + 2:
+    while _revision(redis) < updates + 4:
         time.sleep(0.1)
 
 
