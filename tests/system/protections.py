@@ -13,7 +13,6 @@ import redis
 import worker.events.script
 import worker.store.documents
 import worker.store.plugins
-import worker.tasks.announce
 import worker.tasks.entry
 import worker.tasks.supervise
 from tests.support.seams import Protection, Replace, script
@@ -26,6 +25,7 @@ from worker.plugins.plan import Prepared
 from worker.plugins.recent import RecentRecords
 from worker.plugins.write import Writer
 from worker.store.plugins import GuardedWrite, Plugins
+from worker.tasks.answer_store import AnswerStore
 from worker.tasks.groups import GroupRun
 from worker.transport import scripts
 from worker.transport.delivery import Delivery
@@ -215,7 +215,7 @@ def _deadly(replace: Replace) -> None:
 def _replies(replace: Replace) -> None:
     """Replies of the pipeline of events and answers are not looked at."""
     replace(Publisher, "collect", lambda self, subjects, replies: [])
-    replace(worker.tasks.announce, "collect_answers", lambda client, chunks, replies: None)
+    replace(AnswerStore, "collect", lambda self, chunks, replies: None)
 
 
 def _reply_of_raise(replace: Replace) -> None:

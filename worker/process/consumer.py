@@ -11,8 +11,10 @@ from contracts.errors import InvalidParameter
 from worker.process.chores import WorkerThreads, threads_beside
 from worker.process.heartbeat import BEAT_S, Heartbeat, begin_heartbeat
 from worker.tasks.announce import Announcer
-from worker.tasks.answers import Answer, store_answer
+from worker.tasks.answer_store import AnswerStore
+from worker.tasks.answers import Answer
 from worker.tasks.base import OperationTask
+from worker.tasks.envelope import answer_id_of
 from worker.tasks.groups import GroupRun
 from worker.tasks.single import SingleRun
 from worker.transport import Delivery, Group
@@ -81,13 +83,14 @@ class ServiceConsumer(LosslessConsumer):
     def apply_group(self, group: Group, requests: Sequence[Request]) -> None:
         """Apply commands together."""
         services = self.app.services
-        announcer = Announcer(services.redis, services.results, services.publisher, services.rejections)
+        answers = AnswerStore.of(services)
+        announcer = Announcer(services.redis, answers, services.publisher, services.rejections)
         GroupRun(services, announcer, group, requests).run()
 
     def apply_single(self, request: Request) -> None:
         """Answer an operation; run any other task as Celery does."""
         if isinstance(request.task, OperationTask):
-            SingleRun(self.app.services.results, request).run()
+            SingleRun(AnswerStore.of(self.app.services), request).run()
         else:
             super().apply_single(request)
 
@@ -96,7 +99,8 @@ class ServiceConsumer(LosslessConsumer):
         envelope = delivery.envelope
         if not envelope.headers.get("ignore_result"):
             error = InvalidParameter("there is no such task", details={"path": "task"})
-            store_answer(self.app.services.best_effort_results, Answer.failure(envelope.id, error))
+            answer = Answer.failure(answer_id_of(envelope.headers, envelope.id), error)
+            AnswerStore.best_effort(self.app.services).store(answer)
 
     def shutdown(self) -> None:
         """Give back what the worker holds, then end what runs beside it, and the heartbeat last."""
