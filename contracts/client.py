@@ -230,12 +230,12 @@ class PluginClient:
         check_command_id(sent_id)
         headers = self._headers_with(traceparent)
         with redis_errors():
-            if result is not None:
-                if result.id != sent_id:
-                    headers[ANSWER_ID] = result.id
-                # Before the command is sent: an answer that is published before that is missed.
-                self._app.backend.result_consumer.consume_from(result.id)
+            if result is not None and result.id != sent_id:
+                headers[ANSWER_ID] = result.id
             try:
+                if result is not None:
+                    # Before the command is sent: an answer that is published before that is missed.
+                    self._app.backend.result_consumer.consume_from(result.id)
                 sent = self._app.send_task(
                     task,
                     task_id=sent_id,
