@@ -105,7 +105,7 @@ def test_what_had_no_effect_is_remembered_by_its_arguments_too(
     jira: Services, another: Callable[[], Services]
 ) -> None:
     """Both commands have one id, and come again after a crash: each has the outcome that it had."""
-    story = [update(name="A", expected_revision=9), DISABLE, ENABLE]
+    story: list[Write] = [update(name="A", expected_revision=9), DISABLE, ENABLE]
     names = ["x", "x", "y"]
     commands = [named(write, name) for write, name in zip(story, names, strict=True)]
     assert applied(jira, commands) == ["REVISION_CONFLICT", 2, 3]
@@ -160,3 +160,11 @@ def test_the_newest_command_of_an_id_counts() -> None:
     assert not record.applied_other("x", "1" * 16)
     assert record.applied_other("x", "0" * 16)
     assert not record.applied_other("y", "0" * 16)
+
+
+def test_without_the_digests_the_other_command_is_told_a_success(
+    jira: Services, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The protection taken out."""
+    monkeypatch.setattr(Record, "applied_other", lambda *_: False)
+    assert applied(jira, [named(DISABLE), named(DEREGISTER)]) == [2, 2]
