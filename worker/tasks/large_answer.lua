@@ -17,7 +17,8 @@ end
 
 local function read(entry)
   local bytes, name = string.match(entry, '^(%d+):(.+)$')
-  return tonumber(bytes) or 0, name or ''
+  if not bytes or #bytes > 12 then return 0, '' end
+  return tonumber(bytes), name
 end
 
 -- Its caller has deleted it, or another answer has its place.
@@ -25,16 +26,17 @@ local function is_gone(bytes, name)
   return redis.pcall('STRLEN', name) ~= bytes
 end
 
-if redis.call('TYPE', ledger).ok ~= 'zset' then redis.call('DEL', ledger) end
+local kind = redis.call('TYPE', ledger).ok
+if kind ~= 'zset' and kind ~= 'none' then redis.call('DEL', ledger) end
 local time = redis.call('TIME')
 local now = time[1] * 1000 + math.floor(time[2] / 1000)
-local total = -(tonumber(redis.call('ZSCORE', ledger, 'total')) or 0)
+local total = math.max(0, -(tonumber(redis.call('ZSCORE', ledger, 'total')) or 0))
 local most = budget() - #body
 local forgotten, dropped = {}, {}
 
 local function forget(entry, bytes)
   forgotten[#forgotten + 1] = entry
-  total = total - bytes
+  total = math.max(0, total - bytes)
 end
 
 for _, entry in ipairs(redis.call('ZRANGEBYSCORE', ledger, 0, now, 'LIMIT', 0, 1000)) do
@@ -59,7 +61,7 @@ if #dropped > 0 then redis.call('DEL', unpack(dropped)) end
 redis.call('SETEX', key, ARGV[1], body)
 if #forgotten > 0 then redis.call('ZREM', ledger, unpack(forgotten)) end
 if redis.call('ZADD', ledger, now + ARGV[1] * 1000, #body .. ':' .. key) == 1 then total = total + #body end
-redis.call('ZADD', ledger, -math.max(total, 0), 'total')
+redis.call('ZADD', ledger, -total, 'total')
 redis.call('EXPIRE', ledger, ARGV[1])
 redis.call('PUBLISH', key, body)
 return #dropped
