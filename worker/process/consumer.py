@@ -12,7 +12,6 @@ from worker.process.chores import WorkerThreads, threads_beside
 from worker.process.heartbeat import BEAT_S, Heartbeat, begin_heartbeat
 from worker.tasks.announce import Announcer
 from worker.tasks.answers import Answer, store_answer
-from worker.tasks.base import OperationTask
 from worker.tasks.groups import GroupRun
 from worker.tasks.single import SingleRun
 from worker.transport import Delivery, Group
@@ -85,11 +84,8 @@ class ServiceConsumer(LosslessConsumer):
         GroupRun(services, announcer, group, requests).run()
 
     def apply_single(self, request: Request) -> None:
-        """Answer an operation; run any other task as Celery does."""
-        if isinstance(request.task, OperationTask):
-            SingleRun(self.app.services.results, request).run()
-        else:
-            super().apply_single(request)
+        """Carry out a task of a shared queue, and answer it."""
+        SingleRun(self.app.services.results, request).run()
 
     def answer_unknown_task(self, delivery: Delivery) -> None:
         """Answer a message that names no known task; it is parked as well."""

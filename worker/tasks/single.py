@@ -6,7 +6,8 @@ from typing import Any
 
 from contracts.errors import ContractError
 from worker.tasks.answers import Answer, AnswersUnavailable, store_answer
-from worker.tasks.base import OperationTask
+from worker.tasks.base import ServiceTask
+from worker.tasks.belong import check_queue
 from worker.transport.request import Request
 from worker.transport.state import stop_requested
 
@@ -29,9 +30,10 @@ class SingleRun:
     def run(self) -> None:
         """Carry out the task, store its answer, and settle the message."""
         request, begun = self._request, time.monotonic()
-        task: OperationTask = request.task
+        task: ServiceTask = request.task
         failure: ContractError | None = None
         try:
+            check_queue(request.type, request.delivery.queue)
             answer = Answer.success(request.id, task.result(request.delivery))
         except ContractError as error:
             failure, answer = error, Answer.failure(request.id, error)
