@@ -5,11 +5,11 @@ from collections.abc import Sequence
 from typing import Any
 
 from celery import bootsteps
-from celery.worker.consumer import Consumer as CeleryConsumer
 
 from contracts.errors import InvalidParameter
 from worker.process.chores import WorkerThreads, threads_beside
 from worker.process.heartbeat import BEAT_S, Heartbeat, begin_heartbeat
+from worker.process.remote_control import RemoteControl
 from worker.tasks.announce import Announcer
 from worker.tasks.answers import Answer, store_answer
 from worker.tasks.groups import GroupRun
@@ -53,8 +53,8 @@ def _collect_less_garbage() -> None:
 class ServiceConsumer(LosslessConsumer):
     """Named by Celery's setting ``worker_consumer``; there is one in a worker, from its start to its end."""
 
-    class Blueprint(CeleryConsumer.Blueprint):  # type: ignore[misc]  # celery is untyped
-        default_steps = (*CeleryConsumer.Blueprint.default_steps, Pulse)
+    class Blueprint(LosslessConsumer.Blueprint):
+        default_steps = (*LosslessConsumer.Blueprint.default_steps, RemoteControl, Pulse)
 
     _heartbeat: Heartbeat | None = None
     _beside: WorkerThreads | None = None
