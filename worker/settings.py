@@ -109,6 +109,7 @@ class Settings(Connections):
     mongodb_url: str = "mongodb://localhost:27017/plugins"
     lease_s: Annotated[float, Field(ge=1, le=300)] = 5.0
     group_max: Annotated[int, Field(ge=1, le=1000)] = 256
+    remote_control: bool = False
     heartbeat_dir: str = ""
     """The folder of the heartbeats; default one of this user's own in the temporary folder."""
 

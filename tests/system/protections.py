@@ -9,11 +9,14 @@ from functools import partial
 from typing import Any
 
 import redis
+from celery.worker.consumer import Control
 
 import worker.events.script
 import worker.store.documents
 import worker.store.plugins
 import worker.tasks.entry
+import worker.tasks.groups
+import worker.tasks.single
 import worker.tasks.supervise
 from tests.support.seams import Protection, Replace, script
 from tests.system import points
@@ -24,6 +27,7 @@ from worker.events.sweep import Sweep
 from worker.plugins.plan import Prepared
 from worker.plugins.recent import RecentRecords
 from worker.plugins.write import Writer
+from worker.process.consumer import ServiceConsumer
 from worker.store.plugins import GuardedWrite, Plugins
 from worker.tasks.answer_store import AnswerStore
 from worker.tasks.groups import GroupRun
@@ -252,6 +256,19 @@ def _miss(replace: Replace, *, of: str = "") -> None:
     replace(Plugins, "write_many", write_many)
 
 
+def _remote_control(replace: Replace) -> None:
+    """Celery's own remote control is there, with all that it can do."""
+    steps = (*ServiceConsumer.Blueprint.default_steps, "celery.worker.consumer.control:Control")
+    replace(ServiceConsumer.Blueprint, "default_steps", steps)
+    replace(Control, "include_if", lambda self, consumer: True)
+
+
+def _queue_of_task(replace: Replace) -> None:
+    """Every task is carried out, whatever queue its message came by."""
+    for place in (worker.tasks.groups, worker.tasks.single):
+        replace(place, "check_queue", lambda task, queue: None)
+
+
 PROTECTIONS: dict[str, Protection] = {
     "fence": _fence,
     "fence_of_refusals": _fence_of_refusals,
@@ -278,5 +295,7 @@ PROTECTIONS: dict[str, Protection] = {
     "miss": _miss,
     "miss_of_1-p0": partial(_miss, of="1-p0"),
     "deadly": _deadly,
+    "remote_control": _remote_control,
+    "queue_of_task": _queue_of_task,
 }
 """By name, for `TEST_WITHOUT` of a worker of `tests.system.points_app`."""

@@ -6,7 +6,8 @@ import time
 from contracts.errors import ContractError
 from worker.tasks.answer_store import AnswerStore, AnswersUnavailable
 from worker.tasks.answers import Answer
-from worker.tasks.base import OperationTask
+from worker.tasks.base import ServiceTask
+from worker.tasks.belong import check_queue
 from worker.tasks.envelope import answer_id_of
 from worker.transport.request import Request
 from worker.transport.state import stop_requested
@@ -27,10 +28,11 @@ class SingleRun:
     def run(self) -> None:
         """Carry out the task, store its answer, and settle the message."""
         request, begun = self._request, time.monotonic()
-        task: OperationTask = request.task
+        task: ServiceTask = request.task
         answer_id = answer_id_of(request.delivery.headers, request.id)
         failure: ContractError | None = None
         try:
+            check_queue(request.type, request.delivery.queue)
             answer = Answer.success(answer_id, task.result(request.delivery))
         except ContractError as error:
             failure, answer = error, Answer.failure(answer_id, error)

@@ -20,6 +20,7 @@ CHECKS: tuple[Check, ...] = (
     Check("partitions", queues.inspect_partitions, needs=("broker",)),
     Check("queues", queues.inspect_queues, needs=("broker",)),
     Check("strays", queues.inspect_strays, needs=("broker",)),
+    Check("remote control", queues.inspect_remote_control, needs=("broker",)),
     Check("dead letters", queues.inspect_dead_letters, needs=("store",)),
     Check("outboxes", events.inspect_outboxes, needs=("store",)),
     Check("sweep", events.inspect_sweeper, needs=("events",)),
