@@ -11,17 +11,18 @@ Scheme = Literal["http", "https"]
 
 _LABEL = r"[a-z0-9](?:[a-z0-9_-]{0,61}[a-z0-9])?"
 _NAME = re.compile(rf"(?=.{{1,253}}\Z){_LABEL}(?:\.{_LABEL})*")
-_AUTHORITY = re.compile(r"(?P<host>\[[0-9a-f:.]{2,45}\]|[^\[\]:/?#@\\\s]+)(?::(?P<port>[0-9]{1,5}))?")
+_AUTHORITY = re.compile(r"(?P<host>\[[0-9a-f:.]{2,45}\]|[^\[\]:/?#@%\\\s]+)(?::(?P<port>[0-9]{1,5}))?")
 _NUMERIC_LABEL = re.compile(r"(?:[0-9]+|0x[0-9a-f]*)")
 
 
 def parse_authority(text: str) -> tuple[str, int | None]:
     """Return ``host[:port]`` as (lower-case host, port or None). IPv6 addresses are in brackets, and stay so.
 
-    Raises: ``ValueError`` for anything else: schemes, paths, user names, and the short and odd spellings of
+    Raises: ``ValueError`` for anything else: schemes, paths, user names, zones of addresses, letters that are
+    ASCII in lower case alone (the Kelvin sign), and the short and odd spellings of
     IPv4 addresses (``127.1``, ``0x7f000001``) that resolvers take for addresses.
     """
-    match = _AUTHORITY.fullmatch(text.lower())
+    match = _AUTHORITY.fullmatch(text.lower()) if text.isascii() else None
     if match is None:
         raise ValueError("must be host[:port]")
     host, port = match["host"], match["port"]
@@ -29,7 +30,7 @@ def parse_authority(text: str) -> tuple[str, int | None]:
     if number is not None and not 1 <= number <= 65535:
         raise ValueError("the port must be between 1 and 65535")
     address = parse_address(host)
-    if address is not None:
+    if address is not None and (address.version == 6) == host.startswith("["):
         return (f"[{address}]" if address.version == 6 else str(address)), number
     host = host.removesuffix(".")
     if not _NAME.fullmatch(host) or _NUMERIC_LABEL.fullmatch(host.rsplit(".", 1)[-1]):
