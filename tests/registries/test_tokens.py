@@ -263,10 +263,20 @@ def test_what_a_token_server_may_answer(
         *("", "nonsense", "file:///etc/passwd", "http://u:p@127.0.0.1/", "//x/y"),
         # What is asked of a realm is ours alone: a token would be given for what its query asks too.
         "{url}/token?scope=repository:other/x:push&service=zz",
-        *("{url}/token?scope=repository%3Aother%2Fx%3Apush", "{url}/token?", "{url}?account=a", "{url}/token?a=b"),
+        *(
+            "{url}/token?scope=repository%3Aother%2Fx%3Apush",
+            "{url}/token?",
+            "{url}?account=a",
+            "{url}/token?a=b",
+        ),
         *("{url}/token#", "{url}/token#?scope=x", "{url}/token?scope=x#", "{url}#x"),
         *("http://robot:pw@{authority}/token", "http://@{authority}/token", "http://{authority}@/token"),
-        *("http://{authority}\\\\@evil.test/token", "http://{authority} /token", "{url}/to ken", "{url}/t\u0131"),
+        *(
+            "http://{authority}\\\\@evil.test/token",
+            "http://{authority} /token",
+            "{url}/to ken",
+            "{url}/t\u0131",
+        ),
     ],
 )
 def test_a_realm_that_is_none(

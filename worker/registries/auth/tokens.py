@@ -56,8 +56,8 @@ class Tokens:
     def exchange(self, session: RegistrySession, key: TokenKey, login: Login | None) -> str:
         """Ask the realm for a new token, and keep it.
 
-        Raises: ``FetchFailed``: refused if the realm is not one that this registry may name. It has no query: a
-        scope there would be granted beside ours.
+        Raises: ``FetchFailed``: refused if the realm is not one that this registry may name. It has no query:
+        a scope there would be granted beside ours.
         """
         try:
             realm, path = parse_url(key.realm)
