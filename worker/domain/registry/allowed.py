@@ -12,6 +12,9 @@ Scheme = Literal["http", "https"]
 _LABEL = r"[a-z0-9](?:[a-z0-9_-]{0,61}[a-z0-9])?"
 _NAME = re.compile(rf"(?=.{{1,253}}\Z){_LABEL}(?:\.{_LABEL})*")
 _AUTHORITY = re.compile(r"(?P<host>\[[0-9a-f:.]{2,45}\]|[^\[\]:/?#@%\\\s]+)(?::(?P<port>[0-9]{1,5}))?")
+_SHOWN = re.compile(
+    r"(?:https?://)?[A-Za-z0-9_-]{0,32}(?:\.[A-Za-z0-9_-]{1,32}){1,8}(?::[0-9]{1,5})?(?:/[0-9]{1,3})?"
+)
 _NUMERIC_LABEL = re.compile(r"(?:[0-9]+|0x[0-9a-f]*)")
 
 
@@ -36,6 +39,13 @@ def parse_authority(text: str) -> tuple[str, int | None]:
     if not _NAME.fullmatch(host) or _NUMERIC_LABEL.fullmatch(host.rsplit(".", 1)[-1]):
         raise ValueError("must be host[:port]")
     return host, number
+
+
+def shown_entry(text: str, number: int) -> str:
+    """Return an entry of a setting as an error may show it: its text if that is a host with dots, a port and
+    a network, otherwise its place. Somebody may have written a password into it.
+    """
+    return repr(text) if _SHOWN.fullmatch(text) else str(number)
 
 
 def default_port(scheme: Scheme) -> int:
@@ -82,14 +92,16 @@ class AllowedRegistries:
 
     @classmethod
     def parse(cls, value: str) -> Self:
-        """Return the entries of a comma-separated text. Raises: ``ValueError`` naming the entry."""
+        """Return the entries of a comma-separated text. Raises: ``ValueError`` naming the entry, or its place
+        where the entry may hold a secret.
+        """
         entries = []
-        for text in (part.strip() for part in value.split(",")):
+        for number, text in enumerate((part.strip() for part in value.split(",")), start=1):
             if text:
                 try:
                     entries.append(_parse_entry(text))
                 except ValueError as error:
-                    raise ValueError(f"entry {text!r}: {error}") from None
+                    raise ValueError(f"entry {shown_entry(text, number)}: {error}") from None
         return cls(tuple(sorted(entries, key=lambda entry: entry.weight, reverse=True)))
 
     def scheme(self, host: str, port: int | None) -> Scheme | None:
