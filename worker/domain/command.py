@@ -31,7 +31,10 @@ class Lease(Protocol):
         """Return whether Redis says that this process still has the lease."""
 
     def raise_epoch(self, at_least: int) -> bool:
-        """Raise the epoch of the lease to at least ``at_least``; return False if the lease is lost."""
+        """Raise the epoch of the lease to at least ``at_least``; return False if the lease is lost.
+
+        What is more than a day ahead of Redis's clock is no epoch: the epoch stays as it is.
+        """
 
     def wait(self, seconds: float) -> bool:
         """Wait during an outage; return True as soon as the process must end."""

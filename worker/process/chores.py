@@ -175,6 +175,12 @@ class KeepPartitions:
     def run(self) -> None:
         kept = self._number if self._ended else self._partitions.agree(self._number)
         if kept != self._number:
-            logger.critical("there are %d partition(s) now, not %d: this worker ends", kept, self._number)
+            logger.critical(
+                "there are %d partition(s) now, not %d: this worker ends; if nobody was to change the number, "
+                "'plugins partitions set %d' takes it back",
+                kept,
+                self._number,
+                self._number,
+            )
             self._ended = True
             os.kill(os.getpid(), signal.SIGTERM)

@@ -85,13 +85,27 @@ def outbox_document(outbox: tuple[Pending, ...]) -> list[Document]:
     ]
 
 
+def fence_guard(fence: int, epoch: int) -> Any:
+    """Return what the fence of a document must be for a write under ``epoch``.
+
+    ``fence``: the one that was read. Above ``epoch``, it counted as none (see ``Lease.raise_epoch``): it must
+    be the very same still, so that whoever has overwritten it meanwhile keeps this write away.
+    """
+    return fence if fence > epoch else {"$lte": epoch}
+
+
 def guarded_update(before: Record, after: Record, epoch: int, now: datetime) -> tuple[Document, Document]:
     """Return ``(filter, update)`` of the one write that takes a record from ``before`` to ``after``.
 
-    It misses if the revision has changed, or if a higher epoch has written. ``pending_at`` is the time of the
-    oldest unpublished event, for the sweep. Of a plugin that stays, only what differs is written.
+    It misses if the revision has changed, or if a higher epoch has written: see ``fence_guard``.
+    ``pending_at`` is the time of the oldest unpublished event, for the sweep. Of a plugin that stays, only
+    what differs is written.
     """
-    query: Document = {"_id": before.key, "revision": before.revision, "fence": {"$lte": epoch}}
+    query: Document = {
+        "_id": before.key,
+        "revision": before.revision,
+        "fence": fence_guard(before.fence, epoch),
+    }
     changes: Document = {"revision": after.revision, "fence": epoch, "outbox": outbox_document(after.outbox)}
     removed: Document = {}
     if after.no_effect:

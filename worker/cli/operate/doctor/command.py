@@ -10,8 +10,8 @@ from worker.cli.operate.connection import connected
 from worker.cli.operate.doctor import events, queues, schedule
 from worker.cli.operate.doctor.finding import UNREACHABLE, Check, Finding, Server
 from worker.cli.operate.doctor.servers import server_checks
-from worker.cli.text import plain
 from worker.services import Services
+from worker.terminal import Coloured, say
 
 _MARKS = {"ok": ("ok  ", "green"), "warn": ("warn", "yellow"), "fail": ("FAIL", "red")}
 
@@ -51,7 +51,7 @@ def doctor(as_json: bool, quick: bool) -> None:
     if as_json:
         print_json({"findings": [finding.as_dict() for finding in findings], **counts})
     else:
-        click.echo(", ".join(f"{count} {level}" for level, count in counts.items()))
+        say(", ".join(f"{count} {level}" for level, count in counts.items()))
     sys.exit(1 if counts["fail"] else 0)
 
 
@@ -70,6 +70,6 @@ def _examine(services: Services, quick: bool) -> Iterator[Finding]:
 
 def _write(finding: Finding) -> None:
     word, colour = _MARKS[finding.level]
-    click.echo(f"{click.style(word, fg=colour)}  {plain(f'{finding.subject}: {finding.text}')}")
+    say(Coloured(word, colour), f"  {finding.subject}: {finding.text}")
     if finding.advice:
-        click.echo(f"      {finding.advice}")
+        say(f"      {finding.advice}")
