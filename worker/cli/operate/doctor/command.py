@@ -24,6 +24,7 @@ CHECKS: tuple[Check, ...] = (
     Check("dead letters", queues.inspect_dead_letters, needs=("store",)),
     Check("outboxes", events.inspect_outboxes, needs=("store",)),
     Check("sweep", events.inspect_sweeper, needs=("events",)),
+    Check("subscribers", events.inspect_groups, needs=("events",)),
     Check("streams ahead", events.inspect_ahead, needs=("events", "store"), thorough=True),
     Check("streams behind", events.inspect_behind, needs=("events", "store"), thorough=True),
     Check("versions", schedule.inspect_versions, needs=("store",)),
