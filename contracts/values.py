@@ -145,6 +145,9 @@ Image = Annotated[
 JsonObject = dict[str, Any]
 RegistryConfig = Annotated[JsonObject, AfterValidator(_no_secret)]
 Label = Annotated[str, StringConstraints(max_length=255)]
+# One wrong element is enough: what is told of 100,000 takes 100 MB.
+Labels = Annotated[list[Label], Field(fail_fast=True)]
+Names = Annotated[list[Name], Field(fail_fast=True)]
 Time = Annotated[
     datetime,
     PlainSerializer(format_time, return_type=str),

@@ -10,7 +10,7 @@ from jsonschema import Draft7Validator
 from jsonschema.validators import validator_for
 from jsonschema_specifications import REGISTRY
 
-from worker.domain.schemas.shape import RULES, TYPES, Shape
+from worker.domain.schemas.shape import RULES, TYPES, AnyOf, IsPattern, Rule, Shape
 
 MAX_URI = 1_024
 """The longest ``$schema`` that is looked up, in characters: what was looked up stays in memory."""
@@ -41,8 +41,6 @@ _READ: Final = frozenset(
         "additionalProperties",
         "allOf",
         "anyOf",
-        "enum",
-        "exclusiveMinimum",
         "format",
         "items",
         "properties",
@@ -91,22 +89,20 @@ class _Reader:
 
     def _fill(self, shape: Shape, schema: Mapping[str, Any], resolver: Any) -> None:
         self._fill_type(shape, schema.get("type", "any"), resolver)
-        shape.is_pattern = schema.get("format") == "regex"
-        shape.allowed = schema.get("enum")
-        shape.rules = [(keyword, schema[keyword]) for keyword in RULES if keyword in schema]
-        if schema.get("exclusiveMinimum") is True:
-            # As drafts 3 and 4 write it.
-            shape.rules = [("exclusiveMinimum", schema["minimum"])]
+        if schema.get("format") == "regex":
+            shape.demands.append(IsPattern())
+        shape.demands += _rules(schema)
         for name, part in schema.get("properties", {}).items():
             shape.properties[name] = self._read(part, resolver)
         shape.others = self._part(schema, "additionalProperties", resolver)
         shape.items = self._part(schema, "items", resolver)
         shape.names = self._part(schema, "propertyNames", resolver)
-        shape.any_of += [self._read(part, resolver) for part in schema.get("anyOf", ())]
+        if "anyOf" in schema:
+            shape.demands.append(AnyOf([self._read(part, resolver) for part in schema["anyOf"]]))
         if "$ref" in schema:
-            shape.all_of.append(self._reference(schema["$ref"], resolver))
+            shape.demands.append(self._reference(schema["$ref"], resolver))
         if "$dynamicRef" in schema or "$recursiveRef" in schema:
-            shape.all_of.append(self._reference(self._uri, resolver))
+            shape.demands.append(self._reference(self._uri, resolver))
         for part in schema.get("allOf", ()):
             self._fill_all(shape, schema, part, resolver)
 
@@ -121,13 +117,13 @@ class _Reader:
                 for name, inner in found.contents["properties"].items():
                     shape.properties[name] = self._read(inner, found.resolver)
                 return
-        shape.all_of.append(self._read(part, resolver))
+        shape.demands.append(self._read(part, resolver))
 
     def _fill_type(self, shape: Shape, named: Any, resolver: Any) -> None:
         names = named if isinstance(named, list) else [named]
         # In draft 3, a type may also be a schema.
         if any(isinstance(name, dict) for name in names):
-            shape.any_of = [self._of_type(name, resolver) for name in names]
+            shape.demands.append(AnyOf([self._of_type(name, resolver) for name in names]))
         elif "any" not in names:
             shape.types = frozenset(kind for name in names for kind in TYPES[name])
             shape.whole_floats = "integer" in names and self._whole_floats
@@ -142,3 +138,10 @@ class _Reader:
     def _reference(self, uri: str, resolver: Any) -> Shape:
         found = resolver.lookup(uri)
         return self._read(found.contents, found.resolver)
+
+
+def _rules(schema: Mapping[str, Any]) -> list[Rule]:
+    if schema.get("exclusiveMinimum") is True:
+        # As drafts 3 and 4 write it.
+        return [Rule("exclusiveMinimum", schema["minimum"])]
+    return [Rule(keyword, schema[keyword]) for keyword in RULES if keyword in schema]

@@ -8,7 +8,7 @@ import json
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, NamedTuple, Self
+from typing import Any, NamedTuple, Protocol, Self
 
 CheckPattern = Callable[[str], object]
 """Raise ``ValueError`` for a text that is not accepted as a regular expression."""
@@ -37,11 +37,14 @@ class Flaw(NamedTuple):
         return self._replace(path=(part, *self.path))
 
 
+_as_text = json.JSONEncoder(sort_keys=True).encode
+
+
 def _is_unique(items: Sequence[Any]) -> bool:
     if all(type(item) is str for item in items):
         return len(set(items)) == len(items)
     # true and 1 differ, 1 and 1.0 do not (JSON Schema, "Instance Equality").
-    return len({json.dumps(_plain(item), sort_keys=True) for item in items}) == len(items)
+    return len({_as_text(_plain(item)) for item in items}) == len(items)
 
 
 def _plain(value: Any) -> Any:
@@ -62,15 +65,70 @@ def _has_needed(needs: Mapping[str, Any], value: Mapping[str, Any]) -> bool:
     )
 
 
-RULES: Mapping[str, tuple[str, Callable[[Any, Any], bool]]] = {
-    "dependencies": ("object", _has_needed),
-    "exclusiveMinimum": ("number", lambda least, value: bool(value > least)),
-    "minimum": ("number", lambda least, value: bool(value >= least)),
-    "minItems": ("array", lambda least, value: len(value) >= least),
-    "pattern": ("string", lambda pattern, value: re.search(pattern, value) is not None),
-    "uniqueItems": ("array", lambda _, value: _is_unique(value)),
+_ANYTHING: tuple[type, ...] = (object,)
+RULES: Mapping[str, tuple[tuple[type, ...], Callable[[Any, Any], bool]]] = {
+    "dependencies": (TYPES["object"], _has_needed),
+    "enum": (_ANYTHING, lambda allowed, value: value in allowed),
+    "exclusiveMinimum": (TYPES["number"], lambda least, value: bool(value > least)),
+    "minimum": (TYPES["number"], lambda least, value: bool(value >= least)),
+    "minItems": (TYPES["array"], lambda least, value: len(value) >= least),
+    "pattern": (TYPES["string"], lambda pattern, value: re.search(pattern, value) is not None),
+    "uniqueItems": (TYPES["array"], lambda _, value: _is_unique(value)),
 }
-"""The keywords that a value must meet by itself: the type of value that they are about, and the test."""
+"""The keywords that a value meets by itself: the types that they are about, and the test of their argument
+and a value.
+"""
+
+
+class Demand(Protocol):
+    """What a value must meet."""
+
+    def flaw(self, value: Any, check_pattern: CheckPattern) -> Flaw | None:
+        """Return the first fault of ``value``, or None."""
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """A keyword of ``RULES`` with its argument."""
+
+    keyword: str
+    argument: Any
+
+    def flaw(self, value: Any, _: CheckPattern) -> Flaw | None:
+        about, is_met = RULES[self.keyword]
+        # In Python, true is a number.
+        is_about = isinstance(value, about) and not (isinstance(value, bool) and about is TYPES["number"])
+        return Flaw((), self.keyword) if is_about and not is_met(self.argument, value) else None
+
+
+class IsPattern:
+    """A text must be a regular expression."""
+
+    def flaw(self, value: Any, check_pattern: CheckPattern) -> Flaw | None:
+        if isinstance(value, str):
+            try:
+                check_pattern(value)
+            except ValueError as error:
+                return Flaw((), "format", str(error))
+        return None
+
+
+@dataclass(frozen=True, slots=True)
+class AnyOf:
+    """One of several demands must be met."""
+
+    demands: Sequence[Demand]
+
+    def flaw(self, value: Any, check_pattern: CheckPattern) -> Flaw | None:
+        flaws = []
+        for demand in self.demands:
+            found = demand.flaw(value, check_pattern)
+            if found is None:
+                return None
+            flaws.append(found)
+        # The deepest one is of the demand that was meant.
+        deepest = max(flaws, key=lambda flaw: len(flaw.path))
+        return deepest if deepest.path else Flaw((), "anyOf")
 
 
 @dataclass(slots=True, eq=False)
@@ -80,57 +138,36 @@ class Shape:
     ``types``: the types of Python that it may have; None for any.
     ``whole_floats``: whether 4.0 is an integer.
     ``properties``, ``others``, ``items``: of what is in it; ``names``: of its keys.
-    ``rules``: keywords of ``RULES`` with their argument. ``is_pattern``: whether it is a pattern.
-    ``all_of``: more that it must meet. ``any_of``: of these, one.
+    ``demands``: all else.
     """
 
     types: frozenset[type] | None = None
     whole_floats: bool = False
-    allowed: Sequence[Any] | None = None
     properties: dict[str, "Shape"] = field(default_factory=dict)
     others: "Shape | None" = None
     items: "Shape | None" = None
     names: "Shape | None" = None
-    rules: list[tuple[str, Any]] = field(default_factory=list)
-    is_pattern: bool = False
-    all_of: list["Shape"] = field(default_factory=list)
-    any_of: list["Shape"] = field(default_factory=list)
+    demands: list[Demand] = field(default_factory=list)
 
     def flaw(self, value: Any, check_pattern: CheckPattern) -> Flaw | None:
         """Return the first fault of ``value``, or None."""
-        if found := self._own_flaw(value, check_pattern):
-            return found
-        for shape in self.all_of:
-            if found := shape.flaw(value, check_pattern):
-                return found
-        if type(value) is dict:
-            found = self._flaw_of_object(value, check_pattern)
-        elif type(value) is list and self.items:
-            found = _first_flaw(self.items, enumerate(value), check_pattern)
-        return found or (self._flaw_of_all(value, check_pattern) if self.any_of else None)
-
-    def _own_flaw(self, value: Any, check_pattern: CheckPattern) -> Flaw | None:
         kind = type(value)
-        is_whole = self.whole_floats and kind is float and value.is_integer()
-        if self.types is not None and kind not in self.types and not is_whole:
+        if self.types is not None and kind not in self.types and not self._is_whole(value):
             return Flaw((), "type")
-        if self.allowed is not None and value not in self.allowed:
-            return Flaw((), "enum")
-        for keyword, argument in self.rules:
-            about, is_met = RULES[keyword]
-            if kind in TYPES[about] and not is_met(argument, value):
-                return Flaw((), keyword)
-        if self.is_pattern and kind is str:
-            try:
-                check_pattern(value)
-            except ValueError as error:
-                return Flaw((), "format", str(error))
+        for demand in self.demands:
+            if found := demand.flaw(value, check_pattern):
+                return found
+        if kind is dict and value:
+            return self._flaw_of_object(value, check_pattern)
+        if kind is list and self.items:
+            return _first_flaw(self.items, enumerate(value), check_pattern)
         return None
+
+    def _is_whole(self, value: Any) -> bool:
+        return self.whole_floats and isinstance(value, float) and value.is_integer()
 
     def _flaw_of_object(self, value: dict[str, Any], check_pattern: CheckPattern) -> Flaw | None:
         properties, others = self.properties, self.others
-        if not properties and not others:
-            return None
         for key, item in value.items():
             if self.names and (found := self.names.flaw(key, check_pattern)):
                 return found
@@ -138,17 +175,6 @@ class Shape:
             if shape and (found := shape.flaw(item, check_pattern)):
                 return found.below(key)
         return None
-
-    def _flaw_of_all(self, value: Any, check_pattern: CheckPattern) -> Flaw | None:
-        """Return the deepest flaw that keeps a value from being any of several shapes."""
-        flaws = []
-        for shape in self.any_of:
-            found = shape.flaw(value, check_pattern)
-            if found is None:
-                return None
-            flaws.append(found)
-        deepest = max(flaws, key=lambda flaw: len(flaw.path))
-        return deepest if deepest.path else Flaw((), "anyOf")
 
 
 def _first_flaw(shape: Shape, parts: Iterable[tuple[int, Any]], check_pattern: CheckPattern) -> Flaw | None:
