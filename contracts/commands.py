@@ -12,7 +12,7 @@ from contracts.plugin import RegistryType, State, plugin_id_of
 from contracts.query import Query, StatisticsQuery
 from contracts.query.keys import FieldKey
 from contracts.query.listing import MAX_ONLY
-from contracts.values import Contract, Image, JsonObject, Labels, Name, Names, RegistryConfig
+from contracts.values import Contract, FirstWrong, Image, JsonObject, Labels, Name, Names, RegistryConfig
 
 MAX_BATCH = 500
 """The largest number of writes in one batch."""
@@ -149,13 +149,13 @@ class ListPlugins(Command):
     plugin_id: Annotated[Name | Names | None, Field(description="Any of these ids.")] = None
     name: Annotated[Name | Names | None, Field(description="Any of these names.")] = None
     state: Annotated[
-        State | Annotated[list[State], Field(fail_fast=True)] | None,
+        State | Annotated[list[State], FirstWrong()] | None,
         Field(description="Any of these states."),
     ] = None
     service_type: Annotated[Name | Names | None, Field(description="Any of these types.")] = None
     provider: Annotated[Name | Names | None, Field(description="Any of these providers.")] = None
     registry_type: Annotated[
-        RegistryType | Annotated[list[RegistryType], Field(fail_fast=True)] | None,
+        RegistryType | Annotated[list[RegistryType], FirstWrong()] | None,
         Field(description="Any of these kinds of registry."),
     ] = None
     repository_id: Annotated[Name | Names | None, Field(description="Look into these repositories only.")] = (

@@ -15,9 +15,8 @@ BODY = SIZE * 3 // 4 - 100
 
 def element(body: bytes | None = None, headers: Any = None, **parts: Any) -> bytes:
     """A command with another body, more headers, or other parts."""
-    made = message_parts(
-        "plugin.enable", {"domain_id": DOMAIN, "plugin_id": "p"}, "cost", "plugin.commands", **(headers or {})
-    )
+    made = message_parts("plugin.enable", {"domain_id": DOMAIN, "plugin_id": "p"}, "cost", "plugin.commands")
+    made["headers"] |= headers or {}
     if body is not None:
         made["body"] = base64.b64encode(body).decode()
     return json.dumps(made | parts).encode()
@@ -41,17 +40,17 @@ ENVELOPES: dict[str, Callable[[], bytes]] = {
     "body: surrogates": lambda: body('{"a": "' + "\\ud800" * (BODY // 6) + '"}'),
     "body: blanks": lambda: body(" " * BODY + "{}"),
     "body: not closed": lambda: body('{"a": "' + "x" * BODY),
-    "body: colliding keys": lambda: body("{" + ",".join(f'"{i}":0' for i in range(BODY // 9)) + "}"),
-    "body: not base64": lambda: element(body="!" * SIZE) if False else element().replace(b'"body": "', b'"body": "' + b"!" * SIZE),
+    "body: colliding keys": lambda: body("{" + ",".join(f'"{i}":0' for i in range(BODY // 11)) + "}"),
+    "body: not base64": lambda: element().replace(b'"body": "', b'"body": "' + b"!" * SIZE),
     "body: positional": lambda: element(b"[[" + b",".join([b"0"] * (BODY // 2)) + b"], {}, {}]"),
     "body: callbacks": lambda: element(b'[[], {}, {"callbacks": [' + b",".join([b"{}"] * (BODY // 3)) + b"]}]"),
-    "headers: many": lambda: element(headers={f"h{i}": 0 for i in range(SIZE // 12)}),
+    "headers: many": lambda: element(headers={f"h{i}": 0 for i in range(SIZE // 13)}),
     "headers: long": lambda: element(headers={"h": "x" * SIZE}),
     "headers: deep": lambda: element(headers={"h": json.loads("[" * 900 + "]" * 900)}),
     "headers: wide": lambda: element(headers={"h": [[]] * (SIZE // 4)}),
     "headers: a long deadline": lambda: element(headers={"expires": "2" * SIZE}),
     "headers: a long trace": lambda: element(headers={"traceparent": "0" * SIZE}),
-    "headers: secrets": lambda: element(headers={f"token{i}": "t" for i in range(SIZE // 16)}),
+    "headers: secrets": lambda: element(headers={f"token{i}": "t" for i in range(SIZE // 20)}),
     "headers: a long id": lambda: element(headers={"id": "i" * SIZE}),
     "headers: a long task": lambda: element(headers={"task": "t" * SIZE}),
     "properties: wide": lambda: element(properties={"delivery_tag": "t", "x": [[]] * (SIZE // 4)}),

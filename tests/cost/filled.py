@@ -30,7 +30,7 @@ def filled(task: str, make: Callable[[int], Kwargs]) -> Kwargs:
         return make(3_000)
     per_one = (second - first) / 2_000
     # Numbers grow: where they stand in a name, a longer one costs more.
-    count = int(1_000 + (limit - first - 2_000) / per_one)
+    count = int(1_000 + (limit - first - 8_000) / per_one)
     while len(raw_of(task, made := make(count))) > limit:
         count = int(count * 0.97)
     return made

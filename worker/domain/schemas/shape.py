@@ -44,7 +44,13 @@ def _is_unique(items: Sequence[Any]) -> bool:
     if all(type(item) is str for item in items):
         return len(set(items)) == len(items)
     # true and 1 differ, 1 and 1.0 do not (JSON Schema, "Instance Equality").
-    return len({_as_text(_plain(item)) for item in items}) == len(items)
+    return len({_text_of(item) for item in items}) == len(items)
+
+
+def _text_of(value: Any) -> str:
+    """Return a text that equal JSON values have alike."""
+    text = _as_text(value)
+    return _as_text(_plain(value)) if "." in text or "e+" in text else text
 
 
 def _plain(value: Any) -> Any:
