@@ -67,7 +67,7 @@ def _is_storable(parts: Any, depth: int) -> bool:
             if "\x00" in part or not (part.isascii() or bad_text(part) is None):
                 return False
         elif kind is dict or kind is list:
-            if not _is_storable(part, depth + 1):
+            if (part or depth == MAX_DEPTH) and not _is_storable(part, depth + 1):
                 return False
         elif not _is_storable_number(part):
             return False
