@@ -176,7 +176,7 @@ class KeepPartitions:
         kept = self._number if self._ended else self._partitions.agree(self._number)
         if kept != self._number:
             logger.critical(
-                "there are %d partition(s) now, not %d: this worker ends; if nobody was to change the number, "
+                "there are %d partition(s) now, not %d: this worker ends; if nobody was to change it, "
                 "'plugins partitions set %d' takes it back",
                 kept,
                 self._number,

@@ -11,7 +11,6 @@ import time
 from collections.abc import Callable
 from typing import Any
 
-
 from worker.transport.full import StockChannel
 from worker.transport.group import Group
 from worker.transport.inbox import Inbox
