@@ -17,6 +17,7 @@ from worker.cli.operate.doctor.command import doctor
 from worker.events.publish import LAST_REVISIONS
 from worker.events.sweeper import TURN
 from worker.process.heartbeat import STALE_S, Heartbeat
+from worker.process.mailbox import channel
 from worker.process.partitions import PARTITIONS
 from worker.services import Services
 from worker.settings import Settings
@@ -96,6 +97,7 @@ def test_a_healthy_deployment_has_nothing_to_say(services: Services, look: Look)
         "mongodb_replica_set",
         "partitions",
         "queue",
+        "remote_control",
         "dead_letters",
         "outbox",
         "sweeper",
@@ -107,6 +109,18 @@ def test_a_healthy_deployment_has_nothing_to_say(services: Services, look: Look)
         "heartbeat",
     }
     assert "owner h:1:x for 5 min" in found["queue"][0]["text"]
+
+
+def test_it_says_who_listens_to_remote_control(services: Services, look: Look) -> None:
+    def said() -> list[str]:
+        return [finding["text"] for finding in look()[1]["remote_control"]]
+
+    (closed,) = said()
+    assert closed.startswith("off: no worker listens")
+    with services.broker.pubsub() as listening:
+        listening.subscribe(channel(services.broker))
+        listening.get_message(timeout=5)
+        assert said() == ["open at 1 worker(s): a panel that only looks"]
 
 
 def expect(found: Found, check: str, level: str, advice: str) -> dict[str, Any]:

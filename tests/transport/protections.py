@@ -146,6 +146,8 @@ PROTECTIONS: dict[str, Protection] = {
     "believe_any_clock": script("POP", "believe_any_clock"),
     "no_mark": script("POP", "no_mark"),
     "epoch_stands_still": script("POP", "epoch_stands_still"),
+    "believe_any_epoch": script("POP", "believe_any_epoch"),
+    "raise_to_any_epoch": script("RAISE", "believe_any_epoch"),
     "no_death_count": script("POP", "no_death_count"),
     "waiting_counts": script("POP", "waiting_counts"),
     "every_death_counts": script("POP", "every_death_counts"),

@@ -16,14 +16,15 @@
 --   "ahead"  the stream has revisions that the store does not have, or has differently
 local source, schemas = ARGV[3], ARGV[4]
 
--- Return the last revision on the stream, and its digest; 0 and nil if there is none.
+-- Return the last revision on the stream, and its digest; 0 and nil if there is none. What is no position counts as
+-- none, as if Redis had lost it: the present state is published in its place.
 local function position(field)
   local known = redis.call('HGET', KEYS[2], field)
-  if not known then
+  local revision, digest = string.match(known or '', '^(%d+):(.*)$')
+  if not revision or #revision > 15 then
     return 0, nil
   end
-  local colon = string.find(known, ':', 1, true)
-  return tonumber(string.sub(known, 1, colon - 1)), string.sub(known, colon + 1)
+  return tonumber(revision), digest
 end
 
 local function add(kind, schema, name, revision, gap, time, traceparent, data)

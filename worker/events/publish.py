@@ -1,5 +1,6 @@
 """Publish: put a subject's pending events on the stream, each once, in the order of its revisions."""
 
+import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from threading import Lock
@@ -19,6 +20,7 @@ LAST_REVISIONS = f"{STREAM}:revisions"
 """The Redis hash of the last revision on the stream, by ``{type}|{subject}``."""
 
 _REMEMBERED = 100_000
+_REVISION = re.compile(rb"[0-9]{1,15}")
 
 PublishOutcome = Literal["ok", "lost", "ahead"]
 
@@ -140,7 +142,7 @@ class Publisher:
             return []
         with translate_outage(EventsUnavailable, EVENTS_AWAY):
             found = self._redis.hmget(LAST_REVISIONS, [_field(event_type, name) for name in subjects])
-        return [_position(value.decode()) if value else _NOWHERE for value in found]
+        return [_position(value) if value else _NOWHERE for value in found]
 
     def subjects(self, event_type: str, count: int) -> Iterator[list[str]]:
         """Yield the names of all subjects of a type that were ever on the stream, about ``count`` at a time.
@@ -220,6 +222,9 @@ def _field(event_type: str, name: str) -> str:
     return f"{event_type.rsplit('.', 1)[-1]}|{name}"
 
 
-def _position(value: str) -> StreamPosition:
-    revision, _, digest = value.partition(":")
-    return StreamPosition(int(revision), digest)
+def _position(value: bytes) -> StreamPosition:
+    """Return the position in a field of the hash; what is none counts as none, as in the script."""
+    revision, _, digest = value.partition(b":")
+    if not _REVISION.fullmatch(revision):
+        return _NOWHERE
+    return StreamPosition(int(revision), digest.decode(errors="replace"))

@@ -5,6 +5,7 @@ from typing import Any
 
 from contracts._redis.outage import translate_outage
 from contracts.partition import QUERIES, VERSIONS, command_queues
+from worker.process.mailbox import channel
 from worker.process.partitions import Partitions
 from worker.tasks.broker import BROKER_AWAY, BrokerUnavailable
 from worker.transport import DeadMessage, drain_dead_messages
@@ -35,6 +36,12 @@ class Queues:
         queues = Partitions(self._redis).stray_queues(partitions)
         with translate_outage(BrokerUnavailable, BROKER_AWAY):
             return {name: n for queue in queues for name, n in waiting_lists(self._redis, queue).items()}
+
+    def listening(self) -> int:
+        """Return how many workers listen to remote control."""
+        with translate_outage(BrokerUnavailable, BROKER_AWAY):
+            ((_, listening),) = self._redis.pubsub_numsub(channel(self._redis))
+        return int(listening)
 
     def push(self, queue: str, raw: bytes) -> None:
         """Add a message to the end of a queue."""

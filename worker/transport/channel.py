@@ -1,7 +1,7 @@
 """kombu's Redis transport, made lossless for the queues that the options name.
 
 The script that takes a message of such a queue off the list also writes its unacked record. Everything else
-(publishing, other queues, fanout for remote control and events) is left to the stock transport.
+(publishing, other queues, fanout for events) is left to the stock transport.
 """
 
 # mypy: disallow-untyped-calls=False
@@ -9,10 +9,7 @@ The script that takes a message of such a queue off the list also writes its una
 import logging
 import time
 from collections.abc import Callable
-from queue import Empty
 from typing import Any
-
-from redis.exceptions import RedisError
 
 from worker.transport.full import StockChannel
 from worker.transport.group import Group
@@ -92,16 +89,6 @@ class Channel(StockChannel):
                 self.connection.cycle.forget_watch(self)
             self.watch.close()
         super().close()
-
-    def _receive_one(self, c: Any) -> Any:
-        try:
-            return super()._receive_one(c)
-        except (Empty, RedisError, OSError):
-            raise
-        except Exception:
-            # Anyone who can reach Redis may announce anything, and it is not sent again.
-            logger.exception("dropped an announcement that is not a message")
-            return False
 
     # One turn of the event loop
 
