@@ -92,6 +92,7 @@ def test_a_healthy_deployment_has_nothing_to_say(services: Services, look: Look)
         "redis_version",
         "redis_durability",
         "redis_eviction",
+        "redis_memory",
         "mongodb_version",
         "mongodb_replica_set",
         "partitions",
@@ -100,6 +101,7 @@ def test_a_healthy_deployment_has_nothing_to_say(services: Services, look: Look)
         "dead_letters",
         "outbox",
         "sweeper",
+        "subscribers",
         "stream_ahead",
         "stream_behind",
         "versions",
@@ -214,6 +216,20 @@ def test_a_stream_ahead_or_behind(services: Services, look: Look) -> None:
     assert told["details"] == {"count": 1, "first": [{"subject": "d/jira", "store": 1, "stream": 7}]}
     assert expect(found, "stream_behind", "warn", "commands worker")["details"]["first"] == ["d/slack"]
     assert services.redis.hget(LAST_REVISIONS, "PluginChanged|d/jira") == b"7:abc"
+
+
+def test_groups_that_were_too_slow(services: Services, look: Look) -> None:
+    for group, start in [("ends", "$"), ("begins", "0"), ("late", "0")]:
+        services.redis.xgroup_create("plugin.events", group, id=start, mkstream=True)
+    for name in ("jira", "mail", "chat"):
+        register(services, name)
+    _, found = look()
+    assert [f["level"] for f in found["subscribers"]] == ["ok"]
+    for group, count in [("ends", 1), ("begins", 3)]:
+        services.redis.xreadgroup(group, "a", {"plugin.events": ">"}, count=count)
+    services.redis.xtrim("plugin.events", maxlen=1, approximate=False)
+    _, found = look()
+    assert {f["subject"]: f["level"] for f in found["subscribers"]} == {"ends": "warn", "late": "warn"}
 
 
 def test_images_overdue(services: Services, look: Look) -> None:

@@ -14,7 +14,7 @@ from redis.backoff import ConstantBackoff
 from redis.retry import Retry
 
 from tests.support.servers import ChildProcess, RedisServer, free_port, run_worker, start_redis, wait_until
-from worker.tasks.answers import ANSWERS_AWAY
+from worker.tasks.answer_store import ANSWERS_AWAY
 from worker.transport.options import DEFAULT_MAX_DEATHS as MAX_DEATHS
 
 DEADLINE_S = 90

@@ -11,7 +11,9 @@ from worker.process.chores import WorkerThreads, threads_beside
 from worker.process.heartbeat import BEAT_S, Heartbeat, begin_heartbeat
 from worker.process.remote_control import RemoteControl
 from worker.tasks.announce import Announcer
-from worker.tasks.answers import Answer, store_answer
+from worker.tasks.answer_store import AnswerStore
+from worker.tasks.answers import Answer
+from worker.tasks.envelope import answer_id_of
 from worker.tasks.groups import GroupRun
 from worker.tasks.single import SingleRun
 from worker.transport import Delivery, Group
@@ -80,19 +82,21 @@ class ServiceConsumer(LosslessConsumer):
     def apply_group(self, group: Group, requests: Sequence[Request]) -> None:
         """Apply commands together."""
         services = self.app.services
-        announcer = Announcer(services.redis, services.results, services.publisher, services.rejections)
+        answers = AnswerStore.of(services)
+        announcer = Announcer(services.redis, answers, services.publisher, services.rejections)
         GroupRun(services, announcer, group, requests).run()
 
     def apply_single(self, request: Request) -> None:
         """Carry out a task of a shared queue, and answer it."""
-        SingleRun(self.app.services.results, request).run()
+        SingleRun(AnswerStore.of(self.app.services), request).run()
 
     def answer_unknown_task(self, delivery: Delivery) -> None:
         """Answer a message that names no known task; it is parked as well."""
         envelope = delivery.envelope
         if not envelope.headers.get("ignore_result"):
             error = InvalidParameter("there is no such task", details={"path": "task"})
-            store_answer(self.app.services.best_effort_results, Answer.failure(envelope.id, error))
+            answer = Answer.failure(answer_id_of(envelope.headers, envelope.id), error)
+            AnswerStore.best_effort(self.app.services).store(answer)
 
     def shutdown(self) -> None:
         """Give back what the worker holds, then end what runs beside it, and the heartbeat last."""

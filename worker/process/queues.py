@@ -10,8 +10,9 @@ from worker.process.partitions import Partitions
 from worker.tasks.broker import BROKER_AWAY, BrokerUnavailable
 from worker.transport import DeadMessage, drain_dead_messages
 from worker.transport.inspect import QueueStatus, queue_statuses, waiting_lists
+from worker.transport.keys import QueueKeys
 
-__all__ = ["QueueStatus", "Queues", "drain_queue"]
+__all__ = ["QueueStatus", "Queues", "drain_queue", "keys_of"]
 
 _DRAINED_AT_ONCE = 200
 
@@ -54,6 +55,11 @@ class Queues:
         """
         with translate_outage(BrokerUnavailable, BROKER_AWAY):
             return sum(drain_queue(self._redis, queue, sink) for queue in queues)
+
+
+def keys_of(partitions: int) -> list[QueueKeys]:
+    """Return the Redis keys of every queue of a deployment with so many partitions."""
+    return [QueueKeys.of(queue) for queue in (*command_queues(partitions), QUERIES, VERSIONS)]
 
 
 def drain_queue(client: Any, queue: str, sink: Callable[[DeadMessage], None]) -> int:

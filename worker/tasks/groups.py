@@ -150,9 +150,9 @@ class GroupRun:
 
     def _tell(self, entries: Sequence[Entry], subjects: Sequence[Subject], _again: bool) -> None:
         answers = [
-            Answer.failure(entry.id, failure)
+            Answer.failure(entry.answer_id, failure)
             if (failure := entry.failure)
-            else Answer.success(entry.id, entry.result)
+            else Answer.success(entry.answer_id, entry.result)
             for entry in entries
             if entry.answered
         ]

@@ -11,8 +11,7 @@ import time
 from collections.abc import Callable
 from typing import Any
 
-from kombu.transport import redis as stock
-
+from worker.transport.full import StockChannel
 from worker.transport.group import Group
 from worker.transport.inbox import Inbox
 from worker.transport.inboxes import inbox_of
@@ -35,7 +34,7 @@ TAKEN_AT_ONCE = 64
 Callback = Callable[[Group], None]
 
 
-class Channel(stock.Channel):
+class Channel(StockChannel):
     """Consumes the named queues through the inbox of the process, and every other as the stock
     channel does.
     """
@@ -43,7 +42,7 @@ class Channel(stock.Channel):
     queue_options = Options()
 
     from_transport_options = (  # type: ignore[assignment]  # kombu says how many
-        *stock.Channel.from_transport_options,
+        *StockChannel.from_transport_options,
         "queue_options",
     )
 
