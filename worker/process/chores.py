@@ -175,8 +175,8 @@ class KeepPartitions:
         kept = self._number if self._ended else self._partitions.agree(self._number)
         if kept != self._number:
             logger.critical(
-                "there are %d partition(s) now, not %d: this worker ends; if nobody was to change the number, "
-                "'plugins partitions set %d' takes it back",
+                "there are %d partition(s) now, not %d: this worker ends; if nobody was to change the "
+                "number, 'plugins partitions set %d' takes it back",
                 kept,
                 self._number,
                 self._number,
