@@ -122,6 +122,21 @@ def _no_tracking(replace: Replace) -> None:
     replace(Wakeup, "_ask", ask)
 
 
+def _needs_memory(replace: Replace) -> None:
+    """Scripts begin with whatever they write first."""
+    for name in (
+        "POP",
+        "POP_SHARED",
+        "NOTE_WAIT",
+        "RENEW",
+        "RENEW_SHARED",
+        "RAISE",
+        "RELEASE",
+        "RELEASE_SHARED",
+    ):
+        script(name, "begin_with_what_needs_memory")(replace)
+
+
 PROTECTIONS: dict[str, Protection] = {
     "restore_in_reverse": script("POP", "restore_in_reverse"),
     "restore_to_the_tail": script("POP", "restore_to_the_tail"),
@@ -141,6 +156,7 @@ PROTECTIONS: dict[str, Protection] = {
     "ack_by_anyone": script("ACK", "settle_by_anyone"),
     "raise_by_anyone": script("RAISE", "raise_by_anyone"),
     "no_size_limit": script("POP", "no_size_limit"),
+    "needs_memory": _needs_memory,
     "no_sweep": script("POP_SHARED", "no_sweep"),
     "pop_not_atomic": _pop_not_atomic,
     "new_tag_every_time": _new_tag_every_time,

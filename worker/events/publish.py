@@ -13,6 +13,7 @@ from contracts._redis.outage import translate_outage
 from contracts.errors import Unavailable
 from contracts.events import STREAM
 from worker.domain.events import ANY, Pending, Subject
+from worker.events.limits import StreamLimits
 from worker.events.script import PublishScript, Work, publish_calls
 
 LAST_REVISIONS = f"{STREAM}:revisions"
@@ -61,15 +62,15 @@ class Published:
 class Publisher:
     """Writes events to the stream; threads may share one.
 
-    ``client``: a redis-py client. ``source``: the CloudEvents source. ``maxlen``: the length that the stream
-    is trimmed to, approximately.
+    ``client``: a redis-py client. ``source``: the CloudEvents source. ``maxlen``, ``max_bytes``: what the
+    stream is trimmed to: see ``StreamLimits``.
 
     Raises: ``EventsUnavailable`` when Redis does not answer; then everything may be done again.
     """
 
-    def __init__(self, client: Any, source: str, maxlen: int) -> None:
+    def __init__(self, client: Any, source: str, maxlen: int, max_bytes: int | None = None) -> None:
         self._redis = client
-        self._script = PublishScript(LAST_REVISIONS, source, maxlen)
+        self._script = PublishScript(LAST_REVISIONS, source, StreamLimits(client, maxlen, max_bytes))
         self._last: LRUCache[str, StreamPosition] = LRUCache(_REMEMBERED)
         self._lock = Lock()
 
@@ -92,11 +93,13 @@ class Publisher:
     def queue(self, pipe: Any, subjects: Sequence[Subject]) -> int:
         """Add the publishing of ``subjects`` to a pipeline without a transaction.
 
-        Returns how many replies of the pipeline belong to it: give them to ``collect``.
+        Returns how many replies of the pipeline belong to it: give them to ``collect``. Raises
+        ``EventsUnavailable``.
         """
         calls = list(publish_calls((subject, subject.pending) for subject in subjects))
-        for call in calls:
-            self._script.queue(pipe, call)
+        with translate_outage(EventsUnavailable, EVENTS_AWAY):
+            for call in calls:
+                self._script.queue(pipe, call)
         return len(calls)
 
     def collect(self, subjects: Sequence[Subject], replies: Sequence[Any]) -> list[Published]:

@@ -198,7 +198,7 @@ class Writer:
 
     def apply_change(self, record: Record, change: Changed, command: Command) -> Record:
         """Return the record after a change."""
-        return record.apply(change, command.id, self._clock(), command.origin.traceparent)
+        return record.apply(change, command.id, self._clock(), command.origin.traceparent, command.digest)
 
     def _trimmed(self, record: Record) -> Record:
         """Return the record without the events that are known to be on the stream; if the outbox is full,

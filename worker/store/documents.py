@@ -7,7 +7,7 @@ from typing import Any
 from contracts.plugin import PluginInfo, RepositoryInfo
 from worker.domain.events import Pending
 from worker.domain.plugin import trusted_plugin
-from worker.domain.record import MAX_APPLIED, Record, ids_added
+from worker.domain.record import MAX_APPLIED, NoEffect, Record, added
 from worker.store.client import Document
 from worker.store.escape import FREE_FORM, escape, unescape
 
@@ -57,8 +57,13 @@ def record_of(document: Mapping[str, Any], repository: RepositoryInfo | None = N
         fence=document.get("fence", 0),
         applied=tuple(document.get("applied", ())),
         outbox=pending_of(document),
-        no_effect=tuple([(entry["id"], entry["code"]) for entry in no_effect]) if no_effect else (),
+        no_effect=tuple([_no_effect(entry) for entry in no_effect]) if no_effect else (),
+        digests=tuple(document.get("digests", ())),
     )
+
+
+def _no_effect(entry: Mapping[str, str]) -> NoEffect:
+    return NoEffect(entry["id"], entry.get("digest", ""), entry["code"])
 
 
 def pending_of(document: Mapping[str, Any]) -> tuple[Pending, ...]:
@@ -104,7 +109,7 @@ def guarded_update(before: Record, after: Record, epoch: int, now: datetime) -> 
     changes: Document = {"revision": after.revision, "fence": epoch, "outbox": outbox_document(after.outbox)}
     removed: Document = {}
     if after.no_effect:
-        changes["no_effect"] = [{"id": name, "code": code} for name, code in after.no_effect]
+        changes["no_effect"] = [entry._asdict() for entry in after.no_effect]
     else:
         removed["no_effect"] = ""
     if before.plugin and after.plugin:
@@ -119,7 +124,11 @@ def guarded_update(before: Record, after: Record, epoch: int, now: datetime) -> 
         "$set": changes,
         "$unset": removed,
         "$min": {"pending_at": now},
-        "$push": {"applied": {"$each": ids_added(before.applied, after.applied), "$slice": -MAX_APPLIED}},
+        # Beside the ids, which workers of before read alone.
+        "$push": {
+            "applied": {"$each": added(before.applied, after.applied), "$slice": -MAX_APPLIED},
+            "digests": {"$each": added(before.digests, after.digests), "$slice": -MAX_APPLIED},
+        },
     }
     return query, update
 

@@ -105,10 +105,15 @@ def error_table() -> list[dict[str, Any]]:
     """Return every error that may be answered: code, class, kind, meaning, and SpaceONE's code, if any."""
     rows = []
     for name, error in vars(errors).items():
-        if isinstance(error, type) and issubclass(error, ContractError) and not error.__subclasses__():
+        if isinstance(error, type) and issubclass(error, ContractError) and _is_answered(error):
             row = {"code": error.code, "class": name, "kind": error.kind, "when": _text(error)}
             rows.append(row | ({"spaceone_code": error.spaceone_code} if error.spaceone_code else {}))
     return rows
+
+
+def _is_answered(error: type[ContractError]) -> bool:
+    """Return whether a class is none of the kinds, which others of the contract are made of."""
+    return not any(below.__module__ == error.__module__ for below in error.__subclasses__())
 
 
 class _Plain(GenerateJsonSchema):

@@ -5,6 +5,7 @@
 --       message in bytes, deaths at which a message is parked
 -- Returns {'standby', ms left of the other's lease}, or {'taken', epoch, how many it parked, 1 if nothing is left in
 -- the lists, then deaths or '' and raw of each}; 'anew' in place of 'taken' when the lease had no valid epoch.
+begin('HDEL', KEYS[2])
 local now = now_ms()
 local lease = redis.call('HMGET', KEYS[1], 'owner', 'until', 'epoch')
 local until_ms, epoch = whole(lease[2]) or 0, epoch_of(lease[3], now)

@@ -22,6 +22,14 @@ local function epoch_of(value, now)
   return epoch and epoch <= now + 86400000 and epoch or nil
 end
 
+-- Every script that takes, settles or renews begins with a removal, or with this one of nothing. A Redis that is full
+-- refuses what may need memory as the first write of a script, and no later one (6.2 and 7: it looks at its memory once,
+-- as the script begins, and does not cut one in two that has written). These scripts move what is there, and free it in
+-- the end: held up, a full Redis would stay full. What adds waits for room: answers and new events.
+local function begin(remove, key)
+  redis.call(remove, key, '')
+end
+
 -- Whether a lease is of `process`, and, where epochs are given, still the one that the process knows.
 local function is_owner(owner, process, epoch, known)
   return owner == process and epoch == known
