@@ -119,7 +119,8 @@ class Channel(StockChannel):
         for _ in range(2):
             if self._take_all(inbox, until):
                 return False
-            if self._armed or not self._may_take(inbox):
+            # Listening from the first turn on, since it is also what tells of a connection that is lost.
+            if self._armed or (watch.is_listening and not self._may_take(inbox)):
                 return True
             watched = [key for state in self._states.values() for key in state.watched]
             self._armed = not watched or not watch.arm(watched)

@@ -18,6 +18,7 @@ from kombu.exceptions import OperationalError
 
 from worker.transport.delivery import Delivery
 from worker.transport.group import Group
+from worker.transport.heart import Heart
 from worker.transport.inboxes import close_inboxes, open_inboxes
 from worker.transport.request import Request
 from worker.transport.state import stop_requested
@@ -36,8 +37,9 @@ class Consumer(CeleryConsumer):  # type: ignore[misc]  # celery is untyped
     class Blueprint(CeleryConsumer.Blueprint):  # type: ignore[misc]  # celery is untyped
         """Celery's steps without remote control: one message of it could drop others, or end the worker."""
 
-        default_steps = tuple(
-            step for step in CeleryConsumer.Blueprint.default_steps if not step.endswith(":Control")
+        default_steps = (
+            *(s for s in CeleryConsumer.Blueprint.default_steps if not s.endswith((":Control", ":Heart"))),
+            Heart,
         )
 
     def __init__(self, *args: Any, worker_options: dict[str, Any] | None = None, **kwargs: Any) -> None:
