@@ -22,8 +22,7 @@ from worker.dead_letters.message import read_message
 from worker.services import Services
 from worker.settings import Settings
 from worker.tasks.announce import Announcer
-from worker.tasks.answer_store import AnswerStore
-from worker.tasks.answers import Answer
+from worker.tasks.answers import Answer, store_answer
 from worker.tasks.commands import CommandTask, register_commands
 from worker.tasks.groups import GroupRun
 from worker.tasks.queries import register_queries
@@ -89,7 +88,7 @@ class Process:
         self._inbox = Inbox(server, Options(exclusive=(QUEUE,), limits=LIMITS))
         self._inbox._renewal.last_beat = -1e9
         made = self.services
-        self._announcer = Announcer(made.redis, AnswerStore.of(made), made.publisher, made.rejections)
+        self._announcer = Announcer(made.redis, made.results, made.publisher, made.rejections)
 
     def close(self) -> None:
         self._inbox.close()
@@ -133,7 +132,7 @@ class Process:
             answer = Answer.success(delivery.envelope.id, task.result(delivery))
         except ContractError as error:
             answer = Answer.failure(delivery.envelope.id, error)
-        AnswerStore.of(self.services).store(answer)
+        store_answer(self.services.results, answer)
         delivery.ack()
 
 
