@@ -112,6 +112,7 @@ def _configuration(settings: Settings) -> dict[str, Any]:
             }
         },
         "beat_scheduler": SCHEDULER,
+        "worker_enable_remote_control": False,
         "beat_max_loop_interval": 5,
         # A commands worker applies one command at a time, in order; the others get --concurrency.
         "worker_pool": "threads",

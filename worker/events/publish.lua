@@ -15,6 +15,12 @@
 --   "ahead"  the stream has revisions that the store does not have, or has differently
 local maxlen, source, schemas = ARGV[1], ARGV[2], ARGV[3]
 
+-- A script goes on until the first command that is refused: an event would be added again with every try. Only Redis 7
+-- and newer can be asked.
+if redis.acl_check_cmd and not redis.acl_check_cmd('HSET', KEYS[2], '', '') then
+  error({err = "NOPERM this user may not run 'HSET' on '" .. KEYS[2] .. "'"})
+end
+
 -- Return the last revision on the stream, and its digest; 0 and nil if there is none.
 local function position(field)
   local known = redis.call('HGET', KEYS[2], field)

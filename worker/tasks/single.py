@@ -4,6 +4,7 @@ import logging
 import time
 from typing import Any
 
+from contracts._redis.waits import Waits
 from contracts.errors import ContractError
 from worker.tasks.answers import Answer, AnswersUnavailable, store_answer
 from worker.tasks.base import OperationTask
@@ -47,11 +48,12 @@ class SingleRun:
 
     def _store(self, answer: Answer) -> bool:
         """Store the answer, however long its Redis is away; return False if the process must end before."""
+        told = Waits(logger)
         while True:
             try:
                 store_answer(self._answers, answer)
             except AnswersUnavailable as outage:
-                logger.warning("the answer to %s waits: %s", answer.command_id, outage.message)
+                told.tell(f"the answer to {answer.command_id} waits", outage.message, outage.__cause__)
                 # A read that was done must not be parked because of processes that end while it waits here.
                 self._request.delivery.waiting()
                 if stop_requested.wait(_WAIT_S):

@@ -61,6 +61,10 @@ local function push_back(unacked, returned, waiting, list, chosen, died, grouped
       table.insert(tags, tag)
     end
   end
+  if #tags > 0 then
+    check_rights(
+      {'HSET', returned, '', ''}, {'HDEL', unacked, ''}, {'SREM', waiting, ''}, {'RPUSH', list, ''})
+  end
   table.sort(tags, is_newer)
   local alone = not grouped or #tags == 1
   for _, tag in ipairs(tags) do
@@ -121,6 +125,9 @@ local function take(grouped)
   if #taken > 0 then
     return 0, false, taken
   end
+  check_rights(
+    {'HSET', unacked, '', ''}, {'HDEL', returned, ''}, {'HGET', returned, ''}, {'LPUSH', poison, ''},
+    {'RPUSH', KEYS[6], ''})
   local count, bytes, parked, empty = 0, 0, 0, false
   local any_returned
   while count < most and parked < 16 do
