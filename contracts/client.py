@@ -20,11 +20,11 @@ from contracts._client.frames import check_expires, check_size
 from contracts._client.outcome import BatchOutcome
 from contracts._client.send_many import send_many
 from contracts._client.sender import Sender
-from contracts._client.unanswered import AskTimeout, RedisUnavailable
+from contracts._client.unanswered import AskTimeout, RedisRefused, RedisUnavailable
 from contracts.catalog import task_of
 from contracts.headers import AUTHORIZATION, OWN, REPOSITORIES, TRACEPARENT
 
-__all__ = ["AskTimeout", "BatchOutcome", "PluginClient", "RedisUnavailable"]
+__all__ = ["AskTimeout", "BatchOutcome", "PluginClient", "RedisRefused", "RedisUnavailable"]
 
 
 class PluginClient:
@@ -99,8 +99,9 @@ class PluginClient:
         ``traceparent``: a W3C Trace Context header, passed on to the event.
         ``params``: the keyword arguments of the operation.
 
-        Raises: ``RedisUnavailable``; ``InvalidParameter`` for a command that is too large, a wrong
-        ``command_id``, or a wrong ``expires_s``; ``ValueError`` for an unknown operation.
+        Raises: ``RedisUnavailable``, and of it ``RedisRefused`` if Redis refuses this user;
+        ``InvalidParameter`` for a command that is too large, a wrong ``command_id``, or a wrong
+        ``expires_s``; ``ValueError`` for an unknown operation.
         """
         sent = self._send(operation, params, command_id, expires_s, traceparent, ignore_result=True)
         # Nobody waits for it: its end must not ask the result backend to stop waiting.

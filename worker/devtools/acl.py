@@ -24,12 +24,15 @@ def render(roles: tuple[Role, ...] = ROLES) -> str:
     return "\n".join([admin, "user default off resetchannels -@all", *map(_line, roles)]) + "\n"
 
 
-def _line(role: Role) -> str:
+def rules(role: Role) -> list[str]:
+    """Return the rules of a role, each as ``ACL SETUSER`` takes it."""
     free = [word for command in role.free for word in _allowed(command)]
     channels = [f"&{channel}" for channel in role.channels]
-    selectors = [_selector(grant) for grant in role.grants]
-    head = f"user {role.name} on sanitize-payload {password_of(role.name)} resetchannels"
-    return " ".join([head, *channels, "-@all", *free, *selectors])
+    return ["resetchannels", *channels, "-@all", *free, *map(_selector, role.grants)]
+
+
+def _line(role: Role) -> str:
+    return " ".join(["user", role.name, "on", "sanitize-payload", password_of(role.name), *rules(role)])
 
 
 def _allowed(command: str) -> list[str]:

@@ -63,7 +63,8 @@ local function push_back(unacked, returned, waiting, list, chosen, died, grouped
   end
   if #tags > 0 then
     check_rights(
-      {'HSET', returned, '', ''}, {'HDEL', unacked, ''}, {'SREM', waiting, ''}, {'RPUSH', list, ''})
+      {'HGET', unacked, ''}, {'HDEL', unacked, ''}, {'HGET', returned, ''}, {'HSET', returned, '', ''},
+      {'SISMEMBER', waiting, ''}, {'SREM', waiting, ''}, {'RPUSH', list, ''})
   end
   table.sort(tags, is_newer)
   local alone = not grouped or #tags == 1
@@ -126,8 +127,11 @@ local function take(grouped)
     return 0, false, taken
   end
   check_rights(
-    {'HSET', unacked, '', ''}, {'HDEL', returned, ''}, {'HGET', returned, ''}, {'LPUSH', poison, ''},
-    {'RPUSH', KEYS[6], ''})
+    {'HSET', unacked, '', ''}, {'EXISTS', returned}, {'HGET', returned, ''}, {'HDEL', returned, ''},
+    {'LPUSH', poison, ''})
+  for i = 6, #KEYS do
+    check_rights({'RPUSH', KEYS[i], ''})
+  end
   local count, bytes, parked, empty = 0, 0, 0, false
   local any_returned
   while count < most and parked < 16 do

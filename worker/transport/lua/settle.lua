@@ -17,8 +17,8 @@ if not raw then
 end
 local digest = redis.sha1hex(raw)
 check_rights(
-  {'HSET', KEYS[3], '', ''}, {'HDEL', KEYS[3], ''}, {'HSET', KEYS[6], '', ''}, {'LPUSH', KEYS[5], ''},
-  {'RPUSH', KEYS[5], ''})
+  {'HGET', KEYS[3], ''}, {'HSET', KEYS[3], '', ''}, {'HDEL', KEYS[3], ''}, {'HSET', KEYS[6], '', ''},
+  {(action == 'park' or action == 'forward') and 'LPUSH' or 'RPUSH', KEYS[5], ''})
 remove(KEYS[2], ARGV[2])
 if action == 'back' then
   redis.call('HSET', KEYS[3], digest, 0)
