@@ -5,7 +5,7 @@ when it starts.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 Server = Literal["broker", "results", "events"]
@@ -254,3 +254,43 @@ ROLES = (
         (f"{ANSWERS}*",),
     ),
 )
+
+_PANEL_CHANNEL = "/0.celery.pidbox"
+_REPLIES = "*.reply.celery.pidbox"
+_ANSWER_THE_PANEL = Grant(
+    "broker", "answer what the panel is asked", (_REPLIES,), ("lpush", "expire", "ltrim"), writes_only=True
+)
+_FLOWER = Role(
+    "flower",
+    "Flower and `celery inspect`, where the panel is open",
+    (
+        Grant(
+            "broker",
+            "read answers of workers",
+            (_REPLIES, f"{_REPLIES}{_PRIORITIES}"),
+            ("brpop", "llen", "del"),
+        ),
+        Grant("broker", "how much waits", lists((*COMMANDS, *QUERIES, *VERSIONS)), ("llen",)),
+    ),
+    (*_CONNECT, *_LISTEN, "psubscribe", "punsubscribe", "publish"),
+    (_PANEL_CHANNEL, _EVENTS_OF_CELERY),
+)
+
+
+def with_panel() -> tuple[Role, ...]:
+    """Return the roles of a deployment with ``PLUGINS_REMOTE_CONTROL=1``."""
+    workers = {"commands", "queries", "versions"}
+    return (
+        *(
+            replace(
+                role,
+                grants=(*role.grants, _ANSWER_THE_PANEL),
+                free=(*role.free, *_LISTEN),
+                channels=(*role.channels, _PANEL_CHANNEL),
+            )
+            if role.name in workers
+            else role
+            for role in ROLES
+        ),
+        _FLOWER,
+    )
