@@ -68,7 +68,8 @@ def refusal(error: BaseException | None) -> str | None:
 
 def _what(text: str) -> str:
     if command := _COMMAND.search(text):
-        return f"{command[1].upper()} on {command[2]}" if command[2] else command[1].upper()
+        name = command[1].replace("|", " ").upper()
+        return f"{name} on {command[2]}" if command[2] else name
     if found := _OBJECT.search(text):
         return f"a {next(filter(None, found.groups()))} of a command"
     return "a command of a script"

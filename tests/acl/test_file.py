@@ -5,19 +5,24 @@ import re
 import subprocess
 from pathlib import Path
 
+import pytest
+
 from tests.acl import matrix
 from tests.support.guarded import GuardedRedis, redis_7
 from tests.support.ports import free_port
 from tests.support.servers import ROOT
-from worker.devtools.acl import render
-from worker.process.roles import ROLES
+from worker.devtools.acl import FILES, render
+from worker.process.roles import with_panel
 
 FILE = ROOT / "deploy" / "redis" / "users.acl"
 NEW_SINCE_7_0 = {"client|setinfo", "client|no-touch"}
 
 
-def test_it_is_written_from_the_table() -> None:
-    assert FILE.read_text() == render(), "run: python -m worker.devtools.acl > deploy/redis/users.acl"
+@pytest.mark.parametrize("name", FILES)
+def test_it_is_written_from_the_table(name: str) -> None:
+    assert (FILE.parent / name).read_text() == render(FILES[name]), (
+        "run: python -m worker.devtools.acl deploy/redis"
+    )
 
 
 def test_each_user_is_allowed_exactly_this(guarded: GuardedRedis) -> None:
@@ -40,4 +45,4 @@ def test_it_holds_no_password_that_can_be_used_by_accident(tmp_path: Path) -> No
 
 def test_each_user_is_explained_beside_it() -> None:
     told = re.findall(r"^\| `(\w+)` \|", (FILE.parent / "README.md").read_text(), re.MULTILINE)
-    assert told == ["admin", "default", *(role.name for role in ROLES)]
+    assert told == ["admin", "default", *(role.name for role in with_panel())]

@@ -12,7 +12,8 @@ from tests.support.guarded import GuardedRedis
 from tests.support.seams import take_out
 from tests.transport.protections import PROTECTIONS
 from worker.devtools.acl import rules
-from worker.process.roles import ROLES, Role
+from worker.process.grants import Role
+from worker.process.roles import ROLES
 from worker.transport import scripts
 from worker.transport.keys import QueueKeys
 from worker.transport.scripts import Call, run_script

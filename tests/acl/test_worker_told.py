@@ -14,7 +14,8 @@ from redis import Redis
 from tests.support.guarded import GuardedRedis
 from tests.support.servers import ChildProcess, MongoReplicaSet, run_worker, start_worker, wait_until
 from worker.devtools.acl import rules
-from worker.process.roles import ROLES, Role
+from worker.process.grants import Role
+from worker.process.roles import ROLES
 
 REFUSED = "Redis refuses"
 

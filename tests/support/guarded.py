@@ -9,9 +9,10 @@ from redis.exceptions import RedisError
 
 from worker.devtools.acl import password_of, render
 from worker.devtools.embedded import Binary, RedisServer, redis_binaries
-from worker.process.roles import ROLES, Role
+from worker.process.grants import Role
+from worker.process.roles import ROLES, with_panel
 
-USERS = ("admin", *(role.name for role in ROLES))
+USERS = ("admin", *(role.name for role in with_panel()))
 
 
 def redis_7() -> Binary:

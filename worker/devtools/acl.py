@@ -1,11 +1,10 @@
-"""Writes the ACL file of Redis from the table of roles.
-
-``python -m worker.devtools.acl > deploy/redis/users.acl``
-"""
+"""Writes the ACL files of Redis from the table of roles: ``python -m worker.devtools.acl deploy/redis``."""
 
 import sys
+from pathlib import Path
 
-from worker.process.roles import ROLES, Grant, Role
+from worker.process.grants import Grant, Role
+from worker.process.roles import ROLES, with_panel
 
 _CLIENT = ("caching", "kill", "list", "no-evict", "pause", "reply", "tracking", "unblock", "unpause")
 """What nobody needs of CLIENT. The rest is about the connection itself, and one of it, SETINFO, is unknown to
@@ -48,5 +47,10 @@ def _selector(grant: Grant) -> str:
     return f"({keys} resetchannels -@all {commands})"
 
 
+FILES = {"users.acl": ROLES, "users-panel.acl": with_panel()}
+"""Without and with what a panel of remote control needs."""
+
+
 if __name__ == "__main__":
-    sys.stdout.write(render())
+    for name, roles in FILES.items():
+        (Path(sys.argv[1]) / name).write_text(render(roles))

@@ -11,7 +11,8 @@ from urllib.parse import urlsplit
 import redis
 
 from contracts._redis.outage import is_redis_outage, refusal
-from worker.process.roles import ROLES, Grant, Role, Server
+from worker.process.grants import Grant, Role, Server
+from worker.process.roles import ROLES
 from worker.services import Services
 
 logger = logging.getLogger(__name__)
