@@ -184,48 +184,29 @@ _REPLIES = "*.reply.celery.pidbox"
 _ANSWER_THE_PANEL = Grant(
     "broker", "answer what the panel is asked", (_REPLIES,), ("lpush", "expire", "ltrim"), writes_only=True
 )
-_MAILBOXES = ("celery.pidbox", "reply.celery.pidbox", "celeryev", "")
+_BINDINGS = tuple(
+    f"_kombu.{kind}.{name}"
+    for kind in ("binding", "binding_permanent")
+    for name in ("celery.pidbox", "reply.celery.pidbox", "celeryev", "")
+)
+_MAILBOXES = tuple(f"{name}{end}" for name in (_REPLIES, "celeryev.*") for end in ("", PRIORITIES))
+_SORTED = ("zadd", "zrem", "zrange", "zrangebyscore", "zrevrangebyscore")
 _FLOWER = Role(
     "flower",
     "Flower and `celery inspect`, where the panel is open",
     (
-        Grant(
-            "broker",
-            "read answers of workers",
-            (_REPLIES, f"{_REPLIES}{PRIORITIES}"),
-            ("brpop", "llen", "del"),
-        ),
+        Grant("broker", "read what workers answer", _MAILBOXES, ("brpop", "llen", "del")),
         Grant(
             "broker",
             "Celery's table of mailboxes",
-            (
-                *(
-                    f"_kombu.{kind}.{name}"
-                    for kind in ("binding", "binding_permanent")
-                    for name in _MAILBOXES
-                ),
-                "_kombu.binding_deadlines",
-            ),
-            (*RUN, "sadd", "srem", "smembers", "zadd", "zrem", "zrangebyscore"),
+            (*_BINDINGS, "_kombu.binding_deadlines"),
+            (*RUN, *_SORTED, "sadd", "srem", "smembers"),
         ),
         Grant(
             "broker",
             "what Celery itself has unacked: nothing",
             ("unacked", "unacked_index", "unacked_mutex"),
-            (
-                *RUN,
-                "set",
-                "get",
-                "del",
-                "watch",
-                "zrevrangebyscore",
-                "zrange",
-                "zadd",
-                "zrem",
-                "hset",
-                "hget",
-                "hdel",
-            ),
+            (*RUN, *_SORTED, "set", "get", "del", "watch", "hset", "hget", "hdel"),
         ),
         Grant("broker", "how much waits", lists((*COMMANDS, *QUERIES, *VERSIONS)), ("llen",)),
     ),
