@@ -2,6 +2,8 @@
 
 from typing import Any
 
+from contracts.errors import InternalFault
+
 
 class AskTimeout(TimeoutError):
     """Raised when no answer came in time.
@@ -44,4 +46,11 @@ class RedisRefused(RedisUnavailable):
 
     To try again helps only after somebody has given the right. It is a ``RedisUnavailable`` all the same: a
     part of the command may have been sent, so send it again, then, with the same ``command_id`` or ``ids``.
+    """
+
+
+class UnreadableAnswer(InternalFault):
+    """Raised when what is stored as the answer is none of this contract: another program wrote it.
+
+    A write may have taken effect. Send it again with the same ``command_id``: it has one effect.
     """

@@ -20,13 +20,14 @@ from worker.devtools.rundir import RunDirectory
 from worker.devtools.servers import MONGODB_SETTING, REDIS_SETTING, ensure_mongodb, ensure_redis
 from worker.devtools.supervisor import Supervisor
 from worker.settings import SettingsError, load_settings
+from worker.terminal import say_lines
 
 
 class WrongSettings(click.ClickException):
     """Raised before anything is started; shown in the words of the settings."""
 
-    def show(self, file: IO[Any] | None = None) -> None:
-        click.echo(self.message, file=file, err=True)
+    def show(self, file: IO[Any] | None = None) -> None:  # noqa: ARG002 - click passes none
+        say_lines(self.message, err=True)
 
 
 @click.command()

@@ -1,11 +1,15 @@
 """A command, as a decision needs it, and the lease that it is applied under."""
 
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
+from hashlib import blake2b
 from typing import Any, Protocol
 
 from contracts.commands import Write
+
+_ENCODER = json.JSONEncoder(sort_keys=True, separators=(",", ":"))
 
 
 class Fenced(Exception):
@@ -27,7 +31,10 @@ class Lease(Protocol):
         """Return whether Redis says that this process still has the lease."""
 
     def raise_epoch(self, at_least: int) -> bool:
-        """Raise the epoch of the lease to at least ``at_least``; return False if the lease is lost."""
+        """Raise the epoch of the lease to at least ``at_least``; return False if the lease is lost.
+
+        What is more than a day ahead of Redis's clock is no epoch: the epoch stays as it is.
+        """
 
     def wait(self, seconds: float) -> bool:
         """Wait during an outage; return True as soon as the process must end."""
@@ -59,6 +66,7 @@ class Command:
     ``key``: that of the plugin's record.
     ``operation``, ``params``: the task's name and its keyword arguments, as sent.
     ``is_item``: whether its message is a batch.
+    ``digest``: of ``operation`` and of what is given of ``params``, in any order of their keys.
     """
 
     id: str
@@ -68,3 +76,11 @@ class Command:
     params: Mapping[str, Any] = field(repr=False)
     origin: Origin = Origin()
     is_item: bool = False
+    digest: str = field(init=False)
+
+    def __post_init__(self) -> None:
+        # null, and an empty text that clears nothing, count as not given.
+        fields = self.write.model_fields_set
+        given = {name: value for name, value in self.params.items() if name in fields}
+        text = self.operation + _ENCODER.encode(given)
+        object.__setattr__(self, "digest", blake2b(text.encode(), digest_size=8).hexdigest())

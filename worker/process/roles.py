@@ -23,22 +23,28 @@ from worker.process.grants import (
 
 _CONNECT = ("ping", "client", "multi", "exec", "discard")
 _LISTEN = ("subscribe", "unsubscribe")
-_WORK = (*_CONNECT, "client|tracking", "script|load", "script|exists", "time", "publish", *RUN)
+_WORK = (*_CONNECT, "client|tracking", "script|load", "script|exists", "time", "info", "publish", *RUN)
 _EVENTS_OF_CELERY = "/0.celeryev/*"
 
+_LARGE = "plugin.answers:large"
 _STORE_ANSWERS = (
-    Grant("results", "store answers: the script", (f"{ANSWERS}*", "plugin.answers:large"), RUN),
-    Grant("results", "store answers", (f"{ANSWERS}*",), ("setex",), writes_only=True),
-)
-_PUBLISH_EVENTS = (
+    Grant("results", "store answers: the scripts", (f"{ANSWERS}*", _LARGE), RUN),
+    Grant("results", "store answers", (f"{ANSWERS}*",), ("setex", "strlen", "del"), writes_only=True),
     Grant(
-        "events",
-        "publish events: the script",
-        ("plugin.events", "plugin.events:revisions", "plugin.events:bytes"),
-        RUN,
+        "results",
+        "the list of large answers",
+        (_LARGE,),
+        ("type", "del", "expire", "zadd", "zrem", "zscore", "zrangebyscore"),
     ),
-    Grant("events", "add events", ("plugin.events",), ("xadd",), writes_only=True),
-    Grant("events", "positions on the stream", ("plugin.events:revisions",), ("hget", "hmget", "hset")),
+)
+_STREAM, _POSITIONS, _LEDGER = "plugin.events", "plugin.events:revisions", "plugin.events:bytes"
+_PUBLISH_EVENTS = (
+    Grant("events", "publish events: the script", (_STREAM, _POSITIONS, _LEDGER), RUN),
+    Grant("events", "add events, and trim", (_STREAM,), ("xadd", "xtrim", "xlen", "xrange", "xrevrange")),
+    Grant("events", "positions on the stream", (_POSITIONS,), ("hget", "hmget", "hset")),
+    Grant("events", "how large it is", (_LEDGER,), ("lindex", "lset", "llen", "lpop", "rpush", "del")),
+    # Asked for in one command: a right to each of the two is none to both.
+    Grant("events", "is there any", (_STREAM, _LEDGER), ("exists",)),
 )
 _BUDGETS = (
     Grant(
@@ -53,6 +59,8 @@ _BUDGETS = (
     ),
 )
 _POISON = tuple(f"{family}:poison" for family in ("plugin.commands*", *QUERIES, *VERSIONS))
+
+_HELD = tuple(f"{family}:unacked" for family in ("plugin.commands*", *QUERIES, *VERSIONS)) + _POISON
 
 _PUBLISHER = (*send(COMMANDS, QUERIES), read_answers())
 
@@ -110,7 +118,7 @@ ROLES = (
             Grant("events", "what was compared", ("plugin.events:compared",), ("get", "set")),
             Grant("events", "tell refusals", ("plugin.rejections",), ("xadd",), writes_only=True),
         ),
-        (*_WORK, "info"),
+        _WORK,
         (f"{ANSWERS}*", _EVENTS_OF_CELERY),
     ),
     Role(
@@ -131,7 +139,7 @@ ROLES = (
             *_BUDGETS,
             *_subscribe("versions"),
         ),
-        (*_WORK, "info"),
+        _WORK,
         (f"{ANSWERS}*", _EVENTS_OF_CELERY),
     ),
     Role(
@@ -165,7 +173,13 @@ ROLES = (
             Grant("broker", "partitions set", ("plugin.commands:partitions",), ("set",)),
             *_PUBLISH_EVENTS,
             *_BUDGETS,
-            Grant("events", "show events", ("plugin.events",), ("xread", "xrange", "xrevrange", "xlen")),
+            Grant("events", "show events and their groups", (_STREAM,), ("xread", "xinfo|groups")),
+            Grant(
+                "events",
+                "what fills it",
+                (*lists((*COMMANDS, *QUERIES, *VERSIONS)), *_HELD, _STREAM, _POSITIONS, "plugin.rejections"),
+                ("memory|usage",),
+            ),
             Grant("events", "compare with the stream", ("plugin.events:revisions",), ("hscan",)),
             Grant(
                 "events",

@@ -22,7 +22,7 @@ from worker.domain.record import own_key
 from worker.events.rejections import Refusal
 from worker.plugins.frame import check_frame
 from worker.plugins.plan import Applied, Done, Outcome
-from worker.tasks.envelope import check_message, deadline
+from worker.tasks.envelope import answer_id_of, check_message, deadline
 from worker.tasks.rows import rows_of
 from worker.transport.request import Request
 
@@ -56,6 +56,11 @@ class Entry:
     def id(self) -> str:
         """The command id of the message."""
         return str(self.request.id)
+
+    @property
+    def answer_id(self) -> str:
+        """The id that the answer is stored under."""
+        return answer_id_of(self.request.delivery.headers, self.id)
 
     @property
     def answered(self) -> bool:

@@ -11,8 +11,9 @@ from requests import PreparedRequest, RequestException, Response
 from urllib3.exceptions import HTTPError
 
 from worker.domain.image import BeforeRequest, FetchFailed
+from worker.registries.http.bounds import until
 from worker.registries.http.caps import Caps
-from worker.registries.http.guard import DialRefused, until
+from worker.registries.http.guard import DialRefused
 from worker.registries.http.origin import Origin, parse_url, resolve
 from worker.registries.http.pools import ConnectionPools
 

@@ -17,6 +17,7 @@ from contracts.storable import Unstorable, check_json
 from contracts.values import MAX_PLUGIN_BYTES, Contract
 from worker.domain.registry.allowed import AllowedRegistries
 from worker.domain.registry.hosts import REGISTRY_TYPES, check_registry
+from worker.domain.versions import is_version_name
 
 MAX_VERSIONS = 100_000
 MAX_TOTAL = 2**53
@@ -95,8 +96,10 @@ class Answers:
         """Return the answer of ``plugin.get_versions``, as JSON. Raises: ``BadAnswer``."""
         _check_storable(answer)
         versions: VersionsInfo = _validated(VersionsInfo, answer)
-        if len(versions.results) > MAX_VERSIONS or any(len(name) > 255 for name in versions.results):
-            raise BadAnswer("has too many versions, or names too long for one")
+        if len(versions.results) > MAX_VERSIONS:
+            raise BadAnswer("has too many versions")
+        if not all(map(is_version_name, versions.results)):
+            raise BadAnswer("has a name that no version can have")
         return versions.model_dump(mode="json", exclude_none=True)
 
     def _row(self, row: Any, model: type[BaseModel]) -> dict[str, Any]:
