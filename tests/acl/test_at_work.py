@@ -10,7 +10,7 @@ import pytest
 from click.testing import CliRunner
 
 from contracts.client import PluginClient
-from contracts.errors import ContractError
+from contracts.errors import ContractError, DeadlineExceeded
 from contracts.subscriber import Event, Subscriber
 from tests.support.guarded import GuardedRedis
 from tests.support.servers import MongoReplicaSet, run_worker, start_beat, wait_until
@@ -86,6 +86,12 @@ def test_a_client_of_ours(service: Service) -> None:
         client.ask("stat", domain_id="d-1", query={"aggregate": [{"count": {"name": "n"}}]})
         with pytest.raises(ContractError):
             client.ask("get_versions", **of)
+        with pytest.raises(DeadlineExceeded):
+            client.ask("enable", **of, command_id="too-late", expires_s=-5)
+        client.ask("enable", **of, command_id="too-late")
+        late = [{"operation": "enable", "params": of, "id": "late"}]
+        assert [type(outcome.error) for outcome in client.ask_many(late, expires_s=-5)] == [DeadlineExceeded]
+        assert client.ask("list", domain_id="d-1", query={}, timeout_s=60)["total_count"]
         commands = [{"operation": "update", "params": {**of, "labels": [str(n)]}} for n in range(30)]
         assert all(outcome.error is None for outcome in client.ask_many(commands))
         writes = [{"operation": "register", "params": register(f"b{n}")} for n in range(9)]
