@@ -223,7 +223,9 @@ class ImageNotFound(Refused):
 
 
 class DecidedBefore(Refused):
-    """Raised for an item of a redelivered batch that was decided before and had no effect."""
+    """Raised when the command id was used for another command before, or when a redelivered command was
+    decided before and had no effect.
+    """
 
     code = "DECIDED_BEFORE"
 

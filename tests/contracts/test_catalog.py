@@ -98,8 +98,7 @@ def test_the_error_of_each_code_is_as_published() -> None:
 
 
 def test_no_error_is_unpublished() -> None:
-
-    def kinds_of(kind: type) -> list[type]:
+    def kinds_of(kind: type[ContractError]) -> list[type[ContractError]]:
         return [below for below in kind.__subclasses__() if below.__module__ == errors.__name__]
 
     leaves = {

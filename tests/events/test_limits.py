@@ -31,6 +31,7 @@ class Memory:
     ("maxmemory", "setting", "most"),
     [
         (0, None, DEFAULT_BYTES),
+        (1, None, DEFAULT_BYTES),
         (0, 5 * MIB, 5 * MIB),
         (256 * MIB, None, 64 * MIB),
         (256 * MIB, 10 * MIB, 10 * MIB),

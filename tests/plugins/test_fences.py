@@ -12,6 +12,7 @@ from tests.plugins.writes import DISABLE, ENABLE, register, update
 from tests.support.commands import BoundLease, LostLease, apply, by, command_of
 from worker.domain.command import Fenced
 from worker.services import Services
+from worker.store import documents
 
 KEY, FORGED = "d-1/jira", 2**62
 
@@ -80,6 +81,18 @@ def test_a_redelivered_refusal_is_final(
         apply(services, DISABLE, by("c-1", epoch=1, lease=BoundLease))
     record = services.plugins.read(KEY)
     assert (record.revision, record.fence) == (1, 2)
+
+
+@pytest.mark.usefixtures("forged")
+def test_without_the_very_same_fence_a_redelivered_refusal_is_not_final(
+    services: Services, another: Callable[[], Services], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The protection taken out: the same story ends with a command that was refused and applied."""
+    monkeypatch.setattr(documents, "fence_guard", lambda fence, epoch: {"$lte": max(fence, epoch)})
+    with pytest.raises(pytest.fail.Exception, match="DID NOT RAISE"):
+        test_a_redelivered_refusal_is_final(services, another, monkeypatch)
+    record = services.plugins.read(KEY)
+    assert record.plugin is not None and record.plugin.state == "DISABLED"
 
 
 @pytest.mark.usefixtures("forged")

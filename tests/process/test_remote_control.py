@@ -21,10 +21,13 @@ MINE = f"{ME}.{REPLIES}"
 
 
 @pytest.fixture
-def listener(client: Any) -> Iterator[Listener]:
+def listener(client: Any, monkeypatch: pytest.MonkeyPatch) -> Iterator[Listener]:
+    # However slow the machine is, the number of answers is what ends a run.
+    monkeypatch.setattr(remote_control, "BUSY_S", 600.0)
     made = Listener(client, Panel(SimpleNamespace(app=create_app(Settings()), hostname="w@host")))
     made.run()
     wait_until(lambda: client.publish(CHANNEL, "x"))
+    made.run()
     yield made
     made.close()
 
@@ -48,7 +51,10 @@ def test_who_is_asked_answers(listener: Listener, client: Any) -> None:
     assert set(client.keys("*")) == {MINE.encode()}
 
 
-def test_a_run_answers_few_and_what_waits_for_long_is_dropped(listener: Listener, client: Any) -> None:
+def test_a_run_answers_few_and_what_waits_for_long_is_dropped(
+    listener: Listener, client: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(remote_control, "KEPT_S", 600)
     asked = (MOST_BEHIND + 10) * ANSWERS_AT_ONCE
     for _ in range(asked):
         ask(client)
@@ -63,6 +69,16 @@ def test_a_run_answers_few_and_what_waits_for_long_is_dropped(listener: Listener
     ask(client)
     listener.run()
     assert client.llen(MINE) == MOST_BEHIND * ANSWERS_AT_ONCE + 1
+
+
+def test_a_run_ends_when_its_time_is_over(
+    listener: Listener, client: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(remote_control, "BUSY_S", 0.0)
+    for _ in range(3):
+        ask(client)
+    listener.run()
+    assert client.llen(MINE) == 1
 
 
 def test_answers_that_nobody_reads_are_few_and_go(listener: Listener, client: Any) -> None:

@@ -227,6 +227,10 @@ def test_versions() -> None:
         VERSIONS | {"results": ["\u0661.0"]},
         VERSIONS | {"results": ["a b"]},
         VERSIONS | {"results": ["-rf"]},
+        VERSIONS | {"total_count": 3},
+        VERSIONS | {"synced_at": "yesterday"},
+        VERSIONS | {"synced_at": "2026-01-01T00:00:00Z\x1b[2J"},
+        VERSIONS | {"synced_at": "2026-01-01T00:00:00Z\n"},
     ],
 )
 def test_what_are_no_versions_is_no_answer(answer: Any) -> None:

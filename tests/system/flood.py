@@ -60,7 +60,8 @@ def make_plugins(url: str) -> None:
         client.ask("register", image="a/small", domain_id="small", **given)
         client.ask("register", image="a/large", domain_id="large", **given)
         for field in ("capability", "tags", "template"):
-            client.ask("update", **_LARGE, **{field: {"x": "y" * 340_000}})
+            update: dict[str, Any] = {**_LARGE, field: {"x": "y" * 340_000}}
+            client.ask("update", **update)
 
 
 def flood(redis: Redis, updates: int) -> None:

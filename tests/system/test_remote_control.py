@@ -112,7 +112,9 @@ def deployment(
         made = Deployment(request.param, client, env)
         for queue in QUEUES:
             log = folder / f"{queue}.log"
-            made.workers.append(ends.enter_context(run_worker("-Q", queue, env=env, log=log)))
+            # Not even the settings of Celery open its own.
+            told = ("-Q", queue, "--", "worker.enable_remote_control=True")
+            made.workers.append(ends.enter_context(run_worker(*told, env=env, log=log)))
         beat = start_beat(env=env, log=folder / "beat.log")
         ends.callback(beat.stop)
         wait_until(lambda: all(made.consumers()), DEADLINE_S, "consumers")

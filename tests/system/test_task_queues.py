@@ -72,6 +72,7 @@ def test_a_task_on_a_wrong_queue_is_refused(service: Live, task: str, queue: str
         database = client.get_default_database()
         names = ("plugins", "images", "dead_letters")
         before = {name: list(database[name].find()) for name in names}
+        rejections = broker.xlen("plugin.rejections")
         answer = answer_to(broker, task, queue)
         assert answer["status"] == "FAILURE"
         assert answer["result"]["exc_type"] == "InvalidParameter"
@@ -79,6 +80,7 @@ def test_a_task_on_a_wrong_queue_is_refused(service: Live, task: str, queue: str
         assert (code, details["path"]) == ("INVALID_PARAMETER", "queue")
         assert text == f"{task} belongs on {QUEUE_OF_TASK[task]}, not on {queue}"
         assert {name: list(database[name].find()) for name in names} == before
+        assert broker.xlen("plugin.rejections") == rejections
         for name in QUEUES:
             assert not broker.exists(name, f"{name}:unacked", f"{name}:poison")
 

@@ -15,6 +15,8 @@ DEFAULT_BYTES = 1024**3
 _SHARE = 4
 _MOST_SHARE = 2
 _AGAIN_S = 30.0
+_LEAST = 1024**2
+"""A ``maxmemory`` below that is no size, but a way to stop writes: nothing is trimmed for it."""
 
 
 class StreamLimits:
@@ -58,6 +60,6 @@ class StreamLimits:
             if self._asked_at is None:
                 logger.info("Redis does not tell its maxmemory (%s): events get %d bytes", error, self._bytes)
             return self._bytes
-        if not memory:
+        if memory < _LEAST:
             return self._wanted or DEFAULT_BYTES
         return min(self._wanted or memory // _SHARE, memory // _MOST_SHARE)

@@ -13,6 +13,7 @@ from contracts._redis.outage import translate_outage
 from contracts.errors import Unavailable
 from worker.services import Services
 from worker.tasks.answers import Answer
+from worker.transport.state import stop_requested
 
 KEPT_S: Final = 3600
 """How long an answer is kept, in seconds."""
@@ -35,8 +36,8 @@ _AT_ONCE_LENGTH: Final = 1024 * 1024
 last one: while it runs, Redis serves nobody else.
 """
 
-_WAIT_S: Final = 10.0
-"""How long a large answer waits for others of this process, in seconds."""
+_LOOK_S: Final = 0.5
+"""How often a large answer that waits for others looks whether the process is to end, in seconds."""
 
 # While it stores an answer, Redis holds three more copies of it: in its input, in the script, and to publish.
 _one_at_a_time = threading.Lock()
@@ -100,8 +101,9 @@ class AnswerStore:
             with translate_outage(AnswersUnavailable, ANSWERS_AWAY):
                 _SMALL.run(self.client, _arguments([answer]))
             return
-        if not _one_at_a_time.acquire(timeout=_WAIT_S):
-            raise AnswersUnavailable("other large answers are stored first")
+        while not _one_at_a_time.acquire(timeout=_LOOK_S):
+            if stop_requested.is_set():
+                raise AnswersUnavailable("the process ends, and others are stored first")
         try:
             with translate_outage(AnswersUnavailable, ANSWERS_AWAY):
                 limits = (LARGE_KEPT_S, self._large_max_bytes, LARGE_MAX_BYTES)

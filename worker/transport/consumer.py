@@ -94,15 +94,9 @@ class Consumer(CeleryConsumer):  # type: ignore[misc]  # celery is untyped
 
     # A message's way to the pool
 
-    def create_task_handler(self, *arguments: Any) -> Callable[[Any], None]:
-        """Return what the event loop does with a group, and with a message of another transport's queue."""
-        return partial(self._receive, super().create_task_handler(*arguments))
-
-    def _receive(self, stock: Callable[[Any], None], message: Any) -> None:
-        if isinstance(message, Group):
-            self.receive(message)
-        else:
-            stock(message)
+    def create_task_handler(self, *_: Any) -> Callable[[Group], None]:
+        """Return what the event loop does with a group."""
+        return self.receive
 
     def receive(self, group: Group) -> None:
         """Hand a group to the pool: an exclusive queue's as one job, in order, and each other message as

@@ -145,7 +145,7 @@ def _read(response: Response, limit: int) -> bytes:
     unzip = zlib.decompressobj(wbits=31) if encoding.endswith("gzip") else None
     pieces: list[bytes] = []
     received = size = 0
-    while piece := response.raw.read(_CHUNK, decode_content=False):
+    while piece := _piece(response):
         received += len(piece)
         if unzip is not None:
             try:
@@ -159,6 +159,14 @@ def _read(response: Response, limit: int) -> bytes:
     if unzip is not None and received and not unzip.eof:
         raise FetchFailed("unavailable", detail="an answer that cannot be decoded")
     return b"".join(pieces)
+
+
+def _piece(response: Response) -> bytes:
+    try:
+        piece: bytes = response.raw.read(_CHUNK, decode_content=False)
+    except ValueError:  # a chunk of a negative size
+        raise FetchFailed("unavailable", detail="an answer that cannot be read") from None
+    return piece
 
 
 def keeps_authorization(origin: Origin, following: Origin) -> bool:

@@ -1,6 +1,7 @@
 """What a remote repository answers, validated like any input: nothing of it is trusted."""
 
 import json
+import re
 from collections.abc import Mapping
 from functools import cached_property
 from typing import Annotated, Any
@@ -22,6 +23,9 @@ from worker.domain.versions import is_version_name
 MAX_VERSIONS = 100_000
 MAX_TOTAL = 2**53
 """The highest count that every reader of JSON takes as it is."""
+
+
+_TIME = re.compile(r"[0-9]{4}(-[0-9]{2}){2}T[0-9]{2}(:[0-9]{2}){2}(\.[0-9]{1,9})?(Z|[+-][0-9]{2}:[0-9]{2})")
 
 
 class BadAnswer(ValueError):
@@ -100,6 +104,10 @@ class Answers:
             raise BadAnswer("has too many versions")
         if not all(map(is_version_name, versions.results)):
             raise BadAnswer("has a name that no version can have")
+        if versions.total_count != len(versions.results):
+            raise BadAnswer("counts other versions than it has")
+        if versions.synced_at is not None and not _TIME.fullmatch(versions.synced_at):
+            raise BadAnswer("has a time that is none")
         return versions.model_dump(mode="json", exclude_none=True)
 
     def _row(self, row: Any, model: type[BaseModel]) -> dict[str, Any]:
