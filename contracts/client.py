@@ -18,11 +18,18 @@ from contracts._client.frames import check_expires, check_size
 from contracts._client.outcome import BatchOutcome
 from contracts._client.send_many import send_many
 from contracts._client.sender import Sender
-from contracts._client.unanswered import AskTimeout, RedisUnavailable, UnreadableAnswer
+from contracts._client.unanswered import AskTimeout, RedisRefused, RedisUnavailable, UnreadableAnswer
 from contracts.catalog import BY_TASK, task_of
 from contracts.headers import ANSWER_ID, AUTHORIZATION, OWN, REPOSITORIES, TRACEPARENT, new_answer_id
 
-__all__ = ["AskTimeout", "BatchOutcome", "PluginClient", "RedisUnavailable", "UnreadableAnswer"]
+__all__ = [
+    "AskTimeout",
+    "BatchOutcome",
+    "PluginClient",
+    "RedisRefused",
+    "RedisUnavailable",
+    "UnreadableAnswer",
+]
 
 
 class PluginClient:
@@ -97,8 +104,9 @@ class PluginClient:
         ``traceparent``: a W3C Trace Context header, passed on to the event.
         ``params``: the keyword arguments of the operation.
 
-        Raises: ``RedisUnavailable``; ``InvalidParameter`` for a command that is too large, a wrong
-        ``command_id``, or a wrong ``expires_s``; ``ValueError`` for an unknown operation.
+        Raises: ``RedisUnavailable``, and of it ``RedisRefused`` if Redis refuses this user;
+        ``InvalidParameter`` for a command that is too large, a wrong ``command_id``, or a wrong
+        ``expires_s``; ``ValueError`` for an unknown operation.
         """
         return self._send(operation, params, id_of(command_id), expires_s, traceparent)
 

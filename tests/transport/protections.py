@@ -122,6 +122,12 @@ def _no_tracking(replace: Replace) -> None:
     replace(Wakeup, "_ask", ask)
 
 
+def _ask_for_no_rights(replace: Replace) -> None:
+    """A script that moves messages does not ask whether its user may do all of it."""
+    for name in ("POP", "POP_SHARED", "SETTLE", "RELEASE", "RELEASE_SHARED"):
+        script(name, "ask_for_no_rights")(replace)
+
+
 def _needs_memory(replace: Replace) -> None:
     """Scripts begin with whatever they write first."""
     for name in (
@@ -138,6 +144,7 @@ def _needs_memory(replace: Replace) -> None:
 
 
 PROTECTIONS: dict[str, Protection] = {
+    "ask_for_no_rights": _ask_for_no_rights,
     "restore_in_reverse": script("POP", "restore_in_reverse"),
     "restore_to_the_tail": script("POP", "restore_to_the_tail"),
     "no_lease": script("POP", "no_lease"),

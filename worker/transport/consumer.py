@@ -16,6 +16,8 @@ from celery.worker.consumer import Consumer as CeleryConsumer
 from celery.worker.state import maybe_shutdown
 from kombu.exceptions import OperationalError
 
+from contracts._redis.outage import refusal
+from contracts._redis.waits import Waits
 from worker.transport.delivery import Delivery
 from worker.transport.group import Group
 from worker.transport.heart import Heart
@@ -26,6 +28,7 @@ from worker.transport.state import stop_requested
 logger = logging.getLogger(__name__)
 
 RECONNECT_S: Final = (0.2, 1.0)
+RIGHTS_S: Final = 1.0
 _AWAY: Final = (redis.ConnectionError, redis.TimeoutError, OSError, Reject)  # a refusal may last for ever
 
 
@@ -46,6 +49,7 @@ class Consumer(CeleryConsumer):  # type: ignore[misc]  # celery is untyped
         # Mingle asks all other workers, and waits a second for answers, at every reconnect.
         options = {**(worker_options or {}), "without_mingle": True, "without_gossip": True}
         super().__init__(*args, worker_options=options, **kwargs)
+        self._waits = Waits(logger)
 
     def alive(self) -> None:
         """Do nothing. A subclass may note that the main thread is not stuck: it waits for Redis."""
@@ -69,6 +73,26 @@ class Consumer(CeleryConsumer):  # type: ignore[misc]  # celery is untyped
         )
         self.first_connection_attempt = False
         return conn
+
+    def on_connection_error_before_connected(self, exc: Exception) -> None:
+        """Tell of it; if Redis refuses this user, wait before it is asked again."""
+        if not self._wait_for_rights(exc):
+            super().on_connection_error_before_connected(exc)
+
+    def on_connection_error_after_connected(self, exc: Exception) -> None:
+        """The same: Celery would connect and fail again at once, for that needs no right."""
+        self._wait_for_rights(exc)
+        super().on_connection_error_after_connected(exc)
+
+    def _wait_for_rights(self, error: Exception) -> bool:
+        sentence = refusal(error)
+        if sentence is None:
+            return False
+        self._waits.tell("this worker waits", sentence, error)
+        # Waiting for an operator is not a hang, although the event loop stands still.
+        self.alive()
+        stop_requested.wait(RIGHTS_S)
+        return True
 
     # A message's way to the pool
 

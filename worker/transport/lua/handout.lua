@@ -61,6 +61,11 @@ local function push_back(unacked, returned, waiting, list, chosen, died, grouped
       table.insert(tags, tag)
     end
   end
+  if #tags > 0 then
+    check_rights(
+      {'HGET', unacked, ''}, {'HDEL', unacked, ''}, {'HGET', returned, ''}, {'HSET', returned, '', ''},
+      {'SISMEMBER', waiting, ''}, {'SREM', waiting, ''}, {'RPUSH', list, ''})
+  end
   table.sort(tags, is_newer)
   local alone = not grouped or #tags == 1
   for _, tag in ipairs(tags) do
@@ -121,6 +126,12 @@ local function take(grouped)
   local taken = handed_out(unacked, returned, owner, first)
   if #taken > 0 then
     return 0, false, taken
+  end
+  check_rights(
+    {'HSET', unacked, '', ''}, {'EXISTS', returned}, {'HGET', returned, ''}, {'HDEL', returned, ''},
+    {'LPUSH', poison, ''})
+  for i = 6, #KEYS do
+    check_rights({'RPUSH', KEYS[i], ''})
   end
   local count, bytes, parked, empty = 0, 0, 0, false
   local any_returned
