@@ -117,7 +117,7 @@ class Settings(Connections):
     events_maxlen: Annotated[int, Field(ge=1, le=10**12)] = 1_000_000
     events_max_bytes: Annotated[int, Field(ge=2**20, le=10**15)] | None = None
     answers_max_bytes: Annotated[int, Field(ge=1, le=10**15)] | None = None
-    """The most bytes of all answers above 64 KiB together; default an eighth of the Redis's ``maxmemory``."""
+    """The most bytes of all answers above 4 KiB together; default an eighth of the Redis's ``maxmemory``."""
 
     max_results: Annotated[int, Field(ge=1, le=10**6)] = 10_000
     query_time_limit_s: Annotated[float, Field(gt=0, le=60)] = 5.0
