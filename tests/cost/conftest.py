@@ -16,6 +16,7 @@ from celery import Celery
 from contracts.errors import ContractError
 from tests.cost.writes import DOMAIN, LARGE
 from tests.plugins.writes import register
+from tests.store.catalogue import document
 from tests.support.commands import apply, by
 from tests.support.servers import MongoReplicaSet, RedisServer
 from worker.dead_letters.message import read_message
@@ -33,6 +34,7 @@ from worker.transport.options import Options
 from worker.transport.protocol import Envelope, MessageLimits, parse_envelope
 from worker.transport.request import Request
 
+PLUGINS = 10_000
 QUEUE = "plugin.commands"
 LIMITS = MessageLimits(max_bytes_by_task={"plugin.batch": 4 * 2**20})
 _libc = ctypes.CDLL(None)
@@ -146,6 +148,7 @@ def process(redis_server: RedisServer, mongodb_server: MongoReplicaSet) -> Itera
     for name in (LARGE, *(f"{LARGE}{n}" for n in range(10))):
         command = register(f"acme/{name}", domain_id=DOMAIN, labels=labels)
         apply(made.services, command, by(f"r-{name}"))
+    made.services.database["plugins"].insert_many(document(number, DOMAIN) for number in range(PLUGINS))
     yield made
     made.services.database.client.drop_database("cost")
     made.close()

@@ -3,7 +3,7 @@ the processor time of the one thread, which is the same on a busy machine.
 """
 
 import itertools
-from collections.abc import Callable
+import logging
 from typing import Any
 
 import pytest
@@ -15,6 +15,7 @@ from tests.cost.filled import raw_of
 from tests.cost.reads import READS
 from tests.cost.writes import WRITES
 
+logger = logging.getLogger(__name__)
 MOST_S = 1.0
 MOST_MB = 200.0
 
@@ -33,9 +34,7 @@ def apart(kwargs: dict[str, Any], number: int) -> dict[str, Any]:
 
 
 @pytest.mark.parametrize("name", [*TASKS, *ENVELOPES])
-def test_a_message_costs_little(
-    process: Process, name: str, record_property: Callable[[str, Any], None]
-) -> None:
+def test_a_message_costs_little(process: Process, name: str) -> None:
     number = next(_numbers)
     if name in ENVELOPES:
         raw = ENVELOPES[name]()
@@ -45,5 +44,5 @@ def test_a_message_costs_little(
     with measured() as spent:
         answer = process.carry_out(raw)
     summary = f"{len(raw) >> 10} KiB, {spent.seconds:.3f} s, {spent.megabytes:.0f} MB: {answer[:100]}"
-    record_property(name, summary)
+    logger.info("%s: %s", name, summary)
     assert (spent.seconds <= MOST_S, spent.megabytes <= MOST_MB) == (True, True), spent
