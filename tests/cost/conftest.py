@@ -2,6 +2,7 @@
 
 import ctypes
 import gc
+import json
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -37,6 +38,9 @@ from worker.transport.request import Request
 PLUGINS = 10_000
 QUEUE = "plugin.commands"
 LIMITS = MessageLimits(max_bytes_by_task={"plugin.batch": 4 * 2**20})
+_REFERENCE = [{"k": str(number), "v": [number, number / 3]} for number in range(4_000)]
+_REFERENCE_S = 0.016
+"""What the reference work takes on the machine that the limits were measured on, in seconds."""
 _libc = ctypes.CDLL(None)
 
 
@@ -46,6 +50,16 @@ class Spent:
 
     seconds: float = 0.0
     megabytes: float = 0.0
+
+
+def slowness() -> float:
+    """How much longer this processor takes now than one that does nothing else, at least 1: a busy neighbour on the
+    same core doubles the time of a thread.
+    """
+    begun = time.thread_time()
+    for _ in range(3):
+        json.loads(json.dumps(_REFERENCE))
+    return max(1.0, (time.thread_time() - begun) / _REFERENCE_S)
 
 
 @contextmanager

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from tests.cost.batches import BATCHES
-from tests.cost.conftest import Process, measured
+from tests.cost.conftest import Process, measured, slowness
 from tests.cost.envelopes import ENVELOPES
 from tests.cost.filled import raw_of
 from tests.cost.reads import READS
@@ -41,8 +41,11 @@ def test_a_message_costs_little(process: Process, name: str) -> None:
     else:
         task, kwargs = TASKS[name]()
         raw = raw_of(task, apart(kwargs, number), f"cost-{number}")
+    before = slowness()
     with measured() as spent:
         answer = process.carry_out(raw)
     summary = f"{len(raw) >> 10} KiB, {spent.seconds:.3f} s, {spent.megabytes:.0f} MB: {answer[:100]}"
     logger.info("%s: %s", name, summary)
-    assert (spent.seconds <= MOST_S, spent.megabytes <= MOST_MB) == (True, True), spent
+    # A busy machine gets as much more as it is slower, and no good machine gets less.
+    most_s = MOST_S * max(before, slowness())
+    assert (spent.seconds <= most_s, spent.megabytes <= MOST_MB) == (True, True), spent

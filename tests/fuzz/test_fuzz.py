@@ -61,6 +61,6 @@ def test_memory_that_is_kept_is_found() -> None:
     with pytest.raises(TooCostly):
         fuzz(
             Target("leaking", lambda script: script.number(256), lambda value: kept.append(b"x" * 2**20)),
-            1_000,
+            300,
             1,
         )

@@ -3,6 +3,7 @@
 from tests.fuzz.target import Target
 from tests.fuzz.targets.commands import CONTRACTS, QUERIES
 from tests.fuzz.targets.messages import DEAD_LETTERS, DECODER
+from tests.fuzz.targets.patterns import PATTERNS
 from tests.fuzz.targets.registries import CHALLENGES, HOSTS_AND_IMAGES
 from tests.fuzz.targets.repositories import MANAGED_FILES, REMOTE_ANSWERS
 
@@ -12,6 +13,7 @@ TARGETS: dict[str, Target] = {
         DECODER,
         CONTRACTS,
         QUERIES,
+        PATTERNS,
         HOSTS_AND_IMAGES,
         CHALLENGES,
         MANAGED_FILES,
