@@ -10,6 +10,7 @@ from celery import Celery
 from redis import Redis
 
 from contracts.errors import InvalidParameter
+from worker.tasks.answer_store import AnswerStore
 from worker.tasks.oversize import answer_oversize
 from worker.transport.encode import task_message
 
@@ -40,7 +41,7 @@ def answers_to(redis_url: str) -> Iterator[Answers]:
 
         def park(parked: Parked) -> list[Any]:
             client.flushdb()
-            answer_oversize(client, parked)
+            answer_oversize(AnswerStore(client), parked)
             keys: Any = client.keys("celery-task-meta-*")
             return [backend.get_result(key.decode().removeprefix("celery-task-meta-")) for key in keys]
 

@@ -20,6 +20,7 @@ from worker.process.periodic import Chore, Periodic
 from worker.process.queues import drain_queue
 from worker.services import Services
 from worker.store.indexes import ensure_indexes
+from worker.tasks.answer_store import AnswerStore
 from worker.tasks.broker import BROKER_AWAY, BrokerUnavailable
 from worker.tasks.oversize import answer_oversize
 from worker.transport import DeadMessage
@@ -107,7 +108,7 @@ class DeadMessageSink:
         """Keep a dead message. Raises ``StoreUnavailable``."""
         self._parking.store(parked)
         try:
-            answer_oversize(self._app.services.best_effort_results, parked)
+            answer_oversize(AnswerStore.best_effort(self._app.services), parked)
         except Exception:
             # It is kept, and its caller meets its own timeout; what is parked behind it goes on.
             logger.exception("a message parked for its size could not be answered")
@@ -174,6 +175,12 @@ class KeepPartitions:
     def run(self) -> None:
         kept = self._number if self._ended else self._partitions.agree(self._number)
         if kept != self._number:
-            logger.critical("there are %d partition(s) now, not %d: this worker ends", kept, self._number)
+            logger.critical(
+                "there are %d partition(s) now, not %d: this worker ends; if nobody was to change it, "
+                "'plugins partitions set %d' takes it back",
+                kept,
+                self._number,
+                self._number,
+            )
             self._ended = True
             os.kill(os.getpid(), signal.SIGTERM)

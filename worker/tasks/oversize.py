@@ -1,21 +1,19 @@
 """The answer to a message that is too large to be handed to any task."""
 
-from typing import Any
-
 from contracts.errors import InvalidParameter
 from contracts.values import MAX_BATCH_BYTES, MAX_COMMAND_BYTES, is_command_id
 from worker.dead_letters.message import read_message
 from worker.dead_letters.parking import ParkedMessage
-from worker.tasks.answers import Answer, store_answer
+from worker.tasks.answer_store import AnswerStore
+from worker.tasks.answers import Answer
+from worker.tasks.envelope import answer_id_of
 
 
-def answer_oversize(answers: Any, parked: ParkedMessage) -> None:
+def answer_oversize(answers: AnswerStore, parked: ParkedMessage) -> None:
     """Answer ``InvalidParameter`` to a message that was parked for its size alone.
 
     Nothing is answered if its command id cannot be read, or if its caller waits for no answer. It may be
     called twice.
-
-    ``answers``: a redis-py client of the answers.
     """
     if parked.reason != "oversize":
         return
@@ -28,4 +26,4 @@ def answer_oversize(answers: Any, parked: ParkedMessage) -> None:
         f"the message has {len(parked.raw)} bytes, at most {limit} are allowed",
         details={"path": "", "reason": parked.reason},
     )
-    store_answer(answers, Answer.failure(str(command_id), error))
+    answers.store(Answer.failure(answer_id_of(reading.headers, str(command_id)), error))
