@@ -8,13 +8,11 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import pytest
 import redis
 from celery import Celery
 
-from contracts.errors import ContractError
 from tests.cost.writes import DOMAIN, LARGE
 from tests.plugins.writes import register
 from tests.store.catalogue import document
@@ -24,12 +22,11 @@ from worker.dead_letters.message import read_message
 from worker.services import Services
 from worker.settings import Settings
 from worker.tasks.announce import Announcer
-from worker.tasks.answers import Answer, store_answer
+from worker.tasks.answer_store import AnswerStore
 from worker.tasks.commands import CommandTask, register_commands
 from worker.tasks.groups import GroupRun
 from worker.tasks.queries import register_queries
-from worker.transport.delivery import Delivery
-from worker.transport.group import Group
+from worker.tasks.single import SingleRun
 from worker.transport.inbox import Inbox
 from worker.transport.options import Options
 from worker.transport.protocol import Envelope, MessageLimits, parse_envelope
@@ -96,7 +93,7 @@ class Process:
     """What a worker has. Its thread does what an event loop and a pool do for one message."""
 
     def __init__(self, redis_url: str, mongodb_url: str) -> None:
-        self.services = Services(Settings(redis_url=redis_url, mongodb_url=mongodb_url, events_maxlen=20))
+        self.services = Services(Settings(redis_url=redis_url, mongodb_url=mongodb_url))
         self.app = App(self.services)
         with redis.Redis.from_url(redis_url) as client:
             connection = client.get_connection_kwargs()
@@ -104,7 +101,8 @@ class Process:
         self._inbox = Inbox(server, Options(exclusive=(QUEUE,), limits=LIMITS))
         self._inbox._renewal.last_beat = -1e9
         made = self.services
-        self._announcer = Announcer(made.redis, made.results, made.publisher, made.rejections)
+        self._answers = AnswerStore.of(made)
+        self._announcer = Announcer(made.redis, self._answers, made.publisher, made.rejections)
 
     def close(self) -> None:
         self._inbox.close()
@@ -129,27 +127,15 @@ class Process:
             group.flush()
             return "unknown"
         delivery.envelope = envelope
+        request = Request(delivery, envelope, app=self.app, hostname="test", task=task)
         if isinstance(task, CommandTask):
-            self._apply(group, delivery, task)
+            GroupRun(made, self._announcer, group, [request]).run()
         else:
-            self._answer(delivery, task)
-            group.flush()
+            SingleRun(self._answers, request).run()
+        group.flush()
         answer: str = made.results.get(f"celery-task-meta-{envelope.id}").decode()
         made.results.delete(f"celery-task-meta-{envelope.id}")
         return answer
-
-    def _apply(self, group: Group, delivery: Delivery, task: Any) -> None:
-        request = Request(delivery, delivery.envelope, app=self.app, hostname="test", task=task)
-        GroupRun(self.services, self._announcer, group, [request]).run()
-        group.flush()
-
-    def _answer(self, delivery: Delivery, task: Any) -> None:
-        try:
-            answer = Answer.success(delivery.envelope.id, task.result(delivery))
-        except ContractError as error:
-            answer = Answer.failure(delivery.envelope.id, error)
-        store_answer(self.services.results, answer)
-        delivery.ack()
 
 
 @pytest.fixture(scope="module")

@@ -1,6 +1,7 @@
 """Everything that is fuzzed, by name."""
 
 from tests.fuzz.target import Target
+from tests.fuzz.targets.answers import ANSWERS
 from tests.fuzz.targets.commands import CONTRACTS, QUERIES
 from tests.fuzz.targets.messages import DEAD_LETTERS, DECODER
 from tests.fuzz.targets.patterns import PATTERNS
@@ -19,5 +20,6 @@ TARGETS: dict[str, Target] = {
         MANAGED_FILES,
         REMOTE_ANSWERS,
         DEAD_LETTERS,
+        ANSWERS,
     )
 }
