@@ -21,12 +21,12 @@ INSTALL_LOCKED := $(PIP) install --require-hashes --only-binary :all: --requirem
 # The build backend is locked too: pip is not to fetch another one.
 INSTALL_PROJECT := $(PIP) install --no-deps --no-build-isolation --editable .
 
-SELECTED = $(if $(filter quick,$(T)),-m "not process and not chaos and not bench",$(T))
+SELECTED = $(if $(filter quick,$(T)),-m "not process and not fuzz and not chaos and not bench",$(T))
 # The groups and the order are those of tests/support/tiers.py.
 PYTEST = $(BIN)/python -m pytest $(SELECTED) --numprocesses $(N) --dist loadgroup --no-loadscope-reorder
 
 .DEFAULT_GOAL := help
-.PHONY: help up down demo env test coverage check schemas bench chaos lock outdated clean
+.PHONY: help up down demo env test coverage check schemas bench chaos fuzz lock outdated clean
 
 help: ## This list
 	@awk -F ':.*## ' '/^[a-z.]+:.*## / {printf "  make %-9s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -69,6 +69,9 @@ bench: $(READY_DEV) ## Benchmarks, each beside its ceiling (ARGS='--quick --only
 
 chaos: $(READY_DEV) ## The long kill tests, at most 30 minutes
 	LONG=1 $(BIN)/python -m pytest tests/chaos --timeout 2400 -s $(ARGS)
+
+fuzz: $(READY_DEV) ## A million hostile inputs for each target (ARGS='--only queries --count 50000': fewer)
+	@$(BIN)/python -m tests.fuzz.run $(ARGS)
 
 lock: $(READY_DEV) ## Write the locks again for pyproject.toml (ARGS=--upgrade: with the newest versions)
 	@$(COMPILE) --extra aws --extra gcp --output-file requirements/image.lock

@@ -1,9 +1,9 @@
 """The answers of operations."""
 
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 from contracts.plugin import PluginInfo
-from contracts.values import Contract, JsonObject
+from contracts.values import Contract, FirstWrong, JsonObject
 
 SyncState = Literal["ok", "pending", "unavailable", "auth_failed", "not_found"]
 
@@ -27,7 +27,7 @@ class VersionsInfo(Contract):
     or the last attempt failed. ``truncated``: the registry has more names than are kept.
     """
 
-    results: list[str]
+    results: Annotated[list[str], FirstWrong()]
     total_count: int
     synced_at: str | None = None
     stale: bool

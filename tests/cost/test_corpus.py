@@ -3,18 +3,19 @@ the processor time of the one thread, which is the same on a busy machine.
 """
 
 import itertools
-from collections.abc import Callable
+import logging
 from typing import Any
 
 import pytest
 
 from tests.cost.batches import BATCHES
-from tests.cost.conftest import Process, measured
+from tests.cost.conftest import Process, measured, slowness
 from tests.cost.envelopes import ENVELOPES
 from tests.cost.filled import raw_of
 from tests.cost.reads import READS
 from tests.cost.writes import WRITES
 
+logger = logging.getLogger(__name__)
 MOST_S = 1.0
 MOST_MB = 200.0
 
@@ -33,17 +34,18 @@ def apart(kwargs: dict[str, Any], number: int) -> dict[str, Any]:
 
 
 @pytest.mark.parametrize("name", [*TASKS, *ENVELOPES])
-def test_a_message_costs_little(
-    process: Process, name: str, record_property: Callable[[str, Any], None]
-) -> None:
+def test_a_message_costs_little(process: Process, name: str) -> None:
     number = next(_numbers)
     if name in ENVELOPES:
         raw = ENVELOPES[name]()
     else:
         task, kwargs = TASKS[name]()
         raw = raw_of(task, apart(kwargs, number), f"cost-{number}")
+    before = slowness()
     with measured() as spent:
         answer = process.carry_out(raw)
     summary = f"{len(raw) >> 10} KiB, {spent.seconds:.3f} s, {spent.megabytes:.0f} MB: {answer[:100]}"
-    record_property(name, summary)
-    assert (spent.seconds <= MOST_S, spent.megabytes <= MOST_MB) == (True, True), spent
+    logger.info("%s: %s", name, summary)
+    # A busy machine gets as much more as it is slower, and no good machine gets less.
+    most_s = MOST_S * max(before, slowness())
+    assert (spent.seconds <= most_s, spent.megabytes <= MOST_MB) == (True, True), spent

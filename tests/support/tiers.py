@@ -32,6 +32,8 @@ PROCESS_FOLDERS = frozenset({"acl", "compatibility", "examples", "system"})
 # Parallel workers start with what takes longest, so that no long test is left at the end.
 LONGEST_FIRST = (
     "chaos/",
+    "cost/",
+    "fuzz/",
     "versions/test_fleet",
     "versions/test_neighbours",
     "store/test_query_indexes",
@@ -80,7 +82,7 @@ def file_of(item: pytest.Item) -> str:
 
 
 def is_quick(item: pytest.Item) -> bool:
-    return not any(item.get_closest_marker(name) for name in ("process", "chaos", "bench"))
+    return not any(item.get_closest_marker(name) for name in ("process", "fuzz", "chaos", "bench"))
 
 
 # Before xdist reads the groups.
@@ -88,7 +90,7 @@ def is_quick(item: pytest.Item) -> bool:
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     for item in items:
         folder = file_of(item).partition("/")[0]
-        if folder in ("chaos", "bench"):
+        if folder in ("chaos", "bench", "fuzz"):
             item.add_marker(folder)
         elif folder in PROCESS_FOLDERS or not PROCESS_FIXTURES.isdisjoint(getattr(item, "fixturenames", ())):
             item.add_marker("process")

@@ -46,6 +46,8 @@ _PART: type[BaseModel] = create_model("PartOfPluginInfo", __base__=Contract, **_
 _ALWAYS = frozenset(name for name, field in PluginInfo.model_fields.items() if field.is_required())
 """The fields that every plugin has."""
 
+_KNOWN = frozenset(PluginInfo.model_fields)
+
 
 class Answers:
     """Reads the answers of one remote repository.
@@ -112,6 +114,9 @@ class Answers:
 
     def _row(self, row: Any, model: type[BaseModel]) -> dict[str, Any]:
         text = _json_of(row)
+        # Each error of pydantic copies what it is about: the whole row for each field that is missing.
+        if isinstance(row, dict) and (row.keys() - _KNOWN or (model is PluginInfo and _ALWAYS - row.keys())):
+            raise BadAnswer("is not a plugin: it has other fields")
         try:
             read = model.model_validate_json(text).model_dump(mode="json", exclude_none=True)
         except ValidationError as error:
