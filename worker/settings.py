@@ -114,6 +114,8 @@ class Settings(Connections):
 
     image_max_length: Annotated[int, Field(ge=1, le=1024)] = 40
     events_maxlen: Annotated[int, Field(ge=1, le=10**12)] = 1_000_000
+    dead_letters_max: Annotated[int, Field(ge=1, le=10**9)] = 100_000
+    dead_letters_max_bytes: Annotated[int, Field(ge=16 * 1024**2, le=10**15)] = 1024**3
     max_results: Annotated[int, Field(ge=1, le=10**6)] = 10_000
     query_time_limit_s: Annotated[float, Field(gt=0, le=60)] = 5.0
 

@@ -96,6 +96,7 @@ def test_a_healthy_deployment_has_nothing_to_say(services: Services, look: Look)
         "partitions",
         "queue",
         "dead_letters",
+        "dead_letter_room",
         "outbox",
         "sweeper",
         "stream_ahead",

@@ -1,14 +1,18 @@
 """Messages as dead letters: what of them can be read, without their tokens."""
 
+import binascii
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import Any
 
-from contracts.partition import address
-from worker.domain.dead_letter import REMOVED, hide_secrets, hide_secrets_in_text
+from contracts.catalog import BY_TASK
+from contracts.commands import PluginBatch
+from contracts.partition import VERSIONS, address
+from contracts.values import is_command_id
 from worker.domain.record import key_of
+from worker.domain.secrets import REMOVED, hide_secrets, hide_secrets_in, hide_secrets_in_bytes
 from worker.transport import encode
 from worker.transport.element import BadPart, BrokenElement, Element, read_element
 
@@ -21,7 +25,7 @@ _PARAMETERS_TOLD = frozenset({"argsrepr", "kwargsrepr"})
 class Reading:
     """The readable parts of a message; any of them may be missing.
 
-    ``raw``: the message without the tokens in its headers.
+    ``raw``: the message without its tokens.
     ``stripped``: whether a token was removed.
     """
 
@@ -31,6 +35,12 @@ class Reading:
     command_id: str | None = None
     headers: Mapping[str, Any] = field(default_factory=dict)
     kwargs: dict[str, Any] | None = None
+
+    @property
+    def is_command(self) -> bool:
+        """Whether it is a message for a task of this service, with an id and with arguments."""
+        is_known = self.task in BY_TASK or (self.task or "").startswith(f"{VERSIONS}.")
+        return is_known and is_command_id(self.headers.get("id")) and self.kwargs is not None
 
     @property
     def keys(self) -> list[str]:
@@ -61,17 +71,15 @@ class Reading:
 def read_message(raw: bytes) -> Reading:
     """Read a list element as far as possible, and remove its tokens. Never raises.
 
-    An unreadable message, or one of more than 8 MiB, loses only parts that look like a token.
+    An unreadable message, or one of more than 8 MiB, loses only parts that look like a token. A readable one
+    keeps the arguments that its task knows, whatever they hold: they are the data of a plugin.
     """
     if len(raw) > _READ_AT_MOST:
         return _unreadable(raw)
     try:
         element = read_element(raw, strict=False)
-        sent = element.message.get("headers")
-        clean = hide_secrets(sent)
         headers = hide_secrets(element.headers)
-        stripped = clean != sent
-        kept = json.dumps({**element.message, "headers": clean}).encode() if stripped else raw
+        kept, stripped = _without_secrets(raw, element)
     except (BrokenElement, RecursionError):
         return _unreadable(raw)
     return Reading(
@@ -82,6 +90,73 @@ def read_message(raw: bytes) -> Reading:
         headers={name: value for name, value in headers.items() if name not in _PARAMETERS_TOLD},
         kwargs=_kwargs(element),
     )
+
+
+def _without_secrets(raw: bytes, element: Element) -> tuple[bytes, bool]:
+    """Return the message without its tokens, and whether there was one; unchanged if there was none."""
+    sent = {name: value for name, value in element.message.items() if name != "body"}
+    clean = hide_secrets(sent)
+    try:
+        body = element.body
+    except BadPart:
+        text = element.message.get("body")
+        hidden = {"body": _text_without_secrets(text)} if isinstance(text, str) else {}
+        return _rewritten(raw, element.message, clean | hidden)
+    clean_body = _body_without_secrets(element.headers.get("task"), body)
+    if clean_body == body:
+        return _rewritten(raw, element.message, clean)
+    rest = replace(element, message={**element.message, **clean}, headers=hide_secrets(element.headers))
+    return encode.with_body(rest, clean_body), True
+
+
+def _rewritten(raw: bytes, message: dict[str, Any], clean: dict[str, Any]) -> tuple[bytes, bool]:
+    sent = {name: message.get(name) for name in clean}
+    if clean == sent:
+        return raw, False
+    # A text that only repeats the arguments for people is no reason to ask for a new token.
+    return json.dumps({**message, **clean}).encode(), _told_left_out(clean) != _told_left_out(sent)
+
+
+def _told_left_out(message: Mapping[str, Any]) -> dict[str, Any]:
+    headers = message.get("headers")
+    if not isinstance(headers, dict):
+        return dict(message)
+    return {**message, "headers": {k: v for k, v in headers.items() if k not in _PARAMETERS_TOLD}}
+
+
+def _text_without_secrets(body: str) -> str:
+    """Return a body that cannot be read without its tokens, also if it is in base64."""
+    try:
+        decoded = binascii.a2b_base64(body, strict_mode=True)
+    except ValueError:
+        return hide_secrets_in(body)
+    hidden = hide_secrets_in_bytes(decoded)
+    return body if hidden == decoded else binascii.b2a_base64(hidden, newline=False).decode()
+
+
+def _body_without_secrets(task: Any, body: list[Any]) -> list[Any]:
+    args, kwargs, embed = body
+    return [hide_secrets(args), _arguments_without_secrets(task, kwargs), hide_secrets(embed)]
+
+
+def _arguments_without_secrets(task: Any, kwargs: Any) -> Any:
+    operation = BY_TASK.get(task) if isinstance(task, str) else None
+    if operation is None or not isinstance(kwargs, dict):
+        return hide_secrets(kwargs)
+    known = operation.command.model_fields
+    clean = {name: value for name, value in kwargs.items() if name in known}
+    clean |= hide_secrets({name: value for name, value in kwargs.items() if name not in known})
+    if operation.command is PluginBatch and isinstance(kwargs.get("commands"), list):
+        clean["commands"] = [_item_without_secrets(item) for item in kwargs["commands"]]
+    # In the order in which they were sent.
+    return {name: clean[name] for name in kwargs if name in clean} | clean
+
+
+def _item_without_secrets(item: Any) -> Any:
+    if not isinstance(item, dict) or "params" not in item:
+        return hide_secrets(item)
+    params = _arguments_without_secrets(item.get("operation"), item["params"])
+    return {**hide_secrets(item), "params": params}
 
 
 def with_headers(raw: bytes, *, token: str | None, drop_expires: bool) -> bytes:
@@ -101,7 +176,7 @@ def with_headers(raw: bytes, *, token: str | None, drop_expires: bool) -> bytes:
 
 
 def _unreadable(raw: bytes) -> Reading:
-    clean = hide_secrets_in_text(raw)
+    clean = hide_secrets_in_bytes(raw)
     return Reading(clean, clean != raw)
 
 

@@ -11,7 +11,7 @@ from contracts.errors import InvalidParameter
 from worker.process.chores import WorkerThreads, threads_beside
 from worker.process.heartbeat import BEAT_S, Heartbeat, begin_heartbeat
 from worker.tasks.announce import Announcer
-from worker.tasks.answers import Answer, store_answer
+from worker.tasks.answers import Answer, store_answers
 from worker.tasks.base import OperationTask
 from worker.tasks.groups import GroupRun
 from worker.tasks.single import SingleRun
@@ -91,12 +91,15 @@ class ServiceConsumer(LosslessConsumer):
         else:
             super().apply_single(request)
 
-    def answer_unknown_task(self, delivery: Delivery) -> None:
-        """Answer a message that names no known task; it is parked as well."""
-        envelope = delivery.envelope
-        if not envelope.headers.get("ignore_result"):
-            error = InvalidParameter("there is no such task", details={"path": "task"})
-            store_answer(self.app.services.best_effort_results, Answer.failure(envelope.id, error))
+    def answer_unknown_tasks(self, deliveries: Sequence[Delivery]) -> None:
+        """Answer messages that name no known task; they are parked as well."""
+        error = InvalidParameter("there is no such task", details={"path": "task"})
+        answers = [
+            Answer.failure(delivery.envelope.id, error)
+            for delivery in deliveries
+            if not delivery.headers.get("ignore_result")
+        ]
+        store_answers(self.app.services.best_effort_results, answers)
 
     def shutdown(self) -> None:
         """Give back what the worker holds, then end what runs beside it, and the heartbeat last."""
