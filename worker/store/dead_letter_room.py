@@ -92,8 +92,13 @@ class Room:
         """
         coming = sum(len(encode(document)) for document in documents)
         with outage():
-            while (excess := self._excess(len(documents), coming)) and self._drop(excess):
-                pass
+            if begun := self._begun():
+                self._finish(begun)
+            while excess := self._excess(len(documents), coming):
+                pending = self._begin(excess)
+                if pending is None:
+                    return
+                self._finish(pending)
 
     def drops(self) -> Drops | None:
         """Return what was dropped until now; None if nothing was."""
@@ -106,11 +111,8 @@ class Room:
         excess = Fill(taken.count + count - self.caps.count, taken.size + size - self.caps.size)
         return excess if taken.count and (excess.count > 0 or excess.size > 0) else None
 
-    def _drop(self, excess: Fill) -> bool:
-        """Drop some of the oldest junk, or finish what was begun; return whether there was any."""
-        pending = self._begun() or self._begin(excess)
-        if not pending:
-            return False
+    def _finish(self, pending: Document) -> None:
+        """Drop what is written down, and count it, unless another process was quicker."""
         ids = [letter["_id"] for letter in pending["letters"]]
         self._letters.delete_many({"_id": {"$in": ids}, "junk": True})
         self._files.delete(pending["letters"])
@@ -125,7 +127,6 @@ class Room:
         )
         if done.modified_count:
             self._dropped.update(letter["reason"] for letter in pending["letters"])
-        return True
 
     def _begun(self) -> Document | None:
         found = self._drops.find_one({"_id": _ID, "pending": {"$exists": True}})
@@ -149,7 +150,7 @@ class Room:
             )
         except DuplicateKeyError:
             # Another process was quicker: it is helped.
-            return self._begun()
+            return self._begun() or self._begin(excess)
         return pending
 
     def _oldest(self, excess: Fill) -> list[Document]:
