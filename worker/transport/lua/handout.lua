@@ -109,18 +109,6 @@ local function handed_out(unacked, returned, owner, first)
   return taken
 end
 
--- Parks a message of the list at once. A large one leaves the memory of the scripts now, and not some scripts later.
-local function park_at_once(poison, returned, reason, mark, deaths, raw)
-  if deaths then
-    redis.call('HDEL', returned, redis.sha1hex(raw))
-  end
-  park(poison, reason, mark, deaths or '0', '', raw)
-  if not kept_whole(raw) then
-    raw = nil
-    collectgarbage()
-  end
-end
-
 -- Moves messages from the lists KEYS[6..] to their unacked records. Returns how many it parked for their size and
 -- how many for their deaths, whether the lists are empty now, then deaths (or '') and raw of each message. KEYS and
 -- ARGV are those of pop.lua.
@@ -154,8 +142,15 @@ local function take(grouped)
     if reason then
       parked[reason] = parked[reason] + 1
       parked_count, parked_bytes = parked_count + 1, parked_bytes + #raw
-      local mark = owner .. ':' .. text(first) .. ':' .. (parked_count - 1)
-      park_at_once(poison, returned, reason, mark, deaths, raw)
+      if deaths then
+        redis.call('HDEL', returned, redis.sha1hex(raw))
+      end
+      park(poison, reason, owner .. ':' .. text(first) .. ':' .. (parked_count - 1), deaths or '0', '', raw)
+      if not kept_whole(raw) then
+        -- It leaves the memory of the scripts now, and not some scripts later.
+        raw = nil
+        collectgarbage()
+      end
     elseif count > 0 and (alone or bytes + #raw > most_bytes) then
       put_back(list, raw)
       break

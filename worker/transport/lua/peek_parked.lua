@@ -10,15 +10,20 @@ for i = 1, tonumber(ARGV[1]) do
     break
   end
   bytes = bytes + #element
-  local header = string.match(string.sub(element, 1, 4096), '^[^\n]*\n[^\n]*\n[^\n]*\n[^\n]*\n') or ''
-  local name, size, digest = kept_whole(element) and '' or name_of_parked(element), '', ''
-  local raw = string.sub(element, #header + 1)
-  if not kept_whole(raw) then
-    size, digest = text(#raw), digest_of_large(raw)
-    element = header .. beginning(raw)
+  local name, size, digest = '', '', ''
+  if not kept_whole(element) then
+    local header = string.match(string.sub(element, 1, 4096), '^[^\n]*\n%d[^\n]*\n%d+\n[^\n]*\n') or ''
+    local raw = string.sub(element, #header + 1)
+    name = name_of_parked(element)
+    if not kept_whole(raw) then
+      size, digest, element = text(#raw), digest_of_large(raw), header .. beginning(raw)
+    end
   end
   for _, part in ipairs({name, size, digest, element}) do
     table.insert(found, part)
   end
+end
+if bytes > 8388608 then
+  collectgarbage()
 end
 return found
