@@ -7,7 +7,9 @@ import redis
 
 from tests.transport.inboxes import QUEUE, MakeInbox, must_take, raws, rest, take, take_over_group
 from worker.transport import drain_dead_messages
+from worker.transport.cut import KEPT_OF_LARGER, KEPT_WHOLE
 from worker.transport.dead import DeadMessage
+from worker.transport.protocol import MessageLimits
 from worker.transport.scripts import PARK
 from worker.transport.unacked import settle_calls
 
@@ -76,3 +78,29 @@ def test_the_log_has_few_lines_and_every_reason(
     assert 2 <= len(told) < 100
     assert "bad_id of q.commands" in told[0] and "not_json of q.commands" in told[-1]
     assert sum(int(text.split()[2].rstrip(":")) for text in told) == 2000
+
+
+def test_nothing_is_parked_while_another_process_has_the_lease(
+    make_inbox: MakeInbox, client: redis.Redis
+) -> None:
+    park(client, 1)
+    inbox = make_inbox(renews=False)
+    delivery = must_take(inbox).deliveries[0]
+    # A Redis that lost writes may still have the record.
+    client.hset(f"{QUEUE}:lease", "owner", "another")
+    delivery.park("not_json")
+    inbox.flush()
+    assert not client.exists(f"{QUEUE}:poison") and client.hlen(f"{QUEUE}:unacked") == 1
+
+
+def test_what_is_large_is_cut_while_it_is_parked(make_inbox: MakeInbox, client: redis.Redis) -> None:
+    client.lpush(QUEUE, b"x" * (KEPT_WHOLE + 1))
+    assert take(make_inbox(limits=MessageLimits(max_bytes=100))) is None
+    element = client.lindex(f"{QUEUE}:poison", 0)
+    assert isinstance(element, bytes) and len(element) < 2 * KEPT_OF_LARGER
+
+
+def test_one_pop_parks_few_messages(make_inbox: MakeInbox, client: redis.Redis) -> None:
+    client.lpush(QUEUE, *[b"x" * 101] * 40)
+    assert take(make_inbox(limits=MessageLimits(max_bytes=100)), most=256) is None
+    assert client.llen(QUEUE) == 24

@@ -86,6 +86,11 @@ local function why_parked(raw, deaths, max_bytes, max_deaths)
   return tonumber(deaths or 0) >= max_deaths and 'deaths'
 end
 
+-- Whether one call may park another message: while it runs, Redis serves nobody else.
+local function parks_more(count, bytes)
+  return count < 16 and bytes < 8388608
+end
+
 -- The message at the head of the lists KEYS[from..], and its list; it is off the list.
 local function pop_head(from)
   for i = from, #KEYS do
@@ -113,8 +118,7 @@ end
 -- how many for their deaths, whether the lists are empty now, then deaths (or '') and raw of each message. KEYS and
 -- ARGV are those of pop.lua.
 -- The same numbers again answer with the same messages, so that a reply lost on the way is asked for once more.
--- Messages too large or too deadly to be handed out are parked on the way: at most 16, and no more after 8 MiB of
--- them, since Redis serves nobody else meanwhile.
+-- Messages too large or too deadly to be handed out are parked on the way.
 local function take(grouped)
   local unacked, returned, poison, owner = KEYS[2], KEYS[3], KEYS[5], ARGV[1]
   local first, most, most_bytes = tonumber(ARGV[3]), tonumber(ARGV[4]), tonumber(ARGV[5])
@@ -126,7 +130,7 @@ local function take(grouped)
   end
   local count, bytes, parked_count, parked_bytes, empty = 0, 0, 0, 0, false
   local any_returned
-  while count < most and parked_count < 16 and parked_bytes < 8388608 do
+  while count < most and parks_more(parked_count, parked_bytes) do
     local raw, list = pop_head(6)
     if not raw then
       empty = true
