@@ -144,6 +144,30 @@ def test_the_data_of_a_plugin_stay_as_they_are() -> None:
     assert read_message(task_message("plugin.update", "c-1", params, "q")).raw.count(b"removed") == 0
 
 
+LARGE = {"x": ["y"] * 20_000}
+
+
+@pytest.mark.parametrize("name", HEADERS)
+def test_large_messages_are_searched_as_text(name: str) -> None:
+    """To walk through hundreds of thousands of parts would take many seconds."""
+    headers = HEADERS[name]
+    for sent in (
+        with_headers(headers | LARGE),
+        task_message("no.such.task", "c-1", headers | LARGE, "plugin.commands"),
+        task_message("plugin.disable", "c-1", JIRA | headers | LARGE, "plugin.commands"),
+    ):
+        reading = read_message(sent)
+        assert not holds_secret(reading.raw)
+        assert SECRET not in json.dumps([dict(reading.headers), reading.task, reading.command_id])
+    assert read_message(with_headers(headers | LARGE)).command_id == "c-1"
+
+
+def test_the_arguments_of_a_large_message_stay_as_they_are() -> None:
+    params = JIRA | {"tags": LARGE | {"token": "x"}}
+    sent = task_message("plugin.update", "c-1", params, "plugin.commands", authorization=SECRET)
+    assert decode_body(json.loads(read_message(sent).raw))[1] == params
+
+
 def test_a_text_that_repeats_arguments_is_no_reason_to_ask_for_a_token() -> None:
     told = "{'template': {'properties': {'password': {'type': 'string'}}}}"
     reading = read_message(task_message("plugin.update", "c-1", JIRA, "q", kwargsrepr=told))

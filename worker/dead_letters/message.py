@@ -12,11 +12,19 @@ from contracts.commands import PluginBatch
 from contracts.partition import VERSIONS, address
 from contracts.values import is_command_id
 from worker.domain.record import key_of
-from worker.domain.secrets import REMOVED, hide_secrets, hide_secrets_in, hide_secrets_in_bytes
+from worker.domain.secrets import (
+    REMOVED,
+    hide_secrets,
+    hide_secrets_in,
+    hide_secrets_in_bytes,
+    may_hold_secret,
+)
 from worker.transport import encode
 from worker.transport.element import BadPart, BrokenElement, Element, read_element
 
-_READ_AT_MOST = 8 * 1024 * 1024
+_READ_AT_MOST = 6 * 1024 * 1024
+# What is searched part by part; nobody sends more beside the arguments of a task.
+_SEARCHED_AT_MOST = 64 * 1024
 _TEXT_AT_MOST = 255
 _PARAMETERS_TOLD = frozenset({"argsrepr", "kwargsrepr"})
 
@@ -71,17 +79,23 @@ class Reading:
 def read_message(raw: bytes) -> Reading:
     """Read a list element as far as possible, and remove its tokens. Never raises.
 
-    An unreadable message, or one of more than 8 MiB, loses only parts that look like a token. A readable one
+    An unreadable message, or one of more than 6 MiB, loses only parts that look like a token. A readable one
     keeps the arguments that its task knows, whatever they hold: they are the data of a plugin.
     """
     if len(raw) > _READ_AT_MOST:
         return _unreadable(raw)
     try:
         element = read_element(raw, strict=False)
+        if len(raw) - len(str(element.message.get("body"))) > _SEARCHED_AT_MOST:
+            return _as_text(raw, element)
         headers = hide_secrets(element.headers)
         kept, stripped = _without_secrets(raw, element)
     except (BrokenElement, RecursionError):
         return _unreadable(raw)
+    return _reading(kept, stripped, headers, element)
+
+
+def _reading(kept: bytes, stripped: bool, headers: Mapping[str, Any], element: Element) -> Reading:
     return Reading(
         raw=kept,
         stripped=stripped,
@@ -89,6 +103,18 @@ def read_message(raw: bytes) -> Reading:
         command_id=_text(headers.get("id")),
         headers={name: value for name, value in headers.items() if name not in _PARAMETERS_TOLD},
         kwargs=_kwargs(element),
+    )
+
+
+def _as_text(raw: bytes, element: Element) -> Reading:
+    """Return a message with more beside its body than anybody sends, searched for tokens as any text is."""
+    headers = {name: _text(element.headers.get(name)) for name in ("task", "id")}
+    kept = hide_secrets_in_bytes(raw)
+    return _reading(
+        kept,
+        kept != raw,
+        hide_secrets({**headers, "ignore_result": bool(element.headers.get("ignore_result"))}),
+        element,
     )
 
 
@@ -102,7 +128,12 @@ def _without_secrets(raw: bytes, element: Element) -> tuple[bytes, bool]:
         text = element.message.get("body")
         hidden = {"body": _text_without_secrets(text)} if isinstance(text, str) else {}
         return _rewritten(raw, element.message, clean | hidden)
-    clean_body = _body_without_secrets(element.headers.get("task"), body)
+    task = element.headers.get("task")
+    is_known = isinstance(task, str) and task in BY_TASK
+    if not is_known and len(str(element.message.get("body"))) > _SEARCHED_AT_MOST:
+        text = _text_without_secrets(element.message["body"])
+        return _rewritten(raw, element.message, clean | {"body": text})
+    clean_body = _body_without_secrets(task, body)
     if clean_body == body:
         return _rewritten(raw, element.message, clean)
     rest = replace(element, message={**element.message, **clean}, headers=hide_secrets(element.headers))
@@ -136,16 +167,24 @@ def _text_without_secrets(body: str) -> str:
 
 def _body_without_secrets(task: Any, body: list[Any]) -> list[Any]:
     args, kwargs, embed = body
-    return [hide_secrets(args), _arguments_without_secrets(task, kwargs), hide_secrets(embed)]
+    return [_hidden(args), _arguments_without_secrets(task, kwargs), _hidden(embed)]
+
+
+def _hidden(value: Any) -> Any:
+    """Return a value without its secrets; nothing of a large one that may have some."""
+    if may_hold_secret(value) and len(json.dumps(value)) > _SEARCHED_AT_MOST:
+        return REMOVED
+    return hide_secrets(value)
 
 
 def _arguments_without_secrets(task: Any, kwargs: Any) -> Any:
     operation = BY_TASK.get(task) if isinstance(task, str) else None
     if operation is None or not isinstance(kwargs, dict):
-        return hide_secrets(kwargs)
+        return _hidden(kwargs)
     known = operation.command.model_fields
     clean = {name: value for name, value in kwargs.items() if name in known}
-    clean |= hide_secrets({name: value for name, value in kwargs.items() if name not in known})
+    unknown = _hidden({name: value for name, value in kwargs.items() if name not in known})
+    clean |= unknown if isinstance(unknown, dict) else {REMOVED: REMOVED}
     if operation.command is PluginBatch and isinstance(kwargs.get("commands"), list):
         clean["commands"] = [_item_without_secrets(item) for item in kwargs["commands"]]
     # In the order in which they were sent.
@@ -154,9 +193,10 @@ def _arguments_without_secrets(task: Any, kwargs: Any) -> Any:
 
 def _item_without_secrets(item: Any) -> Any:
     if not isinstance(item, dict) or "params" not in item:
-        return hide_secrets(item)
+        return _hidden(item)
     params = _arguments_without_secrets(item.get("operation"), item["params"])
-    return {**hide_secrets(item), "params": params}
+    rest = _hidden({name: value for name, value in item.items() if name != "params"})
+    return {**rest, "params": params} if isinstance(rest, dict) else {"params": params}
 
 
 def with_headers(raw: bytes, *, token: str | None, drop_expires: bool) -> bytes:

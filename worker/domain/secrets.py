@@ -1,5 +1,6 @@
 """Hides secrets in what is kept of a message: by the names that they stand under, and by their own form."""
 
+import json
 import re
 from collections.abc import Iterator
 from operator import is_
@@ -50,6 +51,11 @@ _AT_ONCE: Final = 64 * 1024
 _OVERLAP: Final = 4096
 
 
+def may_hold_secret(value: Any) -> bool:
+    """Return whether a JSON value has any sign of a secret; costs little, however many parts it has."""
+    return _has_sign(json.dumps(value, ensure_ascii=False).lower().encode("utf-8", "surrogatepass"))
+
+
 def hide_secrets(value: Any) -> Any:
     """Return a JSON value without its secrets.
 
@@ -57,11 +63,15 @@ def hide_secrets(value: Any) -> Any:
     it as ``name`` and ``value``, and what looks like a token in any text. A part without secrets is returned
     as it is, and not copied.
     """
+    return _hide(value) if may_hold_secret(value) else value
+
+
+def _hide(value: Any) -> Any:
     if isinstance(value, str):
         return hide_secrets_in(value)
     if isinstance(value, list):
         listed = [
-            REMOVED if index and _is_name(value[index - 1]) and item is not None else hide_secrets(item)
+            REMOVED if index and _is_name(value[index - 1]) and item is not None else _hide(item)
             for index, item in enumerate(value)
         ]
         return value if all(map(is_, listed, value)) else listed
@@ -71,7 +81,7 @@ def hide_secrets(value: Any) -> Any:
     clean = {
         hide_secrets_in(name): REMOVED
         if item is not None and (_KEY.search(name) or (named and name.lower() in _VALUES))
-        else hide_secrets(item)
+        else _hide(item)
         for name, item in value.items()
     }
     return value if all(map(is_, clean, value)) and all(map(is_, clean.values(), value.values())) else clean
@@ -86,11 +96,12 @@ def hide_secrets_in(text: str) -> str:
 
 def hide_secrets_in_bytes(raw: bytes) -> bytes:
     """Return bytes that may be text, of any form, with parts replaced that look like a secret."""
-    parts, done = list[bytes](), 0
+    clean, done = bytearray(), 0
     for start, stop in _spans(raw.lower()):
-        parts += (raw[done:start], _HIDDEN)
+        clean += raw[done:start]
+        clean += _HIDDEN
         done = stop
-    return b"".join((*parts, raw[done:])) if parts else raw
+    return bytes(clean + raw[done:]) if clean else raw
 
 
 def _spans(lowered: bytes) -> Iterator[tuple[int, int]]:
@@ -98,7 +109,7 @@ def _spans(lowered: bytes) -> Iterator[tuple[int, int]]:
     at = 0
     while at < len(lowered):
         end = min(at + _AT_ONCE, len(lowered))
-        found = _SECRET.search(lowered, at, end) if _may_hold_one(lowered[at:end]) else None
+        found = _SECRET.search(lowered, at, end) if _has_sign(lowered[at:end]) else None
         while found is not None:
             if found.end() == end:
                 # It may go on behind the piece.
@@ -111,7 +122,7 @@ def _spans(lowered: bytes) -> Iterator[tuple[int, int]]:
         at = max(at, end if end == len(lowered) else end - _OVERLAP)
 
 
-def _may_hold_one(piece: bytes) -> bool:
+def _has_sign(piece: bytes) -> bool:
     return any(sign in piece for sign in _SIGNS)
 
 
