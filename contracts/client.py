@@ -8,7 +8,6 @@ from uuid import uuid4
 
 import celery
 
-from contracts import errors
 from contracts._client.answer import redis_errors, wait_for_answer
 from contracts._client.answers import Answers
 from contracts._client.app import client_app
@@ -20,11 +19,11 @@ from contracts._client.frames import check_expires, check_size
 from contracts._client.outcome import BatchOutcome
 from contracts._client.send_many import send_many
 from contracts._client.sender import Sender
-from contracts._client.unanswered import AskTimeout, RedisUnavailable
-from contracts.catalog import task_of
-from contracts.headers import AUTHORIZATION, OWN, REPOSITORIES, TRACEPARENT
+from contracts._client.unanswered import AskTimeout, RedisUnavailable, UnreadableAnswer
+from contracts.catalog import BY_TASK, task_of
+from contracts.headers import ANSWER_ID, AUTHORIZATION, OWN, REPOSITORIES, TRACEPARENT, new_answer_id
 
-__all__ = ["AskTimeout", "BatchOutcome", "PluginClient", "RedisUnavailable"]
+__all__ = ["AskTimeout", "BatchOutcome", "PluginClient", "RedisUnavailable", "UnreadableAnswer"]
 
 
 class PluginClient:
@@ -102,10 +101,7 @@ class PluginClient:
         Raises: ``RedisUnavailable``; ``InvalidParameter`` for a command that is too large, a wrong
         ``command_id``, or a wrong ``expires_s``; ``ValueError`` for an unknown operation.
         """
-        sent = self._send(operation, params, command_id, expires_s, traceparent, ignore_result=True)
-        # Nobody waits for it: its end must not ask the result backend to stop waiting.
-        sent.backend = None
-        return str(sent.id)
+        return self._send(operation, params, command_id, expires_s, traceparent)
 
     def ask(
         self,
@@ -122,19 +118,17 @@ class PluginClient:
         ``timeout_s``: how long to wait for the answer, in seconds, default 10. The other parameters are those
         of ``send``.
 
-        Raises: an error of ``contracts.errors``; ``AskTimeout`` if no answer came in time; and what ``send``
-        raises.
+        Raises: an error of ``contracts.errors``; ``AskTimeout`` if no answer came in time;
+        ``UnreadableAnswer``; and what ``send`` raises.
         """
         begun = time.monotonic()
-        sent = self._send(operation, params, command_id, expires_s, traceparent, ignore_result=False)
-        while True:
-            try:
-                return wait_for_answer(sent, timeout_s, begun)
-            except errors.DeadlineExceeded:
-                if command_id is None or (expires_s is not None and time.monotonic() > begun + expires_s):
-                    raise
-                # An earlier sending, in the queue until now, came too late; this one did not.
-                sent = self._app.AsyncResult(command_id)
+        sent_id = str(uuid4()) if command_id is None else command_id
+        # The new id of a read is as secret as an answer id, and workers of 0.1.0 know no answer ids: two
+        # deployments that ask each other are upgraded one after the other.
+        is_secret = command_id is None and not BY_TASK[task_of(operation)].is_write
+        result = self._app.AsyncResult(sent_id if is_secret else new_answer_id(sent_id))
+        self._send(operation, params, sent_id, expires_s, traceparent, result)
+        return wait_for_answer(result, sent_id, timeout_s, begun)
 
     def send_many(
         self,
@@ -179,7 +173,7 @@ class PluginClient:
         that were read and have no outcome in ``ids``: send them again with these ids.
         """
         sender = self._sender(expires_s, traceparent, ignore_result=False)
-        answers = Answers(self._app.backend, timeout_s, expires_s)
+        answers = Answers(self._app.backend, timeout_s)
         return ManyQuestions(sender, answers, window).ask(commands)
 
     def batch(
@@ -205,7 +199,7 @@ class PluginClient:
         ``AskTimeout`` and ``RedisUnavailable``: send all commands again with their ``ids``.
         """
         sender = self._sender(expires_s, None, ignore_result=False)
-        answers = Answers(self._app.backend, timeout_s, expires_s)
+        answers = Answers(self._app.backend, timeout_s)
         return Batches(sender, answers, flush_s).apply(commands, self._partitions)
 
     def _sender(self, expires_s: float | None, traceparent: str | None, *, ignore_result: bool) -> Sender:
@@ -223,28 +217,38 @@ class PluginClient:
         command_id: str | None,
         expires_s: float | None,
         traceparent: str | None,
-        ignore_result: bool,
-    ) -> Any:
+        result: Any = None,
+    ) -> str:
+        """Send a command, and return its id.
+
+        ``result``: the answer, as Celery's backend waits for it; None: no answer is asked for.
+        """
         task = task_of(operation)
         check_size(task, params)
         check_expires(expires_s)
         sent_id = str(uuid4()) if command_id is None else command_id
         check_command_id(sent_id)
+        headers = self._headers_with(traceparent)
         with redis_errors():
-            if command_id is not None and not ignore_result:
-                # The answer to an earlier message with this id is not the answer to this message.
-                self._app.backend.forget(command_id)
+            if result is not None and result.id != sent_id:
+                headers[ANSWER_ID] = result.id
             try:
-                return self._app.send_task(
+                if result is not None:
+                    # Before the command is sent: an answer that is published before that is missed.
+                    self._app.backend.result_consumer.consume_from(result.id)
+                sent = self._app.send_task(
                     task,
                     task_id=sent_id,
                     kwargs=dict(params),
                     queue=queue_for(task, dict(params), self._partitions),
                     expires=expires_s,
-                    headers=self._headers_with(traceparent) or None,
-                    ignore_result=ignore_result,
+                    headers=headers or None,
+                    ignore_result=result is None,
                 )
             except Exception:
-                # Celery begins to wait for the answer before it sends, and goes on if it could not send.
-                self._app.backend.remove_pending_result(self._app.AsyncResult(sent_id))
+                if result is not None:
+                    self._app.backend.remove_pending_result(result)
                 raise
+        # Nobody waits for it: its end must not ask the result backend to stop waiting.
+        sent.backend = None
+        return sent_id

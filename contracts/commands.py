@@ -12,7 +12,7 @@ from contracts.plugin import RegistryType, State, plugin_id_of
 from contracts.query import Query, StatisticsQuery
 from contracts.query.keys import FieldKey
 from contracts.query.listing import MAX_ONLY
-from contracts.values import Contract, Image, JsonObject, Label, Name, RegistryConfig
+from contracts.values import Contract, FirstWrong, Image, JsonObject, Labels, Name, Names, RegistryConfig
 
 MAX_BATCH = 500
 """The largest number of writes in one batch."""
@@ -54,7 +54,7 @@ class RegisterPlugin(Command):
     template: Annotated[JsonObject, Field(description="Forms; each schema in it is a JSON Schema.")] = Field(
         default_factory=dict
     )
-    labels: Annotated[list[Label], Field(description="Words to find it by.")] = Field(default_factory=list)
+    labels: Annotated[Labels, Field(description="Words to find it by.")] = Field(default_factory=list)
     tags: Annotated[JsonObject, Field(description="Whatever else belongs to it.")] = Field(
         default_factory=dict
     )
@@ -81,7 +81,7 @@ class UpdatePlugin(_Change):
     name: Annotated[Name | None, Field(description="The new name.")] = None
     capability: Annotated[JsonObject | None, Field(description="Replaces the whole; {} clears.")] = None
     template: Annotated[JsonObject | None, Field(description="Replaces the whole; {} clears.")] = None
-    labels: Annotated[list[Label] | None, Field(description="Replaces the whole; [] clears.")] = None
+    labels: Annotated[Labels | None, Field(description="Replaces the whole; [] clears.")] = None
     tags: Annotated[JsonObject | None, Field(description="Replaces the whole; {} clears.")] = None
     provider: Annotated[
         Annotated[str, StringConstraints(max_length=255)] | None,
@@ -146,17 +146,21 @@ class ListPlugins(Command):
     partial: Annotated[
         bool, Field(description="Leave out remote repositories that do not answer, and say so.")
     ] = False
-    plugin_id: Annotated[Name | list[Name] | None, Field(description="Any of these ids.")] = None
-    name: Annotated[Name | list[Name] | None, Field(description="Any of these names.")] = None
-    state: Annotated[State | list[State] | None, Field(description="Any of these states.")] = None
-    service_type: Annotated[Name | list[Name] | None, Field(description="Any of these types.")] = None
-    provider: Annotated[Name | list[Name] | None, Field(description="Any of these providers.")] = None
+    plugin_id: Annotated[Name | Names | None, Field(description="Any of these ids.")] = None
+    name: Annotated[Name | Names | None, Field(description="Any of these names.")] = None
+    state: Annotated[
+        State | Annotated[list[State], FirstWrong()] | None,
+        Field(description="Any of these states."),
+    ] = None
+    service_type: Annotated[Name | Names | None, Field(description="Any of these types.")] = None
+    provider: Annotated[Name | Names | None, Field(description="Any of these providers.")] = None
     registry_type: Annotated[
-        RegistryType | list[RegistryType] | None, Field(description="Any of these kinds of registry.")
+        RegistryType | Annotated[list[RegistryType], FirstWrong()] | None,
+        Field(description="Any of these kinds of registry."),
     ] = None
-    repository_id: Annotated[
-        Name | list[Name] | None, Field(description="Look into these repositories only.")
-    ] = None
+    repository_id: Annotated[Name | Names | None, Field(description="Look into these repositories only.")] = (
+        None
+    )
 
     @property
     def shortcuts(self) -> dict[str, str | list[str]]:

@@ -4,7 +4,7 @@ from typing import Literal
 
 from pydantic import Field
 
-from contracts.values import Contract, Image, JsonObject, Label, Name, RegistryConfig, Time
+from contracts.values import Contract, Image, JsonObject, Labels, Name, RegistryConfig, Time
 
 State = Literal["ENABLED", "DISABLED"]
 RegistryType = Literal[
@@ -39,7 +39,7 @@ class PluginInfo(Contract):
     provider: Name | None = None
     capability: JsonObject = Field(default_factory=dict)
     template: JsonObject = Field(default_factory=dict)
-    labels: list[Label] = Field(default_factory=list)
+    labels: Labels = Field(default_factory=list)
     tags: JsonObject = Field(default_factory=dict)
     repository_info: RepositoryInfo
     domain_id: Name

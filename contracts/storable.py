@@ -4,6 +4,8 @@ import math
 from collections.abc import Iterable
 from typing import Any
 
+from contracts.errors import MAX_PATH_LENGTH, shortened
+
 MAX_DEPTH = 32
 """The deepest nesting of a message's JSON; the keyword arguments themselves are level 1."""
 
@@ -29,11 +31,11 @@ class Unstorable(ValueError):
 
 def path_of(parts: Iterable[int | str], path: str = "") -> str:
     """Return field names and list indices as a path, appended to ``path``: ``("labels", 0)`` is
-    ``labels[0]``.
+    ``labels[0]``. A long one is cut.
     """
     for part in parts:
         path += f"[{part}]" if isinstance(part, int) else f".{part}" if path else part
-    return path
+    return shortened(path, MAX_PATH_LENGTH)
 
 
 def check_json(value: Any, path: str = "", depth: int = 1) -> None:
@@ -65,7 +67,7 @@ def _is_storable(parts: Any, depth: int) -> bool:
             if "\x00" in part or not (part.isascii() or bad_text(part) is None):
                 return False
         elif kind is dict or kind is list:
-            if not _is_storable(part, depth + 1):
+            if (part or depth == MAX_DEPTH) and not _is_storable(part, depth + 1):
                 return False
         elif not _is_storable_number(part):
             return False

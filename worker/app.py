@@ -26,6 +26,7 @@ from worker.transport.state import stop_requested
 
 CONSUMER = "worker.process.consumer:ServiceConsumer"
 SCHEDULER = "worker.process.beat:Scheduler"
+CONTROL = "worker.process.caller:Control"
 
 
 def create_app(settings: Settings | None = None) -> "PluginRepository":
@@ -39,6 +40,8 @@ class PluginRepository(Celery):  # type: ignore[misc]  # celery is untyped
     ``settings`` and ``services`` are its own attributes: tasks, consumer and scheduler find them as
     ``self.app.services``.
     """
+
+    control_cls = CONTROL
 
     def __init__(self, settings: Settings) -> None:
         super().__init__(
@@ -112,6 +115,7 @@ def _configuration(settings: Settings) -> dict[str, Any]:
             }
         },
         "beat_scheduler": SCHEDULER,
+        "beat_enable_remote_control": False,
         "beat_max_loop_interval": 5,
         # A commands worker applies one command at a time, in order; the others get --concurrency.
         "worker_pool": "threads",

@@ -144,7 +144,7 @@ class Services:
     @once
     def publisher(self) -> Publisher:
         source = f"/repositories/{self.settings.repositories.local.repository_id}"
-        return Publisher(self.redis, source, self.settings.events_maxlen)
+        return Publisher(self.redis, source, self.settings.events_maxlen, self.settings.events_max_bytes)
 
     @once
     def policy(self) -> Policy:

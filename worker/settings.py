@@ -109,11 +109,16 @@ class Settings(Connections):
     mongodb_url: str = "mongodb://localhost:27017/plugins"
     lease_s: Annotated[float, Field(ge=1, le=300)] = 5.0
     group_max: Annotated[int, Field(ge=1, le=1000)] = 256
+    remote_control: bool = False
     heartbeat_dir: str = ""
     """The folder of the heartbeats; default one of this user's own in the temporary folder."""
 
     image_max_length: Annotated[int, Field(ge=1, le=1024)] = 40
     events_maxlen: Annotated[int, Field(ge=1, le=10**12)] = 1_000_000
+    events_max_bytes: Annotated[int, Field(ge=2**20, le=10**15)] | None = None
+    answers_max_bytes: Annotated[int, Field(ge=1, le=10**15)] | None = None
+    """The most bytes of all answers above 64 KiB together; default an eighth of the Redis's ``maxmemory``."""
+
     dead_letters_max: Annotated[int, Field(ge=1, le=10**9)] = 100_000
     dead_letters_max_bytes: Annotated[int, Field(ge=16 * 1024**2, le=10**15)] = 1024**3
     max_results: Annotated[int, Field(ge=1, le=10**6)] = 10_000

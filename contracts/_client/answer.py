@@ -3,8 +3,7 @@
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from functools import partial
-from typing import Any, Final
+from typing import Any
 
 import redis
 from celery.exceptions import TimeoutError as CeleryTimeout
@@ -12,9 +11,6 @@ from kombu.exceptions import OperationalError
 
 from contracts._client.unanswered import AskTimeout, RedisUnavailable
 from contracts._redis.outage import is_redis_outage
-from contracts.errors import DeadlineExceeded
-
-_DROP: Final = "if redis.call('GET', KEYS[1]) == ARGV[1] then redis.call('DEL', KEYS[1]) end"
 
 
 @contextmanager
@@ -35,7 +31,7 @@ def redis_errors() -> Iterator[None]:
         raise
 
 
-def wait_for_answer(result: Any, timeout_s: float, begun: float) -> Any:
+def wait_for_answer(result: Any, command_id: str, timeout_s: float, begun: float) -> Any:
     """Return the answer of a command, and forget it in Redis.
 
     ``result``: a result of Celery's Redis backend.
@@ -44,30 +40,11 @@ def wait_for_answer(result: Any, timeout_s: float, begun: float) -> Any:
     Raises: an error of ``contracts.errors``, ``AskTimeout``, ``RedisUnavailable``.
     """
     left_s = max(0.001, begun + timeout_s - time.monotonic())
-    forget = result.forget
     with redis_errors():
         try:
             # Also inside a Celery task: the worker of another deployment answers, not this one.
             return result.get(timeout=left_s, disable_sync_subtasks=False)
         except CeleryTimeout:
-            raise AskTimeout(result.id, timeout_s) from None
-        except DeadlineExceeded:
-            forget = partial(_drop_late_answer, result)
-            raise
+            raise AskTimeout(command_id, timeout_s) from None
         finally:
-            forget()
-
-
-def drop_answer(backend: Any, key: Any, kept: bytes) -> None:
-    """Forget the answer ``kept``. Any other answer at ``key`` stays: it is that of a later sending."""
-    backend.client.eval(_DROP, 1, key, kept)
-
-
-def _drop_late_answer(result: Any) -> None:
-    """Forget a stored ``DEADLINE_EXCEEDED``."""
-    backend = result.backend
-    backend.remove_pending_result(result)
-    key = backend.get_key_for_task(result.id)
-    kept = backend.client.get(key)
-    if kept is not None and isinstance(backend.decode_result(kept)["result"], DeadlineExceeded):
-        drop_answer(backend, key, kept)
+            result.forget()

@@ -8,15 +8,15 @@ to each of them (of this process's time, 4 µs for an answer and 1.3 µs for one
 import time
 from collections.abc import Iterable, Iterator
 from itertools import islice
-from math import inf
 from typing import Any, Final, NamedTuple
 
 from celery import states
 
-from contracts._client.answer import drop_answer, redis_errors
+from contracts._client.answer import redis_errors
 from contracts._client.command import Command
-from contracts._client.unanswered import AskTimeout
-from contracts.errors import ContractError, DeadlineExceeded, InternalFault
+from contracts._client.decode import read_answer, unreadable
+from contracts._client.unanswered import AskTimeout, UnreadableAnswer
+from contracts.errors import ContractError
 
 _SLICE: Final = 250
 """The most answers that are in memory at once."""
@@ -38,25 +38,21 @@ class Answer(NamedTuple):
 
 
 class _Wait(NamedTuple):
-    """``since``: when the command was sent, in monotonic seconds. ``earlier_until``: until then, a
-    ``DEADLINE_EXCEEDED`` is the answer to an earlier message with the same id.
-    """
+    """``since``: when the command was sent, in monotonic seconds. ``answer_id``: that of the command."""
 
     since: float
-    earlier_until: float
+    answer_id: str
 
 
 class Answers:
     """The answers of one call.
 
-    ``backend``: Celery's Redis backend. ``timeout_s``: how long to wait for each. ``expires_s``: that of the
-    commands.
+    ``backend``: Celery's Redis backend. ``timeout_s``: how long to wait for each.
     """
 
-    def __init__(self, backend: Any, timeout_s: float, expires_s: float | None) -> None:
+    def __init__(self, backend: Any, timeout_s: float) -> None:
         self._backend = backend
         self._timeout_s = timeout_s
-        self._expires_s = inf if expires_s is None else expires_s
         self._waits: dict[str, _Wait] = {}
         self._stirred_at = time.monotonic()
 
@@ -72,17 +68,10 @@ class Answers:
         return command_id in self._waits
 
     def expect(self, commands: Iterable[Command]) -> None:
-        """Wait for the answers to ``commands``, which are about to be sent.
-
-        Raises: ``RedisUnavailable``.
-        """
-        commands = list(commands)
-        # The answer to an earlier message with this id is not the answer to this message.
-        self._forget([self._key(command.id) for command in commands if command.is_resendable])
+        """Wait for the answers to ``commands``, which are about to be sent."""
         self._stirred_at = now = time.monotonic()
         for command in commands:
-            until = now + self._expires_s if command.is_resendable else -inf
-            self._waits[command.id] = _Wait(now, until)
+            self._waits[command.id] = _Wait(now, command.answer_id)
 
     def poll(self) -> Iterator[Answer]:
         """Yield the answers that have come.
@@ -109,7 +98,7 @@ class Answers:
                 time.sleep(self._pause_s())
 
     def _take(self, ids: list[str]) -> list[Answer]:
-        keys = [self._key(command_id) for command_id in ids]
+        keys = [self._backend.get_key_for_task(self._waits[command_id].answer_id) for command_id in ids]
         with redis_errors():
             found = self._backend.ensure(self._backend.client.mget, (keys,))
         answers = []
@@ -117,13 +106,11 @@ class Answers:
         for command_id, key, kept in zip(ids, keys, found, strict=True):
             if kept is None or (answer := self._decode(command_id, kept)) is None:
                 continue
-            if self._is_earlier(answer):
-                with redis_errors():
-                    drop_answer(self._backend, key, kept)
-                continue
             answers.append(answer)
             read.append(key)
-        self._forget(read)
+        if read:
+            with redis_errors():
+                self._backend.ensure(self._backend.client.delete, read)
         for answer in answers:
             del self._waits[answer.id]
             self._stirred_at = time.monotonic()
@@ -131,29 +118,18 @@ class Answers:
 
     def _decode(self, command_id: str, kept: bytes) -> Answer | None:
         """Return the answer that was stored; None while the command is not answered."""
-        told = self._backend.decode_result(kept)
-        if told["status"] not in states.READY_STATES:
-            return None
+        try:
+            told = read_answer(kept)
+            if told["status"] not in states.READY_STATES:
+                return None
+            if told["task_id"] != self._waits[command_id].answer_id:
+                raise unreadable("it is of another command")
+        except UnreadableAnswer as error:
+            return Answer(command_id, None, error)
         result = told["result"]
-        if not isinstance(result, BaseException):
-            return Answer(command_id, result, None)
-        if not isinstance(result, ContractError):
-            # Not an answer of this contract: revoked by an operator, say.
-            result = InternalFault(f"{type(result).__name__}: {result}")
-        return Answer(command_id, None, result)
-
-    def _is_earlier(self, answer: Answer) -> bool:
-        """Return whether an earlier message, in the queue until now, came too late: this one did not."""
-        until = self._waits[answer.id].earlier_until
-        return isinstance(answer.error, DeadlineExceeded) and time.monotonic() <= until
-
-    def _forget(self, keys: list[Any]) -> None:
-        if keys:
-            with redis_errors():
-                self._backend.ensure(self._backend.client.delete, keys)
-
-    def _key(self, command_id: str) -> Any:
-        return self._backend.get_key_for_task(command_id)
+        if isinstance(result, ContractError):
+            return Answer(command_id, None, result)
+        return Answer(command_id, result, None)
 
     def _check_timeout(self, asked_at: float) -> None:
         # The first is the one that was sent first. An answer that came in time has been found by now.

@@ -14,6 +14,8 @@ s.
 _DIAL = {"max_retries": 3, "interval_start": 0, "interval_step": 0.2, "interval_max": 1}
 """How often a broker that cannot be connected is dialled again: as Celery does when it sends one task."""
 
+_BACKEND = "contracts._client.backend:AnswerBackend"
+
 _MESSAGES = {
     "task_serializer": "json",
     "result_serializer": "json",
@@ -36,6 +38,7 @@ def client_app(redis_url: str, results_url: str) -> celery.Celery:
         backend=check_redis_url(results_url),
         set_as_current=False,
     )
+    app.loader.override_backends = dict.fromkeys(("redis", "rediss"), _BACKEND)
     app.conf.update(
         _MESSAGES,
         # One result connection for all threads, which ``close`` can close.

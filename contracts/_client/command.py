@@ -1,13 +1,14 @@
 """One command of many: as the caller gave it, before it is a message."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, TypeVar
 from uuid import uuid4
 
 from contracts._client.frames import check_size
 from contracts.catalog import BY_TASK, WRITES, task_of
 from contracts.errors import InvalidParameter
+from contracts.headers import new_answer_id
 from contracts.partition import queue_of
 from contracts.values import is_command_id
 
@@ -18,13 +19,16 @@ T = TypeVar("T")
 class Command:
     """One command of many.
 
-    ``is_resendable``: the caller chose the id, so an earlier message may have had it.
+    ``answer_id``: where its answer is stored, if one is asked for.
     """
 
     id: str
     task: str
     params: dict[str, Any]
-    is_resendable: bool = False
+    answer_id: str = field(init=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "answer_id", new_answer_id(self.id))
 
     def check(self) -> None:
         """Refuse a command that no worker takes.
@@ -43,8 +47,7 @@ def read_commands(commands: Iterable[Mapping[str, Any]]) -> Iterator[Command]:
     for number, command in enumerate(commands, 1):
         _check_parts(command, number)
         task = task_of(command["operation"])
-        command_id = command.get("id")
-        yield Command(str(command_id or uuid4()), task, dict(command["params"]), bool(command_id))
+        yield Command(str(command.get("id") or uuid4()), task, dict(command["params"]))
 
 
 def _check_parts(command: Mapping[str, Any], number: int) -> None:

@@ -5,6 +5,8 @@ from dataclasses import dataclass
 from typing import Any, Self
 
 from contracts import errors
+from contracts._client.decode import error_of, unreadable
+from contracts._client.unanswered import UnreadableAnswer
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,10 +23,12 @@ class BatchOutcome:
         return cls(row["id"], row.get("result"), _error(row.get("error")))
 
 
-def _error(row: Mapping[str, Any] | None) -> errors.ContractError | None:
-    if not row:
+def _error(row: Any) -> errors.ContractError | None:
+    if row is None:
         return None
-    kind = getattr(errors, str(row["type"]), None)
-    if not (isinstance(kind, type) and issubclass(kind, errors.ContractError)):
-        kind = errors.ContractError
-    return kind(row["message"], row["code"], row["details"])
+    if not isinstance(row, dict):
+        return unreadable("an error in it is not an object")
+    try:
+        return error_of(row.get("type"), row.get("message"), row.get("code"), row.get("details"))
+    except UnreadableAnswer as error:
+        return error

@@ -2,6 +2,8 @@
 
 from typing import Any
 
+from contracts.errors import InternalFault
+
 
 class AskTimeout(TimeoutError):
     """Raised when no answer came in time.
@@ -37,3 +39,10 @@ class RedisUnavailable(ConnectionError):
     """
 
     ids: tuple[str, ...] = ()
+
+
+class UnreadableAnswer(InternalFault):
+    """Raised when what is stored as the answer is none of this contract: another program wrote it.
+
+    A write may have taken effect. Send it again with the same ``command_id``: it has one effect.
+    """

@@ -7,6 +7,7 @@ from typing import Annotated, Any
 
 from pydantic import AfterValidator, Field, PlainValidator, StringConstraints, WithJsonSchema
 
+from contracts.pattern import BadPattern, parse_pattern
 from contracts.query.faults import expected
 from contracts.storable import INT64, bad_text
 
@@ -92,8 +93,8 @@ def _scalar_or_null(value: Any) -> Any:
 
 def _regex(value: str) -> str:
     try:
-        re.compile(value)
-    except (re.error, OverflowError, RecursionError, FutureWarning):  # the last where warnings are errors
+        parse_pattern(value)
+    except BadPattern:
         raise expected("a valid regular expression") from None
     return value
 

@@ -17,6 +17,7 @@ from worker.cli.operate.doctor.command import doctor
 from worker.events.publish import LAST_REVISIONS
 from worker.events.sweeper import TURN
 from worker.process.heartbeat import STALE_S, Heartbeat
+from worker.process.mailbox import channel
 from worker.process.partitions import PARTITIONS
 from worker.services import Services
 from worker.settings import Settings
@@ -91,14 +92,17 @@ def test_a_healthy_deployment_has_nothing_to_say(services: Services, look: Look)
         "redis_version",
         "redis_durability",
         "redis_eviction",
+        "redis_memory",
         "mongodb_version",
         "mongodb_replica_set",
         "partitions",
         "queue",
+        "remote_control",
         "dead_letters",
         "dead_letter_room",
         "outbox",
         "sweeper",
+        "subscribers",
         "stream_ahead",
         "stream_behind",
         "versions",
@@ -106,6 +110,18 @@ def test_a_healthy_deployment_has_nothing_to_say(services: Services, look: Look)
         "heartbeat",
     }
     assert "owner h:1:x for 5 min" in found["queue"][0]["text"]
+
+
+def test_it_says_who_listens_to_remote_control(services: Services, look: Look) -> None:
+    def said() -> list[str]:
+        return [finding["text"] for finding in look()[1]["remote_control"]]
+
+    (closed,) = said()
+    assert closed.startswith("off: no worker listens")
+    with services.broker.pubsub() as listening:
+        listening.subscribe(channel(services.broker))
+        listening.get_message(timeout=5)
+        assert said() == ["open at 1 worker(s): a panel that only looks"]
 
 
 def expect(found: Found, check: str, level: str, advice: str) -> dict[str, Any]:
@@ -201,6 +217,20 @@ def test_a_stream_ahead_or_behind(services: Services, look: Look) -> None:
     assert told["details"] == {"count": 1, "first": [{"subject": "d/jira", "store": 1, "stream": 7}]}
     assert expect(found, "stream_behind", "warn", "commands worker")["details"]["first"] == ["d/slack"]
     assert services.redis.hget(LAST_REVISIONS, "PluginChanged|d/jira") == b"7:abc"
+
+
+def test_groups_that_were_too_slow(services: Services, look: Look) -> None:
+    for group, start in [("ends", "$"), ("begins", "0"), ("late", "0")]:
+        services.redis.xgroup_create("plugin.events", group, id=start, mkstream=True)
+    for name in ("jira", "mail", "chat"):
+        register(services, name)
+    _, found = look()
+    assert [f["level"] for f in found["subscribers"]] == ["ok"]
+    for group, count in [("ends", 1), ("begins", 3)]:
+        services.redis.xreadgroup(group, "a", {"plugin.events": ">"}, count=count)
+    services.redis.xtrim("plugin.events", maxlen=1, approximate=False)
+    _, found = look()
+    assert {f["subject"]: f["level"] for f in found["subscribers"]} == {"ends": "warn", "late": "warn"}
 
 
 def test_images_overdue(services: Services, look: Look) -> None:

@@ -36,6 +36,16 @@ class Sent:
         _, params, _ = json.loads(base64.b64decode(message["body"]))
         return cls(headers["id"], headers["task"], params, headers, message)
 
+    @property
+    def answer_id(self) -> str:
+        """What its answer is stored under."""
+        return str(self.headers.get("answer_id", self.id))
+
+    @property
+    def key(self) -> str:
+        """Where its answer is stored."""
+        return f"celery-task-meta-{self.answer_id}"
+
 
 def waiting(redis: Redis, queue: str = COMMANDS) -> list[Sent]:
     """The messages on a queue, in the order in which a worker takes them."""
@@ -85,17 +95,17 @@ class Service:
             if taken := self._redis.brpop(self._queues, timeout=0.05):
                 sent = Sent.read(taken[1])
                 self.seen.append(sent)
-                self.answer(sent.id, self._handle(sent))
+                self.answer(sent.answer_id, self._handle(sent))
 
-    def answer(self, command_id: str, answer: Any) -> None:
+    def answer(self, answer_id: str, answer: Any) -> None:
         """Store an answer."""
         if answer is UNANSWERED:
             return
         state = states.FAILURE if isinstance(answer, Exception) else states.SUCCESS
         if self._publishes:
-            self._app.backend.store_result(command_id, answer, state)
+            self._app.backend.store_result(answer_id, answer, state)
         else:
-            self._redis.set(f"celery-task-meta-{command_id}", stored(command_id, answer))
+            self._redis.set(f"celery-task-meta-{answer_id}", stored(answer_id, answer))
 
 
 def stored(command_id: str, answer: Any, status: str | None = None) -> str:

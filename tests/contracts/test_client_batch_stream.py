@@ -109,7 +109,7 @@ def test_answers_are_taken_while_commands_are_read(caller: PluginClient, redis: 
     def commands() -> Iterator[dict[str, Any]]:
         yield enable("a", id="one")
         (first,) = waiting(redis)
-        redis.set(f"celery-task-meta-{first.id}", stored(first.id, rows_of(first)))
+        redis.set(first.key, stored(first.answer_id, rows_of(first)))
         yield enable("a", id="two")
         assert redis.keys("celery-task-meta-*") == []
 

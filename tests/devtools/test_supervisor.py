@@ -54,8 +54,16 @@ def test_a_terminal_that_is_gone_ends_nothing(monkeypatch: pytest.MonkeyPatch) -
 
 
 def test_what_a_process_writes_does_not_command_the_terminal(capsys: pytest.CaptureFixture[str]) -> None:
-    Console(["one"]).quote("one", ["[red]a[/red]\x1b[2Jb :smile:", "\x1b[31mred\x1b[0m"])
-    assert capsys.readouterr().out == "one | [red]a[/red]b :smile:\none | red\n"
+    console = Console(["one"])
+    console.quote("one", ["[red]a[/red]\x1b[2Jb :smile:", "\x1b[31mred\x1b[0m\r", "a\tb\x9b2J\u202e\x07"])
+    console.say("[red]no\x1b]0;title\x07\nsecond")
+    assert capsys.readouterr().out.splitlines() == [
+        r"one | [red]a[/red]\u001b[2Jb :smile:",
+        "one | red",
+        r"one | a       b\u009b2J\u202e\u0007",
+        r"[red]no\u001b]0;title\u0007",
+        "second",
+    ]
 
 
 def _deaf(tmp_path: Path, name: str) -> ChildProcess:

@@ -138,6 +138,29 @@ def test_it_runs_everything_and_ends_in_order(trial: Trial) -> None:
     assert (trial.data / "logs" / "one.log.1").read_text().splitlines() == ["stand-in runs", "stand-in ends"]
 
 
+def test_its_folder_is_for_its_user_alone(trial: Trial) -> None:
+    """Whatever the umask, and in a folder that was made by somebody else's rules."""
+    trial.data.mkdir()
+    trial.data.chmod(0o755)
+    before = os.umask(0o022)
+    try:
+        up = trial.up()
+    finally:
+        os.umask(before)
+    up.wait_for_output("Ready: ", 60)
+    assert up.stop() == 0
+    found = {path: path.stat().st_mode & 0o077 for path in trial.data.rglob("*")}
+    assert {path.name for path in found} >= {
+        "redis",
+        "mongodb",
+        "logs",
+        "one.log",
+        "redis.log",
+        "mongodb.log",
+    }
+    assert [path for path, mode in found.items() if mode] == []
+
+
 def test_a_killed_process_and_a_killed_server_run_again_and_it_is_told(trial: Trial) -> None:
     up = trial.up()
     os.kill(trial.pids(2)[0], signal.SIGKILL)

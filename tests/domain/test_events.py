@@ -8,7 +8,7 @@ from hashlib import sha1
 from contracts.plugin import PluginInfo, RepositoryInfo
 from worker.domain.events import Pending, plugin_changed, plugin_resynced
 from worker.domain.plugin import Changed, plugin_text
-from worker.domain.record import Record
+from worker.domain.record import NoEffect, Record
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
 PLUGIN = PluginInfo(
@@ -43,9 +43,10 @@ def test_the_event_in_place_of_lost_ones_names_no_command() -> None:
 
 
 def test_a_change_leaves_the_commands_without_effect_to_the_engine() -> None:
-    record = Record("d-1/jira", revision=1, no_effect=(("c-1", ""),))
+    passed = (NoEffect("c-1", "", ""),)
+    record = Record("d-1/jira", revision=1, no_effect=passed)
     changed = Changed("updated", PLUGIN, 2, plugin_text(PLUGIN))
-    assert record.apply(changed, "c-2", NOW, None).no_effect == (("c-1", ""),)
+    assert record.apply(changed, "c-2", NOW, None).no_effect == passed
 
 
 def test_size_and_digest_are_made_once_and_are_no_part_of_the_event() -> None:

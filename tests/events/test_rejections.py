@@ -7,6 +7,7 @@ import redis
 from redis.backoff import NoBackoff
 from redis.retry import Retry
 
+import worker.events.rejections
 from contracts.errors import PluginAlreadyExists, PluginNotFound
 from worker.events.rejections import Refusal, Rejections
 
@@ -69,3 +70,13 @@ def test_what_fails_is_logged_and_nothing_is_raised(
 def test_nothing_to_add_takes_no_round_trip() -> None:
     nobody: Any = redis.Redis(port=1)
     Rejections(nobody).publish_all([])
+
+
+def test_long_names_shorten_the_stream(
+    client: redis.Redis, rejections: Rejections, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(worker.events.rejections, "_MAX_BYTES", 1_000_000)
+    long = {"domain_id": "\U0001f600" * 255, "plugin_id": "\U0001f600" * 255}
+    rejections.publish_all([(f"id-{n}", "plugin.enable", long, PluginNotFound("x")) for n in range(2_000)])
+    raw = sum(len(part) for entry in entries(client) for pair in entry.items() for part in pair)
+    assert 500_000 < raw < 1_300_000

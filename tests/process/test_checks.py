@@ -64,15 +64,23 @@ def test_a_worker_of_a_partition_that_there_is_not_does_not_start(
 
 
 @pytest.mark.parametrize("partitions", [1, 4])
-def test_a_worker_of_any_other_queue_does(partitions: int) -> None:
-    queues = ["plugin.commands", "plugin.queries", "plugin.versions", "of.somebody.else"]
+def test_a_worker_of_any_queue_that_there_is_does(partitions: int) -> None:
+    queues = ["plugin.commands", "plugin.queries", "plugin.versions"]
     check_queues(
         queues if partitions == 1 else [*queues, "plugin.commands.0", "plugin.commands.3"], partitions
     )
 
 
+def test_a_worker_of_somebody_elses_queue_does_not_start() -> None:
+    """What is there would come by kombu's own transport, outside of all that this one guards."""
+    with pytest.raises(
+        SystemExit, match=r"there is no of\.somebody\.else: .*\nRun: celery -A worker worker -Q"
+    ):
+        check_queues(["plugin.queries", "of.somebody.else"], 1)
+
+
 @pytest.mark.parametrize("queue", ["plugin.commands", "plugin.commands.0", "plugin.commands.7"])
 def test_no_command_comes_by_the_stock_transport(queue: str) -> None:
-    """Not even one of another number of partitions, which a worker that runs may be told to consume."""
+    """Not even one of another number of partitions."""
     app = create_app(Settings(command_partitions=4))
     assert app.conf.broker_transport_options["queue_options"].is_exclusive(queue)

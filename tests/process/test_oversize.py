@@ -11,6 +11,7 @@ from contracts.errors import InvalidParameter
 from tests.support.parked import AT
 from worker.dead_letters.message import read_message
 from worker.domain.dead_letter import DeadLetter
+from worker.tasks.answer_store import AnswerStore
 from worker.tasks.oversize import answer_oversize
 from worker.transport.encode import task_message
 
@@ -46,7 +47,7 @@ def answers_to(redis_url: str) -> Iterator[Answers]:
 
         def park(parked: DeadLetter) -> list[Any]:
             client.flushdb()
-            answer_oversize(client, [parked])
+            answer_oversize(AnswerStore(client), [parked])
             keys: Any = client.keys("celery-task-meta-*")
             return [backend.get_result(key.decode().removeprefix("celery-task-meta-")) for key in keys]
 

@@ -75,3 +75,17 @@ def test_a_redis_that_lost_the_number_is_told_it_again(client: Any, partitions: 
 def test_a_redis_that_is_away_is_told_as_an_outage() -> None:
     with redis.Redis(port=1) as nobody, pytest.raises(BrokerUnavailable):
         Partitions(nobody).number()
+
+
+def test_what_is_no_number_is_none_and_is_told(
+    client: Any, partitions: Partitions, caplog: pytest.LogCaptureFixture
+) -> None:
+    for forged in ("abc", "nan", "0", "-1", "1.5", " 3", "3\n", "9" * 400, b"\xff", "0x3"):
+        client.set("plugin.commands:partitions", forged)
+        caplog.clear()
+        assert partitions.agree(3) == 3
+        assert partitions.number() is None
+        assert "is no number of partitions" in caplog.text
+    client.hset("plugin.commands:lease", mapping={"owner": "mallory", "until": "abc"})
+    partitions.change(2)
+    assert partitions.number() == 2

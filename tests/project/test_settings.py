@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from worker.settings import SettingsError, load_connections, load_settings
+from worker.settings import Settings, SettingsError, load_connections, load_settings
 
 SECRET = "s3cr3t"
 ENTRY = f'{{repository_id: hq, repository_type: remote, redis_url: "rediss://u:{SECRET}@hq"}}'
@@ -183,3 +183,94 @@ def test_a_client_needs_no_more_than_its_connections(monkeypatch: pytest.MonkeyP
     monkeypatch.setenv("PLUGINS_EVENTS_URL", "redis://events/1")
     connections = load_connections()
     assert (connections.broker, connections.events) == ("redis://localhost:6379/0", "redis://events/1")
+
+
+FORMS = [
+    *(
+        "{s}",
+        "u:{s}@h",
+        "https://u:{s}@h",
+        "http://{s}@h/x",
+        "h:{s}",
+        "h={s}",
+        "{s}=h",
+        "h?token={s}",
+        "h#{s}",
+        "h/{s}",
+    ),
+    *(
+        "OCI=https://u:{s}@h/x",
+        "OCI=http://{s}",
+        "ghcr.io=5/{s}",
+        "u:{s}@ghcr.io=5/4",
+        "ghcr.io={s}/4",
+        "pages={s}",
+    ),
+    *(
+        "u:{s}@h=/nowhere",
+        "h=/nowhere/{s}",
+        "a,b,u:{s}@c",
+        "10.0.0.0/{s}",
+        "10.0.0.1/8,{s}@h",
+        ".u:{s}@h",
+        "[{s}]:1",
+    ),
+    *(
+        "redis://:{s}@h:x/0",
+        "redis://u:{s}@h/{s}",
+        "rediss://h/0?password={s}&x={s}",
+        "redis://{s}",
+        "unix://{s}",
+    ),
+    *(
+        "mongodb://u:{s}@h:99999/p",
+        "mongodb://u:{s}/x@h/p",
+        "mongodb+srv://u:{s}@h:1/p",
+        "mongodb://h/?x={s}",
+    ),
+    *(
+        "mongodb://u:{s}@h/p?authMechanism={s}",
+        "{{s}: 1",
+        '[{"{s}": 1}]',
+        '[{"password": "{s}"}]',
+        '["{s}"]',
+        "[{s}",
+    ),
+    *(
+        '[{"repository_id": "{s}", "name": "{s}", "repository_type": "{s}"}]',
+        '{"robot": {"password": "{s}"}}',
+    ),
+    '{"a": {"hosts": ["u:{s}@h"], "domains": ["*"], "username": "x", "password_env": "PATH"}}',
+    '{"a": {"hosts": ["h"], "domains": "{s}", "username": "{s}", "password": "{s}", "unknown": "{s}"}}',
+    *('{"a": {"provider": "{s}"}}', '{"a": {"password_env": "{s}"}}', '{"a": {"password_file": "{s}"}}'),
+    *(
+        '[{"repository_id": "hq", "name": "h", "repository_type": "remote", "redis_url": "redis://u:{s}@h:x/0"}]',
+    ),
+    *(
+        '[{"repository_id": "hq", "name": "h", "repository_type": "remote", "token": "{s}", "unknown": "{s}"}]',
+    ),
+    *(
+        '[{"repository_id": "hq", "name": "h", "repository_type": "managed", "folder": "{s}", "path": "{s}"}]',
+    ),
+]
+
+
+@pytest.mark.filterwarnings("ignore::UserWarning")  # MongoDB's driver, of options that it does not know
+@pytest.mark.parametrize("name", sorted(f"PLUGINS_{field.upper()}" for field in Settings.model_fields))
+def test_no_error_shows_what_may_be_a_secret(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, name: str
+) -> None:
+    told = []
+    for form in FORMS:
+        value = form.replace("{s}", SECRET)
+        file = tmp_path / "file.json"
+        file.write_text(value)
+        for given in (value, str(file)):
+            monkeypatch.setenv(name, given)
+            for load in (load_settings, load_connections):
+                try:
+                    load()
+                except SettingsError as error:
+                    told.append(str(error))
+    assert SECRET not in "\n".join(told)
+    assert told or name == "PLUGINS_HEARTBEAT_DIR"

@@ -14,7 +14,8 @@ from worker.domain.image import FetchFailed, ImageRef
 from worker.domain.registry.addresses import parse_address
 from worker.registries import Caps, parse_mirror
 from worker.registries.auth import tokens
-from worker.registries.http.guard import Guard, _BoundedSocket
+from worker.registries.http.bounds import BoundedSocket
+from worker.registries.http.guard import Guard
 from worker.registries.http.origin import parse_url
 from worker.registries.tags import oci as oci_tags
 
@@ -26,11 +27,11 @@ def dialled(monkeypatch: Patch) -> list[str]:
     """The addresses that would have been dialled; nothing is."""
     addresses: list[str] = []
 
-    def connect(self: _BoundedSocket, where: tuple[str, int]) -> None:
+    def connect(self: BoundedSocket, where: tuple[str, int]) -> None:
         addresses.append(where[0])
         raise ConnectionRefusedError
 
-    monkeypatch.setattr(_BoundedSocket, "connect", connect)
+    monkeypatch.setattr(BoundedSocket, "connect", connect)
     return addresses
 
 

@@ -7,9 +7,11 @@ from typing import Any
 import pytest
 from celery.backends.base import compress_payload
 
+from contracts._client.decode import MAX_MESSAGE_BYTES
+from contracts.client import UnreadableAnswer
 from contracts.values import MAX_ANSWER_BYTES
 from tests.support.impostor import Impostor, meta
-from worker.repositories.remote.line import MAX_MESSAGE_BYTES, Line, RefusedMessage
+from worker.repositories.remote.line import Line
 
 
 @pytest.fixture
@@ -37,7 +39,7 @@ def test_an_answer_as_large_as_ours_may_be(redis_url: str, theirs: Impostor) -> 
 
 def test_a_larger_message_is_not_decoded(redis_url: str, theirs: Impostor) -> None:
     theirs.answer = meta(result="x" * MAX_MESSAGE_BYTES)
-    with pytest.raises(RefusedMessage):
+    with pytest.raises(UnreadableAnswer):
         ask(redis_url)
 
 
@@ -46,11 +48,11 @@ def test_a_compressed_message_is_not_decoded(redis_url: str, theirs: Impostor) -
     large = meta(result="x" * MAX_MESSAGE_BYTES)
     theirs.answer = lambda headers: compress_payload(large(headers), "gzip")
     assert len(theirs.answer({"id": "1"})) < 100_000
-    with pytest.raises(RefusedMessage):
+    with pytest.raises(UnreadableAnswer):
         ask(redis_url)
 
 
 def test_a_list_is_no_message(redis_url: str, theirs: Impostor) -> None:
     theirs.answer = lambda headers: json.dumps([[]]).encode()
-    with pytest.raises(RefusedMessage):
+    with pytest.raises(UnreadableAnswer):
         ask(redis_url)

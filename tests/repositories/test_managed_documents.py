@@ -177,6 +177,14 @@ def test_a_name_that_is_no_text_is_its_files_fault(tmp_path: Path) -> None:
     assert str(contents.faults[0]) == f"{tmp_path}/\\xff\\xfe.json: has a name that is not UTF-8"
 
 
+def test_a_fault_is_one_line_whatever_the_file_and_its_fields_are_called(tmp_path: Path) -> None:
+    for name in ("a\nERROR of mine.json", "b\x1b[2J\x9b.json", "c\u202e.yaml"):
+        write(tmp_path, name, JIRA | {"\x1b]0;t\x07\nERROR": 1, "state": "\x1b[2J"})
+    faults = [str(fault) for fault in check_folder(tmp_path, POLICY)]
+    assert len(faults) == 3
+    assert all(fault.isprintable() for fault in faults)
+
+
 def test_what_is_no_file_is_refused_without_waiting(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "pipe.yaml")
     (tmp_path / "folder.yaml").mkdir()

@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from contracts._client.decode import unreadable
 from contracts.client import AskTimeout
 from contracts.commands import GetPlugin, GetPluginVersions, ListPlugins
 from contracts.errors import (
@@ -106,18 +107,13 @@ def test_versions_come_from_whoever_has_the_plugin(store: Store) -> None:
     assert ask(store, GetPluginVersions, gone, answers(VERSIONS), plugin_id="jira") == VERSIONS
 
 
-Strange = type("hunter2\n", (BaseException,), {})
-
-
 @pytest.mark.parametrize(
     ("fault", "code", "reason"),
     [
         (AskTimeout("id", 1.0), "REPOSITORY_UNAVAILABLE", "timeout"),
         (ConnectionRefusedError(URL), "REPOSITORY_UNAVAILABLE", "unreachable"),
-        # Celery raises whatever class the answer of a hostile worker names.
-        (SystemExit(1), "REPOSITORY_UNAVAILABLE", "invalid_answer"),
-        (KeyboardInterrupt(), "REPOSITORY_UNAVAILABLE", "invalid_answer"),
-        (Strange(), "REPOSITORY_UNAVAILABLE", "invalid_answer"),
+        (unreadable("it is not JSON"), "REPOSITORY_UNAVAILABLE", "invalid_answer"),
+        (ValueError("hunter2"), "REPOSITORY_UNAVAILABLE", "invalid_answer"),
         (PermissionDenied("hunter2"), "REPOSITORY_UNAVAILABLE", "refused"),
         (StoreUnavailable("hunter2"), "REPOSITORY_UNAVAILABLE", "refused"),
         (InternalFault("hunter2"), "REPOSITORY_UNAVAILABLE", "refused"),

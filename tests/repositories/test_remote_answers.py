@@ -219,6 +219,18 @@ def test_versions() -> None:
         VERSIONS | {"results": ["1"] * 100_001},
         VERSIONS | {"sync_state": "odd"},
         VERSIONS | {"results": ["\ud800"]},
+        VERSIONS | {"results": ["2.0\x1b]0;PWNED\x07\x1b[31m\nroot# "]},
+        VERSIONS | {"results": ["1.0", ""]},
+        VERSIONS | {"results": ["1.0\n"]},
+        VERSIONS | {"results": ["x" * 129]},
+        VERSIONS | {"results": ["1.0\u202e"]},
+        VERSIONS | {"results": ["\u0661.0"]},
+        VERSIONS | {"results": ["a b"]},
+        VERSIONS | {"results": ["-rf"]},
+        VERSIONS | {"total_count": 3},
+        VERSIONS | {"synced_at": "yesterday"},
+        VERSIONS | {"synced_at": "2026-01-01T00:00:00Z\x1b[2J"},
+        VERSIONS | {"synced_at": "2026-01-01T00:00:00Z\n"},
     ],
 )
 def test_what_are_no_versions_is_no_answer(answer: Any) -> None:

@@ -21,7 +21,7 @@ from contracts.commands import (
 from contracts.errors import Refused
 from tests.support.subjects import POLICY
 from worker.domain.plugin import Changed, decide
-from worker.domain.record import Record
+from worker.domain.record import NoEffect, Record
 from worker.store.client import connect_mongodb
 from worker.store.documents import guarded_update, plugin_document
 from worker.store.plugins import GuardedWrite, Plugins
@@ -118,18 +118,24 @@ def test_only_what_differs_is_written() -> None:
         "plugin.updated_at",
         "plugin.repository_info",
     }
-    assert update["$push"] == {"applied": {"$each": ["c-2"], "$slice": -64}}
+    assert update["$push"] == {
+        "applied": {"$each": ["c-2"], "$slice": -64},
+        "digests": {"$each": [], "$slice": -64},
+    }
     assert update["$unset"] == {"no_effect": ""}
 
 
 def test_commands_without_effect_are_kept_until_the_next_write(
     plugins: Plugins, database: Database[dict[str, Any]]
 ) -> None:
-    passed = (("c-2", "PLUGIN_ALREADY_EXISTS"), ("c-3", ""))
+    passed = (NoEffect("c-2", "0123456789abcdef", "PLUGIN_ALREADY_EXISTS"), NoEffect("c-3", "", ""))
     first = replace(registered(), no_effect=passed)
     assert plugins.write(GuardedWrite(Record(KEY), first, 1), NOW)
     assert plugins.read(KEY).no_effect == passed
-    stored = [{"id": "c-2", "code": "PLUGIN_ALREADY_EXISTS"}, {"id": "c-3", "code": ""}]
+    stored = [
+        {"id": "c-2", "digest": "0123456789abcdef", "code": "PLUGIN_ALREADY_EXISTS"},
+        {"id": "c-3", "digest": "", "code": ""},
+    ]
     assert database["plugins"].find_one({"_id": KEY}, {"no_effect": 1, "_id": 0}) == {"no_effect": stored}
 
     before = plugins.read(KEY)

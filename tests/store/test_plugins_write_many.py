@@ -81,7 +81,7 @@ def test_each_is_guarded_by_revision_and_fence_and_the_others_stand(plugins: Plu
     assert not plugins.write_many([registration("d/a"), registration("d/d")], NOW)
     assert plugins.read("d/d").revision == 1
 
-    plugins.raise_fences(["d/a"], 7)
+    plugins.raise_fences({"d/a": 5}, 7)
     again = [disabling(Record(r.key, r.plugin, None, 2, r.fence)) for r in records.values()]
     assert not plugins.write_many(again, NOW)
     assert stored(plugins) == [(2, 7), (3, 5), (3, 5)]
@@ -89,7 +89,7 @@ def test_each_is_guarded_by_revision_and_fence_and_the_others_stand(plugins: Plu
 
 def test_no_writes_take_no_command(plugins: Plugins, commands: MongoCommands) -> None:
     assert plugins.write_many([], NOW)
-    assert plugins.raise_fences([], 1) == []
+    assert plugins.raise_fences({}, 1) == []
     assert commands.take() == []
 
 
@@ -119,7 +119,7 @@ def test_a_write_that_no_majority_confirms_waits(database: Database[dict[str, An
     with pytest.raises(StoreUnavailable):
         alone.write_many([registration("d/a")], NOW)
     with pytest.raises(StoreUnavailable):
-        alone.raise_fences(["d/b"], 1)
+        alone.raise_fences({"d/b": 0}, 1)
 
 
 def test_any_other_error_is_a_bug(plugins: Plugins, database: Database[dict[str, Any]]) -> None:
@@ -158,10 +158,10 @@ def test_fences_are_raised_in_one_command_and_never_lowered(
 ) -> None:
     assert plugins.write_many([registration("d/a", 5), registration("d/b", 9)], NOW)
     commands.clear()
-    assert plugins.raise_fences(KEYS, 7) == ["d/b"]
+    assert plugins.raise_fences(dict.fromkeys(KEYS, 0), 7) == ["d/b"]
     assert commands.take() == ["update"]
     assert stored(plugins) == [(1, 7), (1, 9), (0, 7)]
-    assert plugins.raise_fences(["d/c"], 8) == []
-    assert plugins.raise_fences(["d/c"], 6) == ["d/c"]
+    assert plugins.raise_fences({"d/c": 7}, 8) == []
+    assert plugins.raise_fences({"d/c": 0}, 6) == ["d/c"]
     assert not plugins.write(registration("d/c", 7), NOW)
     assert plugins.write(registration("d/c", 8), NOW)

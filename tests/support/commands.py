@@ -36,6 +36,13 @@ class OwnLease:
         raise AssertionError("something is away")
 
 
+class BoundLease(OwnLease):
+    """A lease whose epoch may not be above 10^13."""
+
+    def raise_epoch(self, at_least: int) -> bool:
+        return at_least > 10**13 or super().raise_epoch(at_least)
+
+
 class LostLease(OwnLease):
     """A lease that another process has taken."""
 

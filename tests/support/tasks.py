@@ -7,7 +7,7 @@ from celery import Celery
 from kombu.utils.json import loads
 
 from tests.support.messages import message
-from worker.tasks.base import OperationTask
+from worker.tasks.base import ServiceTask
 from worker.transport.delivery import Delivery
 from worker.transport.protocol import Envelope, MessageLimits, parse_envelope
 
@@ -42,12 +42,5 @@ def run_task(
     app: Celery, task: str, kwargs: dict[str, Any], delivery: Delivery | None = None, **headers: Any
 ) -> Any:
     """Runs a registered task on its message; returns its result, or raises what it raises."""
-    registered = app.tasks[task]
-    message = delivery or delivery_of(task, kwargs, **headers)
-    if isinstance(registered, OperationTask):
-        return loads(registered.result(message))
-    registered.push_request(id="c-1", delivery=message)
-    try:
-        return registered(**kwargs)
-    finally:
-        registered.pop_request()
+    registered: ServiceTask = app.tasks[task]
+    return loads(registered.result(delivery or delivery_of(task, kwargs, **headers)))

@@ -8,11 +8,16 @@ from tests.support.servers import ChildProcess, wait_until
 from tests.system.stand import Stand, registration, send_group
 
 
-def many_commands_later(stand: Stand, domain: str, point: str) -> None:
-    """The owner stops at `point`; the standby applies its command and 70 more of that plugin."""
+def many_commands_later(stand: Stand, domain: str, point: str, fence: int | None = None) -> None:
+    """The owner stops at `point`; the standby applies its command and 70 more of that plugin.
+
+    `fence`: what the plugin has before that.
+    """
     of = {"domain_id": domain, "plugin_id": "jira"}
     _registered(stand, domain)
-    if point == "before_read":
+    if fence:
+        stand.database["plugins"].update_one({"_id": f"{domain}/jira"}, {"$set": {"fence": fence}})
+    if fence or point == "before_read":
         _new_owner(stand)
     stand.arm(point, action="stop")
     stand.send(f"{domain}-late", "update", **of, tags={"by": "late"})

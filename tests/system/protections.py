@@ -4,28 +4,35 @@ import dataclasses
 import os
 import signal
 from collections.abc import Callable, Sequence
+from contextlib import nullcontext
 from datetime import datetime
 from functools import partial
 from typing import Any
 
 import redis
+from celery.worker.consumer import Control
 
 import worker.events.script
 import worker.store.documents
 import worker.store.plugins
-import worker.tasks.announce
 import worker.tasks.entry
+import worker.tasks.groups
+import worker.tasks.single
 import worker.tasks.supervise
+import worker.transport.full
 from tests.support.seams import Protection, Replace, script
 from tests.system import points
 from worker.domain.command import Command
 from worker.domain.record import Record
+from worker.events.limits import StreamLimits
 from worker.events.publish import Publisher
 from worker.events.sweep import Sweep
 from worker.plugins.plan import Prepared
 from worker.plugins.recent import RecentRecords
 from worker.plugins.write import Writer
+from worker.process.consumer import ServiceConsumer
 from worker.store.plugins import GuardedWrite, Plugins
+from worker.tasks.answer_store import AnswerStore
 from worker.tasks.groups import GroupRun
 from worker.transport import scripts
 from worker.transport.delivery import Delivery
@@ -200,6 +207,22 @@ def _generation(replace: Replace) -> None:
     replace(Writer, "is_current", lambda self, prepared: True)
 
 
+def _needs_memory(replace: Replace) -> None:
+    """Scripts begin with whatever they write first, which a full Redis refuses."""
+    for name in ("POP", "NOTE_WAIT", "RENEW", "RAISE", "RELEASE"):
+        script(name, "begin_with_what_needs_memory")(replace)
+
+
+def _going_on_when_full(replace: Replace) -> None:
+    """What kombu writes for itself is needed."""
+    replace(worker.transport.full, "_unless_full", lambda what: nullcontext())
+
+
+def _bytes_of_events(replace: Replace) -> None:
+    """The stream may be of any size."""
+    replace(StreamLimits, "max_bytes", lambda self: 10**12)
+
+
 def _deadly(replace: Replace) -> None:
     """No protection, but a fault: a plugin named `deadly` kills the worker that is about to register it."""
     shipped = Writer.prepare
@@ -215,7 +238,7 @@ def _deadly(replace: Replace) -> None:
 def _replies(replace: Replace) -> None:
     """Replies of the pipeline of events and answers are not looked at."""
     replace(Publisher, "collect", lambda self, subjects, replies: [])
-    replace(worker.tasks.announce, "collect_answers", lambda client, chunks, replies: None)
+    replace(AnswerStore, "collect", lambda self, chunks, replies: None)
 
 
 def _reply_of_raise(replace: Replace) -> None:
@@ -252,6 +275,19 @@ def _miss(replace: Replace, *, of: str = "") -> None:
     replace(Plugins, "write_many", write_many)
 
 
+def _remote_control(replace: Replace) -> None:
+    """Celery's own remote control is there, with all that it can do."""
+    steps = (*ServiceConsumer.Blueprint.default_steps, "celery.worker.consumer.control:Control")
+    replace(ServiceConsumer.Blueprint, "default_steps", steps)
+    replace(Control, "include_if", lambda self, consumer: True)
+
+
+def _queue_of_task(replace: Replace) -> None:
+    """Every task is carried out, whatever queue its message came by."""
+    for place in (worker.tasks.groups, worker.tasks.single):
+        replace(place, "check_queue", lambda task, queue: None)
+
+
 PROTECTIONS: dict[str, Protection] = {
     "fence": _fence,
     "fence_of_refusals": _fence_of_refusals,
@@ -274,9 +310,14 @@ PROTECTIONS: dict[str, Protection] = {
     "place_of_the_returned": script("POP", "restore_to_the_tail"),
     "waiting": _waiting,
     "giving_back": _giving_back,
+    "needs_memory": _needs_memory,
+    "going_on_when_full": _going_on_when_full,
+    "bytes_of_events": _bytes_of_events,
     "reply_of_raise": _reply_of_raise,
     "miss": _miss,
     "miss_of_1-p0": partial(_miss, of="1-p0"),
     "deadly": _deadly,
+    "remote_control": _remote_control,
+    "queue_of_task": _queue_of_task,
 }
 """By name, for `TEST_WITHOUT` of a worker of `tests.system.points_app`."""

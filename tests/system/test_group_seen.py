@@ -112,6 +112,7 @@ def test_what_is_in_hand_is_shown_by_its_name(
     redis_url: str, mongodb_url: str, broker: Redis, control: Celery, tmp_path: Path
 ) -> None:
     with standing(redis_url, mongodb_url, tmp_path) as stand:
+        stand.env["PLUGINS_REMOTE_CONTROL"] = "1"
         stand.ready(1)
         stand.arm("before_write", action="hang")
         sent = of_one_group()
@@ -121,6 +122,10 @@ def test_what_is_in_hand_is_shown_by_its_name(
         assert sorted((task["id"], task["name"]) for task in active) == [
             (f"c-{number}", task) for number, (task, _) in enumerate(sent)
         ]
+        # Data of callers is in none of them.
+        assert "slack" not in str(active)
+        (found,) = inspect(control, worker).query_task(["c-3"])[worker.name].values()
+        assert found[0] == "active" and "slack" not in str(found)
         # Flower asks for all of these.
         stats = inspect(control, worker).stats()[worker.name]
         assert sum(stats["total"].values()) == 5

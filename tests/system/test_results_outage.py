@@ -6,7 +6,6 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from pathlib import Path
-from typing import Any
 
 import pytest
 from celery import Celery
@@ -15,7 +14,7 @@ from redis.backoff import ConstantBackoff
 from redis.retry import Retry
 
 from tests.support.servers import ChildProcess, RedisServer, free_port, run_worker, start_redis, wait_until
-from worker.tasks.answers import ANSWERS_AWAY
+from worker.tasks.answer_store import ANSWERS_AWAY
 from worker.transport.options import DEFAULT_MAX_DEATHS as MAX_DEATHS
 
 DEADLINE_S = 90
@@ -136,36 +135,19 @@ def test_workers_killed_while_they_wait_for_it_park_nothing(
     assert broker.xlen("plugin.events") == 1
 
 
-def by_signal(number: signal.Signals) -> Callable[[ChildProcess, str], None]:
-    return lambda worker, url: worker.signal(number)
-
-
-def by_control(worker: ChildProcess, url: str) -> None:
-    with Celery(broker=url, set_as_current=False) as app:
-        app.control.shutdown()
-
-
-ENDS: list[Any] = [
-    pytest.param(by_signal(signal.SIGTERM), id="SIGTERM"),
-    pytest.param(by_signal(signal.SIGQUIT), id="SIGQUIT"),
-    pytest.param(by_control, id="control"),
-]
-
-
-@pytest.mark.parametrize("end", ENDS)
+@pytest.mark.parametrize("end", [signal.SIGTERM, signal.SIGQUIT], ids=["SIGTERM", "SIGQUIT"])
 def test_a_worker_that_waits_ends_however_it_is_told_to(
     env: dict[str, str],
     broker: Redis,
-    redis_url: str,
     register: Callable[[int], str],
-    end: Callable[[ChildProcess, str], None],
+    end: signal.Signals,
     tmp_path: Path,
 ) -> None:
     env = env | {"PLUGINS_EVENTS_URL": f"redis://127.0.0.1:{free_port()}/0"}
     with run_worker("-Q", QUEUE, env=env, log=tmp_path / "worker.log") as worker:
         sent = register(1)
         wait_until(lambda: f"{sent} waits: " in worker.output(), DEADLINE_S, "the wait")
-        end(worker, redis_url)
+        worker.signal(end)
         wait_until(lambda: not worker.running, DEADLINE_S, "its end")
         assert "NotImplementedError" not in worker.output()
     assert broker.llen(QUEUE) == 1

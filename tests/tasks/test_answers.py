@@ -21,7 +21,8 @@ from worker.events.rejections import Refusal
 from worker.services import Services
 from worker.settings import Settings
 from worker.tasks.announce import Announcer
-from worker.tasks.answers import KEPT_S, Answer, AnswersUnavailable
+from worker.tasks.answer_store import KEPT_S, AnswerStore, AnswersUnavailable
+from worker.tasks.answers import Answer
 
 DONE = Answer.success("c-1", '{"plugin_id":"jira"}')
 
@@ -40,7 +41,8 @@ def stream(redis_url: str) -> Iterator[Stream]:
 
 
 def announcer(services: Services, answers: Any = None) -> Announcer:
-    return Announcer(services.redis, answers or services.redis, services.publisher, services.rejections)
+    store = AnswerStore(answers or services.redis)
+    return Announcer(services.redis, store, services.publisher, services.rejections)
 
 
 def subjects(services: Services) -> list[Any]:

@@ -16,6 +16,7 @@ from worker.services import Services
 from worker.settings import Settings
 from worker.store.plugins import GuardedWrite
 from worker.tasks.announce import Announcer
+from worker.tasks.answer_store import AnswerStore
 from worker.tasks.answers import Answer
 from worker.tasks.commands import register_commands
 from worker.tasks.groups import GroupRun
@@ -50,7 +51,7 @@ class Process:
             task = APP.tasks[envelope.task]
             requests.append(Request(delivery, envelope, app=APP, hostname="test", task=task))
         made = self.services
-        announcer = Announcer(made.redis, made.results, made.publisher, made.rejections)
+        announcer = Announcer(made.redis, AnswerStore.of(made), made.publisher, made.rejections)
         GroupRun(made, announcer, group, requests).run()
 
     def carry_out_all(self) -> None:

@@ -55,6 +55,21 @@ def test_a_query_that_takes_too_long_is_answered_so(deployment: Deployment) -> N
         deployment.ask("plugin.stat", query={**SLOW, "distinct": "name"})
 
 
+@pytest.mark.parametrize(("parsed_s", "limit_s"), [(59.9, 60.0), (0.3, 0.2)])
+def test_the_time_of_its_parsing_counts(
+    mongodb_url: str, monkeypatch: pytest.MonkeyPatch, parsed_s: float, limit_s: float
+) -> None:
+    deployment = Deployment(mongodb_url, query_time_limit_s=limit_s)
+    slow = {"scope": "d", "rank": 0, "plugin": {"tags": {"slow": ["a" * 11 + "!"] * 15_000}}}
+    deployment.services.database["plugins"].insert_one(slow)
+    for task, query in (("plugin.list", SLOW), ("plugin.stat", {**SLOW, "distinct": "name"})):
+        clock = iter([0.0, parsed_s])
+        monkeypatch.setattr("worker.tasks.queries.monotonic", lambda clock=clock: next(clock))
+        with pytest.raises(QueryTimeout, match=f"longer than {limit_s:g} s"):
+            deployment.ask(task, query=query)
+    deployment.services.close()
+
+
 def test_a_store_that_is_away_is_answered_so() -> None:
     deployment = Deployment("mongodb://127.0.0.1:1/plugins?serverSelectionTimeoutMS=200")
     with pytest.raises(StoreUnavailable):

@@ -9,7 +9,7 @@ import pytest
 from celery import Celery
 from redis import Redis
 
-from contracts.errors import StoreUnavailable
+from contracts.errors import InternalFault, InvalidParameter, RequiredParameter, StoreUnavailable
 from contracts.events import IMAGE_VERSIONS_CHANGED
 from tests.support.tasks import delivery_of, run_task
 from worker.app import create_app
@@ -37,6 +37,7 @@ PLUGIN = {
     "registry_url": "registry.example.com",
     "registry_config": {},
 }
+TOKEN = "0123456789abcdef" * 2
 
 
 class Registry:
@@ -121,7 +122,7 @@ def test_an_outage_ends_a_task_without_an_error(
 ) -> None:
     deployment.away = StoreUnavailable("the store does not answer")
     deployment.do(TICK)
-    deployment.do(REFRESH, host="registry.example.com", images=[], lease="token")
+    deployment.do(REFRESH, host="registry.example.com", images=[], lease=TOKEN)
     assert "plugin.versions.tick ends early" in caplog.text
 
 
@@ -131,13 +132,20 @@ def test_a_tick_that_waited_too_long_for_a_worker_does_nothing(deployment: Deplo
     assert deployment.store.images.read(ImageRef.of(PLUGIN)) is None
 
 
+HOST = "registry.example.com"
 STRANGE: list[tuple[str, dict[str, Any]]] = [
     (TICK, {"more": 1}),
     (REFRESH, {}),
-    (REFRESH, {"host": "registry.example.com", "images": 5, "lease": "token"}),
-    (REFRESH, {"host": "registry.example.com", "images": [{"$gt": ""}], "lease": {"$exists": True}}),
-    (REFRESH, {"host": {"$gt": ""}, "images": [], "lease": "token"}),
-    (REFRESH, {"host": "registry.example.com", "images": ["x"] * 1_001, "lease": "token"}),
+    (REFRESH, {"host": HOST, "images": 5, "lease": TOKEN}),
+    (REFRESH, {"host": HOST, "images": [{"$gt": ""}], "lease": {"$exists": True}}),
+    (REFRESH, {"host": HOST, "images": [["x"]], "lease": TOKEN}),
+    (REFRESH, {"host": HOST, "images": ["x"], "lease": "mallory"}),
+    (REFRESH, {"host": HOST, "images": ["x"], "lease": TOKEN + "\n"}),
+    (REFRESH, {"host": HOST, "images": ["x"], "lease": TOKEN, "more": 1}),
+    (REFRESH, {"host": {"$gt": ""}, "images": [], "lease": TOKEN}),
+    (REFRESH, {"host": "x" * 4_097, "images": [], "lease": TOKEN}),
+    (REFRESH, {"host": HOST, "images": ["x" * 4_097], "lease": TOKEN}),
+    (REFRESH, {"host": HOST, "images": ["x"] * 101, "lease": TOKEN}),
 ]
 
 
@@ -147,24 +155,36 @@ def test_what_a_stranger_sends_is_refused_without_a_word_of_it(
 ) -> None:
     deployment.plugin("domain-1")
     deployment.store.images.ensure(ImageRef.of(PLUGIN), datetime.now(UTC))
-    claimed = deployment.store.queue.claim([ImageRef.of(PLUGIN).key], "mine", datetime.now(UTC))
+    claimed = deployment.store.queue.claim([ImageRef.of(PLUGIN).key], TOKEN, datetime.now(UTC))
     assert claimed
-    deployment.do(task, **arguments)
-    assert "was refused" in caplog.text
-    assert "$" not in caplog.text
+    with pytest.raises((InvalidParameter, RequiredParameter)):
+        deployment.do(task, **arguments)
+    assert caplog.text == ""
     image = deployment.store.images.read(ImageRef.of(PLUGIN))
     assert image is not None
     assert image.state == "pending"
 
 
-def test_positional_arguments_and_a_strange_deadline_are_refused(
-    deployment: Deployment, caplog: pytest.LogCaptureFixture
-) -> None:
+def test_positional_arguments_and_a_strange_deadline_are_refused(deployment: Deployment) -> None:
     positional = delivery_of(TICK, {})
     positional.envelope = replace(positional.envelope, args=["x"])
-    run_task(deployment.app, TICK, {}, positional)
-    run_task(deployment.app, TICK, {}, expires="soon")
-    assert caplog.text.count("was refused") == 2
+    with pytest.raises(InvalidParameter, match="positional"):
+        run_task(deployment.app, TICK, {}, positional)
+    with pytest.raises(InvalidParameter, match="expires"):
+        run_task(deployment.app, TICK, {}, expires="soon")
+
+
+def test_a_bug_is_told_and_keeps_nothing(
+    deployment: Deployment, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """What is due is in the store: the next tick finds it."""
+    monkeypatch.setattr(Cycle, "tick", lambda self: 1 / 0)
+    tick = delivery_of(TICK, {})
+    with pytest.raises(InternalFault):
+        run_task(deployment.app, TICK, {}, tick)
+    assert tick.settled
+    assert "ZeroDivisionError" in caplog.text
+    assert deployment.database["dead_letters"].count_documents({}) == 0
 
 
 def test_what_a_commands_worker_of_version_0_1_says_of_a_new_plugin_is_accepted(

@@ -122,6 +122,21 @@ def _no_tracking(replace: Replace) -> None:
     replace(Wakeup, "_ask", ask)
 
 
+def _needs_memory(replace: Replace) -> None:
+    """Scripts begin with whatever they write first."""
+    for name in (
+        "POP",
+        "POP_SHARED",
+        "NOTE_WAIT",
+        "RENEW",
+        "RENEW_SHARED",
+        "RAISE",
+        "RELEASE",
+        "RELEASE_SHARED",
+    ):
+        script(name, "begin_with_what_needs_memory")(replace)
+
+
 PROTECTIONS: dict[str, Protection] = {
     "restore_in_reverse": script("POP", "restore_in_reverse"),
     "restore_to_the_tail": script("POP", "restore_to_the_tail"),
@@ -131,6 +146,8 @@ PROTECTIONS: dict[str, Protection] = {
     "believe_any_clock": script("POP", "believe_any_clock"),
     "no_mark": script("POP", "no_mark"),
     "epoch_stands_still": script("POP", "epoch_stands_still"),
+    "believe_any_epoch": script("POP", "believe_any_epoch"),
+    "raise_to_any_epoch": script("RAISE", "believe_any_epoch"),
     "no_death_count": script("POP", "no_death_count"),
     "waiting_counts": script("POP", "waiting_counts"),
     "every_death_counts": script("POP", "every_death_counts"),
@@ -142,6 +159,7 @@ PROTECTIONS: dict[str, Protection] = {
     "keep_all_of_large": script("POP", "keep_all_of_large"),
     "park_any_number": script("POP", "park_any_number"),
     "park_by_anyone": script("PARK", "raise_by_anyone"),
+    "needs_memory": _needs_memory,
     "no_sweep": script("POP_SHARED", "no_sweep"),
     "pop_not_atomic": _pop_not_atomic,
     "new_tag_every_time": _new_tag_every_time,

@@ -6,6 +6,7 @@ import pytest
 import redis
 
 from tests.support.seams import take_out
+from tests.transport import test_forged_leases as forged
 from tests.transport import test_groups as groups
 from tests.transport import test_junk_in_bulk as junk
 from tests.transport import test_leases as leases
@@ -35,6 +36,8 @@ PAIRS: list[tuple[str, Watching]] = [
     ("no_lease", leases.test_one_owner_at_a_time),
     ("never_push_back+keep_leftovers", leases.test_an_owner_whose_event_loop_stands_still_loses_its_lease),
     ("epoch_stands_still", leases.test_epochs_rise_with_every_owner_and_are_not_behind_the_clock_of_redis),
+    ("believe_any_epoch", forged.test_a_new_owner_begins_anew_where_the_epoch_is_none),
+    ("raise_to_any_epoch", forged.test_an_epoch_is_not_raised_by_more_than_a_day),
     ("no_death_count", poison.test_five_deaths_park),
     ("waiting_counts", poison.test_a_death_of_what_had_to_wait_clears_the_count),
     (

@@ -4,7 +4,6 @@ import time
 
 import pytest
 import redis
-from celery import Celery
 
 from tests.support.servers import ChildProcess, RedisServer, wait_until
 from tests.transport.elements import COMMANDS, element, note
@@ -176,19 +175,6 @@ def test_a_worker_that_gives_up_leaves_the_queue_to_the_standby(
     wait_until(lambda: len(ledger(client)) == 2, 25, "both to have it")
     assert ledger(client) == [f"7:{owner.pid}:0", f"7:{standby.pid}:1"]
     wait_until(lambda: not leftovers(client), what="the settlement")
-
-
-def test_a_cancelled_queue_goes_to_the_standby(
-    client: redis.Redis, url: str, start_worker: StartWorker
-) -> None:
-    first = start_worker(url, lease_s=LATE_S)
-    wait_until(lambda: is_owner(client, first), what="its lease")
-    second = start_worker(url, lease_s=LATE_S)
-    with Celery(broker=url, set_as_current=False) as publisher:
-        publisher.control.cancel_consumer(COMMANDS, destination=[first.name])
-    wait_until(lambda: is_owner(client, second), 20, "the standby's lease")
-    push(client, note(1))
-    wait_until(lambda: ledger(client) == ["1"], what="the standby's work")
 
 
 def test_redis_may_die_and_return_under_a_running_task(

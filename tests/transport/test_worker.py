@@ -1,4 +1,4 @@
-"""One worker process that runs on: poison, what tasks do with their deliveries, remote control, idleness."""
+"""One worker process that runs on: poison, what tasks do with their deliveries, idleness."""
 
 import time
 from pathlib import Path
@@ -11,7 +11,7 @@ from tests.support.servers import Binary, redis_by_age, start_redis, wait_until
 from tests.support.servers import start_worker as start_any_worker
 from tests.transport.elements import COMMANDS, QUERIES, element, note
 from tests.transport.poison_shapes import SHAPES
-from tests.transport.workers import Service, StartWorker, is_owner, ledger, leftovers, pongs, wait_for_ledger
+from tests.transport.workers import Service, StartWorker, is_owner, ledger, leftovers, wait_for_ledger
 from worker.transport import drain_dead_messages
 from worker.transport.dead import DeadMessage
 
@@ -56,7 +56,7 @@ def test_the_stock_transport_does_not_survive_them(
 @pytest.mark.parametrize(
     "binary", redis_by_age(), ids=lambda binary: f"{binary.path.name}-{binary.version_text}"
 )
-def test_stock_publishers_remote_control_and_all_priorities_work(
+def test_stock_publishers_and_all_priorities_work(
     binary: Binary, start_worker: StartWorker, tmp_path: Path
 ) -> None:
     server = start_redis(tmp_path / "redis", appendfsync="always", binary=binary)
@@ -70,7 +70,6 @@ def test_stock_publishers_remote_control_and_all_priorities_work(
         with redis.Redis.from_url(server.url) as client:
             wait_until(lambda: len(ledger(client)) == 5, what="all to run")
             assert sorted(ledger(client), key=int) == ["0", "3", "6", "9", "100"]
-        assert pongs(server.url) == [{"ok": "pong"}]
         assert worker.running
     finally:
         publisher.close()
@@ -138,28 +137,3 @@ def test_one_worker_may_own_several_queues_each_in_its_order(
         assert [n % 1000 for n in ran if n // 1000 == index] == list(range(60))
     # None waits for another to be empty.
     assert max(ran.index(index * 1000) for index in range(4)) < 20
-
-
-def test_a_running_worker_takes_no_exclusive_queue_that_it_was_not_started_for(
-    client: redis.Redis, url: str, start_worker: StartWorker
-) -> None:
-    worker = start_worker(url, f"{COMMANDS}.0,{QUERIES}")
-    told = {"refused": "not consuming from {}", "consumed": "Started consuming from {}"}
-    with Celery(broker=url, set_as_current=False) as publisher:
-
-        def add(queue: str) -> str:
-            publisher.control.add_consumer(queue, destination=[worker.name])
-            said = {outcome: line.format(queue) for outcome, line in told.items()}
-            return wait_until(
-                lambda: next((outcome for outcome, line in said.items() if line in worker.output()), None)
-            )
-
-        assert add(COMMANDS) == "refused"
-        assert add("test.other") == "consumed"
-        publisher.control.cancel_consumer(f"{COMMANDS}.0", destination=[worker.name])
-        wait_until(lambda: f"Canceling queue {COMMANDS}.0" in worker.output())
-        assert add(f"{COMMANDS}.0") == "consumed"
-    for number, queue in enumerate([COMMANDS, "test.other", f"{COMMANDS}.0", QUERIES]):
-        client.lpush(queue, note(number))
-    wait_until(lambda: len(ledger(client)) == 3, what="the others to run")
-    assert client.llen(COMMANDS) == 1

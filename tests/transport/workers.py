@@ -1,12 +1,13 @@
 """Worker processes of `tests.transport.app`, and what they have left in Redis."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any, Protocol
 
 import redis
-from celery import Celery
 
 from tests.support import servers
 from tests.support.servers import WORKER_READY, ChildProcess, RedisServer, wait_until
@@ -93,8 +94,10 @@ def leftovers(client: redis.Redis, queue: str = COMMANDS) -> int:
     return int(client.exists(queue, f"{queue}:unacked", f"{queue}:returned", f"{queue}:waiting"))
 
 
-def pongs(url: str) -> list[Any]:
-    """What the first worker answers to a ping, which is served between other turns of its event loop."""
-    with Celery(broker=url, set_as_current=False) as caller:
-        answers = caller.control.broadcast("ping", reply=True, timeout=60, limit=1)
-    return [pong for answer in answers for pong in answer.values()]
+@contextmanager
+def heartbeats(service: Service) -> Iterator[Iterator[Any]]:
+    """What the worker tells of itself every two seconds, None while it tells nothing."""
+    client: Any = service.client
+    with client.pubsub(ignore_subscribe_messages=True) as heard:
+        heard.subscribe("/0.celeryev/worker.heartbeat")
+        yield iter(partial(heard.get_message, timeout=0.1), object())

@@ -13,9 +13,10 @@ from contracts._redis.connect import open_redis
 from contracts.client import AskTimeout, PluginClient, RedisUnavailable
 from contracts.errors import ContractError
 from worker.cli.param_types import Seconds
-from worker.cli.text import printable, to_json
+from worker.cli.text import to_json
 from worker.process.partitions import Partitions
 from worker.settings import Connections, SettingsError, load_connections
+from worker.terminal import say, say_lines
 
 CommandCallback = Callable[..., Any]
 """The function behind a click command."""
@@ -32,7 +33,7 @@ def ending_errors(as_json: bool) -> Iterator[None]:
     except SettingsError as error:
         if as_json:
             fail("WRONG_SETTINGS", str(error), as_json, "SettingsError", {})
-        click.echo(printable(str(error)), err=True)
+        say_lines(str(error), err=True)
         sys.exit(REFUSED)
     except ContractError as error:
         fail(error.code, error.message, as_json, type(error).__name__, error.details)
@@ -89,7 +90,7 @@ def fail(code: str, message: str, as_json: bool, name: str, details: dict[str, A
     if as_json:
         print_json({"error": {"type": name, "code": code, "message": message, "details": details}})
     else:
-        click.echo(printable(f"{code}: {message}"), err=True)
+        say(f"{code}: {message}", err=True)
     sys.exit(REFUSED)
 
 
@@ -99,7 +100,7 @@ json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON."
 
 def print_json(value: Any) -> None:
     """Write one JSON document to standard output."""
-    click.echo(to_json(value, indent=2))
+    say_lines(to_json(value, indent=2))
 
 
 def sending_options(command: CommandCallback) -> CommandCallback:

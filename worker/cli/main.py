@@ -1,10 +1,14 @@
 """The group `plugins` and the list of its commands."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from importlib import import_module
 from typing import Any, NamedTuple
 
 import click
 from click_didyoumean import DYMMixin
+
+from worker.terminal import printable_lines
 
 
 class Entry(NamedTuple):
@@ -54,6 +58,16 @@ COMMANDS: list[Entry] = [
 ]
 
 
+@contextmanager
+def _printable_errors() -> Iterator[None]:
+    """Escape what an error of click quotes: an argument, or what a message held."""
+    try:
+        yield
+    except click.ClickException as error:
+        error.message = printable_lines(error.message)  # type: ignore[misc]
+        raise
+
+
 class LazyGroup(DYMMixin, click.Group):  # type: ignore[misc]
     """A group that imports a command only when it is used, so that help and errors are quick.
 
@@ -75,15 +89,13 @@ class LazyGroup(DYMMixin, click.Group):  # type: ignore[misc]
         command: click.Command = getattr(import_module(module), attribute)
         return command
 
-    def invoke(self, ctx: click.Context) -> Any:
-        try:
-            return super().invoke(ctx)
-        except click.ClickException as error:
-            # It may quote an argument, or what a message held. Imported here: it takes time.
-            from worker.cli.text import printable
+    def make_context(self, *args: Any, **kwargs: Any) -> click.Context:
+        with _printable_errors():
+            return super().make_context(*args, **kwargs)
 
-            error.message = printable(error.message)  # type: ignore[misc]
-            raise
+    def invoke(self, ctx: click.Context) -> Any:
+        with _printable_errors():
+            return super().invoke(ctx)
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         if self.entries:

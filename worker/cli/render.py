@@ -45,9 +45,9 @@ def _rows(answer: Mapping[str, Any]) -> list[AnswerPart]:
 
 
 def _versions(answer: Mapping[str, Any]) -> list[AnswerPart]:
-    notes = [f"{answer['total_count']} version(s), {answer['sync_state']}"]
+    notes = [f"{plain(answer['total_count'])} version(s), {plain(answer['sync_state'])}"]
     if "synced_at" in answer:
-        notes.append(f"read at {answer['synced_at']}")
+        notes.append(f"read at {plain(answer['synced_at'])}")
     notes += [word for word in ("stale", "truncated") if answer[word]]
     return [*map(plain, answer["results"]), ", ".join(notes)]
 

@@ -5,13 +5,13 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-import click
 from rich.box import SIMPLE_HEAD
 from rich.console import Console
 from rich.table import Table as RichTable
 from rich.text import Text
 
 from worker.cli.text import plain
+from worker.terminal import say_lines
 
 _WIDEST = 60
 _NARROWEST = 12
@@ -63,8 +63,9 @@ class Fields:
     values: Mapping[str, Any]
 
     def __str__(self) -> str:
-        width = max((len(name) for name in self.values), default=0)
-        return "\n".join(f"{name:<{width}}  {plain(value)}" for name, value in self.values.items())
+        shown = {plain(name): plain(value) for name, value in self.values.items()}
+        width = max(map(len, shown), default=0)
+        return "\n".join(f"{name:<{width}}  {value}" for name, value in shown.items())
 
     def layout(self) -> RichTable:
         """Return the fields for a terminal."""
@@ -81,7 +82,7 @@ def write(*parts: str | Table | Fields) -> None:
     console = Console() if sys.stdout.isatty() else None
     for part in parts:
         if console is None or isinstance(part, str):
-            click.echo(str(part))
+            say_lines(str(part))
         else:
             write_layout(console, part)
 

@@ -108,7 +108,7 @@ def _reading(kept: bytes, stripped: bool, headers: Mapping[str, Any], element: E
 
 def _as_text(raw: bytes, element: Element) -> Reading:
     """Return a message with more beside its body than anybody sends, searched for tokens as any text is."""
-    headers = {name: _text(element.headers.get(name)) for name in ("task", "id")}
+    headers = {name: _text(element.headers.get(name)) for name in ("task", "id", "answer_id")}
     kept = hide_secrets_in_bytes(raw)
     return _reading(
         kept,

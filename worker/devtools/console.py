@@ -6,6 +6,8 @@ from pathlib import Path
 from rich.console import Console as RichConsole
 from rich.text import Text
 
+from worker.terminal import printable_lines, printable_log
+
 COLOURS = ["green", "cyan", "magenta", "yellow", "blue", "bright_green", "bright_cyan", "bright_magenta"]
 
 
@@ -29,15 +31,15 @@ class Console:
         self._colours = {name: COLOURS[number % len(COLOURS)] for number, name in enumerate(names)}
 
     def say(self, text: str, *, problem: bool = False) -> None:
-        """Write a line of our own; ``problem``: in red."""
-        self._write(Text(text, "bold red" if problem else ""))
+        """Write lines of our own; ``problem``: in red."""
+        self._write(Text(printable_lines(text), "bold red" if problem else ""))
 
     def quote(self, name: str, lines: Iterable[str]) -> None:
         """Write lines of a process."""
         for line in lines:
             head = Text(f"{name:<{self._width}} | ", self._colours.get(name, ""))
             # Colours of the process stay; nothing else that it writes commands the terminal.
-            self._write(head + Text.from_ansi(line))
+            self._write(head + Text.from_ansi(printable_log(line)))
 
     def _write(self, line: Text) -> None:
         try:

@@ -6,6 +6,7 @@ import click
 
 from worker.devtools.embedded import wait_until
 from worker.devtools.rundir import RunDirectory
+from worker.terminal import say
 
 # Longer than `up` waits for its workers and servers.
 TIMEOUT_S = 90.0
@@ -24,9 +25,9 @@ def down(data_dir: Path) -> None:
     folder = RunDirectory(data_dir)
     owner = folder.owner()
     if owner is None:
-        click.echo(f"Nothing runs in {data_dir}.")
+        say(f"Nothing runs in {data_dir}.")
         return
-    click.echo(f"Stopping process {owner} and everything that it started ...")
+    say(f"Stopping process {owner} and everything that it started ...")
     folder.terminate_owner()
     try:
         wait_until(lambda: folder.owner() != owner, TIMEOUT_S)
@@ -34,4 +35,4 @@ def down(data_dir: Path) -> None:
         raise click.ClickException(
             f"process {owner} has not stopped within {TIMEOUT_S:g} s; see {folder.logs}"
         ) from None
-    click.echo("Stopped.")
+    say("Stopped.")

@@ -20,13 +20,14 @@ from worker.devtools.rundir import RunDirectory
 from worker.devtools.servers import MONGODB_SETTING, REDIS_SETTING, ensure_mongodb, ensure_redis
 from worker.devtools.supervisor import Supervisor
 from worker.settings import SettingsError, load_settings
+from worker.terminal import say_lines
 
 
 class WrongSettings(click.ClickException):
     """Raised before anything is started; shown in the words of the settings."""
 
-    def show(self, file: IO[Any] | None = None) -> None:
-        click.echo(self.message, file=file, err=True)
+    def show(self, file: IO[Any] | None = None) -> None:  # noqa: ARG002 - click passes none
+        say_lines(self.message, err=True)
 
 
 @click.command()
@@ -65,7 +66,8 @@ def up(
     """Run everything on this machine: Redis, MongoDB, the workers and beat.
 
     If PLUGINS_REDIS_URL or PLUGINS_MONGODB_URL names a server, that one is used; the others are started on
-    the loopback interface. A process that ends is started again. Ctrl-C, SIGTERM or `plugins down` stop
+    the loopback interface, without a password: for a machine that you share with nobody. A process that ends
+    is started again. Ctrl-C, SIGTERM or `plugins down` stop
     everything.
     """
     cwd = procfile.parent if procfile else Path.cwd()
@@ -109,6 +111,17 @@ def check_settings() -> None:
 
 @contextmanager
 def _acquired(data_dir: Path) -> Iterator[RunDirectory]:
+    # Logs and data are for this user alone: they hold what everybody's commands held.
+    mask = os.umask(0o077)
+    try:
+        with _locked(data_dir) as folder:
+            yield folder
+    finally:
+        os.umask(mask)
+
+
+@contextmanager
+def _locked(data_dir: Path) -> Iterator[RunDirectory]:
     folder = RunDirectory(data_dir)
     try:
         acquired = folder.acquire()

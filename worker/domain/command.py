@@ -1,11 +1,18 @@
 """A command, as a decision needs it, and the lease that it is applied under."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
+from hashlib import blake2b
+from json import encoder
 from typing import Any, Protocol
 
 from contracts.commands import Write
+
+_canonical: Callable[[Mapping[str, Any], int], Iterable[str]] = encoder.c_make_encoder(  # type: ignore[attr-defined]
+    None, None, encoder.encode_basestring_ascii, None, ":", ",", True, False, True
+)
+"""What ``json.JSONEncoder(sort_keys=True)`` makes for each call, which costs as much as a small command."""
 
 
 class Fenced(Exception):
@@ -27,7 +34,10 @@ class Lease(Protocol):
         """Return whether Redis says that this process still has the lease."""
 
     def raise_epoch(self, at_least: int) -> bool:
-        """Raise the epoch of the lease to at least ``at_least``; return False if the lease is lost."""
+        """Raise the epoch of the lease to at least ``at_least``; return False if the lease is lost.
+
+        What is more than a day ahead of Redis's clock is no epoch: the epoch stays as it is.
+        """
 
     def wait(self, seconds: float) -> bool:
         """Wait during an outage; return True as soon as the process must end."""
@@ -59,6 +69,7 @@ class Command:
     ``key``: that of the plugin's record.
     ``operation``, ``params``: the task's name and its keyword arguments, as sent.
     ``is_item``: whether its message is a batch.
+    ``digest``: of ``operation`` and of what is given of ``params``, in any order of their keys.
     """
 
     id: str
@@ -68,3 +79,12 @@ class Command:
     params: Mapping[str, Any] = field(repr=False)
     origin: Origin = Origin()
     is_item: bool = False
+    digest: str = field(init=False)
+
+    def __post_init__(self) -> None:
+        # null, and an empty text that clears nothing, count as not given.
+        fields, given = self.write.model_fields_set, self.params
+        if len(fields) != len(given):
+            given = {name: value for name, value in given.items() if name in fields}
+        text = self.operation + "".join(_canonical(given, 0))
+        object.__setattr__(self, "digest", blake2b(text.encode(), digest_size=8).hexdigest())

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
-from typing import Self
+from typing import NamedTuple, Self
 
 from contracts.errors import InvalidParameter
 from contracts.events import PLUGIN_CHANGED
@@ -15,6 +15,9 @@ from worker.domain.scope import MANAGED_PREFIX
 
 MAX_APPLIED = 64
 """How many command ids a record remembers: a command has at most one effect within so many changes."""
+
+DIGEST_LENGTH = 16
+"""How many characters the digest of a command has."""
 
 MAX_PENDING = 64
 """How many events an outbox may hold. If it is full, the next command waits."""
@@ -44,6 +47,16 @@ def own_key(domain_id: str, plugin_id: str) -> str:
     return key_of(domain_id, plugin_id)
 
 
+class NoEffect(NamedTuple):
+    """A command without effect: its id, its digest (empty: not known), and the code of its refusal, which is
+    empty if there was nothing to change.
+    """
+
+    id: str
+    digest: str
+    code: str
+
+
 @dataclass(frozen=True, slots=True)
 class Record:
     """The store's data of one plugin of a domain.
@@ -52,9 +65,9 @@ class Record:
     ``last``: the last state of a tombstone.
     ``fence``: the highest epoch that has written.
     ``applied``: the command ids of the last 64 effects.
+    ``digests``: of those of their commands whose digest is known, oldest first, as ``{digest} {id}``.
     ``outbox``: the events that may not be on the stream yet.
-    ``no_effect``: the commands that the last write passed over: the id of each, and the code of its refusal,
-    empty if there was nothing to change.
+    ``no_effect``: the commands that the last write passed over.
     """
 
     key: str
@@ -64,12 +77,18 @@ class Record:
     fence: int = 0
     applied: tuple[str, ...] = ()
     outbox: tuple[Pending, ...] = ()
-    no_effect: tuple[tuple[str, str], ...] = ()
+    no_effect: tuple[NoEffect, ...] = ()
+    digests: tuple[str, ...] = ()
 
     @property
     def shown(self) -> PluginInfo | None:
         """The plugin as it is, or as it last was."""
         return self.plugin or self.last
+
+    def applied_other(self, command_id: str, digest: str) -> bool:
+        """Return whether an applied command of this id is known to be another one than that of ``digest``."""
+        known = [entry for entry in self.digests if entry[DIGEST_LENGTH + 1 :] == command_id]
+        return bool(known) and known[-1] != entry_of(digest, command_id)
 
     def has_room(self, count: int, size: int = 0) -> bool:
         """Return whether the outbox has room for ``count`` more events of ``size`` bytes together."""
@@ -83,8 +102,15 @@ class Record:
         waiting = tuple(entry for entry in self.outbox if entry.revision > revision)
         return self if len(waiting) == len(self.outbox) else replace(self, outbox=waiting)
 
-    def apply(self, changed: Changed, command_id: str, now: datetime, traceparent: str | None) -> Self:
-        """Return the record after a change."""
+    def apply(
+        self,
+        changed: Changed,
+        command_id: str,
+        now: datetime,
+        traceparent: str | None,
+        digest: str = "",
+    ) -> Self:
+        """Return the record after a change. ``digest``: that of the command; empty: it is not known."""
         event = Pending(
             revision=changed.revision,
             time=format_time(now),
@@ -101,6 +127,7 @@ class Record:
             applied=(*self.applied, command_id)[-MAX_APPLIED:],
             outbox=(*self.outbox, event),
             no_effect=self.no_effect,
+            digests=(*self.digests, entry_of(digest, command_id))[-MAX_APPLIED:] if digest else self.digests,
         )
 
     def raised(self, revision: int, now: datetime) -> Self:
@@ -120,13 +147,18 @@ class Record:
         return Subject(PLUGIN_CHANGED, self.key, self.revision, self.outbox, present)
 
 
-def ids_added(before: Sequence[str], after: Sequence[str]) -> list[str]:
-    """Return the command ids at the end of ``after``, behind the last one of ``before``."""
+def entry_of(digest: str, command_id: str) -> str:
+    """Return an entry of ``Record.digests``."""
+    return f"{digest} {command_id}"
+
+
+def added(before: Sequence[str], after: Sequence[str]) -> list[str]:
+    """Return what is at the end of ``after``, behind the last one of ``before``."""
     if not before:
         return list(after)
-    added: list[str] = []
-    for command_id in reversed(after):
-        if command_id == before[-1]:
+    new: list[str] = []
+    for entry in reversed(after):
+        if entry == before[-1]:
             break
-        added.append(command_id)
-    return added[::-1]
+        new.append(entry)
+    return new[::-1]

@@ -9,6 +9,7 @@ import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 
+_NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._-]{0,127}")
 _ATTACHED = (".sig", ".att", ".sbom")
 _ATTACHED_TO = re.compile(r"sha256-[0-9a-f]{64}")
 _VERSION = re.compile(
@@ -43,6 +44,11 @@ class VersionsChange:
     added: tuple[str, ...] = ()
     removed: tuple[str, ...] = ()
     initial: bool = False
+
+
+def is_version_name(text: str) -> bool:
+    """Return whether an image can have a version of this name: whether it is a tag of OCI Distribution."""
+    return _NAME.fullmatch(text) is not None
 
 
 def newest_first(names: Iterable[str]) -> list[str]:

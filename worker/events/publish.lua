@@ -1,7 +1,8 @@
 -- Append the pending events of subjects to the stream, each once and in the order of revisions.
 --
--- KEYS  1 stream, 2 hash of last revisions
--- ARGV  1 approximate length to trim to, 2 CloudEvents source, 3 address of the schemas, then for each subject:
+-- KEYS  1 stream, 2 hash of last revisions, 3 ledger of the stream: see ledger.lua
+-- ARGV  1 approximate length to trim to, 2 most bytes of the stream, 3 CloudEvents source, 4 address of the schemas,
+--       then for each subject:
 --         "{its present revision in the store} {number of its events} {type} {name}", then for each of its events:
 --           "{revision} {1 if it may jump (gap), else 0} {digest} {time} {traceparent, or nothing}", and its data
 --
@@ -13,16 +14,17 @@
 --   "ok"     every event is on the stream
 --   "lost"   the stream lacks events before the first pending one
 --   "ahead"  the stream has revisions that the store does not have, or has differently
-local maxlen, source, schemas = ARGV[1], ARGV[2], ARGV[3]
+local source, schemas = ARGV[3], ARGV[4]
 
--- Return the last revision on the stream, and its digest; 0 and nil if there is none.
+-- Return the last revision on the stream, and its digest; 0 and nil if there is none. What is no position counts as
+-- none, as if Redis had lost it: the present state is published in its place.
 local function position(field)
   local known = redis.call('HGET', KEYS[2], field)
-  if not known then
+  local revision, digest = string.match(known or '', '^(%d+):(.*)$')
+  if not revision or #revision > 15 then
     return 0, nil
   end
-  local colon = string.find(known, ':', 1, true)
-  return tonumber(string.sub(known, 1, colon - 1)), string.sub(known, colon + 1)
+  return tonumber(revision), digest
 end
 
 local function add(kind, schema, name, revision, gap, time, traceparent, data)
@@ -42,11 +44,12 @@ local function add(kind, schema, name, revision, gap, time, traceparent, data)
     set('gap', 'true')
   end
   set('data', data)
-  redis.call('XADD', KEYS[1], 'MAXLEN', '~', maxlen, '*', unpack(fields))
+  append(fields)
 end
 
+open_ledger()
 local replies = {}
-local i = 4
+local i = 5
 while i <= #ARGV do
   local present, count, kind, name = string.match(ARGV[i], '^(%d+) (%d+) (%S+) (.*)$')
   local first = i + 1
@@ -81,4 +84,5 @@ while i <= #ARGV do
   replies[#replies + 1] = outcome
   replies[#replies + 1] = last
 end
+store()
 return replies

@@ -1,5 +1,6 @@
 """Publish: put a subject's pending events on the stream, each once, in the order of its revisions."""
 
+import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from threading import Lock
@@ -12,12 +13,14 @@ from contracts._redis.outage import translate_outage
 from contracts.errors import Unavailable
 from contracts.events import STREAM
 from worker.domain.events import ANY, Pending, Subject
+from worker.events.limits import StreamLimits
 from worker.events.script import PublishScript, Work, publish_calls
 
 LAST_REVISIONS = f"{STREAM}:revisions"
 """The Redis hash of the last revision on the stream, by ``{type}|{subject}``."""
 
 _REMEMBERED = 100_000
+_REVISION = re.compile(rb"[0-9]{1,15}")
 
 PublishOutcome = Literal["ok", "lost", "ahead"]
 
@@ -59,15 +62,15 @@ class Published:
 class Publisher:
     """Writes events to the stream; threads may share one.
 
-    ``client``: a redis-py client. ``source``: the CloudEvents source. ``maxlen``: the length that the stream
-    is trimmed to, approximately.
+    ``client``: a redis-py client. ``source``: the CloudEvents source. ``maxlen``, ``max_bytes``: what the
+    stream is trimmed to: see ``StreamLimits``.
 
     Raises: ``EventsUnavailable`` when Redis does not answer; then everything may be done again.
     """
 
-    def __init__(self, client: Any, source: str, maxlen: int) -> None:
+    def __init__(self, client: Any, source: str, maxlen: int, max_bytes: int | None = None) -> None:
         self._redis = client
-        self._script = PublishScript(LAST_REVISIONS, source, maxlen)
+        self._script = PublishScript(LAST_REVISIONS, source, StreamLimits(client, maxlen, max_bytes))
         self._last: LRUCache[str, StreamPosition] = LRUCache(_REMEMBERED)
         self._lock = Lock()
 
@@ -90,11 +93,13 @@ class Publisher:
     def queue(self, pipe: Any, subjects: Sequence[Subject]) -> int:
         """Add the publishing of ``subjects`` to a pipeline without a transaction.
 
-        Returns how many replies of the pipeline belong to it: give them to ``collect``.
+        Returns how many replies of the pipeline belong to it: give them to ``collect``. Raises
+        ``EventsUnavailable``.
         """
         calls = list(publish_calls((subject, subject.pending) for subject in subjects))
-        for call in calls:
-            self._script.queue(pipe, call)
+        with translate_outage(EventsUnavailable, EVENTS_AWAY):
+            for call in calls:
+                self._script.queue(pipe, call)
         return len(calls)
 
     def collect(self, subjects: Sequence[Subject], replies: Sequence[Any]) -> list[Published]:
@@ -137,7 +142,7 @@ class Publisher:
             return []
         with translate_outage(EventsUnavailable, EVENTS_AWAY):
             found = self._redis.hmget(LAST_REVISIONS, [_field(event_type, name) for name in subjects])
-        return [_position(value.decode()) if value else _NOWHERE for value in found]
+        return [_position(value) if value else _NOWHERE for value in found]
 
     def subjects(self, event_type: str, count: int) -> Iterator[list[str]]:
         """Yield the names of all subjects of a type that were ever on the stream, about ``count`` at a time.
@@ -217,6 +222,9 @@ def _field(event_type: str, name: str) -> str:
     return f"{event_type.rsplit('.', 1)[-1]}|{name}"
 
 
-def _position(value: str) -> StreamPosition:
-    revision, _, digest = value.partition(":")
-    return StreamPosition(int(revision), digest)
+def _position(value: bytes) -> StreamPosition:
+    """Return the position in a field of the hash; what is none counts as none, as in the script."""
+    revision, _, digest = value.partition(b":")
+    if not _REVISION.fullmatch(revision):
+        return _NOWHERE
+    return StreamPosition(int(revision), digest.decode(errors="replace"))

@@ -15,6 +15,9 @@ from contracts.values import format_time
 logger = logging.getLogger(__name__)
 
 _MAXLEN = 100_000
+_MAX_BYTES = 32 * 1024 * 1024
+"""About how many bytes it has at most, so that refusals with long names do not fill Redis."""
+
 _SHOWN = 255
 
 Refusal = tuple[str, str, Mapping[str, Any], Refused]
@@ -45,7 +48,8 @@ class Rejections:
         """
         entries = [_entry(*one) for one in refused]
         for entry in entries:
-            pipe.xadd(REJECTIONS, entry, maxlen=_MAXLEN, approximate=True)
+            size = sum(len(name) + len(value) for name, value in entry.items())
+            pipe.xadd(REJECTIONS, entry, maxlen=min(_MAXLEN, _MAX_BYTES // size), approximate=True)
         return len(entries)
 
     def collect(self, replies: Sequence[Any]) -> None:

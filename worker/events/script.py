@@ -7,8 +7,12 @@ from typing import Any
 
 from contracts.events import SCHEMAS, STREAM
 from worker.domain.events import Pending, Subject
+from worker.events.limits import StreamLimits
 
-TEXT = files("worker.events").joinpath("publish.lua").read_text()
+TEXT = "".join(files("worker.events").joinpath(name).read_text() for name in ("ledger.lua", "publish.lua"))
+
+LEDGER = f"{STREAM}:bytes"
+"""The Redis list that says how large the stream is."""
 
 MAX_EVENTS = 500
 """How many events one call adds at most, but for those of one subject."""
@@ -23,23 +27,29 @@ Work = tuple[Subject, Sequence[Pending]]
 class PublishScript:
     """Calls the script, once for many subjects.
 
-    ``revisions``: the Redis hash of last revisions. ``source``: the CloudEvents source. ``maxlen``: the
-    length that the stream is trimmed to, approximately.
+    ``revisions``: the Redis hash of last revisions. ``source``: the CloudEvents source. ``limits``: how
+    large the stream may be.
     """
 
-    def __init__(self, revisions: str, source: str, maxlen: int) -> None:
+    def __init__(self, revisions: str, source: str, limits: StreamLimits) -> None:
         self._digest = sha1(TEXT.encode(), usedforsecurity=False).hexdigest()
-        self._fixed = (2, STREAM, revisions, maxlen, source, SCHEMAS)
+        self._keys = (3, STREAM, revisions, LEDGER)
+        self._limits = limits
+        self._addresses = (source, SCHEMAS)
 
     def queue(self, pipe: Any, call: Iterable[Work]) -> None:
         """Add a call to a pipeline; its reply is a ``NoScriptError`` if Redis does not have the script."""
         # redis-py's own Script asks first, in a round trip of its own, whether Redis has it.
-        pipe.evalsha(self._digest, *self._fixed, *_arguments(call))
+        pipe.evalsha(self._digest, *self._arguments(call))
 
     def run(self, client: Any, call: Iterable[Work]) -> list[Any]:
         """Make a call at once, whether or not Redis has the script, and return its reply."""
-        reply: list[Any] = client.eval(TEXT, *self._fixed, *_arguments(call))
+        reply: list[Any] = client.eval(TEXT, *self._arguments(call))
         return reply
+
+    def _arguments(self, call: Iterable[Work]) -> tuple[str | int, ...]:
+        limits = self._limits
+        return (*self._keys, limits.maxlen, limits.max_bytes(), *self._addresses, *_arguments(call))
 
 
 def publish_calls(work: Iterable[Work]) -> Iterator[list[Work]]:

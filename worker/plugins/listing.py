@@ -40,15 +40,17 @@ class Listing:
         self._sources = Sources(search, evaluator, remotes, max_results)
         self._max_results = max_results
 
-    def answer(self, command: ListPlugins, own_only: bool) -> dict[str, Any]:
+    def answer(self, command: ListPlugins, own_only: bool, spent_s: float = 0.0) -> dict[str, Any]:
         """Return ``{"results", "total_count"?, "unavailable"?}``.
+
+        ``spent_s``: how much of the query's time limit is gone already, in seconds.
 
         Raises: ``RepositoryNotFound``, ``RepositoryUnavailable`` (unless ``partial``), and what ``Search``
         raises.
         """
         selection = self._repositories.select(command.repository_id, own_only=own_only)
         query = command.query or Query()
-        sources = self._sources.of(command, query, selection)
+        sources = self._sources.of(command, query, selection, spent_s)
         asking = _Asking(command.partial)
         if len(sources) > 1:
             found, rows = self._merged(asking, sources, query)

@@ -10,7 +10,7 @@ from contracts.plugin import PluginInfo
 from worker.domain.command import Command
 from worker.domain.events import Subject
 from worker.domain.plugin import Changed, Decision, Unchanged, plugin_text
-from worker.domain.record import Record
+from worker.domain.record import NoEffect, Record
 
 logger = logging.getLogger(__name__)
 
@@ -34,6 +34,9 @@ class Done:
 
 
 Outcome = Done | ContractError
+
+_Name = tuple[str, str]
+"""The id and the digest of a command."""
 
 
 class Decider(Protocol):
@@ -75,15 +78,15 @@ class Plan:
     redelivered: bool = False
     # The ids of all commands of this plan.
     _ids: frozenset[str] = frozenset()
-    # What follows are commands without effect: id -> code, which is empty if there was nothing to change.
-    # Those of this plan that were stored with the record, when an earlier try decided them.
-    _stored: dict[str, str] = field(default_factory=dict)
+    # What follows are commands without effect: id and digest -> code, which is empty if there was nothing to
+    # change. Those of this plan that were stored with the record, when an earlier try decided them.
+    _stored: dict[_Name, str] = field(default_factory=dict)
     # Those that were decided here, some of them perhaps not for good.
-    _passed: dict[str, str] = field(default_factory=dict)
+    _passed: dict[_Name, str] = field(default_factory=dict)
     # Those whose outcome counts.
-    _final: dict[str, str] = field(default_factory=dict)
+    _final: dict[_Name, str] = field(default_factory=dict)
     # Those before the last effect: that write stores them.
-    _covered: dict[str, str] = field(default_factory=dict)
+    _covered: dict[_Name, str] = field(default_factory=dict)
 
     @property
     def writes(self) -> bool:
@@ -96,7 +99,7 @@ class Plan:
         ``again``: whether an earlier try may have begun to apply them.
         """
         self._ids = self._ids or frozenset(command.id for _, command in self.open)
-        self._stored = {name: code for name, code in before.no_effect if name in self._ids}
+        self._stored = {(name, digest): code for name, digest, code in before.no_effect if name in self._ids}
         self._passed = dict(self._final)
         self._covered = {}
         self.before = self.after = before
@@ -109,7 +112,8 @@ class Plan:
             self.redelivered = self.redelivered or redelivered
             self.decided.append((index, self._outcome(decider, command, redelivered)))
         if self.writes:
-            self.after = replace(self.after, no_effect=tuple((self._stored | self._covered).items()))
+            passed = tuple([NoEffect(*name, code) for name, code in (self._stored | self._covered).items()])
+            self.after = replace(self.after, no_effect=passed)
 
     @property
     def size(self) -> int:
@@ -143,31 +147,40 @@ class Plan:
 
     def _outcome(self, decider: Decider, command: Command, redelivered: bool) -> Outcome:
         visible = self.after.shown
-        if visible and command.id in self.after.applied:
+        is_applied = visible and command.id in self.after.applied
+        is_other = is_applied and self.after.applied_other(command.id, command.digest)
+        if visible and is_applied and not is_other:
             return Done(visible, plugin_text(visible))
-        if redelivered and (code := self._stored.get(command.id)) is not None:
+        if redelivered and (code := self._stored_code(command)) is not None:
             # An effect that came after it is stored. Decided again, over that, it could have one too.
             if visible and not code and not command.is_item:
                 return Done(visible, plugin_text(visible))
             return _decided_before(command, code)
+        if is_other:
+            return _id_is_used(command)
         for tries in range(1, TRIES + 1):
             try:
                 return self._decide(decider, command)
             except ContractError as refusal:
-                self._passed[command.id] = refusal.code
+                self._passed[command.id, command.digest] = refusal.code
                 return refusal
             except Exception as bug:
                 # A bug in one command must not take the others with it: it alone becomes a dead letter.
                 logger.exception("%s failed, try %d of %d", command.id, tries, TRIES)
                 if tries == TRIES:
-                    self._passed[command.id] = InternalFault.code
+                    self._passed[command.id, command.digest] = InternalFault.code
                     return decider.keep(command, bug)
         raise AssertionError("unreachable")
+
+    def _stored_code(self, command: Command) -> str | None:
+        code = self._stored.get((command.id, command.digest))
+        # Of a command that an older worker stored, the digest is not known.
+        return self._stored.get((command.id, "")) if code is None else code
 
     def _decide(self, decider: Decider, command: Command) -> Outcome:
         decision = decider.decide(self.after, command)
         if isinstance(decision, Unchanged):
-            self._passed[command.id] = ""
+            self._passed[command.id, command.digest] = ""
             return Done(decision.plugin, plugin_text(decision.plugin))
         self.after = decider.apply_change(self.after, decision, command)
         self._covered = dict(self._passed)
@@ -221,4 +234,11 @@ def _decided_before(command: Command, code: str) -> DecidedBefore:
     return DecidedBefore(
         f"the command was decided before, without an effect on {command.write.plugin_id}",
         details={"code": code},
+    )
+
+
+def _id_is_used(command: Command) -> DecidedBefore:
+    return DecidedBefore(
+        f"another command with this id was applied to {command.write.plugin_id} before",
+        details={"path": "id"},
     )

@@ -60,27 +60,28 @@ class Reader:
         self._time_limit_s = time_limit_s
         self._listing = listing
 
-    def answer(self, command: Read, *, own_only: bool = False) -> dict[str, Any]:
+    def answer(self, command: Read, *, own_only: bool = False, spent_s: float = 0.0) -> dict[str, Any]:
         """Return the answer to ``command``, as JSON.
 
         ``own_only``: remote repositories are not in reach, as when another deployment asks.
+        ``spent_s``: how much of a query's time limit its parsing took, in seconds.
 
         Raises: ``InvalidQuery`` for an answer that ``check_readable`` refuses.
         """
-        answer = self._answer(command, own_only)
+        answer = self._answer(command, own_only, spent_s)
         check_readable(command, answer)
         return answer
 
-    def _answer(self, command: Read, own_only: bool) -> dict[str, Any]:
+    def _answer(self, command: Read, own_only: bool, spent_s: float) -> dict[str, Any]:
         match command:
             case GetPlugin():
                 return self.get(command, own_only)
             case GetPluginVersions():
                 return self.get_versions(command, own_only)
             case ListPlugins():
-                return self._listing.answer(command, own_only)
+                return self._listing.answer(command, own_only, spent_s)
             case StatPlugins():
-                return self.stat(command)
+                return self.stat(command, spent_s)
 
     def get(self, command: GetPlugin, own_only: bool = False) -> dict[str, Any]:
         """Return one plugin: from the local repository first, then managed, then remote, each kind in its
@@ -122,15 +123,18 @@ class Reader:
             lambda remote: remote.ask("get_versions", remote.answers.versions, plugin_id=command.plugin_id),
         )
 
-    def stat(self, command: StatPlugins) -> dict[str, Any]:
-        """Return statistics. Remote repositories are not asked, and one as ``repository_id`` is refused."""
+    def stat(self, command: StatPlugins, spent_s: float = 0.0) -> dict[str, Any]:
+        """Return statistics. Remote repositories are not asked, and one as ``repository_id`` is refused.
+
+        ``spent_s``: as for ``answer``.
+        """
         selection = self._repositories.select(command.repository_id)
         if selection.remote and command.repository_id is not None:
             raise InvalidParameter(
                 "there are no statistics over a remote repository: send the query to its deployment",
                 details={"path": "repository_id"},
             )
-        return self._search.stat(
+        return self._search.after(spent_s).stat(
             command.domain_id,
             command.query,
             local=selection.local,

@@ -1,6 +1,7 @@
 """The records that this owner of a partition wrote last, or is about to write."""
 
 import threading
+from dataclasses import replace
 
 from cachetools import LRUCache
 
@@ -42,6 +43,9 @@ class RecentRecords:
             if epoch != self._epoch:
                 self._records.clear()
                 self._epoch = epoch
+            if record.fence > epoch:
+                # It counted as none, and is overwritten by the write.
+                record = replace(record, fence=epoch)
             self._records.pop(record.key, None)
             # A record that is larger than the whole cache is not remembered.
             if _size(record) <= self._records.maxsize:

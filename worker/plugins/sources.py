@@ -134,12 +134,18 @@ class Sources:
         self._remotes = remotes
         self._max_results = max_results
 
-    def of(self, command: ListPlugins, query: Query, selection: Selection) -> list[Source]:
-        """Return the sources that may have rows of ``query``, the store first: remotes work meanwhile."""
+    def of(
+        self, command: ListPlugins, query: Query, selection: Selection, spent_s: float = 0.0
+    ) -> list[Source]:
+        """Return the sources that may have rows of ``query``, the store first: remotes work meanwhile.
+
+        ``spent_s``: how much of the query's time limit is gone already, in seconds.
+        """
         shortcuts = {name: value for name, value in command.shortcuts.items() if name != "repository_id"}
         sources: list[Source] = []
         if selection.local or selection.managed:
-            sources.append(StoreSource(self._search, command.domain_id, shortcuts, selection))
+            search = self._search.after(spent_s)
+            sources.append(StoreSource(search, command.domain_id, shortcuts, selection))
         for repository in selection.remote:
             remote = self._remotes[repository.repository_id]
             changes = self._decide_known(query, remote.answers.known)

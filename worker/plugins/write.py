@@ -12,12 +12,13 @@ from contracts.errors import (
 )
 from contracts.events import PLUGIN_CHANGED
 from contracts.values import to_milliseconds
-from worker.domain.command import Command, Fenced, Lease
+from worker.domain.command import Command, Lease
 from worker.domain.events import Subject
 from worker.domain.plugin import Changed, Decision, decide
 from worker.domain.policy import Policy
 from worker.domain.record import Record
 from worker.events.publish import Publisher
+from worker.plugins.fences import raise_epoch
 from worker.plugins.plan import Applied, GroupTooLarge, Outcome, Plan, Prepared, keys_of, plans_of
 from worker.plugins.recent import RecentRecords
 from worker.store.plugins import GuardedWrite, Plugins
@@ -142,11 +143,7 @@ class Writer:
         records = self._read(keys_of(unread), again) if unread else {}
         for plan in unread:
             plan.read(records[plan.key])
-        fence = max(plan.record.fence for plan in plans if plan.record)
-        # A fence above the epoch of a lease that is still valid came from a clock that was ahead, or from
-        # another number of partitions.
-        if fence > lease.epoch and not (lease.confirm() and lease.raise_epoch(fence + 1)):
-            raise Fenced
+        raise_epoch([plan.record for plan in plans if plan.record], lease)
         for plan in unread:
             plan.decide(self._trimmed(records[plan.key]), self, again)
         for plan in plans:
@@ -166,9 +163,9 @@ class Writer:
         Their earlier owner may be about to apply them. So the fence is raised before anyone learns that they
         had no effect.
         """
-        unsafe = [p for p in plans if p.redelivered and not p.writes and p.before.fence < epoch]
+        unsafe = [p for p in plans if p.redelivered and not p.writes and p.before.fence != epoch]
         if unsafe:
-            self._plugins.raise_fences(keys_of(unsafe), epoch)
+            self._plugins.raise_fences({plan.key: plan.before.fence for plan in unsafe}, epoch)
             for plan in unsafe:
                 plan.record = None
         return set(keys_of(unsafe))
@@ -201,7 +198,7 @@ class Writer:
 
     def apply_change(self, record: Record, change: Changed, command: Command) -> Record:
         """Return the record after a change."""
-        return record.apply(change, command.id, self._clock(), command.origin.traceparent)
+        return record.apply(change, command.id, self._clock(), command.origin.traceparent, command.digest)
 
     def _trimmed(self, record: Record) -> Record:
         """Return the record without the events that are known to be on the stream; if the outbox is full,

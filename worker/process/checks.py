@@ -7,8 +7,9 @@ from typing import Any
 
 from celery import bootsteps
 
-from contracts.partition import COMMANDS, command_queues
+from contracts.partition import COMMANDS, QUERIES, VERSIONS, command_queues
 from worker.process.partitions import Partitions
+from worker.tasks.belong import kind_of
 from worker.tasks.broker import BrokerUnavailable
 
 logger = logging.getLogger(__name__)
@@ -20,11 +21,11 @@ class Checks(bootsteps.Step):  # type: ignore[misc]  # celery is untyped
     def create(self, worker: Any) -> None:
         app = worker.app
         queues, partitions = list(app.amqp.queues.consume_from), app.settings.command_partitions
+        check_queues(queues, partitions)
         if not is_commands(queues):
             return
         most = max(worker.concurrency, worker.max_concurrency or 0)
         check_profile(most, str(worker.pool_cls.__module__), worker.prefetch_multiplier)
-        check_queues(queues, partitions)
         check_partitions(Partitions(app.services.broker), partitions)
         if partitions > 1:
             # What a publisher without partitions sends must be read too, by the worker of whatever queue.
@@ -34,7 +35,7 @@ class Checks(bootsteps.Step):  # type: ignore[misc]  # celery is untyped
 
 def is_commands(queues: Iterable[str]) -> bool:
     """Return whether a worker of these queues applies commands, of whatever number of partitions."""
-    return any(name == COMMANDS or name.startswith(f"{COMMANDS}.") for name in queues)
+    return any(kind_of(name) == COMMANDS for name in queues)
 
 
 def check_profile(concurrency: int, pool: str, prefetch: int) -> None:
@@ -51,7 +52,17 @@ def check_profile(concurrency: int, pool: str, prefetch: int) -> None:
 
 
 def check_queues(queues: Iterable[str], partitions: int) -> None:
-    """Refuse to start on a commands queue that does not exist: the queues that do might have no worker."""
+    """Refuse to start on a queue that does not exist.
+
+    The queues that do might have no worker; and what is on any other would come by kombu's own transport,
+    which one message can end.
+    """
+    foreign = [name for name in queues if kind_of(name) not in (COMMANDS, QUERIES, VERSIONS)]
+    if foreign:
+        sys.exit(
+            f"there is no {', '.join(foreign)}: the queues are {COMMANDS}, {QUERIES} and {VERSIONS}.\n"
+            f"Run: celery -A worker worker -Q {QUERIES}"
+        )
     known = command_queues(partitions)
     unknown = [name for name in queues if is_commands([name]) and name not in known]
     if not unknown:

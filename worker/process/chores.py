@@ -20,6 +20,7 @@ from worker.process.periodic import Chore, Periodic
 from worker.services import Services
 from worker.store.dead_letter_room import Room
 from worker.store.indexes import ensure_indexes
+from worker.tasks.answer_store import AnswerStore
 from worker.tasks.broker import BROKER_AWAY, BrokerUnavailable
 from worker.tasks.oversize import answer_oversize
 from worker.transport import DeadMessage, drain_dead_messages
@@ -114,7 +115,7 @@ class DeadMessageSink:
         """Keep dead messages. Raises ``StoreUnavailable``."""
         letters = self._parking.store(parked)
         try:
-            answer_oversize(self._app.services.best_effort_results, letters)
+            answer_oversize(AnswerStore.best_effort(self._app.services), letters)
         except Exception:
             # They are kept, and their callers meet their own timeouts; what is parked behind them goes on.
             logger.exception("messages parked for their size could not be answered")
@@ -210,6 +211,12 @@ class KeepPartitions:
     def run(self) -> None:
         kept = self._number if self._ended else self._partitions.agree(self._number)
         if kept != self._number:
-            logger.critical("there are %d partition(s) now, not %d: this worker ends", kept, self._number)
+            logger.critical(
+                "there are %d partition(s) now, not %d: this worker ends; if nobody was to change it, "
+                "'plugins partitions set %d' takes it back",
+                kept,
+                self._number,
+                self._number,
+            )
             self._ended = True
             os.kill(os.getpid(), signal.SIGTERM)

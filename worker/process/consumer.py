@@ -5,14 +5,15 @@ from collections.abc import Sequence
 from typing import Any
 
 from celery import bootsteps
-from celery.worker.consumer import Consumer as CeleryConsumer
 
 from contracts.errors import InvalidParameter
 from worker.process.chores import WorkerThreads, threads_beside
 from worker.process.heartbeat import BEAT_S, Heartbeat, begin_heartbeat
+from worker.process.remote_control import RemoteControl
 from worker.tasks.announce import Announcer
-from worker.tasks.answers import Answer, store_answers
-from worker.tasks.base import OperationTask
+from worker.tasks.answer_store import AnswerStore
+from worker.tasks.answers import Answer
+from worker.tasks.envelope import answer_id_of
 from worker.tasks.groups import GroupRun
 from worker.tasks.single import SingleRun
 from worker.transport import Delivery, Group
@@ -54,8 +55,8 @@ def _collect_less_garbage() -> None:
 class ServiceConsumer(LosslessConsumer):
     """Named by Celery's setting ``worker_consumer``; there is one in a worker, from its start to its end."""
 
-    class Blueprint(CeleryConsumer.Blueprint):  # type: ignore[misc]  # celery is untyped
-        default_steps = (*CeleryConsumer.Blueprint.default_steps, Pulse)
+    class Blueprint(LosslessConsumer.Blueprint):
+        default_steps = (*LosslessConsumer.Blueprint.default_steps, RemoteControl, Pulse)
 
     _heartbeat: Heartbeat | None = None
     _beside: WorkerThreads | None = None
@@ -81,25 +82,23 @@ class ServiceConsumer(LosslessConsumer):
     def apply_group(self, group: Group, requests: Sequence[Request]) -> None:
         """Apply commands together."""
         services = self.app.services
-        announcer = Announcer(services.redis, services.results, services.publisher, services.rejections)
+        answers = AnswerStore.of(services)
+        announcer = Announcer(services.redis, answers, services.publisher, services.rejections)
         GroupRun(services, announcer, group, requests).run()
 
     def apply_single(self, request: Request) -> None:
-        """Answer an operation; run any other task as Celery does."""
-        if isinstance(request.task, OperationTask):
-            SingleRun(self.app.services.results, request).run()
-        else:
-            super().apply_single(request)
+        """Carry out a task of a shared queue, and answer it."""
+        SingleRun(AnswerStore.of(self.app.services), request).run()
 
     def answer_unknown_tasks(self, deliveries: Sequence[Delivery]) -> None:
         """Answer messages that name no known task; they are parked as well."""
         error = InvalidParameter("there is no such task", details={"path": "task"})
         answers = [
-            Answer.failure(delivery.envelope.id, error)
+            Answer.failure(answer_id_of(delivery.headers, delivery.envelope.id), error)
             for delivery in deliveries
             if not delivery.headers.get("ignore_result")
         ]
-        store_answers(self.app.services.best_effort_results, answers)
+        AnswerStore.best_effort(self.app.services).store_all(answers)
 
     def shutdown(self) -> None:
         """Give back what the worker holds, then end what runs beside it, and the heartbeat last."""

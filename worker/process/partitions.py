@@ -1,5 +1,6 @@
 """The number of partitions, which every worker and publisher of a deployment has to agree on."""
 
+import logging
 import re
 from typing import Any
 
@@ -8,9 +9,12 @@ from contracts.partition import COMMANDS, command_queues
 from worker.tasks.broker import BROKER_AWAY, BrokerUnavailable
 from worker.transport.keys import SEPARATOR, QueueKeys
 
+logger = logging.getLogger(__name__)
+
 PARTITIONS = f"{COMMANDS}:partitions"
 """The Redis key of the number in force."""
 
+_NUMBER = re.compile(rb"[1-9][0-9]{0,3}")
 _NUMBERED = re.compile(rf"({re.escape(COMMANDS)}\.[0-9]+)({SEPARATOR}[0-9]|:[a-z]+)?".encode())
 
 # KEYS: the number of partitions, how many of the next ones must not exist, those, then leases.
@@ -23,7 +27,7 @@ for i = 2, #KEYS do
     if redis.call('EXISTS', KEYS[i]) == 1 then return KEYS[i] end
   else
     local lease = redis.call('HMGET', KEYS[i], 'owner', 'until')
-    if lease[1] and tonumber(lease[2] or 0) > ms then return KEYS[i] end
+    if lease[1] and (tonumber(lease[2] or '') or 0) > ms then return KEYS[i] end
   end
 end
 redis.call('SET', KEYS[1], ARGV[1])
@@ -49,9 +53,14 @@ class Partitions:
         self._redis = client
 
     def number(self) -> int | None:
-        """Return the number in force; None before the first worker has started."""
+        """Return the number in force; None before the first worker has started, and where the key holds
+        something else than a number of partitions, which the log then says.
+        """
         with translate_outage(BrokerUnavailable, BROKER_AWAY):
             kept = self._redis.get(PARTITIONS)
+        if kept and not _NUMBER.fullmatch(kept):
+            logger.error("%s is no number of partitions; 'plugins partitions set' puts one there", PARTITIONS)
+            return None
         return int(kept) if kept else None
 
     def agree(self, number: int) -> int:

@@ -5,12 +5,14 @@ from typing import Any
 
 from contracts._redis.outage import translate_outage
 from contracts.partition import QUERIES, VERSIONS, command_queues
+from worker.process.mailbox import channel
 from worker.process.partitions import Partitions
 from worker.tasks.broker import BROKER_AWAY, BrokerUnavailable
 from worker.transport import DeadMessage, drain_dead_messages
 from worker.transport.inspect import QueueStatus, queue_statuses, waiting_lists
+from worker.transport.keys import QueueKeys
 
-__all__ = ["QueueStatus", "Queues"]
+__all__ = ["QueueStatus", "Queues", "keys_of"]
 
 
 class Queues:
@@ -33,6 +35,12 @@ class Queues:
         with translate_outage(BrokerUnavailable, BROKER_AWAY):
             return {name: n for queue in queues for name, n in waiting_lists(self._redis, queue).items()}
 
+    def listening(self) -> int:
+        """Return how many workers listen to remote control."""
+        with translate_outage(BrokerUnavailable, BROKER_AWAY):
+            ((_, listening),) = self._redis.pubsub_numsub(channel(self._redis))
+        return int(listening)
+
     def push(self, queue: str, raw: bytes) -> None:
         """Add a message to the end of a queue."""
         with translate_outage(BrokerUnavailable, BROKER_AWAY):
@@ -45,6 +53,11 @@ class Queues:
         """
         with translate_outage(BrokerUnavailable, BROKER_AWAY):
             return sum(_drain(self._redis, queue, sink) for queue in queues)
+
+
+def keys_of(partitions: int) -> list[QueueKeys]:
+    """Return the Redis keys of every queue of a deployment with so many partitions."""
+    return [QueueKeys.of(queue) for queue in (*command_queues(partitions), QUERIES, VERSIONS)]
 
 
 def _drain(client: Any, queue: str, sink: Callable[[Sequence[DeadMessage]], object]) -> int:

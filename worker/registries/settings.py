@@ -2,12 +2,12 @@
 
 import re
 import ssl
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Container, Mapping
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
 from worker.domain.image import PUBLIC_ECR_HOST
-from worker.domain.registry.allowed import parse_authority
+from worker.domain.registry.allowed import parse_authority, shown_entry
 from worker.domain.registry.hosts import REGISTRY_TYPES, one_name
 from worker.registries.http.caps import Caps
 from worker.registries.http.origin import Origin, parse_url
@@ -15,7 +15,6 @@ from worker.registries.kinds import Limit
 
 T = TypeVar("T")
 
-_WORD = re.compile(r"\w{1,64}")
 _LIMIT = re.compile(r"(?P<rate>[0-9]*\.?[0-9]+)/(?P<at_once>[0-9]+)")
 _HOST = re.compile(r"[^\s=,/]+")
 
@@ -32,29 +31,25 @@ _BOUNDS: Mapping[str, tuple[float, float]] = {
 }
 
 
-def entries(
-    text: str, read: Callable[[str, str], tuple[str, T]], *, may_hold_secrets: bool = False
-) -> dict[str, T]:
+def entries(text: str, read: Callable[[str, str], tuple[str, T]], known: Container[str] = ()) -> dict[str, T]:
     """Return the entries of a setting by the key that ``read(name, value)`` gives each.
 
-    Empty entries are skipped. ``may_hold_secrets``: an error names the entry by its name, or by its place
-    where the name is not a plain word; otherwise by its text.
+    Empty entries are skipped. ``known``: the names that there are, where they are words of ours.
 
-    Raises: ``ValueError`` naming the entry, if ``read`` raises one or if two entries have one key.
+    Raises: ``ValueError``, if ``read`` raises one or if two entries have one key. It has the name of the
+    entry, or its place where the name may hold a secret, and never its value.
     """
     found: dict[str, T] = {}
     for number, entry in enumerate(text.split(","), start=1):
         name, _, value = (part.strip() for part in entry.partition("="))
         if not name and not value:
             continue
-        shown = repr(entry.strip())
-        if may_hold_secrets:
-            shown = repr(name) if _WORD.fullmatch(name) else str(number)
         try:
             key, parsed = read(name, value)
             if key in found:
                 raise ValueError("there are two")
         except ValueError as error:
+            shown = repr(name) if name in known else shown_entry(name, number)
             raise ValueError(f"entry {shown}: {error}") from None
         found[key] = parsed
     return found
@@ -84,7 +79,7 @@ def parse_mirrors(text: str) -> dict[str, Mirror]:
             raise ValueError(f"the types are {', '.join(sorted(REGISTRY_TYPES))}")
         return name, parse_mirror(value)
 
-    return entries(text, read, may_hold_secrets=True)
+    return entries(text, read, REGISTRY_TYPES)
 
 
 def parse_mirror(url: str) -> Mirror:
@@ -139,7 +134,7 @@ def parse_caps(text: str) -> Caps:
             raise ValueError(f"must be a number from {least:g} to {most:g}")
         return name, number
 
-    return Caps(**entries(text, read))
+    return Caps(**entries(text, read, _BOUNDS))
 
 
 def parse_limits(text: str) -> dict[str, Limit]:

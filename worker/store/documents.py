@@ -7,7 +7,7 @@ from typing import Any
 from contracts.plugin import PluginInfo, RepositoryInfo
 from worker.domain.events import Pending
 from worker.domain.plugin import trusted_plugin
-from worker.domain.record import MAX_APPLIED, Record, ids_added
+from worker.domain.record import MAX_APPLIED, NoEffect, Record, added
 from worker.store.client import Document
 from worker.store.escape import FREE_FORM, escape, unescape
 
@@ -57,8 +57,13 @@ def record_of(document: Mapping[str, Any], repository: RepositoryInfo | None = N
         fence=document.get("fence", 0),
         applied=tuple(document.get("applied", ())),
         outbox=pending_of(document),
-        no_effect=tuple([(entry["id"], entry["code"]) for entry in no_effect]) if no_effect else (),
+        no_effect=tuple([_no_effect(entry) for entry in no_effect]) if no_effect else (),
+        digests=tuple(document.get("digests", ())),
     )
+
+
+def _no_effect(entry: Mapping[str, str]) -> NoEffect:
+    return NoEffect(entry["id"], entry.get("digest", ""), entry["code"])
 
 
 def pending_of(document: Mapping[str, Any]) -> tuple[Pending, ...]:
@@ -80,17 +85,31 @@ def outbox_document(outbox: tuple[Pending, ...]) -> list[Document]:
     ]
 
 
+def fence_guard(fence: int, epoch: int) -> Any:
+    """Return what the fence of a document must be for a write under ``epoch``.
+
+    ``fence``: the one that was read. Above ``epoch``, it counted as none (see ``Lease.raise_epoch``): it must
+    be the very same still, so that whoever has overwritten it meanwhile keeps this write away.
+    """
+    return fence if fence > epoch else {"$lte": epoch}
+
+
 def guarded_update(before: Record, after: Record, epoch: int, now: datetime) -> tuple[Document, Document]:
     """Return ``(filter, update)`` of the one write that takes a record from ``before`` to ``after``.
 
-    It misses if the revision has changed, or if a higher epoch has written. ``pending_at`` is the time of the
-    oldest unpublished event, for the sweep. Of a plugin that stays, only what differs is written.
+    It misses if the revision has changed, or if a higher epoch has written: see ``fence_guard``.
+    ``pending_at`` is the time of the oldest unpublished event, for the sweep. Of a plugin that stays, only
+    what differs is written.
     """
-    query: Document = {"_id": before.key, "revision": before.revision, "fence": {"$lte": epoch}}
+    query: Document = {
+        "_id": before.key,
+        "revision": before.revision,
+        "fence": fence_guard(before.fence, epoch),
+    }
     changes: Document = {"revision": after.revision, "fence": epoch, "outbox": outbox_document(after.outbox)}
     removed: Document = {}
     if after.no_effect:
-        changes["no_effect"] = [{"id": name, "code": code} for name, code in after.no_effect]
+        changes["no_effect"] = [entry._asdict() for entry in after.no_effect]
     else:
         removed["no_effect"] = ""
     if before.plugin and after.plugin:
@@ -105,7 +124,11 @@ def guarded_update(before: Record, after: Record, epoch: int, now: datetime) -> 
         "$set": changes,
         "$unset": removed,
         "$min": {"pending_at": now},
-        "$push": {"applied": {"$each": ids_added(before.applied, after.applied), "$slice": -MAX_APPLIED}},
+        # Beside the ids, which workers of before read alone.
+        "$push": {
+            "applied": {"$each": added(before.applied, after.applied), "$slice": -MAX_APPLIED},
+            "digests": {"$each": added(before.digests, after.digests), "$slice": -MAX_APPLIED},
+        },
     }
     return query, update
 

@@ -115,11 +115,15 @@ def within(seconds: float) -> Iterator[None]:
 
 @contextmanager
 def refusals(
-    database: Database[Document], time_limit_s: float, query: Query | StatisticsQuery | None = None
+    database: Database[Document],
+    time_limit_s: float,
+    query: Query | StatisticsQuery | None = None,
+    spent_s: float = 0.0,
 ) -> Iterator[None]:
     """Limit the commands inside to ``time_limit_s`` seconds together, and raise the refusal of ``query`` in
     place of an error that the query caused; let any other error pass.
 
+    ``spent_s``: how much of the time is gone already, in seconds.
     ``query``: names the faulty part in ``details.path``; None names the whole query.
 
     Raises:
@@ -128,8 +132,11 @@ def refusals(
         InvalidQuery: MongoDB does not accept the query.
     """
     late = QueryTimeout(f"the query took longer than {time_limit_s:g} s")
+    left_s = time_limit_s - spent_s
+    if left_s <= 0:
+        raise late
     try:
-        with pymongo.timeout(time_limit_s):
+        with pymongo.timeout(left_s):
             yield
     except ExecutionTimeout as error:
         raise late from error

@@ -68,7 +68,7 @@ def _has_marks(value: Any, in_plain: bool) -> bool:
         return False
     # Most parts are scalars: the quickest test comes first.
     for part in parts:  # noqa: SIM110  # a generator would double the cost
-        if type(part) not in _SCALARS and _has_marks(part, in_plain):
+        if part and type(part) not in _SCALARS and _has_marks(part, in_plain):
             return True
     return False
 

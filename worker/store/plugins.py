@@ -15,7 +15,7 @@ from worker.domain.events import Subject
 from worker.domain.record import Record
 from worker.domain.scope import MANAGED
 from worker.store.client import Document
-from worker.store.documents import guarded_update, record_of
+from worker.store.documents import fence_guard, guarded_update, record_of
 from worker.store.errors import outage
 from worker.store.outboxes import Outboxes
 from worker.store.query import compile_projection
@@ -115,20 +115,23 @@ class Plugins(Outboxes):
                 took_effect += update_each(self._plugins, updates)[0]
         return took_effect == len(writes)
 
-    def raise_fences(self, keys: Sequence[str], epoch: int) -> list[str]:
-        """Prevent every lower epoch from writing any of ``keys``, in one command, with a placeholder where
+    def raise_fences(self, fences: Mapping[str, int], epoch: int) -> list[str]:
+        """Prevent every lower epoch from writing any of these keys, in one command, with a placeholder where
         there is no document.
 
-        Returns the keys that a higher epoch has written.
+        ``fences``: the fence of each key, as it was read.
+
+        Returns the keys that a higher epoch has written since.
         """
         update = {"$set": {"fence": epoch}, "$setOnInsert": {"revision": 0}}
         updates: list[Document] = [
-            {"q": {"_id": key, "fence": {"$lte": epoch}}, "u": update, "upsert": True} for key in keys
+            {"q": {"_id": key, "fence": fence_guard(fence, epoch)}, "u": update, "upsert": True}
+            for key, fence in fences.items()
         ]
         if not updates:
             return []
         with outage():
-            return [keys[index] for index in update_each(self._plugins, updates)[1]]
+            return [list(fences)[index] for index in update_each(self._plugins, updates)[1]]
 
     def find(self, keys: Sequence[str], domain_id: str, only: Sequence[str] = ()) -> dict[str, Any] | None:
         """Return the ``PluginInfo``, as JSON, of the first of ``keys`` that has a plugin, or None.

@@ -2,8 +2,9 @@
 
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
+from copy import copy
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Self
 
 from bson import CodecOptions, decode
 from bson.raw_bson import RawBSONDocument
@@ -62,7 +63,7 @@ class Search:
 
     ``plugins``: with majority read concern.
     ``max_results``: the largest number of rows in one answer.
-    ``time_limit_s``: the time that MongoDB may spend on one answer, in seconds.
+    ``time_limit_s``: the time that one answer may take, its parsing and MongoDB's part together, in seconds.
     ``has_managed``: whether managed repositories are configured, and so in reach unless a read says
     otherwise.
     ``clock``: default the system's.
@@ -86,8 +87,15 @@ class Search:
         self._database = plugins.database
         self._max_results = max_results
         self._time_limit_s = time_limit_s
+        self._spent_s = 0.0
         self._has_managed = has_managed
         self._now = (clock or Clock.system()).now
+
+    def after(self, spent_s: float) -> Self:
+        """Return the same search for a query that has taken ``spent_s`` seconds of its time limit already."""
+        search = copy(self)
+        search._spent_s = spent_s
+        return search
 
     def list(
         self,
@@ -212,5 +220,5 @@ class Search:
 
     @contextmanager
     def _limits(self, query: Query | StatisticsQuery) -> Iterator[None]:
-        with outage(), refusals(self._database, self._time_limit_s, query):
+        with outage(), refusals(self._database, self._time_limit_s, query, self._spent_s):
             yield

@@ -1,4 +1,4 @@
-"""The base of every operation's task."""
+"""The bases of the tasks."""
 
 from collections.abc import Iterable
 
@@ -10,15 +10,17 @@ from worker.services import Services
 from worker.transport import Delivery
 
 
-class OperationTask(Task):  # type: ignore[misc]  # celery is untyped
-    """An operation of the catalog: acknowledged at its end, answered with an error of the contract."""
+class ServiceTask(Task):  # type: ignore[misc]  # celery is untyped
+    """A task of this service: answered with its result, or with an error of the contract.
+
+    It has no ``run``: whatever hands it a message in another way than this service does carries out nothing.
+    """
 
     abstract = True
     acks_late = True
     # The contract checks the arguments, and its refusal says what is wrong.
     typing = False
     throws = (ContractError,)
-    operation: Operation
 
     @property
     def services(self) -> Services:
@@ -32,6 +34,13 @@ class OperationTask(Task):  # type: ignore[misc]  # celery is untyped
         Raises: ``ContractError``.
         """
         raise NotImplementedError
+
+
+class OperationTask(ServiceTask):
+    """An operation of the catalog."""
+
+    abstract = True
+    operation: Operation
 
     def keep_dead_letter(self, delivery: Delivery, bug: Exception) -> InternalFault:
         """Store the whole message as a dead letter, and return the error to answer.

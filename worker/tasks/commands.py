@@ -3,25 +3,13 @@
 from celery import Celery
 
 from contracts.catalog import OPERATIONS
-from contracts.errors import InvalidParameter
 from worker.tasks.base import OperationTask, register_operations
-from worker.transport import Delivery
 
 
 class CommandTask(OperationTask):
-    """A write. Those on the queues of the commands are applied in groups: ``worker.tasks.groups``."""
+    """A write. It has no result of its own: writes are applied in groups, by ``worker.tasks.groups``."""
 
     abstract = True
-
-    def result(self, delivery: Delivery) -> str:
-        """Refuse a write that came by another queue: it would have no order.
-
-        Raises: ``InvalidParameter``.
-        """
-        raise InvalidParameter(
-            f"{self.operation.task} belongs on {self.operation.queue}, not on {delivery.queue}",
-            details={"path": "queue"},
-        )
 
 
 def register_commands(app: Celery) -> None:

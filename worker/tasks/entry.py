@@ -16,13 +16,15 @@ from contracts.errors import (
 )
 from contracts.headers import TRACEPARENT, is_traceparent
 from contracts.parse import parse
+from contracts.partition import COMMANDS
 from worker.domain.command import Command, Origin
 from worker.domain.events import Subject
 from worker.domain.record import own_key
 from worker.events.rejections import Refusal
 from worker.plugins.frame import check_frame
 from worker.plugins.plan import Applied, Done, Outcome
-from worker.tasks.envelope import check_message, deadline
+from worker.tasks.belong import QUEUE_OF_TASK
+from worker.tasks.envelope import answer_id_of, check_message, deadline
 from worker.tasks.rows import rows_of
 from worker.transport.request import Request
 
@@ -58,6 +60,11 @@ class Entry:
         return str(self.request.id)
 
     @property
+    def answer_id(self) -> str:
+        """The id that the answer is stored under."""
+        return answer_id_of(self.request.delivery.headers, self.id)
+
+    @property
     def answered(self) -> bool:
         """Whether a caller waits for the answer."""
         return not self.request.ignore_result
@@ -66,7 +73,8 @@ class Entry:
     def refusals(self) -> Iterator[Refusal]:
         """Id, operation, parameters and error of each write that was refused."""
         if self.error is not None:
-            if isinstance(self.error, Refused):
+            # Not a read that came by a wrong queue: rejections are of writes.
+            if isinstance(self.error, Refused) and QUEUE_OF_TASK[self.request.type] == COMMANDS:
                 yield self.id, self.request.type, self.request.kwargs, self.error
             return
         for index, outcome in enumerate(self.outcomes):

@@ -1,9 +1,11 @@
 """The parts of a message beside its keyword arguments."""
 
+from collections.abc import Mapping
 from datetime import UTC, datetime
-from typing import Final, Literal, NamedTuple
+from typing import Any, Final, Literal, NamedTuple
 
 from contracts.errors import InvalidParameter
+from contracts.headers import ANSWER_ID, is_answer_id
 from contracts.values import is_command_id
 from worker.transport.protocol import Envelope
 
@@ -41,6 +43,15 @@ def check_message(envelope: Envelope) -> None:
     for rule in _RULES:
         if _breaks(envelope, rule):
             raise _bad(rule.path, rule.sentence)
+    answer_id = envelope.headers.get(ANSWER_ID)
+    if answer_id is not None and not is_answer_id(answer_id, envelope.id):
+        raise _bad(ANSWER_ID, "answer_id is the command id, a colon, and 1 to 64 characters of 0-9A-Za-z_-")
+
+
+def answer_id_of(headers: Mapping[str, Any], command_id: str) -> str:
+    """Return the id that the answer to a message is stored under; the command id, if it wants a wrong one."""
+    wanted = headers.get(ANSWER_ID)
+    return wanted if is_answer_id(wanted, command_id) else command_id
 
 
 def _breaks(envelope: Envelope, rule: _Rule) -> bool:

@@ -5,7 +5,7 @@ import time
 from collections.abc import Callable, Sequence
 from functools import partial
 
-from contracts.errors import ContractError, InternalFault, InvalidParameter
+from contracts.errors import ContractError, InternalFault
 from contracts.partition import queue_of
 from worker.domain.command import Fenced, GiveBack
 from worker.domain.events import Subject
@@ -13,7 +13,7 @@ from worker.plugins.plan import Applied, GroupTooLarge
 from worker.services import Services
 from worker.tasks.announce import Announcer
 from worker.tasks.answers import Answer
-from worker.tasks.commands import CommandTask
+from worker.tasks.belong import check_queue
 from worker.tasks.entry import Entry, Part, decode, parts_of
 from worker.tasks.lease import PartitionLease
 from worker.tasks.supervise import supervise
@@ -76,10 +76,7 @@ class GroupRun:
         delivery = request.delivery
         partitions = self._services.settings.command_partitions
         try:
-            if not isinstance(request.task, CommandTask):
-                raise InvalidParameter(
-                    f"{request.type} does not belong on {delivery.queue}", details={"path": "queue"}
-                )
+            check_queue(request.type, delivery.queue)
             queue = queue_of(request.type, request.kwargs, partitions)
             if queue != delivery.queue:
                 delivery.forward(queue)
@@ -153,9 +150,9 @@ class GroupRun:
 
     def _tell(self, entries: Sequence[Entry], subjects: Sequence[Subject], _again: bool) -> None:
         answers = [
-            Answer.failure(entry.id, failure)
+            Answer.failure(entry.answer_id, failure)
             if (failure := entry.failure)
-            else Answer.success(entry.id, entry.result)
+            else Answer.success(entry.answer_id, entry.result)
             for entry in entries
             if entry.answered
         ]

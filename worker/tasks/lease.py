@@ -25,7 +25,10 @@ class PartitionLease:
             return self._group.holds_lease()
 
     def raise_epoch(self, at_least: int) -> bool:
-        """Raise the epoch to at least ``at_least``, under the same lease; return False if that is lost."""
+        """Raise the epoch to at least ``at_least``, under the same lease; return False if that is lost.
+
+        What is more than a day ahead of Redis's clock is no epoch: the epoch stays as it is.
+        """
         with translate_outage(BrokerUnavailable, BROKER_AWAY):
             try:
                 self._group.raise_epoch(at_least)

@@ -2,6 +2,7 @@
 
 import logging
 from datetime import UTC, datetime
+from time import monotonic
 from typing import Any
 
 from celery import Celery
@@ -42,9 +43,10 @@ class QueryTask(OperationTask):
         expires = deadline(delivery.headers.get("expires"))
         if expires and datetime.now(UTC) >= expires:
             raise DeadlineExceeded("the query's deadline has passed; it was not answered")
-        command: Any = parse(self.operation.command, delivery.envelope.kwargs)
         own_only = delivery.headers.get(REPOSITORIES) == OWN
-        return self.services.reader.answer(command, own_only=own_only)
+        begun = monotonic()
+        command: Any = parse(self.operation.command, delivery.envelope.kwargs)
+        return self.services.reader.answer(command, own_only=own_only, spent_s=monotonic() - begun)
 
 
 def register_queries(app: Celery) -> None:

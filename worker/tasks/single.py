@@ -2,11 +2,13 @@
 
 import logging
 import time
-from typing import Any
 
 from contracts.errors import ContractError
-from worker.tasks.answers import Answer, AnswersUnavailable, store_answer
-from worker.tasks.base import OperationTask
+from worker.tasks.answer_store import AnswerStore, AnswersUnavailable
+from worker.tasks.answers import Answer
+from worker.tasks.base import ServiceTask
+from worker.tasks.belong import check_queue
+from worker.tasks.envelope import answer_id_of
 from worker.transport.request import Request
 from worker.transport.state import stop_requested
 
@@ -17,24 +19,23 @@ _WAIT_S = 0.5
 
 
 class SingleRun:
-    """Answers one message by itself, and settles it.
+    """Answers one message by itself, and settles it."""
 
-    ``answers``: a redis-py client of the answers.
-    """
-
-    def __init__(self, answers: Any, request: Request) -> None:
+    def __init__(self, answers: AnswerStore, request: Request) -> None:
         self._answers = answers
         self._request = request
 
     def run(self) -> None:
         """Carry out the task, store its answer, and settle the message."""
         request, begun = self._request, time.monotonic()
-        task: OperationTask = request.task
+        task: ServiceTask = request.task
+        answer_id = answer_id_of(request.delivery.headers, request.id)
         failure: ContractError | None = None
         try:
-            answer = Answer.success(request.id, task.result(request.delivery))
+            check_queue(request.type, request.delivery.queue)
+            answer = Answer.success(answer_id, task.result(request.delivery))
         except ContractError as error:
-            failure, answer = error, Answer.failure(request.id, error)
+            failure, answer = error, Answer.failure(answer_id, error)
         if not request.ignore_result and not self._store(answer):
             # Delivered again, it is answered then.
             request.delivery.give_back()
@@ -49,9 +50,9 @@ class SingleRun:
         """Store the answer, however long its Redis is away; return False if the process must end before."""
         while True:
             try:
-                store_answer(self._answers, answer)
+                self._answers.store(answer)
             except AnswersUnavailable as outage:
-                logger.warning("the answer to %s waits: %s", answer.command_id, outage.message)
+                logger.warning("the answer to %s waits: %s", self._request.id, outage.message)
                 # A read that was done must not be parked because of processes that end while it waits here.
                 self._request.delivery.waiting()
                 if stop_requested.wait(_WAIT_S):

@@ -8,10 +8,12 @@ import logging
 from datetime import UTC, datetime
 from typing import Annotated, Any
 
-from celery import Celery, Task
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from celery import Celery
+from pydantic import BaseModel, ConfigDict, Field
 
-from contracts.errors import InvalidParameter, Unavailable
+from contracts.errors import InternalFault, Unavailable
+from contracts.parse import parse
+from worker.tasks.base import ServiceTask
 from worker.tasks.envelope import check_message, deadline
 from worker.transport import Delivery
 from worker.versions.cycle import Cycle
@@ -30,10 +32,18 @@ Long enough for reads that fill all threads, and for clocks that differ by some 
 ticks that pile up without any worker.
 """
 
-MAX_IMAGES = 1_000
+MAX_NAME = 4_096
+"""The longest key of an image, or name of a budget group, in characters."""
+
+MAX_IMAGES = 100
 """How many images a message may name. The service itself sends far fewer."""
 
+_DONE = "null"
+
 logger = logging.getLogger(__name__)
+
+
+_Name = Annotated[str, Field(max_length=MAX_NAME)]
 
 
 class _Arguments(BaseModel):
@@ -47,38 +57,40 @@ class _Tick(_Arguments):
 
 
 class _Refresh(_Arguments):
-    host: str
-    images: Annotated[list[str], Field(max_length=MAX_IMAGES)]
-    lease: Annotated[str, Field(min_length=1)]
+    """Nobody but a dispatch of this service makes a lease; one that no image has refreshes nothing."""
+
+    host: _Name
+    images: Annotated[list[_Name], Field(max_length=MAX_IMAGES)]
+    lease: Annotated[str, Field(pattern=r"\A[0-9a-f]{32}\z")]
 
 
-class VersionsTask(Task):  # type: ignore[misc]
+class VersionsTask(ServiceTask):
     """What the tasks have in common: in an outage they end, and the next tick does what they left."""
 
     abstract = True
-    ignore_result = True
-    acks_late = False
-    typing = False
     arguments: type[_Arguments]
 
-    def run(self, *_: Any, **kwargs: Any) -> None:
-        """Check the message, and do its work unless it has expired."""
-        delivery: Delivery = self.request.delivery
-        try:
-            check_message(delivery.envelope)
-            arguments = self.arguments.model_validate(kwargs).model_dump()
-            expires = deadline(delivery.headers.get("expires"))
-        except (InvalidParameter, ValidationError) as refusal:
-            # No caller waits for an answer. The log must not hold what an unknown sender wrote.
-            logger.warning("a message for %s was refused: %s", self.name, type(refusal).__name__)
-            return
+    def result(self, delivery: Delivery) -> str:
+        """Check the message, and do its work unless it has expired.
+
+        Raises: ``ContractError``.
+        """
+        check_message(delivery.envelope)
+        arguments = parse(self.arguments, delivery.envelope.kwargs).model_dump()
+        expires = deadline(delivery.headers.get("expires"))
+        # It may be lost with its worker, and must not come again with every one that ends.
+        delivery.ack()
         if expires and datetime.now(UTC) >= expires:
             # A tick that waited for a worker to come back: newer ones have been sent.
-            return
+            return _DONE
         try:
-            self.work(self.app.services.cycle, **arguments)
+            self.work(self.services.cycle, **arguments)
         except Unavailable as outage:
             logger.warning("%s ends early: %s", self.name, outage)
+        except Exception as bug:
+            logger.exception("%s failed", self.name)
+            raise InternalFault("a fault of ours; the next tick does what was left") from bug
+        return _DONE
 
     def work(self, cycle: Cycle, **arguments: Any) -> None:
         """Do the task's work. Raises ``Unavailable``."""
@@ -105,7 +117,7 @@ class RefreshTask(VersionsTask):
         cycle.refresh_group(**arguments)
 
 
-class FollowTask(Task):  # type: ignore[misc]
+class FollowTask(ServiceTask):
     """Accept the messages that commands workers of version 0.1.0 send for new plugins, and do nothing.
 
     Those workers publish the event of the registration too, which the subscription reads. Without this task,
@@ -114,11 +126,10 @@ class FollowTask(Task):  # type: ignore[misc]
     """
 
     name = FOLLOW
-    ignore_result = True
-    typing = False
 
-    def run(self, *_: Any, **__: Any) -> None:
+    def result(self, *_: Any) -> str:
         """Do nothing."""
+        return _DONE
 
 
 def register_versions(app: Celery) -> None:

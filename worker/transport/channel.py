@@ -1,7 +1,7 @@
 """kombu's Redis transport, made lossless for the queues that the options name.
 
 The script that takes a message of such a queue off the list also writes its unacked record. Everything else
-(publishing, other queues, fanout for remote control and events) is left to the stock transport.
+(publishing, other queues, fanout for events) is left to the stock transport.
 """
 
 # mypy: disallow-untyped-calls=False
@@ -9,12 +9,9 @@ The script that takes a message of such a queue off the list also writes its una
 import logging
 import time
 from collections.abc import Callable
-from queue import Empty
 from typing import Any
 
-from kombu.transport import redis as stock
-from redis.exceptions import RedisError
-
+from worker.transport.full import StockChannel
 from worker.transport.group import Group
 from worker.transport.inbox import Inbox
 from worker.transport.inboxes import inbox_of
@@ -37,7 +34,7 @@ TAKEN_AT_ONCE = 64
 Callback = Callable[[Group], None]
 
 
-class Channel(stock.Channel):
+class Channel(StockChannel):
     """Consumes the named queues through the inbox of the process, and every other as the stock
     channel does.
     """
@@ -45,7 +42,7 @@ class Channel(stock.Channel):
     queue_options = Options()
 
     from_transport_options = (  # type: ignore[assignment]  # kombu says how many
-        *stock.Channel.from_transport_options,
+        *StockChannel.from_transport_options,
         "queue_options",
     )
 
@@ -92,16 +89,6 @@ class Channel(stock.Channel):
                 self.connection.cycle.forget_watch(self)
             self.watch.close()
         super().close()
-
-    def _receive_one(self, c: Any) -> Any:
-        try:
-            return super()._receive_one(c)
-        except (Empty, RedisError, OSError):
-            raise
-        except Exception:
-            # Anyone who can reach Redis may announce anything, and it is not sent again.
-            logger.exception("dropped an announcement that is not a message")
-            return False
 
     # One turn of the event loop
 

@@ -19,7 +19,6 @@ from kombu.exceptions import OperationalError
 from worker.transport.delivery import Delivery
 from worker.transport.group import Group
 from worker.transport.inboxes import close_inboxes, open_inboxes
-from worker.transport.options import Options
 from worker.transport.request import Request
 from worker.transport.state import stop_requested
 
@@ -34,17 +33,17 @@ class Consumer(CeleryConsumer):  # type: ignore[misc]  # celery is untyped
     ends.
     """
 
+    class Blueprint(CeleryConsumer.Blueprint):  # type: ignore[misc]  # celery is untyped
+        """Celery's steps without remote control: one message of it could drop others, or end the worker."""
+
+        default_steps = tuple(
+            step for step in CeleryConsumer.Blueprint.default_steps if not step.endswith(":Control")
+        )
+
     def __init__(self, *args: Any, worker_options: dict[str, Any] | None = None, **kwargs: Any) -> None:
         # Mingle asks all other workers, and waits a second for answers, at every reconnect.
         options = {**(worker_options or {}), "without_mingle": True, "without_gossip": True}
         super().__init__(*args, worker_options=options, **kwargs)
-        self._started_for: frozenset[str] = frozenset()
-
-    def start(self) -> None:
-        """Run until the worker ends; reconnect meanwhile."""
-        # Only now: the checks at the start may have changed the queues.
-        self._started_for = frozenset(self.app.amqp.queues.consume_from)
-        super().start()
 
     def alive(self) -> None:
         """Do nothing. A subclass may note that the main thread is not stuck: it waits for Redis."""
@@ -71,15 +70,9 @@ class Consumer(CeleryConsumer):  # type: ignore[misc]  # celery is untyped
 
     # A message's way to the pool
 
-    def create_task_handler(self, *arguments: Any) -> Callable[[Any], None]:
-        """Return what the event loop does with a group, and with a message of another transport's queue."""
-        return partial(self._receive, super().create_task_handler(*arguments))
-
-    def _receive(self, stock: Callable[[Any], None], message: Any) -> None:
-        if isinstance(message, Group):
-            self.receive(message)
-        else:
-            stock(message)
+    def create_task_handler(self, *_: Any) -> Callable[[Group], None]:
+        """Return what the event loop does with a group."""
+        return self.receive
 
     def receive(self, group: Group) -> None:
         """Hand a group to the pool: an exclusive queue's as one job, in order, and each other message as
@@ -200,25 +193,6 @@ class Consumer(CeleryConsumer):  # type: ignore[misc]  # celery is untyped
                 delivery.give_back_failed(alone=len(unsettled) == 1)
         # The event loop sends what was settled, and takes what waits.
         self.call_soon(_ignore)
-
-    def add_task_queue(self, queue: Any, *args: Any, **options: Any) -> None:
-        """Consume ``queue`` too.
-
-        An exclusive queue that the process was not started for is refused: only the checks at the start make
-        sure that a worker keeps its order.
-        """
-        name = str(queue)
-        queues: Options = self.app.conf.broker_transport_options["queue_options"]
-        if queues.is_exclusive(name) and name not in self._started_for:
-            logger.error("not consuming from %s: start a worker for it", name)
-            return
-        super().add_task_queue(queue, *args, **options)
-
-    def cancel_task_queue(self, queue: Any) -> None:
-        """Stop consuming ``queue`` and release its lease."""
-        super().cancel_task_queue(queue)
-        for inbox in open_inboxes():
-            inbox.forget(str(getattr(queue, "name", queue)))
 
     def stop(self) -> None:
         """Take no more messages, and release the queues without a message in work."""

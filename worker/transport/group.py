@@ -58,7 +58,7 @@ class Group:
         return self._inbox.leases.confirm(self.queue, self.epoch)
 
     def raise_epoch(self, to: int) -> int:
-        """Raise the epoch of the lease to at least ``to`` and return it.
+        """Raise the epoch of the lease to at least ``to`` and return it; see ``Leases.raise_epoch``.
 
         Raises: ``LeaseLost``.
         """

@@ -97,6 +97,12 @@ class Inbox:
         if reply[0] == b"standby":
             self._stand_by(state, int(reply[1]))
             return None
+        if reply[0] == b"anew":
+            logger.error(
+                "the epoch in the lease of %s was no time, or more than a day ahead of Redis's clock: "
+                "the lease is begun anew",
+                state.keys.queue,
+            )
         self._note_pop(state, int(reply[1]), {"oversize": int(reply[2]), "deaths": int(reply[3])})
         first, state.asked = state.asked, 0
         group = self._group(state, first, reply[5:]) if len(reply) > 5 else None

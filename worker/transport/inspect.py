@@ -70,7 +70,7 @@ def _status(keys: QueueKeys, exclusive: bool, replies: list[Any], now_ms: int) -
     steps = len(PRIORITY_STEPS)
     unacked, parked, lease, consumers = replies[steps:]
     owner, until, epoch = lease
-    left_s = (int(until or 0) - now_ms) / 1000
+    left_s = (_whole(until) - now_ms) / 1000
     held = owner is not None and left_s > 0
     return QueueStatus(
         queue=keys.queue,
@@ -78,8 +78,13 @@ def _status(keys: QueueKeys, exclusive: bool, replies: list[Any], now_ms: int) -
         lengths=dict(zip(PRIORITY_STEPS, replies[:steps], strict=True)),
         unacked=unacked,
         parked=parked,
-        owner=owner.decode() if held else None,
+        owner=owner.decode(errors="replace") if held else None,
         owned_for_s=max(0.0, left_s),
-        epoch=int(epoch or 0),
-        consumers=tuple(name.decode() for name in consumers),
+        epoch=_whole(epoch),
+        consumers=tuple(name.decode(errors="replace") for name in consumers),
     )
+
+
+def _whole(value: bytes | None) -> int:
+    """Return a whole number, or 0: anyone who can write to Redis can put anything there."""
+    return int(value) if value and len(value) <= 15 and value.isdigit() else 0

@@ -41,6 +41,7 @@ def install(
         # Running tasks keep their messages over a reconnect: nothing is redelivered meanwhile.
         worker_cancel_long_running_tasks_on_connection_loss=False,
         worker_enable_prefetch_count_reduction=False,
+        worker_enable_remote_control=False,
         task_acks_late=True,
     )
     signals.worker_shutting_down.connect(_stop, dispatch_uid="worker.transport.stop")

@@ -68,6 +68,8 @@ class Leases:
     def raise_epoch(self, queue: str, epoch: int, to: int) -> int:
         """Raise the epoch of a lease, and return it.
 
+        It stays as it is if the new one would be more than a day ahead of Redis's clock.
+
         ``epoch``: the one that this process knows. ``to``: the least new one.
 
         Raises: ``LeaseLost``.

@@ -33,9 +33,10 @@ class Request(CeleryRequest):  # type: ignore[misc]  # celery is untyped
         self.delivery = delivery
         self._request_dict["delivery"] = delivery
 
-    def revoked(self) -> bool:
-        """Return False: a message of remote control cannot make a worker drop what it was given."""
-        return False
+    def info(self, *_: Any, **__: Any) -> dict[str, Any]:
+        """Return what is shown of the message: nothing that a caller sent but its id."""
+        shown: dict[str, Any] = super().info(safe=True)
+        return shown
 
     def acknowledge(self) -> None:
         """Forget the message. Harmless if it is settled already."""

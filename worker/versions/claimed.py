@@ -20,7 +20,7 @@ class ClaimedImages:
         self._queue = queue
         self._waiting = keys
         self._current: str | None = None
-        self._begun = False
+        self._confirmed = False
         self._token = token
         self._clock = clock
         self._renewed: datetime | None = None
@@ -29,15 +29,18 @@ class ClaimedImages:
         """Return the image to read now, None at the end.
 
         The first of the task comes first: its group may be probed with it. Then an image that was requested
-        meanwhile goes before the next of the task.
+        meanwhile goes before the next of the task; but none is claimed under a token that has no claim.
         """
         self._current = None
-        if self._begun:
+        if self._confirmed:
             self._current = self._queue.claim_requested(budget_group, self._token, self._clock.now())
         if self._current is None and self._waiting:
             self._current = self._waiting.pop(0)
-        self._begun = True
         return self._current
+
+    def confirm(self) -> None:
+        """Note that an image of the task is claimed under its token: a dispatch has made it."""
+        self._confirmed = True
 
     def renew(self) -> None:
         """Prolong the claims once a third of their time has passed. Raises ``ClaimLost``."""

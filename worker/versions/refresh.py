@@ -101,6 +101,7 @@ class Refresh:
             if claim is None:
                 yield "claim_lost"
                 continue
+            claimed.confirm()
             slot = slot or self._budget.slot(budget_group, claim.image.ref.registry_type, token)
             reason = self._refresh(claim, claimed, slot)
             logger.info("refreshed %s: %s", key, reason, extra={"subject": key, "reason": reason})

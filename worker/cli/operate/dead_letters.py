@@ -24,6 +24,7 @@ from worker.process.queues import Queues
 from worker.services import Services
 from worker.settings import REPLAY_TOKEN
 from worker.store.dead_letters import Filter
+from worker.terminal import say
 
 _EXPLAINED: Mapping[Objection, str] = {
     "gone": "there is no such dead letter",
@@ -100,12 +101,10 @@ def list_letters(wanted: Filter, limit: int, as_json: bool) -> None:
     else:
         for letter in letters:
             *texts, replayed = row_of(letter).values()
-            # A sender has chosen the names in it: they must not write on the terminal.
-            click.echo(plain("  ".join(texts)) + ("  (replayed)" if replayed else ""))
-    click.echo(f"{len(letters)} of {total} dead letter(s)" + (f", {junk} of them junk" if junk else ""))
+            say(plain("  ".join(texts)) + ("  (replayed)" if replayed else ""))
+    say(f"{len(letters)} of {total} dead letter(s)" + (f", {junk} of them junk" if junk else ""))
     if drops:
-        since, last = format_time(drops.since), format_time(drops.last)
-        click.echo(f"{drops.count} dropped since {since}, the last {last}")
+        say(f"{drops.count} dropped since {format_time(drops.since)}, the last {format_time(drops.last)}")
 
 
 @dead_letters.command("show")
@@ -123,7 +122,7 @@ def show_letter(letter_id: str, as_json: bool) -> None:
         return
     for name, value in shown.items():
         text = format_time(value) if isinstance(value, datetime) else "-" if value is None else plain(value)
-        click.echo(f"{name:<14}{text}")
+        say(f"{name:<14}{text}")
 
 
 @dead_letters.command()
@@ -160,11 +159,11 @@ def replay(wanted: Filter, every: bool, token: str | None, force: bool, as_json:
         )
     else:
         for result in results:
-            click.echo(
+            say(
                 f"{result.id}: "
                 + (_EXPLAINED[result.objection] if result.objection else f"sent to {result.queue}")
             )
-        click.echo(f"{len(results) - len(left)} replayed, {len(left)} left")
+        say(f"{len(results) - len(left)} replayed, {len(left)} left")
     sys.exit(1 if left else 0)
 
 
@@ -185,7 +184,7 @@ def purge(wanted: Filter, every: bool, yes: bool, as_json: bool) -> None:
     if as_json:
         print_json({"removed": removed, "left": left})
     else:
-        click.echo(f"{removed} removed" + (f", {left} left (parked again in the meantime)" if left else ""))
+        say(f"{removed} removed" + (f", {left} left (parked again in the meantime)" if left else ""))
     sys.exit(1 if left else 0)
 
 
@@ -201,7 +200,7 @@ def drain_letters(as_json: bool) -> None:
     if as_json:
         print_json({"drained": count})
     else:
-        click.echo(f"{count} parked message(s) stored")
+        say(f"{count} parked message(s) stored")
 
 
 def _check_chosen(wanted: Filter, every: bool) -> None:

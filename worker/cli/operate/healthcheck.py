@@ -6,6 +6,7 @@ import sys
 import click
 
 from worker.process.heartbeat import HEARTBEAT_DIR, STALE_S, HeartbeatError, folder, seen
+from worker.terminal import say
 
 
 @click.command()
@@ -18,15 +19,15 @@ def healthcheck() -> None:
     try:
         processes = seen(folder(os.environ.get(HEARTBEAT_DIR, "")))
     except HeartbeatError as error:
-        click.echo(f"unhealthy: {error}")
+        say(f"unhealthy: {error}")
         sys.exit(1)
     stuck = [process for process in processes if not process.healthy]
     if not processes:
-        click.echo("unhealthy: no process has a heartbeat here")
+        say("unhealthy: no process has a heartbeat here")
     elif stuck:
         shown = ", ".join(f"{p.name} (process {p.pid}) for {p.age_s:.0f} s" for p in stuck)
-        click.echo(f"unhealthy: no heartbeat of {shown}; {STALE_S:g} s are allowed")
+        say(f"unhealthy: no heartbeat of {shown}; {STALE_S:g} s are allowed")
     else:
         shown = ", ".join(f"{p.name} {p.age_s:.0f} s ago" for p in processes)
-        click.echo(f"healthy: {shown}")
+        say(f"healthy: {shown}")
     sys.exit(0 if processes and not stuck else 1)

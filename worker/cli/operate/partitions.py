@@ -7,6 +7,7 @@ import click
 from worker.cli.caller import fail, json_option, print_json
 from worker.cli.operate.connection import connected
 from worker.process.partitions import InUse, Partitions
+from worker.terminal import say
 
 
 @click.group()
@@ -28,10 +29,10 @@ def show_number(as_json: bool) -> None:
     if as_json:
         print_json({"partitions": kept, "settings": wanted})
     else:
-        click.echo(f"in force: {kept or 'none yet; the first worker that starts decides'}")
-        click.echo(f"PLUGINS_COMMAND_PARTITIONS: {wanted}")
+        say(f"in force: {kept or 'none yet; the first worker that starts decides'}")
+        say(f"PLUGINS_COMMAND_PARTITIONS: {wanted}")
         if differs:
-            click.echo("workers with this setting refuse to start")
+            say("workers with this setting refuse to start")
     sys.exit(1 if differs else 0)
 
 
@@ -80,7 +81,7 @@ def set_number(number: int, as_json: bool) -> None:
         print_json({"before": before, "partitions": number})
     else:
         settings = f"PLUGINS_COMMAND_PARTITIONS={number}"
-        click.echo(f"{number} partition(s) from now on: set {settings}, then start the workers")
+        say(f"{number} partition(s) from now on: set {settings}, then start the workers")
 
 
 def _explained(key: str) -> str:

@@ -7,8 +7,8 @@ import click
 
 from worker.cli.caller import json_option, print_json
 from worker.cli.operate.connection import connected
-from worker.cli.text import plain
 from worker.events.reconcile import Ahead, Repaired
+from worker.terminal import say
 
 
 @click.command()
@@ -30,8 +30,8 @@ def reconcile(dry_run: bool, as_json: bool) -> None:
                 print_json({"ahead": [asdict(ahead) for ahead in found]})
             else:
                 for ahead in found:
-                    click.echo(f"would {_described(ahead)}")
-                click.echo(f"{len(found)} subject(s) are behind their events; nothing was changed")
+                    say(f"would {_described(ahead)}")
+                say(f"{len(found)} subject(s) are behind their events; nothing was changed")
             return
         done = list(work.repair())
     left = [repaired for repaired in done if repaired.revision is None]
@@ -40,14 +40,14 @@ def reconcile(dry_run: bool, as_json: bool) -> None:
     else:
         for repaired in done:
             result = "FAILED" if repaired.revision is None else f"now at {repaired.revision}"
-            click.echo(f"{_described(repaired.ahead)}: {result}")
-        click.echo(f"{len(done) - len(left)} subject(s) repaired, {len(left)} left")
+            say(f"{_described(repaired.ahead)}: {result}")
+        say(f"{len(done) - len(left)} subject(s) repaired, {len(left)} left")
     sys.exit(1 if left else 0)
 
 
 def _described(ahead: Ahead) -> str:
     known = f"at {ahead.store}" if ahead.store else "unknown"
-    return f"{ahead.what} {plain(ahead.subject)} ({known} in the store, at {ahead.stream} on the stream)"
+    return f"{ahead.what} {ahead.subject} ({known} in the store, at {ahead.stream} on the stream)"
 
 
 def _row(repaired: Repaired) -> dict[str, object]:

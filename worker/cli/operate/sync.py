@@ -1,6 +1,5 @@
 """`plugins sync`: show or trigger the synchronisation of image versions with their registries."""
 
-import json
 from dataclasses import asdict
 from datetime import UTC, datetime
 from typing import Any
@@ -12,8 +11,10 @@ from worker.cli.caller import fail
 from worker.cli.operate.connection import connected
 from worker.cli.param_types import Utf8
 from worker.cli.table import Table, write
+from worker.cli.text import to_json
 from worker.registries.budget.budget import Budget
 from worker.store.image_queue import GroupCount
+from worker.terminal import say
 
 _COLUMNS = (
     "host",
@@ -43,7 +44,7 @@ def status(as_json: bool) -> None:
         rows = [_row(group, services.budget, now) for group in services.image_store.queue.counts(now)]
     if as_json:
         for row in rows:
-            click.echo(json.dumps(row))
+            say(to_json(row))
         return
     write(Table(_COLUMNS, [_cells(row) for row in rows]))
 
@@ -62,9 +63,9 @@ def now(image: str | None, as_json: bool) -> None:
     if image is not None and not count:
         fail("NOT_FOUND", f"no plugin has the image {image}", as_json, "ImageNotFollowed", {})
     if as_json:
-        click.echo(json.dumps({"images": count}))
+        say(to_json({"images": count}))
     elif count:
-        click.echo(f"{count} {'image is' if count == 1 else 'images are'} due now")
+        say(f"{count} {'image is' if count == 1 else 'images are'} due now")
 
 
 def _row(group: GroupCount, budget: Budget, now: datetime) -> dict[str, Any]:

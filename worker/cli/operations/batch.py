@@ -9,8 +9,8 @@ import click
 
 from contracts.client import AskTimeout, BatchOutcome, RedisUnavailable
 from worker.cli.caller import REFUSED, plugin_client, print_json, sending_options
-from worker.cli.text import printable
 from worker.settings import DOMAIN_ID
+from worker.terminal import say
 
 
 @click.command(short_help="Apply many writes in order, each on its own.")
@@ -47,15 +47,15 @@ def batch(
         except (AskTimeout, RedisUnavailable) as error:
             if not as_json:
                 for command_id in error.ids:
-                    click.echo(printable(f"{command_id}  no answer"))
+                    say(f"{command_id}  no answer")
             raise
     refused = [outcome for outcome in outcomes if outcome.error]
     if as_json:
         print_json([_row(outcome) for outcome in outcomes])
     else:
         for outcome in outcomes:
-            click.echo(_line(outcome))
-        click.echo(f"{len(outcomes) - len(refused)} applied, {len(refused)} refused")
+            say(_line(outcome))
+        say(f"{len(outcomes) - len(refused)} applied, {len(refused)} refused")
     sys.exit(REFUSED if refused else 0)
 
 
@@ -101,6 +101,6 @@ def _row(outcome: BatchOutcome) -> dict[str, Any]:
 
 def _line(outcome: BatchOutcome) -> str:
     if outcome.error:
-        return printable(f"{outcome.id}  {outcome.error.code}: {outcome.error.message}")
+        return f"{outcome.id}  {outcome.error.code}: {outcome.error.message}"
     plugin = outcome.result or {}
     return f"{outcome.id}  {plugin.get('plugin_id')} is at revision {plugin.get('revision')}"

@@ -14,6 +14,7 @@ from worker.cli.caller import ending_errors, read_connections
 from worker.cli.main import Entry, LazyGroup
 from worker.cli.param_types import StreamStart
 from worker.cli.text import plain, to_json
+from worker.terminal import Coloured, say
 
 _PAGE = 500
 _BLOCK_MS = 1000
@@ -64,7 +65,7 @@ def events(
     wanted = (event for event in found if subject in (None, event.subject))
     with ending_errors(as_json), suppress(KeyboardInterrupt):
         for event in islice(wanted, count):
-            click.echo(_as_json(event) if as_json else _line(event))
+            say(*([_as_json(event)] if as_json else _line(event)))
 
 
 def _read(url: str, start: str, follow: bool) -> Iterator[Event]:
@@ -72,7 +73,7 @@ def _read(url: str, start: str, follow: bool) -> Iterator[Event]:
     with open_redis(url) as client:
         last = _entry(client, start)
         if follow:
-            click.echo(f"Waiting for events on {STREAM} (Ctrl-C ends)", err=True)
+            say(f"Waiting for events on {STREAM} (Ctrl-C ends)", err=True)
         while True:
             found = client.xread({STREAM: last}, count=_PAGE, block=_BLOCK_MS if follow else None)
             entries = entries_of(found)
@@ -81,7 +82,7 @@ def _read(url: str, start: str, follow: bool) -> Iterator[Event]:
                 try:
                     yield read_event(entry.decode(), fields)
                 except UnreadableEvent as error:
-                    click.echo(f"unreadable entry: {error}", err=True)
+                    say(f"unreadable entry: {error}", err=True)
             if not entries and not follow:
                 return
 
@@ -101,17 +102,22 @@ def _as_json(event: Event) -> str:
     return to_json({"entry": event.entry, "attributes": event.attributes, "data": event.data})
 
 
-def _line(event: Event) -> str:
+def _line(event: Event) -> list[str | Coloured]:
+    """Return the parts of a line. Whoever may write to the stream may put anything into ``data``."""
     data = event.data
     if event.type == PLUGIN_CHANGED:
-        what = str(data.get("change"))
-        more = ", ".join(data.get("changed_fields") or ())
+        what = plain(data.get("change"))
+        more = ", ".join(map(plain, _list(data, "changed_fields")))
     else:
         what = "versions"
-        more = (
-            f"+{len(data.get('added') or ())} -{len(data.get('removed') or ())}, latest {data.get('latest')}"
-        )
+        added, removed = len(_list(data, "added")), len(_list(data, "removed"))
+        more = f"+{added} -{removed}, latest {plain(data.get('latest'))}"
     gap = "  (events before it are lost)" if event.gap else ""
-    time = event.attributes.get("time", event.entry)
-    shown = click.style(f"{plain(what):<12}", fg=_COLOURS.get(what, "cyan"))
-    return f"{plain(time)}  {shown}  {plain(event.subject)}@{event.revision}  {plain(more)}{gap}".rstrip()
+    time = plain(event.attributes.get("time", event.entry))
+    rest = f"  {plain(event.subject)}@{event.revision}  {more}{gap}".rstrip()
+    return [f"{time}  ", Coloured(f"{what:<12}", _COLOURS.get(what, "cyan")), rest]
+
+
+def _list(data: dict[str, Any], name: str) -> list[Any]:
+    found = data.get(name)
+    return found if isinstance(found, list) else []

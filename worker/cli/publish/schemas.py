@@ -22,6 +22,7 @@ from contracts.plugin import PluginInfo
 from contracts.results import BatchResult, ErrorInfo, PluginsInfo, StatInfo, VersionsInfo
 from worker.cli.publish.asyncapi import asyncapi
 from worker.cli.publish.command_schemas import as_sent
+from worker.terminal import say
 
 DIALECT = "https://json-schema.org/draft/2020-12/schema"
 FOLDER = Path(contracts.__file__).parent / "schemas"
@@ -54,7 +55,7 @@ def schemas(directory: Path, check: bool) -> None:
     stale = _stale(directory)
     if check:
         for path in stale:
-            click.echo(f"{path} is stale: run plugins schemas", err=True)
+            say(f"{path} is stale: run plugins schemas", err=True)
         sys.exit(1 if stale else 0)
     directory.mkdir(parents=True, exist_ok=True)
     for path, content in stale.items():
@@ -62,7 +63,7 @@ def schemas(directory: Path, check: bool) -> None:
             path.unlink()
         else:
             path.write_bytes(content)
-        click.echo(path)
+        say(str(path))
 
 
 def _stale(directory: Path) -> dict[Path, bytes | None]:
@@ -104,10 +105,15 @@ def error_table() -> list[dict[str, Any]]:
     """Return every error that may be answered: code, class, kind, meaning, and SpaceONE's code, if any."""
     rows = []
     for name, error in vars(errors).items():
-        if isinstance(error, type) and issubclass(error, ContractError) and not error.__subclasses__():
+        if isinstance(error, type) and issubclass(error, ContractError) and _is_answered(error):
             row = {"code": error.code, "class": name, "kind": error.kind, "when": _text(error)}
             rows.append(row | ({"spaceone_code": error.spaceone_code} if error.spaceone_code else {}))
     return rows
+
+
+def _is_answered(error: type[ContractError]) -> bool:
+    """Return whether a class is none of the kinds, which others of the contract are made of."""
+    return not any(below.__module__ == error.__module__ for below in error.__subclasses__())
 
 
 class _Plain(GenerateJsonSchema):

@@ -8,12 +8,12 @@ from contextlib import closing, suppress
 from pathlib import Path
 from typing import Any
 
-import click
 import redis
 
 from contracts.client import PluginClient
 from contracts.errors import ContractError, PluginNotFound
 from contracts.subscriber import Event, Gap, Subscriber
+from worker import terminal
 from worker.devtools.embedded import wait_until
 
 PATIENCE_S = 15.0
@@ -156,7 +156,8 @@ def _play(demo: DemoClient) -> None:
 
 def say(text: str) -> None:
     """Write a line of explanation."""
-    click.secho(f"\n{text}", bold=True)
+    terminal.say("")
+    terminal.say(terminal.Coloured(text, None, bold=True))
 
 
 def _fail_on_gap(gap: Gap) -> None:
@@ -165,7 +166,7 @@ def _fail_on_gap(gap: Gap) -> None:
 
 def _show(kind: str, text: str, colour: str) -> None:
     indent = " " * 12 if kind == "event" else ""
-    click.echo(f"{indent}{click.style(f'{kind:<9}', fg=colour)}{text}")
+    terminal.say(indent, terminal.Coloured(f"{kind:<9}", colour), text)
 
 
 def _reply_text(reply: Mapping[str, Any]) -> str:

@@ -11,17 +11,21 @@ Scheme = Literal["http", "https"]
 
 _LABEL = r"[a-z0-9](?:[a-z0-9_-]{0,61}[a-z0-9])?"
 _NAME = re.compile(rf"(?=.{{1,253}}\Z){_LABEL}(?:\.{_LABEL})*")
-_AUTHORITY = re.compile(r"(?P<host>\[[0-9a-f:.]{2,45}\]|[^\[\]:/?#@\\\s]+)(?::(?P<port>[0-9]{1,5}))?")
+_AUTHORITY = re.compile(r"(?P<host>\[[0-9a-f:.]{2,45}\]|[^\[\]:/?#@%\\\s]+)(?::(?P<port>[0-9]{1,5}))?")
+_SHOWN = re.compile(
+    r"(?:https?://)?[A-Za-z0-9_-]{0,32}(?:\.[A-Za-z0-9_-]{1,32}){1,8}(?::[0-9]{1,5})?(?:/[0-9]{1,3})?"
+)
 _NUMERIC_LABEL = re.compile(r"(?:[0-9]+|0x[0-9a-f]*)")
 
 
 def parse_authority(text: str) -> tuple[str, int | None]:
     """Return ``host[:port]`` as (lower-case host, port or None). IPv6 addresses are in brackets, and stay so.
 
-    Raises: ``ValueError`` for anything else: schemes, paths, user names, and the short and odd spellings of
+    Raises: ``ValueError`` for anything else: schemes, paths, user names, zones of addresses, letters that are
+    ASCII in lower case alone (the Kelvin sign), and the short and odd spellings of
     IPv4 addresses (``127.1``, ``0x7f000001``) that resolvers take for addresses.
     """
-    match = _AUTHORITY.fullmatch(text.lower())
+    match = _AUTHORITY.fullmatch(text.lower()) if text.isascii() else None
     if match is None:
         raise ValueError("must be host[:port]")
     host, port = match["host"], match["port"]
@@ -29,12 +33,19 @@ def parse_authority(text: str) -> tuple[str, int | None]:
     if number is not None and not 1 <= number <= 65535:
         raise ValueError("the port must be between 1 and 65535")
     address = parse_address(host)
-    if address is not None:
+    if address is not None and (address.version == 6) == host.startswith("["):
         return (f"[{address}]" if address.version == 6 else str(address)), number
     host = host.removesuffix(".")
     if not _NAME.fullmatch(host) or _NUMERIC_LABEL.fullmatch(host.rsplit(".", 1)[-1]):
         raise ValueError("must be host[:port]")
     return host, number
+
+
+def shown_entry(text: str, number: int) -> str:
+    """Return an entry of a setting as an error may show it: its text if that is a host with dots, a port and
+    a network, otherwise its place. Somebody may have written a password into it.
+    """
+    return repr(text) if _SHOWN.fullmatch(text) else str(number)
 
 
 def default_port(scheme: Scheme) -> int:
@@ -81,14 +92,16 @@ class AllowedRegistries:
 
     @classmethod
     def parse(cls, value: str) -> Self:
-        """Return the entries of a comma-separated text. Raises: ``ValueError`` naming the entry."""
+        """Return the entries of a comma-separated text. Raises: ``ValueError`` naming the entry, or its place
+        where the entry may hold a secret.
+        """
         entries = []
-        for text in (part.strip() for part in value.split(",")):
+        for number, text in enumerate((part.strip() for part in value.split(",")), start=1):
             if text:
                 try:
                     entries.append(_parse_entry(text))
                 except ValueError as error:
-                    raise ValueError(f"entry {text!r}: {error}") from None
+                    raise ValueError(f"entry {shown_entry(text, number)}: {error}") from None
         return cls(tuple(sorted(entries, key=lambda entry: entry.weight, reverse=True)))
 
     def scheme(self, host: str, port: int | None) -> Scheme | None:

@@ -61,6 +61,8 @@ def check_registry(allowed: AllowedRegistries, registry_type: str, registry_url:
     """
     if registry_type not in REGISTRY_TYPES:
         raise InvalidParameter("registry_type is not a known type", details={"path": "registry_type"})
+    if registry_url and not registry_url.isascii():
+        raise _invalid("registry_url must be ASCII")
     if registry_type == "DOCKER_HUB":
         if registry_url and _lower(registry_url) not in DOCKER_HUB_NAMES:
             raise _invalid(f"registry_url of DOCKER_HUB is {DOCKER_HUB_HOST}")

@@ -31,10 +31,7 @@ class CredentialError(Exception):
 
 
 def _one_host(text: str) -> str:
-    try:
-        host, port = parse_authority(text)
-    except ValueError as error:
-        raise ValueError(f"{text!r} {error}") from None
+    host, port = parse_authority(text)
     return one_name(host if port is None else f"{host}:{port}")
 
 

@@ -56,16 +56,17 @@ class Tokens:
     def exchange(self, session: RegistrySession, key: TokenKey, login: Login | None) -> str:
         """Ask the realm for a new token, and keep it.
 
-        Raises: ``FetchFailed``: refused if the realm is not one that this registry may name.
+        Raises: ``FetchFailed``: refused if the realm is not one that this registry may name. It has no query:
+        a scope there would be granted beside ours.
         """
         try:
             realm, path = parse_url(key.realm)
         except ValueError:
             raise FetchFailed("refused", detail="a token realm that may not be asked") from None
-        if not may_ask_for_token(key.registry, realm):
+        if not may_ask_for_token(key.registry, realm) or "?" in path:
             raise FetchFailed("refused", detail="a token realm that may not be asked")
         query = urlencode([*([("service", key.service)] if key.service else []), ("scope", key.scope)])
-        url = f"{realm}{path}{'&' if '?' in path else '?'}{query}"
+        url = f"{realm}{path}?{query}"
         answer = session.get(url, login.basic if login else None, limit=session.caps.token_bytes)
         if not is_ok(answer):
             raise failure_of(answer, self._now(), not_found="auth_failed")

@@ -30,6 +30,10 @@ end
 
 local state = {}
 local stored = redis.call('HGETALL', KEYS[1])
+if operation == 'release' and #stored == 0 then
+  -- Nobody has a slot of a group that nothing is known of: a forged task must not make its key.
+  return { 'released', 0 }
+end
 for i = 1, #stored, 2 do
   state[stored[i]] = stored[i + 1]
 end

@@ -7,11 +7,7 @@ certificate and Host.
 
 import socket
 import ssl
-from collections.abc import Callable, Collection, Iterator, Sequence
-from contextlib import contextmanager
-from contextvars import ContextVar
-from math import inf
-from time import monotonic
+from collections.abc import Callable, Collection, Sequence
 from typing import Any, ClassVar
 
 import certifi
@@ -23,6 +19,7 @@ from urllib3.util import Retry
 
 from worker.domain.registry.addresses import Address, is_forbidden, parse_address
 from worker.domain.registry.allowed import AllowedRegistries
+from worker.registries.http.bounds import BoundedResponse, BoundedSocket, BoundedSSLSocket, bounded
 from worker.registries.http.origin import Origin, parse_url
 
 Resolver = Callable[[str, int], Sequence[str]]
@@ -30,24 +27,10 @@ Resolver = Callable[[str, int], Sequence[str]]
 
 _DIALS = 3
 _CONNECTIONS = 64  # kept alive to each host
-_ends: ContextVar[float] = ContextVar("ends", default=inf)
 
 
 class DialRefused(Exception):
     """Raised instead of dialling. It is not an ``OSError``: urllib3 would take one for a network failure."""
-
-
-@contextmanager
-def until(ends: float) -> Iterator[None]:
-    """Bound all that this thread waits for in the block. ``ends``: monotonic seconds.
-
-    A timeout for each read is not enough: a server that sends a byte now and then never runs into it.
-    """
-    token = _ends.set(ends)
-    try:
-        yield
-    finally:
-        _ends.reset(token)
 
 
 def system_resolver(host: str, port: int) -> list[str]:
@@ -115,11 +98,11 @@ class Guard:
         """
         failure: OSError = OSError("no address to dial")
         for address in list(dict.fromkeys(self.addresses(host, port)))[:_DIALS]:
-            connection = _BoundedSocket(socket.AF_INET6 if address.version == 6 else socket.AF_INET)
+            connection = BoundedSocket(socket.AF_INET6 if address.version == 6 else socket.AF_INET)
             try:
                 for option in options:
                     connection.setsockopt(*option)
-                connection.settimeout(_bounded(timeout))
+                connection.settimeout(bounded(timeout))
                 connection.connect((str(address), port))
             except OSError as error:
                 connection.close()
@@ -129,27 +112,8 @@ class Guard:
         raise failure
 
 
-def _bounded(timeout: float | None) -> float:
-    """Return ``timeout``, or the rest of the time if that is less. Raises: ``TimeoutError`` if it is over."""
-    left = _ends.get() - monotonic()
-    if left <= 0:
-        raise TimeoutError("the time for this image is over")
-    return left if timeout is None else min(timeout, left)
-
-
-class _BoundedSocket(socket.socket):
-    def recv_into(self, *args: Any, **kwargs: Any) -> int:
-        self.settimeout(_bounded(self.gettimeout()))
-        return super().recv_into(*args, **kwargs)
-
-
-class _BoundedSSLSocket(ssl.SSLSocket):
-    def recv_into(self, *args: Any, **kwargs: Any) -> int:
-        self.settimeout(_bounded(self.gettimeout()))
-        return super().recv_into(*args, **kwargs)
-
-
 class _GuardedConnection(HTTPConnection):
+    response_class = BoundedResponse
     guard: ClassVar[Guard]
 
     def _new_conn(self) -> socket.socket:
@@ -157,6 +121,7 @@ class _GuardedConnection(HTTPConnection):
 
 
 class _GuardedTLSConnection(HTTPSConnection):
+    response_class = BoundedResponse
     guard: ClassVar[Guard]
 
     def _new_conn(self) -> socket.socket:
@@ -197,7 +162,7 @@ class GuardedAdapter(HTTPAdapter):
     def __init__(self, guard: Guard, ca_file: str | None = None) -> None:
         self._guard = guard
         self._tls = ssl.create_default_context(cafile=ca_file or certifi.where())
-        self._tls.sslsocket_class = _BoundedSSLSocket
+        self._tls.sslsocket_class = BoundedSSLSocket
         retry = Retry(0, read=False, redirect=False, respect_retry_after_header=False)
         super().__init__(pool_connections=256, pool_maxsize=_CONNECTIONS, max_retries=retry)
 

@@ -6,7 +6,10 @@ from urllib.parse import urljoin
 
 from worker.domain.registry.allowed import Scheme, default_port, parse_authority
 
-_URL = re.compile(r"(?P<scheme>https?)://(?P<authority>[^/?#@\\]+)(?P<path>[/?][!-~]*)?", re.IGNORECASE)
+# Without re.ASCII some letters of other alphabets count as ours: U+017F is an "s" in either case.
+_URL = re.compile(
+    r"(?P<scheme>https?)://(?P<authority>[^/?#@\\]+)(?P<path>[/?][!\"$-~]*)?", re.IGNORECASE | re.ASCII
+)
 _MAX_URL = 8192
 
 
@@ -28,8 +31,8 @@ class Origin(NamedTuple):
 def parse_url(url: str) -> tuple[Origin, str]:
     """Return a URL as (origin, path with query).
 
-    Raises: ``ValueError``, which never holds the URL, for other schemes, user names, anything but printable
-    ASCII, back slashes, and more than 8,192 characters.
+    Raises: ``ValueError``, which never holds the URL, for other schemes, user names, fragments, zones of
+    addresses, anything but printable ASCII, back slashes, and more than 8,192 characters.
     """
     match = _URL.fullmatch(url) if len(url) <= _MAX_URL and "\\" not in url else None
     if match is None:

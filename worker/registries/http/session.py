@@ -11,8 +11,9 @@ from requests import PreparedRequest, RequestException, Response
 from urllib3.exceptions import HTTPError
 
 from worker.domain.image import BeforeRequest, FetchFailed
+from worker.registries.http.bounds import until
 from worker.registries.http.caps import Caps
-from worker.registries.http.guard import DialRefused, until
+from worker.registries.http.guard import DialRefused
 from worker.registries.http.origin import Origin, parse_url, resolve
 from worker.registries.http.pools import ConnectionPools
 
@@ -144,7 +145,7 @@ def _read(response: Response, limit: int) -> bytes:
     unzip = zlib.decompressobj(wbits=31) if encoding.endswith("gzip") else None
     pieces: list[bytes] = []
     received = size = 0
-    while piece := response.raw.read(_CHUNK, decode_content=False):
+    while piece := _piece(response):
         received += len(piece)
         if unzip is not None:
             try:
@@ -158,6 +159,14 @@ def _read(response: Response, limit: int) -> bytes:
     if unzip is not None and received and not unzip.eof:
         raise FetchFailed("unavailable", detail="an answer that cannot be decoded")
     return b"".join(pieces)
+
+
+def _piece(response: Response) -> bytes:
+    try:
+        piece: bytes = response.raw.read(_CHUNK, decode_content=False)
+    except ValueError:  # a chunk of a negative size
+        raise FetchFailed("unavailable", detail="an answer that cannot be read") from None
+    return piece
 
 
 def keeps_authorization(origin: Origin, following: Origin) -> bool:

@@ -1,13 +1,11 @@
 """Gathering tag names from pages, each once, as far as the cap."""
 
 import json
-import re
 from collections.abc import Iterable
 from typing import Any
 
 from worker.domain.image import FetchFailed
-
-_TAG = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._-]{0,127}")
+from worker.domain.versions import is_version_name
 
 # Lists and objects take twenty times their two characters in memory. A page of tags needs few; gcr.io adds
 # some for each image.
@@ -25,7 +23,7 @@ class Tags:
     def add(self, names: Iterable[object]) -> None:
         """Add the valid tag names and drop everything else."""
         for name in names:
-            if isinstance(name, str) and name not in self._names and _TAG.fullmatch(name):
+            if isinstance(name, str) and name not in self._names and is_version_name(name):
                 if len(self._names) >= self._most:
                     self.truncated = True
                     return

@@ -17,6 +17,7 @@ from worker.documents.read import DocumentError, read_document
 from worker.domain.managed import managed_plugin
 from worker.domain.policy import Policy
 from worker.store.managed import ManagedPlugin
+from worker.terminal import printable
 
 MAX_FILES = 10_000
 
@@ -45,7 +46,8 @@ class DocumentFault:
 
     def __str__(self) -> str:
         place = os.fsencode(self.path / self.file if self.file else self.path)
-        return f"{place.decode(errors='backslashreplace')}: {self.reason}"
+        # In one line, and escaped: a file may have any name, and a log is read on a terminal.
+        return printable(f"{place.decode(errors='backslashreplace')}: {self.reason}")
 
 
 @dataclass(frozen=True, slots=True)

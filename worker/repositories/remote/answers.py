@@ -1,6 +1,7 @@
 """What a remote repository answers, validated like any input: nothing of it is trusted."""
 
 import json
+import re
 from collections.abc import Mapping
 from functools import cached_property
 from typing import Annotated, Any
@@ -17,10 +18,14 @@ from contracts.storable import Unstorable, check_json
 from contracts.values import MAX_PLUGIN_BYTES, Contract
 from worker.domain.registry.allowed import AllowedRegistries
 from worker.domain.registry.hosts import REGISTRY_TYPES, check_registry
+from worker.domain.versions import is_version_name
 
 MAX_VERSIONS = 100_000
 MAX_TOTAL = 2**53
 """The highest count that every reader of JSON takes as it is."""
+
+
+_TIME = re.compile(r"[0-9]{4}(-[0-9]{2}){2}T[0-9]{2}(:[0-9]{2}){2}(\.[0-9]{1,9})?(Z|[+-][0-9]{2}:[0-9]{2})")
 
 
 class BadAnswer(ValueError):
@@ -95,8 +100,14 @@ class Answers:
         """Return the answer of ``plugin.get_versions``, as JSON. Raises: ``BadAnswer``."""
         _check_storable(answer)
         versions: VersionsInfo = _validated(VersionsInfo, answer)
-        if len(versions.results) > MAX_VERSIONS or any(len(name) > 255 for name in versions.results):
-            raise BadAnswer("has too many versions, or names too long for one")
+        if len(versions.results) > MAX_VERSIONS:
+            raise BadAnswer("has too many versions")
+        if not all(map(is_version_name, versions.results)):
+            raise BadAnswer("has a name that no version can have")
+        if versions.total_count != len(versions.results):
+            raise BadAnswer("counts other versions than it has")
+        if versions.synced_at is not None and not _TIME.fullmatch(versions.synced_at):
+            raise BadAnswer("has a time that is none")
         return versions.model_dump(mode="json", exclude_none=True)
 
     def _row(self, row: Any, model: type[BaseModel]) -> dict[str, Any]:

@@ -11,7 +11,7 @@ from typing import Any, Generic, Literal, TypeVar
 
 import redis
 
-from contracts.client import AskTimeout
+from contracts.client import AskTimeout, UnreadableAnswer
 from contracts.errors import (
     ContractError,
     ImageNotFound,
@@ -143,13 +143,16 @@ class Remote:
         try:
             with self._clients.lend(token) as client:
                 return client.ask(operation, timeout_s=left, expires_s=left + SKEW_S, **params)
+        except UnreadableAnswer as error:
+            raise self._failed("invalid_answer", error.message) from None
         except ContractError as error:
             raise self._passed_on(operation, error) from None
         except AskTimeout:
             raise self._failed("timeout", "no answer in time") from None
-        except BaseException as error:  # noqa: BLE001  # Celery raises any class that the answer names, SystemExit too
+        except Exception as error:  # noqa: BLE001  # whatever keeps a remote from answering is its outage
             is_away = isinstance(error, OSError | redis.RedisError)
-            raise self._failed("unreachable" if is_away else "invalid_answer", _name(error)) from None
+            reason: PeerFailure = "unreachable" if is_away else "invalid_answer"
+            raise self._failed(reason, type(error).__name__) from None
 
     def _passed_on(self, operation: str, error: ContractError) -> ContractError:
         """Return an error of the remote as it is passed on."""
@@ -207,9 +210,3 @@ def _place(error: ContractError) -> str:
     """
     found = _PART_OF_QUERY.match(str(error.details.get("path")))
     return found[0] if found and found[1] in Query.model_fields else "query"
-
-
-def _name(error: BaseException) -> str:
-    """Return the class of an error as it may be logged: an answer can make Celery invent one, of any name."""
-    name = type(error).__name__
-    return name if name.isidentifier() and len(name) <= 64 else "an error"

@@ -9,6 +9,7 @@ import re
 
 from bson import Regex
 
+from contracts.pattern import parse_pattern
 from contracts.query.keys import MAX_REGEX_TEXT
 
 _STEPS = 100_000
@@ -32,6 +33,6 @@ def pattern(regex: str, *, is_large: bool) -> Regex[str]:
     steps = _LARGE_STEPS if is_large else _STEPS
     # Even one step may lead through the whole text.
     is_short = rf"(?=[\s\S]{{0,{MAX_REGEX_TEXT}}}+\z)" if is_large else ""
-    end = "\n" if re.compile(regex).flags & re.VERBOSE else ""  # a comment would hide the parenthesis
+    end = "\n" if parse_pattern(regex) & re.VERBOSE else ""  # a comment would hide the parenthesis
     # PCRE starts to count again at each place where a match may begin: here there is one, for the whole text.
     return Regex(rf"(*LIMIT_MATCH={steps})\A{is_short}[\s\S]*?(?:{regex}{end})", "i")

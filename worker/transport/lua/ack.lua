@@ -3,7 +3,7 @@
 -- ARGV: owner, how many of the tags were not delivered before, their tags, then the tags of those that were
 -- Returns how many of them were this process's to settle.
 local lease = redis.call('HMGET', KEYS[1], 'owner', 'until')
-if lease[1] and not is_owner(lease[1], ARGV[1]) and runs(tonumber(lease[2] or 0), now_ms()) then
+if lease[1] and not is_owner(lease[1], ARGV[1]) and runs(whole(lease[2]) or 0, now_ms()) then
   return 0
 end
 local new, removed = tonumber(ARGV[2]), 0

@@ -48,7 +48,7 @@ end
 
 -- Whether a message is taken alone: a process died with it, alone or with a group.
 local function is_taken_alone(deaths)
-  return deaths and tonumber(deaths) ~= 0
+  return deaths and deaths_of(deaths) ~= 0
 end
 
 -- Pushes the unacked records whose tag is `chosen` back to the head of `list`, the oldest at the very head.
@@ -83,7 +83,7 @@ local function why_parked(raw, deaths, max_bytes, max_deaths)
   if #raw > max_bytes then
     return 'oversize'
   end
-  return tonumber(deaths or 0) >= max_deaths and 'deaths'
+  return deaths_of(deaths) >= max_deaths and 'deaths'
 end
 
 -- Whether one call may park another message: while it runs, Redis serves nobody else.
@@ -106,7 +106,8 @@ local function handed_out(unacked, returned, owner, first)
   local taken, number = {}, first
   local raw = redis.call('HGET', unacked, owner .. ':' .. text(number))
   while raw do
-    table.insert(taken, redis.call('HGET', returned, redis.sha1hex(raw)) or '')
+    local deaths = redis.call('HGET', returned, redis.sha1hex(raw))
+    table.insert(taken, deaths and text(deaths_of(deaths)) or '')
     table.insert(taken, raw)
     number = number + 1
     raw = redis.call('HGET', unacked, owner .. ':' .. text(number))
@@ -160,7 +161,7 @@ local function take(grouped)
       break
     else
       redis.call('HSET', unacked, owner .. ':' .. text(first + count), raw)
-      table.insert(taken, deaths or '')
+      table.insert(taken, deaths and text(deaths_of(deaths)) or '')
       table.insert(taken, raw)
       count, bytes = count + 1, bytes + #raw
       if alone then break end

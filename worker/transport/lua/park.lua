@@ -3,7 +3,7 @@
 -- ARGV: owner, then of each: tag, whether it was delivered before ('1' or ''), reason, deaths, detail
 -- Returns how many of them were this process's to settle.
 local lease = redis.call('HMGET', KEYS[1], 'owner', 'until')
-if lease[1] and not is_owner(lease[1], ARGV[1]) and runs(tonumber(lease[2] or 0), now_ms()) then
+if lease[1] and not is_owner(lease[1], ARGV[1]) and runs(whole(lease[2]) or 0, now_ms()) then
   return 0
 end
 local parked = 0

@@ -1,5 +1,6 @@
 -- Pops messages of a shared queue, and first pushes back what consumers that are no more had unacked.
 -- KEYS, ARGV and returns: those of pop.lua, with the consumers in place of the lease, and '0' for the epoch.
+begin('HDEL', KEYS[2])
 local now = now_ms()
 for _, consumer in ipairs(dead_consumers(KEYS[1], now)) do
   if not is_owner(consumer, ARGV[1]) then

@@ -10,6 +10,26 @@ local function text(number)
   return string.format('%.0f', number)
 end
 
+-- A whole number of a field, or nil. Anyone who can write to Redis can put anything there.
+local function whole(value)
+  return value and #value <= 15 and string.find(value, '^%d+$') and tonumber(value) or nil
+end
+
+-- The epoch in a lease, or nil where it is none: a whole number, at most a day ahead of the clock. One of 1e18 would
+-- be the same number when 1 is added to it: its next owner could not be told from it.
+local function epoch_of(value, now)
+  local epoch = whole(value)
+  return epoch and epoch <= now + 86400000 and epoch or nil
+end
+
+-- Every script that takes, settles or renews begins with a removal, or with this one of nothing. A Redis that is full
+-- refuses what may need memory as the first write of a script, and no later one (6.2 and 7: it looks at its memory once,
+-- as the script begins, and does not cut one in two that has written). These scripts move what is there, and free it in
+-- the end: held up, a full Redis would stay full. What adds waits for room: answers and new events.
+local function begin(remove, key)
+  redis.call(remove, key, '')
+end
+
 -- Whether a lease is of `process`, and, where epochs are given, still the one that the process knows.
 local function is_owner(owner, process, epoch, known)
   return owner == process and epoch == known
@@ -30,12 +50,17 @@ local function remove(unacked, tag)
   return redis.call('HDEL', unacked, tag)
 end
 
+-- How often a process died with a message; -1: with a group.
+local function deaths_of(value)
+  return value == '-1' and -1 or whole(value) or 0
+end
+
 -- What is noted of a message whose process ended while it was in work. Alone in work, one death more. Among
 -- others nobody knows which of them it was: -1, so that each is taken alone until it is settled.
 local function note_death(returned, digest, alone)
   local deaths = -1
   if alone then
-    deaths = math.max(0, tonumber(redis.call('HGET', returned, digest) or 0)) + 1
+    deaths = math.max(0, deaths_of(redis.call('HGET', returned, digest))) + 1
   end
   redis.call('HSET', returned, digest, deaths)
 end

@@ -1,6 +1,7 @@
 -- Releases a lease: what is unacked is given back to the head of the queue, and standbys are woken.
 -- KEYS: lease, unacked, returned, waiting, list, doorbell    ARGV: owner
 -- Returns how many messages went back, or -1 when the lease was not ours.
+begin('HDEL', KEYS[2])
 if not is_owner(redis.call('HGET', KEYS[1], 'owner'), ARGV[1]) then
   return -1
 end

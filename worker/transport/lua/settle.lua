@@ -6,7 +6,7 @@
 -- action: back (to the head, count begins again), failed (to the head, as after a death), forward
 -- Returns 1, or 0 when it was not this process's to settle.
 local lease = redis.call('HMGET', KEYS[1], 'owner', 'until')
-if lease[1] and not is_owner(lease[1], ARGV[1]) and runs(tonumber(lease[2] or 0), now_ms()) then
+if lease[1] and not is_owner(lease[1], ARGV[1]) and runs(whole(lease[2]) or 0, now_ms()) then
   return 0
 end
 local action, returned_before = ARGV[3], ARGV[4] == '1'
@@ -29,8 +29,6 @@ if action == 'failed' then
 end
 if returned_before then
   redis.call('HDEL', KEYS[3], digest)
-end
-if returned_before then
   redis.call('HSET', KEYS[6], digest, 0)
 end
 redis.call('LPUSH', KEYS[5], raw)

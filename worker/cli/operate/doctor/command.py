@@ -10,8 +10,8 @@ from worker.cli.operate.connection import connected
 from worker.cli.operate.doctor import dead_letters, events, queues, schedule
 from worker.cli.operate.doctor.finding import UNREACHABLE, Check, Finding, Server
 from worker.cli.operate.doctor.servers import server_checks
-from worker.cli.text import plain
 from worker.services import Services
+from worker.terminal import Coloured, say
 
 _MARKS = {"ok": ("ok  ", "green"), "warn": ("warn", "yellow"), "fail": ("FAIL", "red")}
 
@@ -20,10 +20,12 @@ CHECKS: tuple[Check, ...] = (
     Check("partitions", queues.inspect_partitions, needs=("broker",)),
     Check("queues", queues.inspect_queues, needs=("broker",)),
     Check("strays", queues.inspect_strays, needs=("broker",)),
+    Check("remote control", queues.inspect_remote_control, needs=("broker",)),
     Check("dead letters", queues.inspect_dead_letters, needs=("store",)),
     Check("room for dead letters", dead_letters.inspect_room, needs=("store",)),
     Check("outboxes", events.inspect_outboxes, needs=("store",)),
     Check("sweep", events.inspect_sweeper, needs=("events",)),
+    Check("subscribers", events.inspect_groups, needs=("events",)),
     Check("streams ahead", events.inspect_ahead, needs=("events", "store"), thorough=True),
     Check("streams behind", events.inspect_behind, needs=("events", "store"), thorough=True),
     Check("versions", schedule.inspect_versions, needs=("store",)),
@@ -51,7 +53,7 @@ def doctor(as_json: bool, quick: bool) -> None:
     if as_json:
         print_json({"findings": [finding.as_dict() for finding in findings], **counts})
     else:
-        click.echo(", ".join(f"{count} {level}" for level, count in counts.items()))
+        say(", ".join(f"{count} {level}" for level, count in counts.items()))
     sys.exit(1 if counts["fail"] else 0)
 
 
@@ -70,6 +72,6 @@ def _examine(services: Services, quick: bool) -> Iterator[Finding]:
 
 def _write(finding: Finding) -> None:
     word, colour = _MARKS[finding.level]
-    click.echo(f"{click.style(word, fg=colour)}  {plain(f'{finding.subject}: {finding.text}')}")
+    say(Coloured(word, colour), f"  {finding.subject}: {finding.text}")
     if finding.advice:
-        click.echo(f"      {finding.advice}")
+        say(f"      {finding.advice}")

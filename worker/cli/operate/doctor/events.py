@@ -4,11 +4,16 @@ import time
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from itertools import islice
+from typing import Any
+
+from redis.exceptions import NoPermissionError
 
 from contracts._redis.outage import translate_outage
+from contracts.events import STREAM
 from worker.cli.operate.doctor.finding import Finding, ago
 from worker.domain.subjects import Subjects
 from worker.events.publish import EVENTS_AWAY, EventsUnavailable, Publisher
+from worker.events.script import LEDGER
 from worker.events.sweeper import TURN
 from worker.services import Services
 from worker.store.inspect import outboxes
@@ -44,6 +49,40 @@ def inspect_sweeper(services: Services) -> Iterator[Finding]:
         yield Finding("sweeper", "ok", "sweep", "event sweeper running")
     else:
         yield Finding("sweeper", "warn", "sweep", "event sweeper not running", "start a commands worker")
+
+
+def inspect_groups(services: Services) -> Iterator[Finding]:
+    """Find groups of subscribers that have not read what was trimmed last: they do not get it."""
+    with translate_outage(EventsUnavailable, EVENTS_AWAY):
+        try:
+            groups = _groups(services.redis)
+        except NoPermissionError:
+            advice = "give the operator XINFO GROUPS, XRANGE, XLEN and LINDEX on plugin.events*"
+            yield Finding("subscribers", "warn", "subscribers", "no right to look at their groups", advice)
+            return
+    late = [name for name, is_late in groups.items() if is_late]
+    if not late:
+        yield Finding("subscribers", "ok", "subscribers", f"{len(groups)} group(s) of subscribers")
+    for name in late:
+        text = "the stream was trimmed up to where it reads, or further: it misses events"
+        advice = (
+            "read faster, or raise PLUGINS_EVENTS_MAX_BYTES; if nobody reads, XGROUP DESTROY plugin.events"
+        )
+        yield Finding("subscribers", "warn", name, text, advice)
+
+
+def _groups(client: Any) -> dict[str, bool]:
+    """Return the groups, and whether something was trimmed and nothing that is left was delivered."""
+    first, length = client.xrange(STREAM, count=1), client.xlen(STREAM)
+    if not first:
+        return {}
+    added = int((client.lindex(LEDGER, -1) or b"0").split()[0])
+    groups = {each["name"].decode(): each["last-delivered-id"] for each in client.xinfo_groups(STREAM)}
+    return {name: added > length and _place(last) < _place(first[0][0]) for name, last in groups.items()}
+
+
+def _place(entry_id: bytes) -> list[int]:
+    return [int(number) for number in entry_id.split(b"-")]
 
 
 def inspect_ahead(services: Services) -> Iterator[Finding]:

@@ -75,6 +75,17 @@ def _since(status: QueueStatus, now: datetime) -> str:
     return f" for {ago(datetime.fromtimestamp(status.epoch / 1000, UTC), now)}"
 
 
+def inspect_remote_control(services: Services) -> Iterator[Finding]:
+    """Tell whether any worker listens to remote control."""
+    listening = Queues(services.broker).listening()
+    if not listening:
+        text = "off: no worker listens; celery inspect, celery control and Flower see none"
+        yield Finding("remote_control", "ok", "remote control", text)
+        return
+    text = f"open at {listening} worker(s): a panel that only looks"
+    yield Finding("remote_control", "ok", "remote control", text, details={"workers": listening})
+
+
 def inspect_dead_letters(services: Services) -> Iterator[Finding]:
     """Count the dead letters by reason."""
     counts = services.dead_letters.counts()

@@ -5,17 +5,18 @@ from functools import partial
 from typing import Any
 
 import redis
+from redis.exceptions import NoPermissionError
 
 from contracts._redis.connect import open_redis
 from contracts._redis.outage import translate_outage
 from worker.cli.operate.doctor.finding import Check, Finding, Server
+from worker.cli.operate.doctor.memory import inspect_memory
 from worker.services import Services
 from worker.store.inspect import store_facts
 from worker.tasks.broker import BROKER_AWAY, BrokerUnavailable
 
 _REDIS_OLDEST = (6, 2)
 _MONGODB_OLDEST = (6, 0)
-_FULL = 0.8
 
 
 def server_checks(services: Services) -> Iterator[Check]:
@@ -47,8 +48,15 @@ def inspect_redis(client: Any, uses: Sequence[Server]) -> Iterator[Finding]:
         BrokerUnavailable: it does not answer.
     """
     subject = f"redis ({', '.join(uses)})"
-    with translate_outage(BrokerUnavailable, BROKER_AWAY):
-        info = client.info()
+    try:
+        with translate_outage(BrokerUnavailable, BROKER_AWAY):
+            info = client.info()
+    except BrokerUnavailable as outage:
+        if not isinstance(outage.__cause__, NoPermissionError):
+            raise
+        advice = "give the operator INFO; else nothing is known of its memory and durability"
+        yield Finding("redis_info", "warn", subject, "no right to INFO", advice)
+        return
     version = tuple(int(part) for part in str(info["redis_version"]).split(".")[:2])
     text = f"version {info['redis_version']}"
     if version < _REDIS_OLDEST:
@@ -58,11 +66,8 @@ def inspect_redis(client: Any, uses: Sequence[Server]) -> Iterator[Finding]:
     if set(uses) & {"broker", "events"}:
         yield _durability(client, info, subject)
         yield _eviction(info, subject)
-    limit, used = int(info.get("maxmemory", 0)), int(info["used_memory"])
-    if limit and used > limit * _FULL:
-        text = f"{used} of {limit} bytes are used"
-        advice = "give it more memory: once it is full, it refuses every write"
-        yield Finding("redis_memory", "warn", subject, text, advice)
+    with translate_outage(BrokerUnavailable, BROKER_AWAY):
+        yield from inspect_memory(client, info, uses, subject)
 
 
 def _durability(client: Any, info: dict[str, Any], subject: str) -> Finding:

@@ -1,0 +1,65 @@
+"""Celery's result backend of a caller: it reads answers as the contract has them."""
+
+from typing import Any
+
+import redis
+from celery import states
+from celery.backends.redis import RedisBackend, ResultConsumer
+
+from contracts._client.decode import read_answer, unreadable
+from contracts._client.unanswered import UnreadableAnswer
+
+
+class AnswerConsumer(ResultConsumer):  # type: ignore[misc]  # celery is untyped
+    """Takes published answers. Only who waits for one that cannot be read learns of it."""
+
+    def on_state_change(self, meta: dict[str, Any], message: Any) -> None:
+        """Take what was published, or what was found after a reconnect."""
+        if message is not None:
+            channel = message["channel"]
+            key = channel.decode() if isinstance(channel, bytes) else channel
+            meta = _answer_to(key.removeprefix(self.backend.task_keyprefix.decode()), meta)
+        if meta["task_id"] is not None:
+            super().on_state_change(meta, message)
+
+
+class AnswerBackend(RedisBackend):  # type: ignore[misc]  # celery is untyped
+    """Celery's own would unpack what is compressed, and make any exception that is imported."""
+
+    ResultConsumer = AnswerConsumer
+
+    def decode_result(self, payload: bytes | str) -> dict[str, Any]:
+        """Return an answer, or a failure without an id."""
+        try:
+            return read_answer(payload)
+        except UnreadableAnswer as error:
+            return {"status": states.FAILURE, "result": error, "task_id": None}
+
+    def get_task_meta(self, task_id: str, cache: bool = True) -> dict[str, Any]:
+        """Return what is stored under an id."""
+        return _answer_to(task_id, super().get_task_meta(task_id, cache=cache))
+
+    def get(self, key: Any) -> Any:
+        """Return what is stored at a key, or None if it is no text: an answer takes its place."""
+        try:
+            return super().get(key)
+        except redis.ResponseError as error:
+            if str(error).startswith("WRONGTYPE"):
+                return None
+            raise
+
+    def on_task_call(self, producer: Any, task_id: str) -> None:
+        """Do nothing: who waits for an answer subscribes under its own id."""
+
+
+def _answer_to(task_id: str, meta: dict[str, Any]) -> dict[str, Any]:
+    if meta["status"] not in states.READY_STATES or meta["task_id"] == task_id:
+        return {**meta, "task_id": task_id}
+    error = unreadable("it is of another command") if meta["task_id"] else meta["result"]
+    return {
+        "status": states.FAILURE,
+        "result": error,
+        "task_id": task_id,
+        "traceback": None,
+        "children": [],
+    }

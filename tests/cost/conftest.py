@@ -1,0 +1,151 @@
+"""A process that takes messages off its queues and carries them out in the thread of the test."""
+
+import ctypes
+import gc
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+import redis
+from celery import Celery
+
+from contracts.errors import ContractError
+from tests.cost.writes import DOMAIN, LARGE
+from tests.plugins.writes import register
+from tests.support.commands import apply, by
+from tests.support.servers import MongoReplicaSet, RedisServer
+from worker.dead_letters.message import read_message
+from worker.services import Services
+from worker.settings import Settings
+from worker.tasks.announce import Announcer
+from worker.tasks.answers import Answer, store_answer
+from worker.tasks.commands import CommandTask, register_commands
+from worker.tasks.groups import GroupRun
+from worker.tasks.queries import register_queries
+from worker.transport.delivery import Delivery
+from worker.transport.group import Group
+from worker.transport.inbox import Inbox
+from worker.transport.options import Options
+from worker.transport.protocol import Envelope, MessageLimits, parse_envelope
+from worker.transport.request import Request
+
+QUEUE = "plugin.commands"
+LIMITS = MessageLimits(max_bytes_by_task={"plugin.batch": 4 * 2**20})
+_libc = ctypes.CDLL(None)
+
+
+@dataclass
+class Spent:
+    """What some work took: the processor time of its thread, and the most memory that came to the process."""
+
+    seconds: float = 0.0
+    megabytes: float = 0.0
+
+
+@contextmanager
+def measured() -> Iterator[Spent]:
+    """Measure what is done in this thread."""
+    spent = Spent()
+    gc.collect()
+    _libc.malloc_trim(0)
+    Path("/proc/self/clear_refs").write_text("5")  # the peak counts from here
+    before, begun = _memory("VmRSS"), time.thread_time()
+    try:
+        yield spent
+    finally:
+        spent.seconds = time.thread_time() - begun
+        spent.megabytes = _memory("VmHWM") - before
+
+
+def _memory(name: str) -> float:
+    lines = Path("/proc/self/status").read_text().splitlines()
+    return int(next(line for line in lines if line.startswith(name)).split()[1]) / 1024
+
+
+class App(Celery):  # type: ignore[misc]  # celery is untyped
+    """The tasks, with these services."""
+
+    def __init__(self, services: Services) -> None:
+        super().__init__("test", set_as_current=False)
+        self.services = services
+        register_commands(self)
+        register_queries(self)
+
+
+class Process:
+    """What a worker has. Its thread does what an event loop and a pool do for one message."""
+
+    def __init__(self, redis_url: str, mongodb_url: str) -> None:
+        self.services = Services(Settings(redis_url=redis_url, mongodb_url=mongodb_url, events_maxlen=20))
+        self.app = App(self.services)
+        with redis.Redis.from_url(redis_url) as client:
+            connection = client.get_connection_kwargs()
+        server = {name: connection[name] for name in ("host", "port", "db")}
+        self._inbox = Inbox(server, Options(exclusive=(QUEUE,), limits=LIMITS))
+        self._inbox._renewal.last_beat = -1e9
+        made = self.services
+        self._announcer = Announcer(made.redis, made.results, made.publisher, made.rejections)
+
+    def close(self) -> None:
+        self._inbox.close()
+        self.services.close()
+
+    def carry_out(self, raw: bytes) -> str:
+        """Take a message off the queue, and do with it what a worker does; return what came of it."""
+        made = self.services
+        made.redis.lpush(QUEUE, raw)
+        group = self._inbox.exchange(self._inbox.leases.begin(QUEUE), 256)
+        assert group is not None
+        (delivery,) = group.deliveries
+        envelope = parse_envelope(delivery.raw, LIMITS)
+        if not isinstance(envelope, Envelope):
+            delivery.park(envelope.reason, envelope.detail)
+            group.flush()
+            made.parking.keep("id", "task", QUEUE, delivery.raw, ValueError(envelope.reason))
+            return str(read_message(delivery.raw).keys)
+        task = self.app.tasks.get(envelope.task)
+        if task is None:
+            delivery.ack()
+            group.flush()
+            return "unknown"
+        delivery.envelope = envelope
+        if isinstance(task, CommandTask):
+            self._apply(group, delivery, task)
+        else:
+            self._answer(delivery, task)
+            group.flush()
+        answer: str = made.results.get(f"celery-task-meta-{envelope.id}").decode()
+        made.results.delete(f"celery-task-meta-{envelope.id}")
+        return answer
+
+    def _apply(self, group: Group, delivery: Delivery, task: Any) -> None:
+        request = Request(delivery, delivery.envelope, app=self.app, hostname="test", task=task)
+        GroupRun(self.services, self._announcer, group, [request]).run()
+        group.flush()
+
+    def _answer(self, delivery: Delivery, task: Any) -> None:
+        try:
+            answer = Answer.success(delivery.envelope.id, task.result(delivery))
+        except ContractError as error:
+            answer = Answer.failure(delivery.envelope.id, error)
+        store_answer(self.services.results, answer)
+        delivery.ack()
+
+
+@pytest.fixture(scope="module")
+def process(redis_server: RedisServer, mongodb_server: MongoReplicaSet) -> Iterator[Process]:
+    """A process of the module, with large plugins."""
+    with redis.Redis.from_url(redis_server.url) as client:
+        client.flushall()
+    made = Process(redis_server.url, mongodb_server.url("cost"))
+    labels = ["l" * 3] * 160_000
+    for name in (LARGE, *(f"{LARGE}{n}" for n in range(10))):
+        command = register(f"acme/{name}", domain_id=DOMAIN, labels=labels)
+        apply(made.services, command, by(f"r-{name}"))
+    yield made
+    made.services.database.client.drop_database("cost")
+    made.close()

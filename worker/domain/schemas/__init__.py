@@ -1,0 +1,1 @@
+"""Checks JSON Schemas against the meta-schema of their draft."""
