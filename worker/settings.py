@@ -119,6 +119,8 @@ class Settings(Connections):
     answers_max_bytes: Annotated[int, Field(ge=1, le=10**15)] | None = None
     """The most bytes of all answers above 4 KiB together; default an eighth of the Redis's ``maxmemory``."""
 
+    dead_letters_max: Annotated[int, Field(ge=1, le=10**9)] = 100_000
+    dead_letters_max_bytes: Annotated[int, Field(ge=16 * 1024**2, le=10**15)] = 1024**3
     max_results: Annotated[int, Field(ge=1, le=10**6)] = 10_000
     query_time_limit_s: Annotated[float, Field(gt=0, le=60)] = 5.0
 

@@ -199,7 +199,6 @@ class Channel(StockChannel):
         for delivery in group.deliveries:
             envelope = parse_envelope(delivery.raw, self.queue_options.limits)
             if isinstance(envelope, Unreadable):
-                logger.error("parked a message of %s: %s %s", group.queue, envelope.reason, envelope.detail)
                 delivery.park(envelope.reason, envelope.detail)
                 continue
             delivery.envelope = envelope

@@ -54,9 +54,9 @@ class Consumer(CeleryConsumer):  # type: ignore[misc]  # celery is untyped
     def alive(self) -> None:
         """Do nothing. A subclass may note that the main thread is not stuck: it waits for Redis."""
 
-    def answer_unknown_task(self, delivery: Delivery) -> None:
-        """Do nothing. A subclass may answer a message of an unknown task; called in the event loop, before
-        the message is parked.
+    def answer_unknown_tasks(self, deliveries: Sequence[Delivery]) -> None:
+        """Do nothing. A subclass may answer messages of unknown tasks; called in the event loop, before the
+        messages are parked.
         """
 
     def ensure_connected(self, conn: Any) -> Any:
@@ -106,7 +106,8 @@ class Consumer(CeleryConsumer):  # type: ignore[misc]  # celery is untyped
 
         A message that names no known task is answered, and parked.
         """
-        requests = [request for delivery in group.deliveries if (request := self._request(delivery))]
+        self._park_unknown([d for d in group.unsettled if d.envelope.task not in self.app.tasks])
+        requests = [request for delivery in group.unsettled if (request := self._request(delivery))]
         if not group.exclusive:
             for request in requests:
                 job = self.pool.apply_async(self._run_single, (request,), callback=_ignore)
@@ -117,12 +118,6 @@ class Consumer(CeleryConsumer):  # type: ignore[misc]  # celery is untyped
 
     def _request(self, delivery: Delivery) -> Request | None:
         envelope = delivery.envelope
-        if delivery.settled:
-            return None
-        task = self.app.tasks.get(envelope.task)
-        if task is None:
-            self._park_unknown(delivery)
-            return None
         try:
             request = Request(
                 delivery,
@@ -130,7 +125,7 @@ class Consumer(CeleryConsumer):  # type: ignore[misc]  # celery is untyped
                 app=self.app,
                 hostname=self.hostname,
                 eventer=self.event_dispatcher,
-                task=task,
+                task=self.app.tasks[envelope.task],
             )
             request.send_event(
                 "task-received",
@@ -153,14 +148,16 @@ class Consumer(CeleryConsumer):  # type: ignore[misc]  # celery is untyped
         state.task_reserved(request)
         return request
 
-    def _park_unknown(self, delivery: Delivery) -> None:
-        logger.error("parked a message of %s that names no known task", delivery.queue)
+    def _park_unknown(self, deliveries: Sequence[Delivery]) -> None:
+        if not deliveries:
+            return
         try:
-            self.answer_unknown_task(delivery)
+            self.answer_unknown_tasks(deliveries)
         except Exception:
-            # The caller then meets its own timeout; the message is kept all the same.
-            logger.exception("an unknown task could not be answered")
-        delivery.park("unknown_task", delivery.envelope.task)
+            # Their callers then meet their own timeouts; the messages are kept all the same.
+            logger.exception("%d unknown task(s) could not be answered", len(deliveries))
+        for delivery in deliveries:
+            delivery.park("unknown_task", delivery.envelope.task)
 
     def _run_group(self, group: Group, requests: Sequence[Request]) -> None:
         for request in requests:
