@@ -1,4 +1,4 @@
-"""The room for dead letters: how much of it is taken, and what was dropped."""
+"""The dead letters: their reasons, how much of their room is taken, and what was dropped."""
 
 from collections.abc import Iterator
 
@@ -8,6 +8,19 @@ from worker.services import Services
 from worker.store.dead_letters import Filter
 
 _MIB = 1024 * 1024
+_SUBJECT = "room for dead letters"
+
+
+def inspect_dead_letters(services: Services) -> Iterator[Finding]:
+    """Count the dead letters by reason."""
+    counts = services.dead_letters.counts()
+    total = sum(counts.values())
+    if not total:
+        yield Finding("dead_letters", "ok", "dead letters", "none")
+        return
+    reasons = ", ".join(f"{count} {reason}" for reason, count in sorted(counts.items()))
+    advice = "see plugins dead-letters list; replay or purge them"
+    yield Finding("dead_letters", "warn", "dead letters", f"{total}: {reasons}", advice, dict(counts))
 
 
 def inspect_room(services: Services) -> Iterator[Finding]:
@@ -30,6 +43,3 @@ def inspect_room(services: Services) -> Iterator[Finding]:
     text += f"; {drops.count} dropped since {since}, the last {last}"
     advice = "find out who sends junk: see plugins dead-letters list --junk"
     yield Finding("dead_letter_room", "warn", _SUBJECT, text, advice, details)
-
-
-_SUBJECT = "room for dead letters"

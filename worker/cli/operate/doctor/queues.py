@@ -84,15 +84,3 @@ def inspect_remote_control(services: Services) -> Iterator[Finding]:
         return
     text = f"open at {listening} worker(s): a panel that only looks"
     yield Finding("remote_control", "ok", "remote control", text, details={"workers": listening})
-
-
-def inspect_dead_letters(services: Services) -> Iterator[Finding]:
-    """Count the dead letters by reason."""
-    counts = services.dead_letters.counts()
-    total = sum(counts.values())
-    if not total:
-        yield Finding("dead_letters", "ok", "dead letters", "none")
-        return
-    reasons = ", ".join(f"{count} {reason}" for reason, count in sorted(counts.items()))
-    advice = "see plugins dead-letters list; replay or purge them"
-    yield Finding("dead_letters", "warn", "dead letters", f"{total}: {reasons}", advice, dict(counts))
