@@ -1,4 +1,4 @@
-"""Room for dead letters: what nobody can read is dropped where there would be too many, the oldest first."""
+"""Room for dead letters: junk is dropped where there would be too many, the oldest first."""
 
 from collections import Counter
 from collections.abc import Sequence
@@ -163,12 +163,12 @@ class Room:
                     break
                 chosen.append(letter)
                 freed += _size(letter)
-            if chosen or not self._mark_junk_of_before():
+            if chosen or not self._mark_older_junk():
                 break
         return chosen
 
-    def _mark_junk_of_before(self) -> int:
-        """Mark the letters of before that are junk; return how many."""
+    def _mark_older_junk(self) -> int:
+        """Mark the letters of 0.1.0 that are junk; return how many."""
         unmarked = {"junk": {"$exists": False}, "reason": {"$in": sorted(UNREADABLE)}}
         return self._letters.update_many(unmarked, {"$set": {"junk": True}}).modified_count
 

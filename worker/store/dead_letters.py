@@ -1,6 +1,6 @@
 """The ``dead_letters`` collection: one document for each letter.
 
-Letters of before may have their message in the GridFS bucket of the same name.
+Letters of 0.1.0 may have their message in the GridFS bucket of the same name.
 """
 
 import json
@@ -16,11 +16,11 @@ from pymongo.errors import BulkWriteError
 
 from worker.domain.dead_letter import DeadLetter
 from worker.store.client import Document
-from worker.store.dead_letter_room import Caps, Drops, Room
+from worker.store.dead_letter_room import Caps, Room
 from worker.store.errors import outage
 from worker.store.letter_files import LetterFiles
 
-__all__ = ["Caps", "DeadLetter", "DeadLetters", "Drops", "Filter"]
+__all__ = ["Caps", "DeadLetter", "DeadLetters", "Filter"]
 
 _HEADERS_AT_MOST = 64 * 1024
 _ERROR_AT_MOST = 2000
@@ -53,7 +53,7 @@ class Filter:
         if self.ids:
             query["_id"] = {"$in": list(self.ids)}
         if self.junk is not None:
-            # Letters of before have no mark, and count as what a task can apply.
+            # Letters of 0.1.0 have no mark, and count as what a task can apply.
             query["junk"] = True if self.junk else {"$ne": True}
         if self.since:
             query["parked_at"] = {"$gte": self.since}

@@ -124,7 +124,7 @@ def guarded_update(before: Record, after: Record, epoch: int, now: datetime) -> 
         "$set": changes,
         "$unset": removed,
         "$min": {"pending_at": now},
-        # Beside the ids, which workers of before read alone.
+        # Beside the ids: workers of 0.1.0 read those alone.
         "$push": {
             "applied": {"$each": added(before.applied, after.applied), "$slice": -MAX_APPLIED},
             "digests": {"$each": added(before.digests, after.digests), "$slice": -MAX_APPLIED},

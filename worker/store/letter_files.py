@@ -1,4 +1,4 @@
-"""The GridFS bucket of dead letters of before, whose messages above 8 MiB were kept whole."""
+"""The GridFS bucket of the dead letters of 0.1.0, which kept messages above 8 MiB whole."""
 
 from collections.abc import Iterable
 from typing import Any
