@@ -3,7 +3,7 @@
 import re
 import threading
 import warnings
-from re import _parser  # type: ignore[attr-defined]
+from re import _parser  # type: ignore[attr-defined]  # not public
 
 # Compiled, 32 KB of a caller's [\u0100-\uffff] cost seconds of everybody's time: 2 to 7 ms each, in the
 # optimizer of sets. Parsed, 3 us each. No public function only parses. The alternatives are a parser of our

@@ -39,7 +39,7 @@ def _unavailable(error: BaseException | None, told: BaseException) -> RedisUnava
 def wait_for_answer(result: Any, command_id: str, timeout_s: float, begun: float) -> Any:
     """Return the answer of a command, and forget it in Redis.
 
-    ``result``: a result of Celery's Redis backend.
+    ``result``: a result of Celery's Redis backend. ``command_id``: what an ``AskTimeout`` names.
     ``timeout_s``: how long to wait since ``begun``, which is in monotonic seconds.
 
     Raises: an error of ``contracts.errors``, ``AskTimeout``, ``RedisUnavailable``.

@@ -37,7 +37,7 @@ _USER = re.compile(r"\bUser (\S+) has no permissions")
 _COMMAND = re.compile(r"(?:may not run|permissions to run the) '([^']+)'(?: command)?(?: on '([^']+)')?")
 _OBJECT = re.compile(r"(?:one of the (key|channel)s|access a (key|channel)|at least one of the (key)s)")
 
-WHERE = "see deploy/redis/README.md; ACL LOG of that Redis names what it refused"
+_WHERE = "see deploy/redis/README.md; ACL LOG of that Redis names what it refused"
 
 
 def is_redis_outage(error: redis.RedisError) -> bool:
@@ -63,7 +63,7 @@ def refusal(error: BaseException | None) -> str | None:
     text = str(error)
     user = _USER.search(text)
     who = f"the user {user[1]}" if user else "this user"
-    return f"Redis refuses {who} {_what(text)}: its line of the ACL file lacks that right ({WHERE})"
+    return f"Redis refuses {who} {_what(text)}: its line of the ACL file lacks that right ({_WHERE})"
 
 
 def _what(text: str) -> str:

@@ -67,8 +67,7 @@ def up(
 
     If PLUGINS_REDIS_URL or PLUGINS_MONGODB_URL names a server, that one is used; the others are started on
     the loopback interface, without a password: for a machine that you share with nobody. A process that ends
-    is started again. Ctrl-C, SIGTERM or `plugins down` stop
-    everything.
+    is started again. Ctrl-C, SIGTERM or `plugins down` stop everything.
     """
     cwd = procfile.parent if procfile else Path.cwd()
     processes = read_procfile(procfile or default_procfile())

@@ -9,7 +9,7 @@ from typing import Any, Protocol
 
 from contracts.commands import Write
 
-_canonical: Callable[[Mapping[str, Any], int], Iterable[str]] = encoder.c_make_encoder(  # type: ignore[attr-defined]
+_canonical: Callable[[Mapping[str, Any], int], Iterable[str]] = encoder.c_make_encoder(  # type: ignore[attr-defined]  # not public
     None, None, encoder.encode_basestring_ascii, None, ":", ",", True, False, True
 )
 """What ``json.JSONEncoder(sort_keys=True)`` makes for each call, which costs as much as a small command."""
