@@ -20,22 +20,12 @@ In a message, an error is Celery's ``FAILURE`` with ``exc_module`` ``contracts.e
 class name and ``exc_message`` ``[message, code, details]``. So a Python caller gets these classes again.
 """
 
-from typing import Any, ClassVar, Final, Literal
+from typing import Any, ClassVar, Literal
+
+from contracts.lengths import MAX_TEXT_LENGTH, bounded, shortened
 
 Kind = Literal["refused", "unavailable", "fault"]
 """The three kinds of errors."""
-
-
-MAX_PATH_LENGTH: Final = 255
-"""The longest ``details.path``, in characters. A longer one, which a sender wrote, is cut."""
-
-MAX_TEXT_LENGTH: Final = 1000
-"""The longest message, and the longest text in ``details``, in characters."""
-
-
-def shortened(text: str, most: int) -> str:
-    """Return a text of at most ``most`` characters: ``...`` stands for what is cut off."""
-    return text if len(text) <= most else f"{text[: most - 3]}..."
 
 
 class ContractError(Exception):
@@ -56,7 +46,7 @@ class ContractError(Exception):
     def __init__(self, message: str, code: str | None = None, details: dict[str, Any] | None = None) -> None:
         self.message = shortened(message, MAX_TEXT_LENGTH)
         self.code = code or type(self).code
-        self.details = _bounded(details or {})
+        self.details = bounded(details or {})
         if self.spaceone_code:
             self.details.setdefault("spaceone_code", self.spaceone_code)
         super().__init__(self.message, self.code, self.details)
@@ -72,26 +62,6 @@ class ContractError(Exception):
             "code": self.code,
             "details": self.details,
         }
-
-
-def _bounded(details: dict[str, Any]) -> dict[str, Any]:
-    return {
-        name: shortened(value, MAX_PATH_LENGTH)
-        if name == "path" and isinstance(value, str)
-        else _bounded_value(value)
-        for name, value in details.items()
-    }
-
-
-def _bounded_value(value: Any) -> Any:
-    match value:
-        case str():
-            return shortened(value, MAX_TEXT_LENGTH)
-        case dict():
-            return _bounded(value)
-        case list():
-            return [_bounded_value(item) for item in value]
-    return value
 
 
 class Refused(ContractError):

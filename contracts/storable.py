@@ -4,7 +4,7 @@ import math
 from collections.abc import Iterable
 from typing import Any
 
-from contracts.errors import MAX_PATH_LENGTH, shortened
+from contracts.lengths import MAX_PATH_LENGTH, shortened
 
 MAX_DEPTH = 32
 """The deepest nesting of a message's JSON; the keyword arguments themselves are level 1."""

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from contracts import errors
+from contracts import errors, lengths
 from contracts.catalog import OPERATIONS
 from contracts.parse import parse
 from contracts.storable import path_of
@@ -22,7 +22,7 @@ MOST = 4_000
 def test_a_refusal_is_cut_wherever_it_is_made() -> None:
     details = {"path": LONG, "expected": LONG, "faults": [{"path": LONG, "message": LONG}], "n": 1}
     error = errors.InvalidParameter(LONG, details=details)
-    assert len(error.message) == errors.MAX_TEXT_LENGTH
+    assert len(error.message) == lengths.MAX_TEXT_LENGTH
     assert error.details == {
         "path": "k" * 252 + "...",
         "expected": "k" * 997 + "...",
@@ -33,10 +33,10 @@ def test_a_refusal_is_cut_wherever_it_is_made() -> None:
 
 
 def test_what_is_short_is_left_as_it_is() -> None:
-    path = "k" * errors.MAX_PATH_LENGTH
-    error = errors.InvalidParameter("m" * errors.MAX_TEXT_LENGTH, details={"path": path})
-    assert (error.message, error.details) == ("m" * errors.MAX_TEXT_LENGTH, {"path": path})
-    assert len(path_of([LONG, 1, LONG])) == errors.MAX_PATH_LENGTH
+    path = "k" * lengths.MAX_PATH_LENGTH
+    error = errors.InvalidParameter("m" * lengths.MAX_TEXT_LENGTH, details={"path": path})
+    assert (error.message, error.details) == ("m" * lengths.MAX_TEXT_LENGTH, {"path": path})
+    assert len(path_of([LONG, 1, LONG])) == lengths.MAX_PATH_LENGTH
 
 
 SHAPES: dict[str, Any] = {
@@ -65,7 +65,7 @@ def test_an_answer_to_a_long_name_is_short(operation: Any, shape: str) -> None:
     with pytest.raises(errors.ContractError) as refused:
         parse(operation.command, base | SHAPES[shape])
     assert len(Answer.failure("c-1", refused.value).body) < MOST
-    assert len(str(refused.value.details.get("path"))) <= errors.MAX_PATH_LENGTH
+    assert len(str(refused.value.details.get("path"))) <= lengths.MAX_PATH_LENGTH
 
 
 @pytest.mark.parametrize("queue", ["plugin.commands", "plugin.queries"])
