@@ -7,7 +7,7 @@ from typing import Any, Self
 
 import celery
 
-from contracts._client.answer import redis_errors, wait_for_answer
+from contracts._client.answer import awaiting, redis_errors, wait_for_answer
 from contracts._client.answers import Answers
 from contracts._client.app import client_app
 from contracts._client.ask_many import ManyQuestions
@@ -230,26 +230,18 @@ class PluginClient:
         check_size(task, params)
         check_expires(expires_s)
         headers = self._headers_with(traceparent)
-        with redis_errors():
-            if result is not None and result.id != sent_id:
-                headers[ANSWER_ID] = result.id
-            try:
-                if result is not None:
-                    # Before the command is sent: an answer that is published before that is missed.
-                    self._app.backend.result_consumer.consume_from(result.id)
-                sent = self._app.send_task(
-                    task,
-                    task_id=sent_id,
-                    kwargs=dict(params),
-                    queue=queue_for(task, dict(params), self._partitions),
-                    expires=expires_s,
-                    headers=headers or None,
-                    ignore_result=result is None,
-                )
-            except Exception:
-                if result is not None:
-                    self._app.backend.remove_pending_result(result)
-                raise
+        if result is not None and result.id != sent_id:
+            headers[ANSWER_ID] = result.id
+        with redis_errors(), awaiting(result):
+            sent = self._app.send_task(
+                task,
+                task_id=sent_id,
+                kwargs=dict(params),
+                queue=queue_for(task, dict(params), self._partitions),
+                expires=expires_s,
+                headers=headers or None,
+                ignore_result=result is None,
+            )
         # Nobody waits for it: its end must not ask the result backend to stop waiting.
         sent.backend = None
         return sent_id

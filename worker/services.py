@@ -209,13 +209,8 @@ class Services:
 
     @once
     def listing(self) -> Listing:
-        return Listing(
-            self.search,
-            ConditionEvaluator(self.database),
-            self.settings.repositories,
-            self.remotes,
-            self.settings.max_results,
-        )
+        repositories, most = self.settings.repositories, self.settings.max_results
+        return Listing(self.search, ConditionEvaluator(self.database), repositories, self.remotes, most)
 
     @once
     def reader(self) -> Reader:

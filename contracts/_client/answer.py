@@ -36,6 +36,24 @@ def _unavailable(error: BaseException | None, told: BaseException) -> RedisUnava
     return RedisRefused(refused) if refused else RedisUnavailable(f"Redis does not answer: {told}")
 
 
+@contextmanager
+def awaiting(result: Any) -> Iterator[None]:
+    """Listen for an answer from before its command is sent in the block: one that is published before that is
+    missed. If the command could not be sent, nobody waits any more.
+
+    ``result``: of Celery's Redis backend; None: no answer is wanted.
+    """
+    if result is None:
+        yield
+        return
+    try:
+        result.backend.result_consumer.consume_from(result.id)
+        yield
+    except Exception:
+        result.backend.remove_pending_result(result)
+        raise
+
+
 def wait_for_answer(result: Any, command_id: str, timeout_s: float, begun: float) -> Any:
     """Return the answer of a command, and forget it in Redis.
 
