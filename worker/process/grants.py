@@ -4,6 +4,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
+from contracts.events import STREAM
+from contracts.partition import COMMANDS, QUERIES, VERSIONS
+
 Server = Literal["broker", "results", "events"]
 """The Redis of the commands, of the answers, or of the events; most deployments have one for all."""
 
@@ -13,9 +16,13 @@ cannot quote, and the priority.
 """
 _NUMBERS = ("[0-9]", "[0-9][0-9]", "[0-9][0-9][0-9]", "10[0-9][0-9]")
 
-COMMANDS = ("plugin.commands", *(f"plugin.commands.{number}" for number in _NUMBERS))
-QUERIES = ("plugin.queries",)
-VERSIONS = ("plugin.versions",)
+COMMAND_QUEUES = (COMMANDS, *(f"{COMMANDS}.{number}" for number in _NUMBERS))
+"""Patterns of the queues of all partitions."""
+
+QUERY_QUEUES = (QUERIES,)
+VERSION_QUEUES = (VERSIONS,)
+EVERY_QUEUE = (*COMMAND_QUEUES, *QUERY_QUEUES, *VERSION_QUEUES)
+
 ANSWERS = "celery-task-meta-"
 
 RUN = ("eval", "evalsha")
@@ -90,4 +97,13 @@ def take(*queues: str) -> tuple[Grant, ...]:
         Grant("broker", "what waits", (waiting,), ("sadd", "srem", "sismember", "exists")),
         Grant("broker", "park", (poison,), ("lpush",)),
         Grant("broker", "wake a standby", (doorbell,), ("set", "exists")),
+    )
+
+
+def subscribe(group: str) -> tuple[Grant, ...]:
+    """Return what reads events with a group: see ``contracts.subscriber``."""
+    with_a_group = ("xgroup|create", "xreadgroup", "xack", "xpending", "xautoclaim")
+    return (
+        Grant("events", "read events with a group", (STREAM,), with_a_group),
+        Grant("events", "what it has seen", (f"plugin.events:seen:{group}",), ("exists", "hget", "hset")),
     )

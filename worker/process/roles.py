@@ -6,20 +6,26 @@ when it starts.
 
 from dataclasses import replace
 
+from contracts.events import REJECTIONS, STREAM
+from worker.events.publish import LAST_REVISIONS
+from worker.events.script import LEDGER
 from worker.process.grants import (
     ANSWERS,
-    COMMANDS,
+    COMMAND_QUEUES,
+    EVERY_QUEUE,
     PRIORITIES,
-    QUERIES,
+    QUERY_QUEUES,
     RUN,
-    VERSIONS,
+    VERSION_QUEUES,
     Grant,
     Role,
     lists,
     read_answers,
     send,
+    subscribe,
     take,
 )
+from worker.process.partitions import PARTITIONS
 
 _CONNECT = ("ping", "client", "multi", "exec", "discard")
 _LISTEN = ("subscribe", "unsubscribe")
@@ -37,14 +43,13 @@ _STORE_ANSWERS = (
         ("type", "del", "expire", "zadd", "zrem", "zscore", "zrangebyscore"),
     ),
 )
-_STREAM, _POSITIONS, _LEDGER = "plugin.events", "plugin.events:revisions", "plugin.events:bytes"
 _PUBLISH_EVENTS = (
-    Grant("events", "publish events: the script", (_STREAM, _POSITIONS, _LEDGER), RUN),
-    Grant("events", "add events, and trim", (_STREAM,), ("xadd", "xtrim", "xlen", "xrange", "xrevrange")),
-    Grant("events", "positions on the stream", (_POSITIONS,), ("hget", "hmget", "hset")),
-    Grant("events", "how large it is", (_LEDGER,), ("lindex", "lset", "llen", "lpop", "rpush", "del")),
+    Grant("events", "publish events: the script", (STREAM, LAST_REVISIONS, LEDGER), RUN),
+    Grant("events", "add events, and trim", (STREAM,), ("xadd", "xtrim", "xlen", "xrange", "xrevrange")),
+    Grant("events", "positions on the stream", (LAST_REVISIONS,), ("hget", "hmget", "hset")),
+    Grant("events", "how large it is", (LEDGER,), ("lindex", "lset", "llen", "lpop", "rpush", "del")),
     # Asked for in one command: a right to each of the two is none to both.
-    Grant("events", "is there any", (_STREAM, _LEDGER), ("exists",)),
+    Grant("events", "is there any", (STREAM, LEDGER), ("exists",)),
 )
 _BUDGETS = (
     Grant(
@@ -58,19 +63,11 @@ _BUDGETS = (
         ),
     ),
 )
-_POISON = tuple(f"{family}:poison" for family in ("plugin.commands*", *QUERIES, *VERSIONS))
+_FAMILIES = ("plugin.commands*", *QUERY_QUEUES, *VERSION_QUEUES)
+_POISON = tuple(f"{family}:poison" for family in _FAMILIES)
+_HELD = (*(f"{family}:unacked" for family in _FAMILIES), *_POISON)
 
-_HELD = tuple(f"{family}:unacked" for family in ("plugin.commands*", *QUERIES, *VERSIONS)) + _POISON
-
-_PUBLISHER = (*send(COMMANDS, QUERIES), read_answers())
-
-
-def _subscribe(group: str) -> tuple[Grant, ...]:
-    with_a_group = ("xgroup|create", "xreadgroup", "xack", "xpending", "xautoclaim")
-    return (
-        Grant("events", "read events with a group", ("plugin.events",), with_a_group),
-        Grant("events", "what it has seen", (f"plugin.events:seen:{group}",), ("exists", "hget", "hset")),
-    )
+_PUBLISHER = (*send(COMMAND_QUEUES, QUERY_QUEUES), read_answers())
 
 
 ROLES = (
@@ -80,7 +77,7 @@ ROLES = (
     Role(
         "billing",
         "the same, for command ids that begin with `billing.`: reads no other answers",
-        (*send(COMMANDS, QUERIES), read_answers("billing.")),
+        (*send(COMMAND_QUEUES, QUERY_QUEUES), read_answers("billing.")),
         (*_CONNECT, *_LISTEN),
         (f"{ANSWERS}billing.*",),
     ),
@@ -88,26 +85,26 @@ ROLES = (
         "subscriber",
         "reads events and rejections",
         (
-            *_subscribe("*"),
+            *subscribe("*"),
             Grant(
                 "events",
                 "read without a group; the end, for a snapshot",
-                ("plugin.events", "plugin.rejections"),
+                (STREAM, REJECTIONS),
                 ("xread", "xrange", "xrevrange"),
             ),
         ),
         ("ping", "client"),
     ),
-    Role("beat", "sends the tick of the versions", send(VERSIONS), _CONNECT),
+    Role("beat", "sends the tick of the versions", send(VERSION_QUEUES), _CONNECT),
     Role(
         "commands",
         "workers of `plugin.commands` and its partitions",
         (
-            *take(*COMMANDS),
-            *send(COMMANDS),
+            *take(*COMMAND_QUEUES),
+            *send(COMMAND_QUEUES),
             *_STORE_ANSWERS,
             *_PUBLISH_EVENTS,
-            Grant("broker", "the number of partitions", ("plugin.commands:partitions",), ("get", "set")),
+            Grant("broker", "the number of partitions", (PARTITIONS,), ("get", "set")),
             Grant("broker", "keep what was parked", _POISON, ("exists", "lindex", "lrem")),
             Grant(
                 "events",
@@ -116,7 +113,7 @@ ROLES = (
                 ("get", "set", "pexpire", "del"),
             ),
             Grant("events", "what was compared", ("plugin.events:compared",), ("get", "set")),
-            Grant("events", "tell refusals", ("plugin.rejections",), ("xadd",), writes_only=True),
+            Grant("events", "tell refusals", (REJECTIONS,), ("xadd",), writes_only=True),
         ),
         _WORK,
         (f"{ANSWERS}*", _EVENTS_OF_CELERY),
@@ -124,7 +121,7 @@ ROLES = (
     Role(
         "queries",
         "workers of `plugin.queries`",
-        (*take(*QUERIES), *send(QUERIES, VERSIONS), *_STORE_ANSWERS, *_BUDGETS),
+        (*take(*QUERY_QUEUES), *send(QUERY_QUEUES, VERSION_QUEUES), *_STORE_ANSWERS, *_BUDGETS),
         _WORK,
         (f"{ANSWERS}*", _EVENTS_OF_CELERY),
     ),
@@ -132,12 +129,12 @@ ROLES = (
         "versions",
         "workers of `plugin.versions`",
         (
-            *take(*VERSIONS),
-            *send(VERSIONS),
+            *take(*VERSION_QUEUES),
+            *send(VERSION_QUEUES),
             *_STORE_ANSWERS,
             *_PUBLISH_EVENTS,
             *_BUDGETS,
-            *_subscribe("versions"),
+            *subscribe("versions"),
         ),
         _WORK,
         (f"{ANSWERS}*", _EVENTS_OF_CELERY),
@@ -157,30 +154,30 @@ ROLES = (
                 ),
                 ("hmget", "hlen", "llen", "zrangebyscore", "exists", "get", "lindex"),
             ),
-            Grant("broker", "how much waits", lists((*COMMANDS, *QUERIES, *VERSIONS)), ("llen", "exists")),
+            Grant("broker", "how much waits", lists(EVERY_QUEUE), ("llen", "exists")),
             Grant("broker", "dead-letters drain", _POISON, ("lrem",)),
-            Grant("broker", "dead-letters replay", lists(VERSIONS), ("lpush",), writes_only=True),
+            Grant("broker", "dead-letters replay", lists(VERSION_QUEUES), ("lpush",), writes_only=True),
             Grant(
                 "broker",
                 "partitions set: the script",
                 (
-                    "plugin.commands:partitions",
-                    *lists(COMMANDS),
+                    PARTITIONS,
+                    *lists(COMMAND_QUEUES),
                     *(f"plugin.commands*:{p}" for p in ("unacked", "poison", "lease")),
                 ),
                 RUN,
             ),
-            Grant("broker", "partitions set", ("plugin.commands:partitions",), ("set",)),
+            Grant("broker", "partitions set", (PARTITIONS,), ("set",)),
             *_PUBLISH_EVENTS,
             *_BUDGETS,
-            Grant("events", "show events and their groups", (_STREAM,), ("xread", "xinfo|groups")),
+            Grant("events", "show events and their groups", (STREAM,), ("xread", "xinfo|groups")),
             Grant(
                 "events",
                 "what fills it",
-                (*lists((*COMMANDS, *QUERIES, *VERSIONS)), *_HELD, _STREAM, _POSITIONS, "plugin.rejections"),
+                (*lists(EVERY_QUEUE), *_HELD, STREAM, LAST_REVISIONS, REJECTIONS),
                 ("memory|usage",),
             ),
-            Grant("events", "compare with the stream", ("plugin.events:revisions",), ("hscan",)),
+            Grant("events", "compare with the stream", (LAST_REVISIONS,), ("hscan",)),
             Grant(
                 "events",
                 "is there a sweep",
@@ -222,7 +219,7 @@ _FLOWER = Role(
             ("unacked", "unacked_index", "unacked_mutex"),
             (*RUN, *_SORTED, "set", "get", "del", "watch", "hset", "hget", "hdel"),
         ),
-        Grant("broker", "how much waits", lists((*COMMANDS, *QUERIES, *VERSIONS)), ("llen",)),
+        Grant("broker", "how much waits", lists(EVERY_QUEUE), ("llen",)),
     ),
     (*_CONNECT, *_LISTEN, "psubscribe", "punsubscribe", "publish", "script|load", "script|exists", "time"),
     (_PANEL_CHANNEL, _EVENTS_OF_CELERY),
