@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import pytest
 import redis
@@ -33,6 +34,8 @@ from worker.transport.protocol import Envelope, MessageLimits, parse_envelope
 from worker.transport.request import Request
 
 PLUGINS = 10_000
+MANY = 60
+"""How many plugins take much more memory in a process than in the store."""
 QUEUE = "plugin.commands"
 LIMITS = MessageLimits(max_bytes_by_task={"plugin.batch": 4 * 2**20})
 _REFERENCE = [{"k": str(number), "v": [number, number / 3]} for number in range(4_000)]
@@ -148,6 +151,10 @@ def process(redis_server: RedisServer, mongodb_server: MongoReplicaSet) -> Itera
     for name in (LARGE, *(f"{LARGE}{n}" for n in range(10))):
         command = register(f"acme/{name}", domain_id=DOMAIN, labels=labels)
         apply(made.services, command, by(f"r-{name}"))
+    objects: dict[str, Any] = {"l": [{}] * 150_000}
+    for number in range(MANY):
+        command = register(f"acme/many{number}", domain_id=DOMAIN, tags=objects)
+        apply(made.services, command, by(f"r-many{number}"))
     made.services.database["plugins"].insert_many(document(number, DOMAIN) for number in range(PLUGINS))
     yield made
     made.services.database.client.drop_database("cost")
