@@ -1,5 +1,7 @@
 # One image for every process of the Procfile; docker-compose.yml says which one runs.
-FROM python:3.12-slim AS build
+ARG PYTHON=python:3.12-slim@sha256:78387bc3881b8273120a12ebe6c1ab22b018ccc2c9adf565ae1ac9b536e184ea
+
+FROM ${PYTHON} AS build
 WORKDIR /src
 RUN python -m venv /opt/plugins
 ENV PIP_NO_CACHE_DIR=1 PIP_DISABLE_PIP_VERSION_CHECK=1
@@ -10,7 +12,7 @@ COPY contracts contracts
 COPY worker worker
 RUN /opt/plugins/bin/pip install --no-deps --no-build-isolation .
 
-FROM python:3.12-slim
+FROM ${PYTHON}
 RUN useradd --system --uid 10001 --create-home --home-dir /home/plugins plugins
 COPY --from=build /opt/plugins /opt/plugins
 ENV PATH=/opt/plugins/bin:$PATH PYTHONUNBUFFERED=1 PYTHONDONTWRITEBYTECODE=1

@@ -26,7 +26,7 @@ SELECTED = $(if $(filter quick,$(T)),-m "not process and not fuzz and not chaos 
 PYTEST = $(BIN)/python -m pytest $(SELECTED) --numprocesses $(N) --dist loadgroup --no-loadscope-reorder
 
 .DEFAULT_GOAL := help
-.PHONY: help up down demo test coverage check schemas bench chaos fuzz lock outdated clean
+.PHONY: help up down demo env test coverage check schemas bench chaos fuzz lock outdated clean
 
 help: ## This list
 	@awk -F ':.*## ' '/^[a-z.]+:.*## / {printf "  make %-9s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -42,6 +42,9 @@ down: $(READY) ## End what `make up` runs; the data stays
 
 demo: $(READY) ## Send the API's examples in a temporary folder, and show what happens
 	@$(BIN)/plugins demo $(ARGS)
+
+env: ## Write what Docker Compose needs, once: .env with random passwords, and the users of Redis
+	@$(PYTHON) deploy/env.py
 
 test: $(READY_DEV) ## All tests, on real servers (T=quick: those without a process; T=tests/domain: a part)
 	@for part in $(filter-out quick,$(T)); do [ -e "$${part%%::*}" ] || { \

@@ -4,7 +4,6 @@ import os
 import time
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, Self
-from uuid import uuid4
 
 import celery
 
@@ -13,17 +12,24 @@ from contracts._client.answers import Answers
 from contracts._client.app import client_app
 from contracts._client.ask_many import ManyQuestions
 from contracts._client.batch import Batches
-from contracts._client.command import check_command_id, queue_for
+from contracts._client.command import id_of, queue_for
 from contracts._client.compose import Composer
 from contracts._client.frames import check_expires, check_size
 from contracts._client.outcome import BatchOutcome
 from contracts._client.send_many import send_many
 from contracts._client.sender import Sender
-from contracts._client.unanswered import AskTimeout, RedisUnavailable, UnreadableAnswer
+from contracts._client.unanswered import AskTimeout, RedisRefused, RedisUnavailable, UnreadableAnswer
 from contracts.catalog import BY_TASK, task_of
 from contracts.headers import ANSWER_ID, AUTHORIZATION, OWN, REPOSITORIES, TRACEPARENT, new_answer_id
 
-__all__ = ["AskTimeout", "BatchOutcome", "PluginClient", "RedisUnavailable", "UnreadableAnswer"]
+__all__ = [
+    "AskTimeout",
+    "BatchOutcome",
+    "PluginClient",
+    "RedisRefused",
+    "RedisUnavailable",
+    "UnreadableAnswer",
+]
 
 
 class PluginClient:
@@ -98,10 +104,11 @@ class PluginClient:
         ``traceparent``: a W3C Trace Context header, passed on to the event.
         ``params``: the keyword arguments of the operation.
 
-        Raises: ``RedisUnavailable``; ``InvalidParameter`` for a command that is too large, a wrong
-        ``command_id``, or a wrong ``expires_s``; ``ValueError`` for an unknown operation.
+        Raises: ``RedisUnavailable``, and of it ``RedisRefused`` if Redis refuses this user;
+        ``InvalidParameter`` for a command that is too large, a wrong ``command_id``, or a wrong
+        ``expires_s``; ``ValueError`` for an unknown operation.
         """
-        return self._send(operation, params, command_id, expires_s, traceparent)
+        return self._send(operation, params, id_of(command_id), expires_s, traceparent)
 
     def ask(
         self,
@@ -121,8 +128,7 @@ class PluginClient:
         Raises: an error of ``contracts.errors``; ``AskTimeout`` if no answer came in time;
         ``UnreadableAnswer``; and what ``send`` raises.
         """
-        begun = time.monotonic()
-        sent_id = str(uuid4()) if command_id is None else command_id
+        begun, sent_id = time.monotonic(), id_of(command_id)
         # The new id of a read is as secret as an answer id, and workers of 0.1.0 know no answer ids: two
         # deployments that ask each other are upgraded one after the other.
         is_secret = command_id is None and not BY_TASK[task_of(operation)].is_write
@@ -214,20 +220,15 @@ class PluginClient:
         self,
         operation: str,
         params: Mapping[str, Any],
-        command_id: str | None,
+        sent_id: str,
         expires_s: float | None,
         traceparent: str | None,
         result: Any = None,
     ) -> str:
-        """Send a command, and return its id.
-
-        ``result``: the answer, as Celery's backend waits for it; None: no answer is asked for.
-        """
+        """Send a command, and return its id. ``result``: of Celery's backend; None: no answer is wanted."""
         task = task_of(operation)
         check_size(task, params)
         check_expires(expires_s)
-        sent_id = str(uuid4()) if command_id is None else command_id
-        check_command_id(sent_id)
         headers = self._headers_with(traceparent)
         with redis_errors():
             if result is not None and result.id != sent_id:

@@ -17,7 +17,8 @@ from typing import Any
 import redis
 
 from contracts._client.entries import Event, UnreadableEvent, entries_of, read_event, text_of
-from contracts._redis.outage import is_redis_outage
+from contracts._redis.outage import is_redis_outage, outage_sentence
+from contracts._redis.waits import Waits
 from contracts.events import STREAM
 
 __all__ = ["Event", "Gap", "Handler", "Subscriber", "UnreadableEvent", "entries_of", "read_event"]
@@ -110,24 +111,24 @@ class Subscriber:
     def run(self, stop: Callable[[], bool] = lambda: False, block_s: float = 1.0) -> None:
         """Deliver events until ``stop`` returns True; it is asked every ``block_s`` seconds.
 
-        While Redis is away, or refuses writes, ``run`` waits and logs that. Errors that the handler,
-        ``on_gap`` or ``on_unreadable`` raise end it, even an outage of a Redis of their own.
+        While Redis is away, or refuses writes or this user, ``run`` waits, and logs that once a minute.
+        Errors that the handler, ``on_gap`` or ``on_unreadable`` raise end it, even an outage of a Redis of
+        their own.
         """
-        away = False
+        waits = Waits(logger)
         while not stop():
             try:
                 self.poll(block_s)
             except redis.RedisError as error:
                 if error is self._raised or not is_redis_outage(error):
                     raise
-                if not away:
-                    logger.warning("group %s waits for its Redis: %s", self._group, error)
-                away = True
+                waits.tell(
+                    f"group {self._group} waits for its Redis", outage_sentence(error, str(error)), error
+                )
                 time.sleep(min(block_s, 1.0))
             else:
-                if away:
+                if waits.over():
                     logger.info("the Redis of group %s answers again", self._group)
-                away = False
 
     def poll(self, block_s: float = 0.0) -> int:
         """Deliver the events that are there, and return how many the handler got.

@@ -27,7 +27,7 @@ from worker.repositories.remote.remotes import open_remotes
 from worker.settings import Settings
 from worker.store.client import connect_mongodb
 from worker.store.condition import ConditionEvaluator
-from worker.store.dead_letters import DeadLetters
+from worker.store.dead_letters import Caps, DeadLetters
 from worker.store.image_store import ImageStore
 from worker.store.managed import ManagedPlugins
 from worker.store.plugins import Plugins
@@ -134,7 +134,8 @@ class Services:
 
     @once
     def dead_letters(self) -> DeadLetters:
-        return DeadLetters(self.database)
+        caps = Caps(self.settings.dead_letters_max, self.settings.dead_letters_max_bytes)
+        return DeadLetters(self.database, caps)
 
     @once
     def parking(self) -> Parking:

@@ -117,8 +117,10 @@ class Settings(Connections):
     events_maxlen: Annotated[int, Field(ge=1, le=10**12)] = 1_000_000
     events_max_bytes: Annotated[int, Field(ge=2**20, le=10**15)] | None = None
     answers_max_bytes: Annotated[int, Field(ge=1, le=10**15)] | None = None
-    """The most bytes of all answers above 64 KiB together; default an eighth of the Redis's ``maxmemory``."""
+    """The most bytes of all answers above 4 KiB together; default an eighth of the Redis's ``maxmemory``."""
 
+    dead_letters_max: Annotated[int, Field(ge=1, le=10**9)] = 100_000
+    dead_letters_max_bytes: Annotated[int, Field(ge=16 * 1024**2, le=10**15)] = 1024**3
     max_results: Annotated[int, Field(ge=1, le=10**6)] = 10_000
     query_time_limit_s: Annotated[float, Field(gt=0, le=60)] = 5.0
 

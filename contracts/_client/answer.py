@@ -9,8 +9,8 @@ import redis
 from celery.exceptions import TimeoutError as CeleryTimeout
 from kombu.exceptions import OperationalError
 
-from contracts._client.unanswered import AskTimeout, RedisUnavailable
-from contracts._redis.outage import is_redis_outage
+from contracts._client.unanswered import AskTimeout, RedisRefused, RedisUnavailable
+from contracts._redis.outage import is_redis_outage, refusal
 
 
 @contextmanager
@@ -19,16 +19,21 @@ def redis_errors() -> Iterator[None]:
     try:
         yield
     except OperationalError as error:
-        raise RedisUnavailable(f"Redis does not answer: {error}") from error
+        raise _unavailable(error.__cause__, error) from error
     except redis.RedisError as error:
         if is_redis_outage(error):
-            raise RedisUnavailable(f"Redis does not answer: {error}") from error
+            raise _unavailable(error, error) from error
         raise
     except RuntimeError as error:
         # How Celery's result consumer says that it could not connect again.
         if isinstance(error.__cause__, redis.RedisError):
-            raise RedisUnavailable(f"Redis does not answer: {error.__cause__}") from error
+            raise _unavailable(error.__cause__, error.__cause__) from error
         raise
+
+
+def _unavailable(error: BaseException | None, told: BaseException) -> RedisUnavailable:
+    refused = refusal(error)
+    return RedisRefused(refused) if refused else RedisUnavailable(f"Redis does not answer: {told}")
 
 
 def wait_for_answer(result: Any, command_id: str, timeout_s: float, begun: float) -> Any:

@@ -102,6 +102,16 @@ def id_used_twice(command_id: str) -> ValueError:
     return ValueError(f"two commands have the id {command_id}")
 
 
+def id_of(command_id: str | None) -> str:
+    """Return the command id that a caller has chosen, or a new one.
+
+    Raises: ``InvalidParameter`` for an id that no worker takes.
+    """
+    if command_id is not None:
+        check_command_id(command_id)
+    return str(uuid4()) if command_id is None else command_id
+
+
 def check_command_id(command_id: str) -> None:
     """Refuse an id that no worker takes.
 

@@ -41,6 +41,14 @@ class RedisUnavailable(ConnectionError):
     ids: tuple[str, ...] = ()
 
 
+class RedisRefused(RedisUnavailable):
+    """Raised when Redis refuses this user, or its password, what was to be done.
+
+    To try again helps only after somebody has given the right. It is a ``RedisUnavailable`` all the same: a
+    part of the command may have been sent, so send it again, then, with the same ``command_id`` or ``ids``.
+    """
+
+
 class UnreadableAnswer(InternalFault):
     """Raised when what is stored as the answer is none of this contract: another program wrote it.
 

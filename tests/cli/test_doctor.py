@@ -99,6 +99,7 @@ def test_a_healthy_deployment_has_nothing_to_say(services: Services, look: Look)
         "queue",
         "remote_control",
         "dead_letters",
+        "dead_letter_room",
         "outbox",
         "sweeper",
         "subscribers",

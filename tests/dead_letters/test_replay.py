@@ -1,7 +1,6 @@
 """Dead letters in a real store: kept once, whole, and replayed without being lost."""
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -14,31 +13,18 @@ from contracts.partition import queue_of
 from tests.plugins.writes import DISABLE, ENABLE, register
 from tests.support.commands import apply, by, command_of
 from tests.support.messages import celery_message
+from tests.support.parked import AT, Parked
 from worker.dead_letters.message import read_message
 from worker.dead_letters.replay import Replay
 from worker.plugins.frame import check_frame
 from worker.process.chores import DrainDeadMessages
 from worker.process.queues import Queues
 from worker.services import Services
-from worker.store.dead_letters import DeadLetter, DeadLetters, Filter
+from worker.store.dead_letters import DeadLetter, Filter
 from worker.tasks.broker import BrokerUnavailable
 from worker.transport.encode import task_message
 
 JIRA = {"domain_id": "d-1", "plugin_id": "jira"}
-AT = datetime(2026, 1, 2, 3, 4, 5, 678000, tzinfo=UTC)
-
-
-@dataclass(frozen=True)
-class Parked:
-    """A parked message as the transport hands it out."""
-
-    id: str
-    raw: bytes
-    queue: str = "plugin.commands"
-    reason: str = "deaths"
-    detail: str = ""
-    parked_at: datetime = AT
-    deaths: int = 5
 
 
 def command(command_id: str = "c-1", task: str = "plugin.disable", params: dict[str, Any] = JIRA) -> bytes:
@@ -57,9 +43,9 @@ def test_a_parked_message_is_stored_once_with_its_plugins_revision(services: Ser
     apply(services, register(), by("r-1"))
     apply(services, DISABLE, by("d-1"))
     parked = Parked("p-1", command())
-    services.parking.store(parked)
+    services.parking.store([parked])
     apply(services, ENABLE, by("e-1"))
-    services.parking.store(parked)  # drained by two processes at once
+    services.parking.store([parked])  # drained by two processes at once
     letter = services.dead_letters.read("p-1")
     assert letter is not None and len(letters(services)) == 1
     assert letter.raw == parked.raw
@@ -105,35 +91,9 @@ def test_what_has_no_arguments_is_told_apart_by_its_bytes(services: Services) ->
     assert sorted(whole(services, name).raw for name in set(names)) == [b"\xfe", b"\xff"]
 
 
-def test_a_message_above_the_document_limit_is_stored_in_pieces(services: Services) -> None:
-    huge = b'{"not": "closed", ' + b"\xff" * (17 * 1024 * 1024)
-    services.parking.store(Parked("p-1", huge, reason="oversize"))
-    services.parking.store(Parked("p-1", huge, reason="oversize"))
-    letter = services.dead_letters.read("p-1")
-    assert letter is not None and letter.raw == huge and letter.size == len(huge)
-    pieces = services.database["dead_letters.files"]
-    assert pieces.count_documents({}) == 1
-    assert services.dead_letters.remove(letter)
-    assert pieces.count_documents({}) == services.database["dead_letters.chunks"].count_documents({}) == 0
-
-
-def test_a_letter_parked_again_leaves_no_pieces_behind(services: Services) -> None:
-    small = DeadLetters(services.database, inline_bytes=10)
-    letter = DeadLetter("x", "plugin.commands", "fault", "bug", b"first " * 10, AT)
-    small.keep(letter)
-    small.keep(replace(letter, raw=b"second " * 10))
-    found = small.read("x")
-    assert found is not None and found.raw == b"second " * 10
-    assert services.database["dead_letters.files"].count_documents({}) == 1
-    small.keep(replace(letter, raw=b"short"))
-    found = small.read("x")
-    assert found is not None and found.raw == b"short"
-    assert services.database["dead_letters.files"].count_documents({}) == 0
-
-
 def test_a_replay_sends_the_very_message_to_the_tail_and_removes_the_letter(services: Services) -> None:
     services.broker.lpush("plugin.commands", b"older")
-    services.parking.store(Parked("p-1", command()))
+    services.parking.store([Parked("p-1", command())])
     done = replayer(services).replay("p-1")
     assert (done.queue, done.objection) == ("plugin.commands", None)
     assert services.broker.lrange("plugin.commands", 0, -1) == [command_as_sent(services), b"older"]
@@ -149,11 +109,11 @@ def command_as_sent(services: Services) -> bytes:
 
 def test_a_replay_goes_to_the_partition_of_today(services: Services) -> None:
     # crc32(b"d-1/jira") % 7 == 5, told by zlib.
-    services.parking.store(Parked("p-1", command(), queue="plugin.commands.11"))
+    services.parking.store([Parked("p-1", command(), queue="plugin.commands.11")])
     assert replayer(services, partitions=7).replay("p-1").queue == "plugin.commands.5"
-    services.parking.store(Parked("p-2", b"nonsense", queue="plugin.commands.11"))
+    services.parking.store([Parked("p-2", b"nonsense", queue="plugin.commands.11")])
     assert replayer(services, partitions=7).replay("p-2", force=True).queue == "plugin.commands"
-    services.parking.store(Parked("p-3", b"nonsense", queue="plugin.queries"))
+    services.parking.store([Parked("p-3", b"nonsense", queue="plugin.queries")])
     assert replayer(services).replay("p-3", force=True).queue == "plugin.queries"
 
 
@@ -167,7 +127,7 @@ def test_what_speaks_against_a_replay_is_told_and_forced(services: Services) -> 
         ),
     }
     for objection, parked in cases.items():
-        services.parking.store(parked)
+        services.parking.store([parked])
         assert replayer(services).replay(parked.id).objection == objection
     assert len(letters(services)) == 3
     assert services.broker.llen("plugin.commands") == 0
@@ -184,7 +144,7 @@ def test_a_letter_of_protocol_1_is_one_like_any_other(services: Services) -> Non
     past = (datetime.now(UTC) - timedelta(hours=1)).isoformat()
     for command_id, expires in ("c-1", None), ("c-2", past):
         raw = celery_message("plugin.disable", JIRA, command_id, protocol=1, expires=expires)
-        services.parking.store(Parked(command_id, raw))
+        services.parking.store([Parked(command_id, raw)])
         letter = whole(services, command_id)
         assert (letter.task, letter.command_id, letter.raw) == ("plugin.disable", command_id, raw)
         assert letter.revisions == {"d-1/jira": 1}
@@ -201,7 +161,7 @@ def test_a_plugin_that_moved_beyond_its_memory_asks_for_force(
     services: Services, effects: int, objection: str | None
 ) -> None:
     apply(services, register(), by("r-1"))
-    services.parking.store(Parked("p-1", command()))
+    services.parking.store([Parked("p-1", command())])
     for number in range(effects):
         apply(services, ENABLE if number % 2 else DISABLE, by(f"e-{number}"))
     assert replayer(services).replay("p-1").objection == objection
@@ -224,7 +184,7 @@ def test_a_letter_parked_again_while_it_is_replayed_is_not_removed(services: Ser
 
 
 def test_an_ending_between_sending_and_removing_loses_nothing(services: Services) -> None:
-    services.parking.store(Parked("p-1", command()))
+    services.parking.store([Parked("p-1", command())])
 
     def ends(queue: str, raw: bytes) -> None:
         Queues(services.broker).push(queue, raw)
@@ -244,13 +204,17 @@ def park(services: Services, queue: str, raw: bytes, at_ms: int = 1) -> None:
     services.broker.lpush(f"{queue}:poison", b"not_json\n%d\n0\n\n" % at_ms + raw)
 
 
+def drain(services: Services, sink: Callable[[Any], object], *queues: str) -> None:
+    DrainDeadMessages(services.broker, queues, sink, services.dead_letters.room).run()
+
+
 def test_a_drain_empties_its_queues_and_the_shared_ones(services: Services) -> None:
     queues = ["plugin.commands", "plugin.commands.0", "plugin.queries", "plugin.versions"]
     for queue in queues:
         park(services, queue, b"{", 1)
         park(services, queue, b"{", 2)
     park(services, "plugin.commands.1", b"{")
-    DrainDeadMessages(services.broker, queues[:2], services.parking.store).run()
+    drain(services, services.parking.store, *queues[:2])
     assert sorted(letter.queue for letter in letters(services)) == sorted(queues * 2)
     assert services.broker.keys("*poison") == [b"plugin.commands.1:poison"]
 
@@ -262,15 +226,15 @@ def test_a_drain_survives_a_bug_and_an_outage_and_leaves_everything_where_it_is(
     park(services, "plugin.queries", b"{")
 
     def sink(parked: Any) -> None:
-        if parked.queue == "plugin.commands":
+        if parked[0].queue == "plugin.commands":
             raise TypeError("bug")
         services.parking.store(parked)
 
-    DrainDeadMessages(services.broker, ["plugin.commands"], sink).run()
+    drain(services, sink, "plugin.commands")
     assert "stay in Redis" in caplog.text
     assert services.broker.keys("*poison") == [b"plugin.commands:poison"]
     with redis.Redis(port=1) as nobody, pytest.raises(BrokerUnavailable):
-        DrainDeadMessages(nobody, ["plugin.commands"], services.parking.store).run()
+        DrainDeadMessages(nobody, ["plugin.commands"], sink, services.dead_letters.room).run()
     assert services.broker.llen("plugin.commands:poison") == 1
 
 
@@ -316,7 +280,7 @@ def test_a_batch_parked_before_there_were_partitions_is_replayed_in_parts(
     ]
     headers = {"ignore_result": True, "authorization": "Bearer x.y.z"}
     raw = celery_message("plugin.batch", {"commands": items}, "b-1", protocol=protocol, headers=headers)
-    services.parking.store(Parked("p-1", raw))
+    services.parking.store([Parked("p-1", raw)])
 
     replayed = replayer(services, partitions=4).replay("p-1", token="t")
     assert replayed.objection is None and replayed.queue is not None

@@ -74,6 +74,6 @@ def test_a_message_that_cannot_be_answered_is_kept_all_the_same(caplog: pytest.L
     app: Any = None
     parked: Any = object()
     with caplog.at_level(logging.ERROR):
-        DeadMessageSink(app, parking)(parked)
-    assert kept == [parked]
+        DeadMessageSink(app, parking)([parked])
+    assert kept == [[parked]]
     assert "could not be answered" in caplog.text

@@ -3,17 +3,25 @@
 from __future__ import annotations
 
 import json
+import re
+import shutil
 from importlib import resources
+from pathlib import Path
 from typing import Any
 
 import jsonschema
 import pytest
 import yaml
 
+from deploy import env
 from tests.support.servers import ROOT
 from worker.devtools.procfile import Process, read_procfile
+from worker.process.roles import with_panel
 
 PROCESSES = read_procfile(ROOT / "Procfile")
+PINNED = re.compile(r"[a-z/]+:[0-9][0-9a-z.-]*@sha256:[0-9a-f]{64}")
+NOT_PINNED = {"flower"}
+"""No public repository that we know says which digest its tag has: docker buildx imagetools inspect does."""
 
 
 @pytest.fixture(scope="module")
@@ -56,9 +64,61 @@ def test_ports_are_open_on_the_loopback_interface_only(compose: dict[str, Any]) 
 def test_servers_keep_their_data(compose: dict[str, Any]) -> None:
     redis, mongo = compose["services"]["redis"], compose["services"]["mongo"]
     assert "--appendonly yes" in redis["command"]
-    assert "--replSet rs0" in mongo["command"]
+    assert "--replSet rs0" in mongo["entrypoint"][-1]
     volumes = [volume.partition(":")[0] for volume in redis["volumes"] + mongo["volumes"]]
-    assert set(volumes) == set(compose["volumes"])
+    assert {volume for volume in volumes if not volume.startswith(".")} == set(compose["volumes"])
+
+
+def test_nothing_is_writable_but_data_and_no_process_may_become_root(compose: dict[str, Any]) -> None:
+    for name, service in compose["services"].items():
+        assert service["read_only"] is True, name
+        assert service["tmpfs"] == ["/tmp"], name
+        assert service["cap_drop"] == ["ALL"], name
+        assert service["security_opt"] == ["no-new-privileges:true"], name
+        mounts = [volume for volume in service.get("volumes", []) if volume.startswith(".")]
+        assert all(mount.endswith(":ro") for mount in mounts), name
+    # The images of the servers begin as root, to become these themselves.
+    assert compose["services"]["redis"]["user"] == "redis"
+    assert compose["services"]["mongo"]["user"] == "mongodb"
+
+
+def test_images_are_pinned(compose: dict[str, Any]) -> None:
+    images = {name: each["image"] for name, each in compose["services"].items() if "build" not in each}
+    assert {name for name, image in images.items() if not PINNED.fullmatch(image)} == NOT_PINNED
+    assert re.fullmatch(r"[a-z/]+:[0-9]+[.][0-9]+[.][0-9]+", images["flower"])
+    base = re.findall(r"^ARG PYTHON=(.+)$", (ROOT / "Dockerfile").read_text(), re.MULTILINE)
+    assert len(base) == 1 and PINNED.fullmatch(base[0])
+    froms = re.findall(r"^FROM (\S+)", (ROOT / "Dockerfile").read_text(), re.MULTILINE)
+    assert froms == ["${PYTHON}", "${PYTHON}"]
+
+
+def test_redis_is_of_the_last_line_under_a_free_licence(compose: dict[str, Any]) -> None:
+    assert compose["services"]["redis"]["image"].startswith("redis:7.2-")
+
+
+def test_each_process_has_a_user_of_its_own(compose: dict[str, Any]) -> None:
+    users = {}
+    for name, service in compose["services"].items():
+        for value in service.get("environment", {}).values():
+            if found := re.fullmatch(
+                r"redis://([a-z]+):\$\{(REDIS_[A-Z]+_PASSWORD):[^}]+\}@redis:6379/0", value
+            ):
+                users[name] = found.groups()
+    known = {role.name for role in with_panel()}
+    expected = [*(process.name for process in PROCESSES), "flower"]
+    assert users == {name: (name, f"REDIS_{name.upper()}_PASSWORD") for name in expected}
+    assert set(expected) <= known
+
+
+def test_make_env_writes_each_variable_that_it_reads(compose: dict[str, Any], tmp_path: Path) -> None:
+    copy = tmp_path / "deploy" / "redis"
+    copy.mkdir(parents=True)
+    shutil.copy(ROOT / env.USERS, copy)
+    env.write(tmp_path)
+    written = dict(line.split("=") for line in (tmp_path / ".env").read_text().splitlines())
+    read = re.findall(r"(?<!\$)\$\{([A-Z_]+):\?run make env\}", (ROOT / "docker-compose.yml").read_text())
+    assert set(read) <= set(written)
+    assert len(re.findall(r"(?<!\$)\$\{", (ROOT / "docker-compose.yml").read_text())) == len(read)
 
 
 def image() -> list[str]:

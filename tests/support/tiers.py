@@ -28,7 +28,7 @@ PROCESS_FIXTURES = frozenset(
     }
 )
 # Tests in these folders start processes by themselves.
-PROCESS_FOLDERS = frozenset({"compatibility", "examples", "system"})
+PROCESS_FOLDERS = frozenset({"acl", "compatibility", "examples", "system"})
 # Parallel workers start with what takes longest, so that no long test is left at the end.
 LONGEST_FIRST = (
     "chaos/",

@@ -61,9 +61,8 @@ class Consumer(LosslessConsumer):
         _local.group = group
         super().apply_group(group, requests)
 
-    def answer_unknown_task(self, delivery: Delivery) -> None:
-        assert delivery.envelope is not None
-        ledger().rpush("test.answered", delivery.envelope.id)
+    def answer_unknown_tasks(self, deliveries: Sequence[Delivery]) -> None:
+        ledger().rpush("test.answered", *(delivery.envelope.id for delivery in deliveries))
 
 
 def in_hand() -> Group:

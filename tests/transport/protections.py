@@ -122,6 +122,12 @@ def _no_tracking(replace: Replace) -> None:
     replace(Wakeup, "_ask", ask)
 
 
+def _ask_for_no_rights(replace: Replace) -> None:
+    """A script that moves messages does not ask whether its user may do all of it."""
+    for name in ("POP", "POP_SHARED", "SETTLE", "RELEASE", "RELEASE_SHARED"):
+        script(name, "ask_for_no_rights")(replace)
+
+
 def _needs_memory(replace: Replace) -> None:
     """Scripts begin with whatever they write first."""
     for name in (
@@ -138,6 +144,7 @@ def _needs_memory(replace: Replace) -> None:
 
 
 PROTECTIONS: dict[str, Protection] = {
+    "ask_for_no_rights": _ask_for_no_rights,
     "restore_in_reverse": script("POP", "restore_in_reverse"),
     "restore_to_the_tail": script("POP", "restore_to_the_tail"),
     "no_lease": script("POP", "no_lease"),
@@ -156,6 +163,9 @@ PROTECTIONS: dict[str, Protection] = {
     "ack_by_anyone": script("ACK", "settle_by_anyone"),
     "raise_by_anyone": script("RAISE", "raise_by_anyone"),
     "no_size_limit": script("POP", "no_size_limit"),
+    "keep_all_of_large": script("POP", "keep_all_of_large"),
+    "park_any_number": script("POP", "park_any_number"),
+    "park_by_anyone": script("PARK", "raise_by_anyone"),
     "needs_memory": _needs_memory,
     "no_sweep": script("POP_SHARED", "no_sweep"),
     "pop_not_atomic": _pop_not_atomic,

@@ -153,7 +153,7 @@ def test_one_that_kills_amid_others_is_parked_alone(make_inbox: MakeInbox, clien
     # The first was in company.
     assert deaths == MAX_DEATHS + 1
     parked: list[DeadMessage] = []
-    drain_dead_messages(client, QUEUE, parked.append)
+    drain_dead_messages(client, QUEUE, parked.extend)
     assert [(one.raw, one.reason, one.deaths) for one in parked] == [(b"7", "deaths", MAX_DEATHS)]
     assert not client.exists(f"{QUEUE}:returned", f"{QUEUE}:waiting")
 
@@ -261,7 +261,7 @@ def test_one_amid_a_group_is_parked_and_the_others_are_settled(
     last.give_back()
     assert pop(inbox) is not None
     parked: list[DeadMessage] = []
-    drain_dead_messages(client, QUEUE, parked.append)
+    drain_dead_messages(client, QUEUE, parked.extend)
     assert [(one.raw, one.reason, one.detail) for one in parked] == [(b"bad", "because", "of it")]
     assert client.hvals(f"{QUEUE}:unacked") == [b"four"]
 

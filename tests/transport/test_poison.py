@@ -29,7 +29,7 @@ def test_five_deaths_park(make_inbox: MakeInbox, client: redis.Redis) -> None:
     heir = make_inbox()
     assert take_over(heir).raw == b"good"
     parked: list[DeadMessage] = []
-    assert drain_dead_messages(client, QUEUE, parked.append) == 1
+    assert drain_dead_messages(client, QUEUE, parked.extend) == 1
     assert (parked[0].raw, parked[0].reason, parked[0].deaths) == (b"deadly", "deaths", 5)
     assert not client.exists(f"{QUEUE}:returned")
 
@@ -69,7 +69,7 @@ def test_oversize_is_parked_without_leaving_redis(make_inbox: MakeInbox, client:
     inbox = make_inbox(limits=MessageLimits(max_bytes=50, max_bytes_by_task={"batch": 100}))
     assert must_pop(inbox).raw == b"y" * 100
     parked: list[DeadMessage] = []
-    drain_dead_messages(client, QUEUE, parked.append)
+    drain_dead_messages(client, QUEUE, parked.extend)
     assert [(entry.reason, entry.raw) for entry in parked] == [("oversize", b"x" * 101)]
 
 
@@ -85,7 +85,7 @@ def test_a_row_of_poison_does_not_hide_what_is_behind_it(make_inbox: MakeInbox, 
 def test_an_element_of_another_hand_does_not_block_the_drain(client: redis.Redis) -> None:
     client.lpush(f"{QUEUE}:poison", b"what is this", b"a\nb\nc\nd\ne")
     parked: list[DeadMessage] = []
-    assert drain_dead_messages(client, QUEUE, parked.append) == 2
+    assert drain_dead_messages(client, QUEUE, parked.extend) == 2
     assert [entry.raw for entry in parked] == [b"what is this", b"a\nb\nc\nd\ne"]
     assert {entry.reason for entry in parked} == {"foreign_element"}
 
@@ -97,7 +97,7 @@ def test_parked_bytes_are_kept_as_they_were(make_inbox: MakeInbox, client: redis
     must_pop(inbox).park("because\nof", "two\nlines")
     inbox.flush()
     parked: list[DeadMessage] = []
-    drain_dead_messages(client, QUEUE, parked.append)
+    drain_dead_messages(client, QUEUE, parked.extend)
     assert (parked[0].raw, parked[0].reason, parked[0].detail) == (raw, "because of", "two lines")
 
 
@@ -131,6 +131,6 @@ def test_equal_messages_are_parked_each_for_itself(make_inbox: MakeInbox, client
     while client.exists(QUEUE):
         assert pop(inbox) is None
     parked: list[DeadMessage] = []
-    drain_dead_messages(client, QUEUE, parked.append)
+    drain_dead_messages(client, QUEUE, parked.extend)
     assert [one.raw for one in parked] == [b"garbage"] * 40
     assert len({one.id for one in parked}) == 40

@@ -8,6 +8,7 @@ import redis
 from tests.support.seams import take_out
 from tests.transport import test_forged_leases as forged
 from tests.transport import test_groups as groups
+from tests.transport import test_junk_in_bulk as junk
 from tests.transport import test_leases as leases
 from tests.transport import test_poison as poison
 from tests.transport import test_settlements as settlements
@@ -53,6 +54,9 @@ PAIRS: list[tuple[str, Watching]] = [
     ("ack_by_anyone", settlements.test_nothing_settled_before_a_loss_of_data_touches_what_came_after),
     ("raise_by_anyone", leases.test_raise_epoch_is_the_owners_only),
     ("no_size_limit", poison.test_oversize_is_parked_without_leaving_redis),
+    ("keep_all_of_large", junk.test_what_is_large_is_cut_while_it_is_parked),
+    ("park_any_number", junk.test_one_pop_parks_few_messages),
+    ("park_by_anyone", junk.test_nothing_is_parked_while_another_process_has_the_lease),
     ("always_renew", leases.test_an_owner_whose_event_loop_stands_still_loses_its_lease),
     ("never_renew", leases.test_a_live_owner_keeps_its_lease),
     (

@@ -137,7 +137,7 @@ def test_a_message_that_kills_its_workers_is_parked(
     # The first death was in company, and blames neither.
     assert len(ledger(client, STARTED)) == 4
     parked: list[DeadMessage] = []
-    drain_dead_messages(client, COMMANDS, parked.append)
+    drain_dead_messages(client, COMMANDS, parked.extend)
     assert [(entry.reason, entry.deaths) for entry in parked] == [("deaths", 3)]
 
 
@@ -149,7 +149,7 @@ def test_without_counting_alone_its_neighbour_is_parked_too(
     parked: list[DeadMessage] = []
     start_worker(url, ready=False, max_deaths=3, without="every_death_counts+never_alone")
     wait_until(lambda: client.llen(f"{COMMANDS}:poison") == 2, what="both to be parked")
-    drain_dead_messages(client, COMMANDS, parked.append)
+    drain_dead_messages(client, COMMANDS, parked.extend)
     assert {(entry.reason, entry.deaths) for entry in parked} == {("deaths", 3)}
     assert ledger(client) == []
 

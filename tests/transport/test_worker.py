@@ -28,7 +28,7 @@ def test_no_shape_of_message_ends_the_worker_and_none_is_dropped(service: Servic
     assert "Reconnecting" not in service.output()
     assert "Trying to reconnect" not in service.output()
     parked: list[DeadMessage] = []
-    drain_dead_messages(client, queue, parked.append, limit=1000)
+    drain_dead_messages(client, queue, parked.extend)
     expected = {
         (raw, "unknown_task" if fate == "unknown" else reason)
         for raw, (fate, reason) in SHAPES.values()

@@ -10,6 +10,7 @@ import redis
 
 from contracts._client.frames import MAX_EXPIRES_S
 from contracts._redis.connect import open_redis
+from contracts._redis.outage import outage_sentence
 from contracts.client import AskTimeout, PluginClient, RedisUnavailable
 from contracts.errors import ContractError
 from worker.cli.param_types import Seconds
@@ -38,7 +39,8 @@ def ending_errors(as_json: bool) -> Iterator[None]:
     except ContractError as error:
         fail(error.code, error.message, as_json, type(error).__name__, error.details)
     except redis.RedisError as error:
-        fail("REDIS_UNAVAILABLE", f"Redis does not answer: {error}", as_json, "RedisUnavailable", {})
+        told = outage_sentence(error, f"Redis does not answer: {error}")
+        fail("REDIS_UNAVAILABLE", told, as_json, "RedisUnavailable", {})
 
 
 def read_connections(as_json: bool) -> Connections:

@@ -19,9 +19,9 @@ from worker.store.dead_letters import DeadLetters
 from worker.store.plugins import Plugins
 from worker.transport.encode import with_arguments
 
-Objection = Literal["gone", "changed", "unreadable", "revision_moved", "expired", "token_removed"]
-"""Why a letter is not replayed. ``revision_moved``: its plugin has had more changes since than it remembers
-command ids, so the command could take effect twice.
+Objection = Literal["gone", "changed", "cut", "unreadable", "revision_moved", "expired", "token_removed"]
+"""Why a letter is not replayed. ``cut``: only its beginning was kept. ``revision_moved``: its plugin has had
+more changes since than it remembers command ids, so the command could take effect twice.
 """
 
 
@@ -65,11 +65,13 @@ class Replay:
         """Replay one letter.
 
         ``token``: sent in place of the one that was removed. ``force``: replay in spite of an objection, but
-        not of ``gone`` and ``changed``.
+        not of ``gone``, ``changed`` and ``cut``.
         """
         letter = self._letters.read(letter_id)
         if letter is None:
             return Replayed(letter_id, objection="gone")
+        if letter.digest is not None:
+            return Replayed(letter_id, objection="cut")
         reading = read_message(letter.raw)
         objection = self._objection(letter, reading, token)
         if objection and not force:

@@ -1,39 +1,41 @@
 """Dead letters: messages that could not be applied, kept for a replay, complete except for secrets."""
 
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any
+from typing import Any, Final
 
-from contracts.values import SECRET_WORD, looks_secret
-
-REMOVED = "(removed)"
-"""Stands in place of a secret."""
-
-FAULT = "fault"
+FAULT: Final = "fault"
 """The reason of a message that met a bug; the other reasons are those of the transport."""
 
-# The repetitions are bounded, so that no message makes the search slow.
-_SECRET_PAIR = re.compile(
-    rb'("[\w-]{0,40}(?:' + SECRET_WORD.encode() + rb')[\w-]{0,40}"\s{0,8}:\s{0,8})"(?:[^"\\]|\\.)*+"',
-    re.IGNORECASE,
+OVERSIZE: Final = "oversize"
+"""The reason of a message that is larger than any may be."""
+
+UNREADABLE: Final = frozenset(
+    {
+        *("not_json", "not_utf8", "not_an_object", "bad_headers", "bad_id", "no_task", "too_deep"),
+        *(OVERSIZE, "unknown_task"),
+    }
 )
-_BEARER = re.compile(rb"\bBearer[ \t]{1,8}[\w.~+/=-]++", re.IGNORECASE)
+"""The reasons of messages that no task can ever apply: they cannot be read, or name no known task. One that
+is oversize is answered; replayed, it would be parked again.
+"""
 
 
 @dataclass(frozen=True, slots=True)
 class DeadLetter:
     """A message that could not be applied.
 
-    ``raw``: the list element as it was, without the tokens in its headers.
+    ``raw``: the list element as it was, without its tokens; of a large one, only the beginning.
     ``stripped``: whether a token was removed; a replay needs a new one if tokens are checked.
     ``headers``: the message's headers, tokens replaced; empty if they cannot be read.
     ``revisions``: the revision of each plugin that it names, by key, when it was parked.
     ``attempts``: how often it was parked, or how many processes it ended.
     ``first_at``, ``parked_at``: the first and the last time it was parked. ``replayed_at``: when a replay
     began.
-    ``size``: the bytes of ``raw``, which a list of letters leaves out.
+    ``size``: the bytes of the whole element; a list of letters leaves ``raw`` out.
+    ``digest``: tells an element apart that is not kept whole; None of one that is.
+    ``junk``: whether no task can ever apply it. What is not junk is never dropped.
     """
 
     id: str
@@ -51,23 +53,5 @@ class DeadLetter:
     first_at: datetime | None = None
     replayed_at: datetime | None = None
     size: int = 0
-
-
-def hide_secrets(value: Any) -> Any:
-    """Return a JSON value in which every value is replaced whose key looks like that of a secret, at any
-    depth.
-    """
-    if isinstance(value, dict):
-        return {
-            name: REMOVED if looks_secret(name) and item is not None else hide_secrets(item)
-            for name, item in value.items()
-        }
-    if isinstance(value, list):
-        return [hide_secrets(item) for item in value]
-    return value
-
-
-def hide_secrets_in_text(raw: bytes) -> bytes:
-    """Return text that is not JSON, with parts replaced that look like a secret."""
-    hidden = REMOVED.encode()
-    return _BEARER.sub(b"Bearer " + hidden, _SECRET_PAIR.sub(rb'\1"' + hidden + b'"', raw))
+    digest: str | None = None
+    junk: bool = False

@@ -9,6 +9,7 @@ from celery import bootsteps
 
 from contracts.partition import COMMANDS, QUERIES, VERSIONS, command_queues
 from worker.process.partitions import Partitions
+from worker.process.rights import check_rights, uses_of
 from worker.tasks.belong import kind_of
 from worker.tasks.broker import BrokerUnavailable
 
@@ -22,6 +23,7 @@ class Checks(bootsteps.Step):  # type: ignore[misc]  # celery is untyped
         app = worker.app
         queues, partitions = list(app.amqp.queues.consume_from), app.settings.command_partitions
         check_queues(queues, partitions)
+        check_rights(roles_of(queues), uses_of(app.services))
         if not is_commands(queues):
             return
         most = max(worker.concurrency, worker.max_concurrency or 0)
@@ -31,6 +33,11 @@ class Checks(bootsteps.Step):  # type: ignore[misc]  # celery is untyped
             # What a publisher without partitions sends must be read too, by the worker of whatever queue.
             more = command_queues(partitions) if COMMANDS in queues else [COMMANDS]
             app.amqp.queues.select(list(dict.fromkeys([*queues, *more])))
+
+
+def roles_of(queues: Iterable[str]) -> set[str]:
+    """Return the roles of a worker of these queues: see ``worker.process.roles``."""
+    return {name.split(".")[1] for name in queues if name.startswith("plugin.")}
 
 
 def is_commands(queues: Iterable[str]) -> bool:

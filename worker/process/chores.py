@@ -17,13 +17,13 @@ from worker.events.sweeper import Sweeper, Turn
 from worker.process.checks import is_commands
 from worker.process.partitions import Partitions
 from worker.process.periodic import Chore, Periodic
-from worker.process.queues import drain_queue
 from worker.services import Services
+from worker.store.dead_letter_room import Room
 from worker.store.indexes import ensure_indexes
 from worker.tasks.answer_store import AnswerStore
 from worker.tasks.broker import BROKER_AWAY, BrokerUnavailable
 from worker.tasks.oversize import answer_oversize
-from worker.transport import DeadMessage
+from worker.transport import DeadMessage, drain_dead_messages
 from worker.transport.inspect import any_parked
 
 logger = logging.getLogger(__name__)
@@ -31,6 +31,12 @@ logger = logging.getLogger(__name__)
 _TURN_S = 1.0
 _AFTER_OUTAGE_S = 2.0
 _AFTER_FAULT_S = 30.0
+# What is drained of one queue before the other chores of its thread get their turn.
+_DRAIN_S = 5.0
+_REST_S = 0.5
+_ROOM_S = 60.0
+# How many reasons one line of the log names.
+_TOLD = 10
 
 
 class WorkerThreads:
@@ -64,9 +70,10 @@ def threads_beside(app: Any, queues: Sequence[str]) -> WorkerThreads:
     if not is_commands(queues):
         return WorkerThreads(threads)
     turn = Turn(services.redis)
+    sink = DeadMessageSink(app, services.parking)
     chores: list[Chore] = [
         EnsureIndexes(services.database),
-        DrainDeadMessages(services.broker, queues, DeadMessageSink(app, services.parking)),
+        DrainDeadMessages(services.broker, queues, sink, services.dead_letters.room),
         KeepPartitions(Partitions(services.broker), services.settings.command_partitions),
         Sweeper(services.sweep(turn.keep), services.publisher, turn, services.redis),
     ]
@@ -98,24 +105,24 @@ class EnsureIndexes:
 
 
 class DeadMessageSink:
-    """Takes dead messages: keeps each, and answers the one that was only too large."""
+    """Takes dead messages: keeps them, and answers those that were only too large."""
 
     def __init__(self, app: Celery, parking: Parking) -> None:
         self._app = app
         self._parking = parking
 
-    def __call__(self, parked: DeadMessage) -> None:
-        """Keep a dead message. Raises ``StoreUnavailable``."""
-        self._parking.store(parked)
+    def __call__(self, parked: Sequence[DeadMessage]) -> None:
+        """Keep dead messages. Raises ``StoreUnavailable``."""
+        letters = self._parking.store(parked)
         try:
-            answer_oversize(AnswerStore.best_effort(self._app.services), parked)
+            answer_oversize(AnswerStore.best_effort(self._app.services), letters)
         except Exception:
-            # It is kept, and its caller meets its own timeout; what is parked behind it goes on.
-            logger.exception("a message parked for its size could not be answered")
+            # They are kept, and their callers meet their own timeouts; what is parked behind them goes on.
+            logger.exception("messages parked for their size could not be answered")
 
 
 class DrainDeadMessages:
-    """Brings the dead messages of ``queues`` into the store.
+    """Brings the dead messages of ``queues`` into the store, and keeps the dead letters within their caps.
 
     Every commands worker does so for the queues that it consumes, and for the shared ones, which may have no
     such worker of their own. Several at once do no harm.
@@ -124,11 +131,15 @@ class DrainDeadMessages:
     name = "the draining of dead messages"
     interval_s = _TURN_S
 
-    def __init__(self, client: Any, queues: Iterable[str], sink: Callable[[DeadMessage], None]) -> None:
+    def __init__(
+        self, client: Any, queues: Iterable[str], sink: Callable[[Sequence[DeadMessage]], object], room: Room
+    ) -> None:
         self._redis = client
         self._queues = list(dict.fromkeys([*queues, QUERIES, VERSIONS]))
         self._sink = sink
+        self._room = room
         self._not_before = 0.0
+        self._room_not_before = 0.0
 
     def run(self) -> None:
         if time.monotonic() < self._not_before:
@@ -138,6 +149,8 @@ class DrainDeadMessages:
                 parked = any_parked(self._redis, self._queues)
             for queue in self._queues if parked else ():
                 self._drain(queue)
+            if parked or time.monotonic() >= self._room_not_before:
+                self._make_room()
         except Unavailable:
             self._not_before = time.monotonic() + _AFTER_OUTAGE_S
             raise
@@ -145,7 +158,7 @@ class DrainDeadMessages:
     def _drain(self, queue: str) -> None:
         try:
             with translate_outage(BrokerUnavailable, BROKER_AWAY):
-                count = drain_queue(self._redis, queue, self._sink)
+                count = self._drain_for_a_while(queue)
         except Unavailable:
             raise
         except Exception:
@@ -155,6 +168,29 @@ class DrainDeadMessages:
             return
         if count:
             logger.warning("%d dead message(s) of %s are dead letters now", count, queue)
+
+    def _drain_for_a_while(self, queue: str) -> int:
+        begun, drained = time.monotonic(), 0
+        while (last := time.monotonic()) < begun + _DRAIN_S:
+            count = drain_dead_messages(self._redis, queue, self._sink)
+            if not count:
+                break
+            drained += count
+            # Commands that wait behind junk need this process too: they get as much of its time.
+            time.sleep(min(_REST_S, time.monotonic() - last))
+        return drained
+
+    def _make_room(self) -> None:
+        """Keep the caps where letters came in by another way, too: those of faults."""
+        self._room.make()
+        self._room_not_before = time.monotonic() + _ROOM_S
+        if dropped := self._room.take_dropped():
+            reasons = ", ".join(f"{count} {reason}" for reason, count in dropped.most_common(_TOLD))
+            logger.warning(
+                "dropped %d of the oldest dead letters that no task can apply, to keep the caps: %s",
+                dropped.total(),
+                reasons,
+            )
 
 
 class KeepPartitions:

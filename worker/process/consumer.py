@@ -90,13 +90,15 @@ class ServiceConsumer(LosslessConsumer):
         """Carry out a task of a shared queue, and answer it."""
         SingleRun(AnswerStore.of(self.app.services), request).run()
 
-    def answer_unknown_task(self, delivery: Delivery) -> None:
-        """Answer a message that names no known task; it is parked as well."""
-        envelope = delivery.envelope
-        if not envelope.headers.get("ignore_result"):
-            error = InvalidParameter("there is no such task", details={"path": "task"})
-            answer = Answer.failure(answer_id_of(envelope.headers, envelope.id), error)
-            AnswerStore.best_effort(self.app.services).store(answer)
+    def answer_unknown_tasks(self, deliveries: Sequence[Delivery]) -> None:
+        """Answer messages that name no known task; they are parked as well."""
+        error = InvalidParameter("there is no such task", details={"path": "task"})
+        answers = [
+            Answer.failure(answer_id_of(delivery.headers, delivery.envelope.id), error)
+            for delivery in deliveries
+            if not delivery.headers.get("ignore_result")
+        ]
+        AnswerStore.best_effort(self.app.services).store_all(answers)
 
     def shutdown(self) -> None:
         """Give back what the worker holds, then end what runs beside it, and the heartbeat last."""

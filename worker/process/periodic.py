@@ -6,6 +6,7 @@ import time
 from collections.abc import Sequence
 from typing import Protocol
 
+from contracts._redis.waits import Waits
 from contracts.errors import Unavailable
 
 logger = logging.getLogger(__name__)
@@ -32,13 +33,14 @@ class Chore(Protocol):
 class Periodic(threading.Thread):
     """Runs each of ``chores`` at once, and then whenever its interval has passed.
 
-    An outage is logged when it begins. A bug is logged, and ends neither the thread nor another chore.
+    An outage is logged when it begins, and once a minute. A bug is logged, and ends neither the thread nor
+    another chore.
     """
 
     def __init__(self, name: str, chores: Sequence[Chore]) -> None:
         super().__init__(name=name, daemon=True)
         self._due = dict.fromkeys(chores, 0.0)
-        self._away: set[Chore] = set()
+        self._waits = {chore: Waits(logger) for chore in chores}
         self._stopping = threading.Event()
 
     def run(self) -> None:
@@ -59,11 +61,9 @@ class Periodic(threading.Thread):
     def _do(self, chore: Chore) -> None:
         try:
             chore.run()
-            self._away.discard(chore)
+            self._waits[chore].over()
         except Unavailable as outage:
-            if chore not in self._away:
-                logger.warning("%s waits: %s", chore.name, outage.message)
-            self._away.add(chore)
+            self._waits[chore].tell(f"{chore.name} waits", outage.message, outage.__cause__)
         except Exception:
             # What the chore mends is then mended late, not never.
             logger.exception("%s failed and will be tried again", chore.name)

@@ -1,6 +1,6 @@
 """The queues of a deployment, for the command line."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 from contracts._redis.outage import translate_outage
@@ -12,9 +12,7 @@ from worker.transport import DeadMessage, drain_dead_messages
 from worker.transport.inspect import QueueStatus, queue_statuses, waiting_lists
 from worker.transport.keys import QueueKeys
 
-__all__ = ["QueueStatus", "Queues", "drain_queue", "keys_of"]
-
-_DRAINED_AT_ONCE = 200
+__all__ = ["QueueStatus", "Queues", "keys_of"]
 
 
 class Queues:
@@ -48,13 +46,13 @@ class Queues:
         with translate_outage(BrokerUnavailable, BROKER_AWAY):
             self._redis.lpush(queue, raw)
 
-    def drain(self, queues: Iterable[str], sink: Callable[[DeadMessage], None]) -> int:
+    def drain(self, queues: Iterable[str], sink: Callable[[Sequence[DeadMessage]], object]) -> int:
         """Hand every dead message of ``queues`` to ``sink``; return how many.
 
         An error of ``sink`` ends it and loses nothing.
         """
         with translate_outage(BrokerUnavailable, BROKER_AWAY):
-            return sum(drain_queue(self._redis, queue, sink) for queue in queues)
+            return sum(_drain(self._redis, queue, sink) for queue in queues)
 
 
 def keys_of(partitions: int) -> list[QueueKeys]:
@@ -62,9 +60,8 @@ def keys_of(partitions: int) -> list[QueueKeys]:
     return [QueueKeys.of(queue) for queue in (*command_queues(partitions), QUERIES, VERSIONS)]
 
 
-def drain_queue(client: Any, queue: str, sink: Callable[[DeadMessage], None]) -> int:
-    """Hand every dead message of one queue to ``sink``; return how many. Raises redis-py's errors."""
+def _drain(client: Any, queue: str, sink: Callable[[Sequence[DeadMessage]], object]) -> int:
     total = 0
-    while count := drain_dead_messages(client, queue, sink, limit=_DRAINED_AT_ONCE):
+    while count := drain_dead_messages(client, queue, sink):
         total += count
     return total

@@ -1,26 +1,30 @@
-"""The ``dead_letters`` collection: one document for each letter, and GridFS for larger messages."""
+"""The ``dead_letters`` collection: one document for each letter.
+
+Letters of before may have their message in the GridFS bucket of the same name.
+"""
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
 from bson.binary import Binary
-from bson.objectid import ObjectId
-from gridfs import GridFSBucket, NoFile
 from pymongo import ReturnDocument
 from pymongo.database import Database
+from pymongo.errors import BulkWriteError
 
 from worker.domain.dead_letter import DeadLetter
 from worker.store.client import Document
+from worker.store.dead_letter_room import Caps, Drops, Room
 from worker.store.errors import outage
+from worker.store.letter_files import LetterFiles
 
-__all__ = ["DeadLetter", "DeadLetters", "Filter"]
+__all__ = ["Caps", "DeadLetter", "DeadLetters", "Drops", "Filter"]
 
-_INLINE_BYTES = 8 * 1024 * 1024
 _HEADERS_AT_MOST = 64 * 1024
 _ERROR_AT_MOST = 2000
+_DUPLICATE = 11000
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,6 +33,7 @@ class Filter:
 
     ``plugin``: the key of a plugin, or its ``plugin_id``.
     ``since``: parked at that time or later.
+    ``junk``: whether no task can ever apply them.
     """
 
     ids: tuple[str, ...] = ()
@@ -37,6 +42,7 @@ class Filter:
     task: str | None = None
     plugin: str | None = None
     since: datetime | None = None
+    junk: bool | None = None
 
     @property
     def query(self) -> Document:
@@ -46,6 +52,9 @@ class Filter:
         }
         if self.ids:
             query["_id"] = {"$in": list(self.ids)}
+        if self.junk is not None:
+            # Letters of before have no mark, and count as what a task can apply.
+            query["junk"] = True if self.junk else {"$ne": True}
         if self.since:
             query["parked_at"] = {"$gte": self.since}
         if self.plugin:
@@ -56,43 +65,53 @@ class Filter:
 class DeadLetters:
     """The dead letters by id.
 
-    ``inline_bytes``: a larger message is stored in GridFS, beside its letter.
+    ``caps``: how many there may be, and how large; then ``Room`` drops some.
 
     Raises: ``StoreUnavailable`` when the store is away.
     """
 
-    def __init__(self, database: Database[Document], inline_bytes: int = _INLINE_BYTES) -> None:
+    def __init__(self, database: Database[Document], caps: Caps = Caps()) -> None:  # noqa: B008  # frozen
         self._letters = database["dead_letters"]
-        self._pieces = GridFSBucket(database, bucket_name="dead_letters")
-        self._inline_bytes = inline_bytes
+        self._files = LetterFiles(database)
+        self.room = Room(database, self._files, caps)
 
     def keep(self, letter: DeadLetter) -> str:
         """Store a letter and return its id; the same letter again counts another attempt."""
         with outage():
-            body = self._body(letter)
             update = {
-                "$set": _fields(letter) | body,
+                "$set": _fields(letter) | {"raw": Binary(letter.raw)},
                 "$setOnInsert": {"first_at": letter.first_at or letter.parked_at},
-                "$unset": {name: "" for name in ("raw", "file", "replayed_at") if name not in body},
+                "$unset": {"file": "", "replayed_at": ""},
                 "$inc": {"attempts": letter.attempts},
             }
             before = self._letters.find_one_and_update(
                 {"_id": letter.id}, update, {"file": 1}, upsert=True, return_document=ReturnDocument.BEFORE
             )
-            self._drop(before)
+            self._files.delete([before] if before else [])
         return letter.id
 
-    def keep_once(self, letter: DeadLetter) -> str:
-        """Store a letter and return its id; the same letter again changes nothing."""
+    def keep_once(self, letters: Sequence[DeadLetter]) -> None:
+        """Store letters, in one round trip; one that is there already is left as it is.
+
+        Room is made for them first, so that the caps hold at any time.
+        """
+        for at in range(0, len(letters), self.room.caps.at_once):
+            self._keep_once(letters[at : at + self.room.caps.at_once])
+
+    def _keep_once(self, letters: Sequence[DeadLetter]) -> None:
         with outage():
-            if self._letters.find_one({"_id": letter.id}, {"_id": 1}) is None:
-                body = self._body(letter)
-                times = {"first_at": letter.first_at or letter.parked_at, "attempts": letter.attempts}
-                document = _fields(letter) | body | times
-                result = self._letters.update_one({"_id": letter.id}, {"$setOnInsert": document}, upsert=True)
-                if result.upserted_id is None:
-                    self._drop(body)
-        return letter.id
+            wanted = {letter.id: letter for letter in letters}
+            for known in self._letters.find({"_id": {"$in": list(wanted)}}, {"_id": 1}):
+                del wanted[known["_id"]]
+            documents = [_document(letter) for letter in wanted.values()]
+            self.room.make(documents)
+            try:
+                if documents:
+                    self._letters.insert_many(documents, ordered=False)
+            except BulkWriteError as error:
+                # Another process has stored the same ones meanwhile.
+                if any(each["code"] != _DUPLICATE for each in error.details["writeErrors"]):
+                    raise
 
     def find(self, wanted: Filter, limit: int = 0) -> Iterator[DeadLetter]:
         """Yield letters without ``raw``, longest parked first; ``limit`` 0 means all."""
@@ -106,9 +125,8 @@ class DeadLetters:
             document = self._letters.find_one({"_id": letter_id})
             if document is None:
                 return None
-            raw = self._pieces.open_download_stream(document["file"]).read() if "file" in document else b""
-        letter = _letter(document)
-        return replace(letter, raw=raw) if raw else letter
+            letter = _letter(document)
+            return replace(letter, raw=self._files.read(document)) if "file" in document else letter
 
     def count(self, wanted: Filter) -> int:
         """Return the number of letters."""
@@ -119,7 +137,12 @@ class DeadLetters:
         """Return the number of letters by reason."""
         with outage():
             rows = self._letters.aggregate(
-                [{"$group": {"_id": "$reason", "n": {"$sum": 1}}}, {"$sort": {"_id": 1}}]
+                [
+                    # So that an index has all of it, and no message is read.
+                    {"$match": {"junk": {"$in": [True, False, None]}}},
+                    {"$group": {"_id": "$reason", "n": {"$sum": 1}}},
+                    {"$sort": {"_id": 1}},
+                ]
             )
             return {row["_id"]: row["n"] for row in rows}
 
@@ -134,27 +157,18 @@ class DeadLetters:
         """Remove a letter; return False if it has been parked again since it was read, or is gone."""
         with outage():
             document = self._letters.find_one_and_delete(_as_read(letter), {"file": 1})
-            self._drop(document)
+            self._files.delete([document] if document else [])
         return document is not None
-
-    def _body(self, letter: DeadLetter) -> Document:
-        if len(letter.raw) <= self._inline_bytes:
-            return {"raw": Binary(letter.raw)}
-        return {"file": self._pieces.upload_from_stream(letter.id, letter.raw)}
-
-    def _drop(self, document: Mapping[str, Any] | None) -> None:
-        file: ObjectId | None = (document or {}).get("file")
-        if file is None:
-            return
-        try:
-            self._pieces.delete(file)
-        except NoFile:
-            return
 
 
 def _as_read(letter: DeadLetter) -> Document:
     # Parking it again counts an attempt: a letter parked again meanwhile is not the one that was read.
     return {"_id": letter.id, "attempts": letter.attempts, "parked_at": letter.parked_at}
+
+
+def _document(letter: DeadLetter) -> Document:
+    times = {"first_at": letter.first_at or letter.parked_at, "attempts": letter.attempts}
+    return {"_id": letter.id, **_fields(letter), "raw": Binary(letter.raw), **times}
 
 
 def _fields(letter: DeadLetter) -> Document:
@@ -164,7 +178,9 @@ def _fields(letter: DeadLetter) -> Document:
         "queue": letter.queue,
         "reason": letter.reason,
         "error": letter.error[:_ERROR_AT_MOST].encode("utf-8", "replace").decode(),
-        "size": len(letter.raw),
+        "size": letter.size or len(letter.raw),
+        "digest": letter.digest,
+        "junk": letter.junk,
         "task": letter.task,
         "command_id": letter.command_id,
         "headers": headers if len(headers) <= _HEADERS_AT_MOST else "{}",
@@ -194,4 +210,6 @@ def _letter(document: Mapping[str, Any]) -> DeadLetter:
         first_at=document["first_at"],
         replayed_at=document.get("replayed_at"),
         size=document["size"],
+        digest=document.get("digest"),
+        junk=document.get("junk", False),
     )

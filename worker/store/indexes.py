@@ -33,9 +33,17 @@ PLUGINS = [
     IndexModel([("pending_at", ASCENDING)], name="by_pending_at", sparse=True),
 ]
 
+DEAD_LETTERS = [
+    # What to drop first, the counts of junk, and the counts by reason, which read no message so.
+    IndexModel([("junk", ASCENDING), ("parked_at", ASCENDING), ("reason", ASCENDING)], name="by_junk"),
+    # A list, the oldest first.
+    IndexModel([("parked_at", ASCENDING)], name="by_parked_at"),
+]
+
 INDEXES: Mapping[str, list[IndexModel]] = {
     "plugins": [*PLUGINS, *image_indexes.PLUGINS],
     "images": image_indexes.IMAGES,
+    "dead_letters": DEAD_LETTERS,
 }
 """The indexes of each collection, except the one on ``_id``."""
 

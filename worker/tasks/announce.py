@@ -41,13 +41,13 @@ class Announcer:
             return
         with self._events.pipeline(transaction=False) as pipe:
             events = self._publisher.queue(pipe, subjects)
-            chunks = self._answers.queue(pipe, answers)
-            stored = events + len(chunks)
+            calls = self._answers.queue(pipe, answers)
+            stored = events + len(calls)
             self._rejections.queue(pipe, refusals)
             with translate_outage(AnswersUnavailable, ANSWERS_AWAY):
                 replies = pipe.execute(raise_on_error=False)
         self._rejections.collect(replies[stored:])
         # The events first: an answer must not be settled while its event is not out.
         self._publisher.collect(subjects, replies[:events])
-        self._answers.collect(chunks, replies[events:stored])
+        self._answers.collect(calls, replies[events:stored])
         self._answers.store_large(answers)

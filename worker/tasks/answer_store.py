@@ -21,20 +21,17 @@ KEPT_S: Final = 3600
 LARGE_KEPT_S: Final = 120
 """How long a large answer is kept, in seconds."""
 
-LARGE_MAX_BYTES: Final = 256 * 1024 * 1024
-"""The most bytes of all large answers, where neither a setting nor the ``maxmemory`` of Redis says it."""
+DEFAULT_MAX_BYTES: Final = 256 * 1024 * 1024
+"""The most bytes of all counted answers, where neither a setting nor the ``maxmemory`` of Redis says it."""
 
 LEDGER: Final = "plugin.answers:large"
-"""The key of the list of large answers."""
+"""The key of the list of counted answers."""
 
 ANSWERS_AWAY: Final = "the Redis of the answers does not answer"
 
 _KEY: Final = "celery-task-meta-"
-_AT_ONCE: Final = 500
-_AT_ONCE_LENGTH: Final = 1024 * 1024
-"""How many answers one call of the script stores, and how many characters they have together, but for the
-last one: while it runs, Redis serves nobody else.
-"""
+_AT_ONCE: Final = 250
+"""How many answers one call of the script stores: while it runs, Redis serves nobody else."""
 
 _LOOK_S: Final = 0.5
 """How often a large answer that waits for others looks whether the process is to end, in seconds."""
@@ -59,28 +56,45 @@ class _Script:
         text = (files("worker.tasks") / name).read_text("utf-8")
         return cls(text, sha1(text.encode(), usedforsecurity=False).hexdigest())
 
-    def run(self, client: Any, arguments: Sequence[str | int]) -> None:
-        try:
-            client.execute_command("EVALSHA", self.digest, *arguments)
-        except redis.exceptions.NoScriptError:
-            client.execute_command("EVAL", self.text, *arguments)
-
 
 _SMALL: Final = _Script.load("answers.lua")
-_LARGE: Final = _Script.load("large_answer.lua")
+_COUNTED: Final = _Script.load("counted_answer.lua")
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """A call of a script that stores answers."""
+
+    script: _Script
+    arguments: Sequence[str | int]
+
+    def queue(self, pipe: Any) -> None:
+        """Add it to a pipeline; its reply is a ``NoScriptError`` if Redis does not have the script."""
+        pipe.execute_command("EVALSHA", self.script.digest, *self.arguments)
+
+    def run(self, client: Any) -> None:
+        """Make it now."""
+        try:
+            client.execute_command("EVALSHA", self.script.digest, *self.arguments)
+        except redis.exceptions.NoScriptError:
+            self.run_text(client)
+
+    def run_text(self, client: Any) -> None:
+        """Make it now, at a Redis that does not have the script."""
+        client.execute_command("EVAL", self.script.text, *self.arguments)
 
 
 class AnswerStore:
     """Stores the answers of one process. Nothing that is stored already is read.
 
     ``client``: a redis-py client of the answers.
-    ``large_max_bytes``: the most bytes of all large answers together; None: an eighth of the ``maxmemory`` of
-    Redis, or ``LARGE_MAX_BYTES``. One large answer always fits.
+    ``max_bytes``: the most bytes of all counted answers together; None: an eighth of the ``maxmemory`` of
+    Redis, or ``DEFAULT_MAX_BYTES``. One answer always fits.
     """
 
-    def __init__(self, client: Any, large_max_bytes: int | None = None) -> None:
+    def __init__(self, client: Any, max_bytes: int | None = None) -> None:
         self.client = client
-        self._large_max_bytes = "" if large_max_bytes is None else large_max_bytes
+        self._max_bytes = "" if max_bytes is None else max_bytes
 
     @classmethod
     def of(cls, services: Services) -> Self:
@@ -98,29 +112,26 @@ class AnswerStore:
         Raises: ``AnswersUnavailable``.
         """
         if not answer.is_large:
-            with translate_outage(AnswersUnavailable, ANSWERS_AWAY):
-                _SMALL.run(self.client, _arguments([answer]))
+            self._run(self._call(answer))
             return
         while not _one_at_a_time.acquire(timeout=_LOOK_S):
             if stop_requested.is_set():
                 raise AnswersUnavailable("the process ends, and others are stored first")
         try:
-            with translate_outage(AnswersUnavailable, ANSWERS_AWAY):
-                limits = (LARGE_KEPT_S, self._large_max_bytes, LARGE_MAX_BYTES)
-                _LARGE.run(self.client, [2, LEDGER, _KEY + answer.id, *limits, answer.body])
+            self._run(self._call(answer))
         finally:
             _one_at_a_time.release()
 
     def store_all(self, answers: Sequence[Answer]) -> None:
-        """Store answers as ``store`` does, the small ones in one round trip.
+        """Store answers as ``store`` does, those that are not large in one round trip.
 
         Raises: ``AnswersUnavailable``.
         """
         with self.client.pipeline(transaction=False) as pipe:
-            if chunks := self.queue(pipe, answers):
+            if calls := self.queue(pipe, answers):
                 with translate_outage(AnswersUnavailable, ANSWERS_AWAY):
                     replies = pipe.execute(raise_on_error=False)
-                self.collect(chunks, replies)
+                self.collect(calls, replies)
         self.store_large(answers)
 
     def store_large(self, answers: Sequence[Answer]) -> None:
@@ -132,40 +143,45 @@ class AnswerStore:
             if answer.is_large:
                 self.store(answer)
 
-    def queue(self, pipe: Any, answers: Sequence[Answer]) -> list[Sequence[Answer]]:
+    def queue(self, pipe: Any, answers: Sequence[Answer]) -> list[Call]:
         """Add the storing of those of the answers that are not large to a pipeline without a transaction.
 
-        Returns the answers of each queued command: give them to ``collect``, with the replies.
+        Returns the queued calls: give them to ``collect``, with the replies.
         """
-        chunks = list(_chunks([answer for answer in answers if not answer.is_large]))
-        for chunk in chunks:
-            pipe.execute_command("EVALSHA", _SMALL.digest, *_arguments(chunk))
-        return chunks
+        small = [answer for answer in answers if not answer.is_counted]
+        calls = [Call(_SMALL, _arguments(chunk)) for chunk in _chunks(small)]
+        calls += [self._call(answer) for answer in answers if answer.is_counted and not answer.is_large]
+        for call in calls:
+            call.queue(pipe)
+        return calls
 
-    def collect(self, chunks: Sequence[Sequence[Answer]], replies: Sequence[Any]) -> None:
-        """Look at the reply to each queued command: a pipeline goes on behind one that failed.
+    def collect(self, calls: Sequence[Call], replies: Sequence[Any]) -> None:
+        """Look at the reply to each queued call: a pipeline goes on behind one that failed.
 
         Raises: ``AnswersUnavailable``.
         """
         with translate_outage(AnswersUnavailable, ANSWERS_AWAY):
-            for chunk, reply in zip(chunks, replies, strict=True):
+            for call, reply in zip(calls, replies, strict=True):
                 if isinstance(reply, redis.exceptions.NoScriptError):
-                    self.client.eval(_SMALL.text, *_arguments(chunk))
+                    call.run_text(self.client)
                 elif isinstance(reply, Exception):
                     raise reply
 
+    def _run(self, call: Call) -> None:
+        with translate_outage(AnswersUnavailable, ANSWERS_AWAY):
+            call.run(self.client)
+
+    def _call(self, answer: Answer) -> Call:
+        if not answer.is_counted:
+            return Call(_SMALL, _arguments([answer]))
+        kept_s = LARGE_KEPT_S if answer.is_large else KEPT_S
+        limits = (kept_s, KEPT_S, self._max_bytes, DEFAULT_MAX_BYTES)
+        return Call(_COUNTED, [2, LEDGER, _KEY + answer.id, *limits, answer.body])
+
 
 def _chunks(answers: Sequence[Answer]) -> Iterator[Sequence[Answer]]:
-    chunk: list[Answer] = []
-    length = 0
-    for answer in answers:
-        chunk.append(answer)
-        length += len(answer.body)
-        if len(chunk) == _AT_ONCE or length >= _AT_ONCE_LENGTH:
-            yield chunk
-            chunk, length = [], 0
-    if chunk:
-        yield chunk
+    for at in range(0, len(answers), _AT_ONCE):
+        yield answers[at : at + _AT_ONCE]
 
 
 def _arguments(answers: Sequence[Answer]) -> list[str | int]:

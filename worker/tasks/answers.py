@@ -8,6 +8,9 @@ from typing import Final
 from contracts import errors
 from contracts.errors import ContractError
 
+COUNTED_BYTES: Final = 4 * 1024
+"""Above so many bytes an answer counts towards the budget: it may be much larger than what was asked."""
+
 LARGE_BYTES: Final = 64 * 1024
 """Above so many bytes an answer is large."""
 
@@ -42,7 +45,15 @@ class Answer:
         )
 
     @property
+    def is_counted(self) -> bool:
+        """Whether it has more than ``COUNTED_BYTES`` bytes."""
+        return self._is_above(COUNTED_BYTES)
+
+    @property
     def is_large(self) -> bool:
         """Whether it has more than ``LARGE_BYTES`` bytes."""
+        return self._is_above(LARGE_BYTES)
+
+    def _is_above(self, most: int) -> bool:
         count = len(self.body)
-        return count > LARGE_BYTES or (count * 4 > LARGE_BYTES and len(self.body.encode()) > LARGE_BYTES)
+        return count > most or (count * 4 > most and len(self.body.encode()) > most)

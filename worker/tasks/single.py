@@ -3,6 +3,7 @@
 import logging
 import time
 
+from contracts._redis.waits import Waits
 from contracts.errors import ContractError
 from worker.tasks.answer_store import AnswerStore, AnswersUnavailable
 from worker.tasks.answers import Answer
@@ -48,11 +49,12 @@ class SingleRun:
 
     def _store(self, answer: Answer) -> bool:
         """Store the answer, however long its Redis is away; return False if the process must end before."""
+        told = Waits(logger)
         while True:
             try:
                 self._answers.store(answer)
             except AnswersUnavailable as outage:
-                logger.warning("the answer to %s waits: %s", self._request.id, outage.message)
+                told.tell(f"the answer to {self._request.id} waits", outage.message, outage.__cause__)
                 # A read that was done must not be parked because of processes that end while it waits here.
                 self._request.delivery.waiting()
                 if stop_requested.wait(_WAIT_S):

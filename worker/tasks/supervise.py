@@ -8,6 +8,7 @@ import time
 from collections.abc import Callable
 from typing import TypeVar
 
+from contracts._redis.waits import Waits
 from contracts.errors import Fault, InternalFault, Refused, StoreUnavailable, Unavailable
 from worker.domain.command import Fenced, GiveBack, Lease
 from worker.plugins.plan import TRIES
@@ -37,7 +38,8 @@ def supervise(
     error                     what happens
     ========================  ==========================================================================
     ``Refused``, ``Fenced``   raised
-    ``Unavailable``           wait 0.1 to 1 s, with jitter, and try again: nothing overtakes this step
+    ``Unavailable``           wait 0.1 to 1 s, with jitter, and try again: nothing overtakes this step.
+                              So it is when Redis refuses this user: the log says what, once a minute
     ``StoreUnavailable``      the same; after 30 s give up the lease: another process may reach the store
     any other, three times    keep a dead letter, and raise the error that ``keep`` returns
     any other, no ``keep``    raised at once
@@ -57,6 +59,7 @@ def supervise(
     bug: Exception | None = None
     store_away_since: float | None = None
     faults, waits, again = 0, 0, False
+    told = Waits(logger, clock)
     while True:
         try:
             if bug and keep and faults >= TRIES:
@@ -68,8 +71,7 @@ def supervise(
             if faults >= TRIES:
                 faults = 0
             waits += 1
-            if waits == 1:
-                logger.warning("%s waits: %s", name, outage.message)
+            told.tell(f"{name} waits", outage.message, outage.__cause__)
             if not isinstance(outage, StoreUnavailable):
                 store_away_since = None
             elif store_away_since is None:

@@ -11,6 +11,10 @@ import time
 from collections.abc import Callable
 from typing import Any
 
+from redis.exceptions import ResponseError
+
+from contracts._redis.outage import refusal
+from contracts._redis.waits import Waits
 from worker.transport.full import StockChannel
 from worker.transport.group import Group
 from worker.transport.inbox import Inbox
@@ -54,6 +58,7 @@ class Channel(StockChannel):
         self._armed = False
         self._busy = False
         self._looked_at = 0.0
+        self._waits = Waits(logger)
         super().__init__(*args, **kwargs)
 
     def basic_consume(
@@ -93,10 +98,23 @@ class Channel(StockChannel):
     # One turn of the event loop
 
     def pump(self) -> None:
-        """Settle what must be settled, and deliver messages up to the prefetch count."""
-        inbox, watch = self.inbox, self.watch
-        if inbox is None or watch is None:
+        """Settle what must be settled, and deliver messages up to the prefetch count.
+
+        While Redis refuses this user a right, both wait: to connect again, as Celery would do, helps nothing.
+        """
+        if self.inbox is None or self.watch is None:
             return
+        try:
+            self._pump(self.inbox, self.watch)
+        except ResponseError as error:
+            if (sentence := refusal(error)) is None:
+                raise
+            self._waits.tell(f"{' and '.join(self._states)}: messages wait", sentence, error)
+            self.connection.turn_soon(RECHECK_S)
+        else:
+            self._waits.over()
+
+    def _pump(self, inbox: Inbox, watch: Wakeup) -> None:
         inbox.beat()
         now = time.monotonic()
         if now - self._looked_at >= (RECHECK_S if watch.supported else POLL_S):
@@ -119,7 +137,8 @@ class Channel(StockChannel):
         for _ in range(2):
             if self._take_all(inbox, until):
                 return False
-            if self._armed or not self._may_take(inbox):
+            # Listening from the first turn on, since it is also what tells of a connection that is lost.
+            if self._armed or (watch.is_listening and not self._may_take(inbox)):
                 return True
             watched = [key for state in self._states.values() for key in state.watched]
             self._armed = not watched or not watch.arm(watched)
@@ -180,7 +199,6 @@ class Channel(StockChannel):
         for delivery in group.deliveries:
             envelope = parse_envelope(delivery.raw, self.queue_options.limits)
             if isinstance(envelope, Unreadable):
-                logger.error("parked a message of %s: %s %s", group.queue, envelope.reason, envelope.detail)
                 delivery.park(envelope.reason, envelope.detail)
                 continue
             delivery.envelope = envelope

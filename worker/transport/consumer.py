@@ -16,8 +16,11 @@ from celery.worker.consumer import Consumer as CeleryConsumer
 from celery.worker.state import maybe_shutdown
 from kombu.exceptions import OperationalError
 
+from contracts._redis.outage import refusal
+from contracts._redis.waits import Waits
 from worker.transport.delivery import Delivery
 from worker.transport.group import Group
+from worker.transport.heart import Heart
 from worker.transport.inboxes import close_inboxes, open_inboxes
 from worker.transport.request import Request
 from worker.transport.state import stop_requested
@@ -25,6 +28,7 @@ from worker.transport.state import stop_requested
 logger = logging.getLogger(__name__)
 
 RECONNECT_S: Final = (0.2, 1.0)
+RIGHTS_S: Final = 1.0
 _AWAY: Final = (redis.ConnectionError, redis.TimeoutError, OSError, Reject)  # a refusal may last for ever
 
 
@@ -36,21 +40,23 @@ class Consumer(CeleryConsumer):  # type: ignore[misc]  # celery is untyped
     class Blueprint(CeleryConsumer.Blueprint):  # type: ignore[misc]  # celery is untyped
         """Celery's steps without remote control: one message of it could drop others, or end the worker."""
 
-        default_steps = tuple(
-            step for step in CeleryConsumer.Blueprint.default_steps if not step.endswith(":Control")
+        default_steps = (
+            *(s for s in CeleryConsumer.Blueprint.default_steps if not s.endswith((":Control", ":Heart"))),
+            Heart,
         )
 
     def __init__(self, *args: Any, worker_options: dict[str, Any] | None = None, **kwargs: Any) -> None:
         # Mingle asks all other workers, and waits a second for answers, at every reconnect.
         options = {**(worker_options or {}), "without_mingle": True, "without_gossip": True}
         super().__init__(*args, worker_options=options, **kwargs)
+        self._waits = Waits(logger)
 
     def alive(self) -> None:
         """Do nothing. A subclass may note that the main thread is not stuck: it waits for Redis."""
 
-    def answer_unknown_task(self, delivery: Delivery) -> None:
-        """Do nothing. A subclass may answer a message of an unknown task; called in the event loop, before
-        the message is parked.
+    def answer_unknown_tasks(self, deliveries: Sequence[Delivery]) -> None:
+        """Do nothing. A subclass may answer messages of unknown tasks; called in the event loop, before the
+        messages are parked.
         """
 
     def ensure_connected(self, conn: Any) -> Any:
@@ -68,6 +74,26 @@ class Consumer(CeleryConsumer):  # type: ignore[misc]  # celery is untyped
         self.first_connection_attempt = False
         return conn
 
+    def on_connection_error_before_connected(self, exc: Exception) -> None:
+        """Tell of it; if Redis refuses this user, wait before it is asked again."""
+        if not self._wait_for_rights(exc):
+            super().on_connection_error_before_connected(exc)
+
+    def on_connection_error_after_connected(self, exc: Exception) -> None:
+        """The same: Celery would connect and fail again at once, for that needs no right."""
+        self._wait_for_rights(exc)
+        super().on_connection_error_after_connected(exc)
+
+    def _wait_for_rights(self, error: Exception) -> bool:
+        sentence = refusal(error)
+        if sentence is None:
+            return False
+        self._waits.tell("this worker waits", sentence, error)
+        # Waiting for an operator is not a hang, although the event loop stands still.
+        self.alive()
+        stop_requested.wait(RIGHTS_S)
+        return True
+
     # A message's way to the pool
 
     def create_task_handler(self, *_: Any) -> Callable[[Group], None]:
@@ -80,7 +106,8 @@ class Consumer(CeleryConsumer):  # type: ignore[misc]  # celery is untyped
 
         A message that names no known task is answered, and parked.
         """
-        requests = [request for delivery in group.deliveries if (request := self._request(delivery))]
+        self._park_unknown([d for d in group.unsettled if d.envelope.task not in self.app.tasks])
+        requests = [request for delivery in group.unsettled if (request := self._request(delivery))]
         if not group.exclusive:
             for request in requests:
                 job = self.pool.apply_async(self._run_single, (request,), callback=_ignore)
@@ -91,12 +118,6 @@ class Consumer(CeleryConsumer):  # type: ignore[misc]  # celery is untyped
 
     def _request(self, delivery: Delivery) -> Request | None:
         envelope = delivery.envelope
-        if delivery.settled:
-            return None
-        task = self.app.tasks.get(envelope.task)
-        if task is None:
-            self._park_unknown(delivery)
-            return None
         try:
             request = Request(
                 delivery,
@@ -104,7 +125,7 @@ class Consumer(CeleryConsumer):  # type: ignore[misc]  # celery is untyped
                 app=self.app,
                 hostname=self.hostname,
                 eventer=self.event_dispatcher,
-                task=task,
+                task=self.app.tasks[envelope.task],
             )
             request.send_event(
                 "task-received",
@@ -127,14 +148,16 @@ class Consumer(CeleryConsumer):  # type: ignore[misc]  # celery is untyped
         state.task_reserved(request)
         return request
 
-    def _park_unknown(self, delivery: Delivery) -> None:
-        logger.error("parked a message of %s that names no known task", delivery.queue)
+    def _park_unknown(self, deliveries: Sequence[Delivery]) -> None:
+        if not deliveries:
+            return
         try:
-            self.answer_unknown_task(delivery)
+            self.answer_unknown_tasks(deliveries)
         except Exception:
-            # The caller then meets its own timeout; the message is kept all the same.
-            logger.exception("an unknown task could not be answered")
-        delivery.park("unknown_task", delivery.envelope.task)
+            # Their callers then meet their own timeouts; the messages are kept all the same.
+            logger.exception("%d unknown task(s) could not be answered", len(deliveries))
+        for delivery in deliveries:
+            delivery.park("unknown_task", delivery.envelope.task)
 
     def _run_group(self, group: Group, requests: Sequence[Request]) -> None:
         for request in requests:

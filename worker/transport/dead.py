@@ -1,13 +1,23 @@
 """Dead messages: parked in Redis, and their way out of it."""
 
-from collections.abc import Callable
-from dataclasses import dataclass
+import re
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from hashlib import sha256
+from typing import Any
 
 from redis import Redis
 
+from worker.transport import scripts
 from worker.transport.keys import poison_key
+from worker.transport.scripts import Call
+
+_BYTES_AT_ONCE = 4 * 1024 * 1024
+_DIGEST = re.compile(rb"[0-9a-f]{40}")
+# What another hand has written there must still be storable.
+_LONGEST_REASON = 255
+_LARGEST_NUMBER = 2**53
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,7 +27,8 @@ class DeadMessage:
     ``id``: the same every time the element is read, so that a sink can store it once.
     ``reason``, ``detail``: why it was parked.
     ``deaths``: how many processes ended while they were applying it.
-    ``raw``: the element as it was on its list.
+    ``raw``: the element as it was on its list, or its beginning.
+    ``size``: the bytes of the whole element. ``digest``: if ``raw`` is its beginning, see ``cut.py``.
     """
 
     id: str
@@ -26,47 +37,66 @@ class DeadMessage:
     detail: str
     parked_at: datetime
     deaths: int
-    raw: bytes
+    raw: bytes = field(repr=False)
+    size: int
+    digest: str | None = None
 
 
-Sink = Callable[[DeadMessage], None]
+Sink = Callable[[Sequence[DeadMessage]], object]
 
 
-def drain_dead_messages(client: "Redis", queue: str, sink: Sink, limit: int = 100) -> int:
-    """Pass up to ``limit`` dead messages of ``queue``, oldest first, to ``sink``, and return their number.
+def drain_dead_messages(client: "Redis", queue: str, sink: Sink, limit: int = 500) -> int:
+    """Pass up to ``limit`` dead messages of ``queue`` to ``sink``, oldest first, and return their number.
 
-    An element leaves Redis after ``sink`` has returned, and by its value, so several processes may drain at
-    once. Each may then get an element that another one has stored: the sink must store by ``id``. If the sink
-    raises, the drain ends and the element stays.
+    Fewer if they are large: together they have at most 4 MiB, or there is one. They leave Redis after
+    ``sink`` has returned, so several processes may drain at once. Each may then get messages that another one
+    has stored: the sink must store by ``id``. If the sink raises, they stay.
 
     ``client``: must not decode responses.
     """
     key = poison_key(queue)
-    drained = 0
-    while drained < limit:
-        element = client.lindex(key, -1)
-        if element is None:
-            break
-        sink(_read(queue, bytes(element)))  # type: ignore[arg-type]  # redis-py types sync and async as one
-        client.lrem(key, -1, element)  # type: ignore[arg-type]
-        drained += 1
-    return drained
+    found = scripts.run_script(client, Call(scripts.PEEK_PARKED, [key], [limit, _BYTES_AT_ONCE]))
+    if found:
+        sink([_read(queue, *found[at + 1 : at + 4]) for at in range(0, len(found), 4)])
+        names = [name or element for name, element in zip(found[::4], found[3::4], strict=True)]
+        scripts.run_script(client, Call(scripts.FORGET_PARKED, [key], names))
+    return len(found) // 4
 
 
-def _read(queue: str, element: bytes) -> DeadMessage:
+def _read(queue: str, size: bytes, digest: bytes, element: bytes) -> DeadMessage:
+    """Return the message of an element of the list.
+
+    ``size``, ``digest``: if Redis has more of the message than ``element``: one that was parked whole.
+    """
+    whole, known = int(size or len(element)), digest.decode() or None
     identity = sha256(queue.encode() + b"\n" + element).hexdigest()
     try:
-        reason, at, deaths, detail, raw = element.split(b"\n", 4)
+        reason, stamp, deaths, detail, raw = element.split(b"\n", 4)
+        told = reason[:_LONGEST_REASON].decode("utf-8", "replace")
+        if not told.isprintable():
+            raise ValueError(told)
+        at, *rest = stamp.split()
         return DeadMessage(
             id=identity,
             queue=queue,
-            reason=reason.decode("utf-8", "replace"),
+            reason=told,
             detail=detail.decode("utf-8", "replace"),
-            # Behind the time is the parking's own mark.
-            parked_at=datetime.fromtimestamp(int(at.split()[0]) / 1000, UTC),
-            deaths=int(deaths),
+            parked_at=datetime.fromtimestamp(int(at) / 1000, UTC),
+            deaths=min(int(deaths), _LARGEST_NUMBER),
             raw=raw,
+            **(_cut_off(raw, rest) if known is None else {"size": whole, "digest": known}),
         )
     except (ValueError, IndexError, OverflowError, OSError):
         # The scripts did not write it. It must not block those that they wrote.
-        return DeadMessage(identity, queue, "foreign_element", "", datetime.now(UTC), 0, element)
+        now = datetime.now(UTC)
+        return DeadMessage(identity, queue, "foreign_element", "", now, 0, element, whole, known)
+
+
+def _cut_off(raw: bytes, rest: Sequence[bytes]) -> dict[str, Any]:
+    """Return the size and the digest of a message that was cut when it was parked.
+
+    ``rest``: what the second line has behind the time: the parking's own mark, then size and digest.
+    """
+    if len(rest) != 3 or not _DIGEST.fullmatch(rest[2]):
+        return {"size": len(raw), "digest": None}
+    return {"size": min(int(rest[1]), _LARGEST_NUMBER), "digest": rest[2].decode()}

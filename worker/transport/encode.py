@@ -65,6 +65,11 @@ def with_arguments(raw: bytes, command_id: str, kwargs: Mapping[str, Any]) -> by
     return json.dumps({**element.message, **body, "headers": headers}).encode()
 
 
+def with_body(element: Element, body: list[Any]) -> bytes:
+    """Return a message with these parts of a body in place of its own."""
+    return json.dumps({**element.message, **_body(element, body), "headers": element.headers}).encode()
+
+
 def encode_body(body: Any) -> str:
     """Return ``[args, kwargs, embed]`` as it stands in a message."""
     return binascii.b2a_base64(json.dumps(body).encode(), newline=False).decode()

@@ -28,17 +28,8 @@ def _unless_full(what: str) -> Iterator[None]:
         logger.info("Redis is full: no %s for now", what)
 
 
-class _QoS(stock.QoS):
-    def restore_visible(self, *arguments: Any, **options: Any) -> None:
-        # It looks for old messages of queues that are not ours, under a lock, which needs memory.
-        with _unless_full("look for old messages"):
-            super().restore_visible(*arguments, **options)
-
-
 class StockChannel(stock.Channel):
-    """kombu's channel, of which binding, counting and looking for old messages are left out for now."""
-
-    QoS = _QoS
+    """kombu's channel, of which binding and counting are left out for now."""
 
     def _queue_bind(self, *binding: Any) -> None:
         # Who publishes binds the queue as well.

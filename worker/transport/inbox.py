@@ -26,6 +26,7 @@ from worker.transport.options import GROUP_BYTES, Options
 from worker.transport.renewal import Renewal
 from worker.transport.scripts import Call
 from worker.transport.state import NEVER, QueueState, stop_requested
+from worker.transport.tally import Tally
 from worker.transport.unacked import Settlement, Unacked, settle_calls
 
 logger = logging.getLogger(__name__)
@@ -50,6 +51,7 @@ class Inbox:
         self.draining = False
         self.leases = Leases(self.client, self.owner, options)
         self.unacked = Unacked()
+        self._parked = Tally()
         self._number = 1
         self._sending = threading.Lock()
         self._renewal = Renewal(self.leases.renew_all, options.lease_s / 3)
@@ -59,6 +61,7 @@ class Inbox:
     def beat(self) -> None:
         """Note that the event loop is alive. Leases are renewed for 30 s after that."""
         self._renewal.beat()
+        self._tell_parked()
 
     def flush(self) -> None:
         """Send the pending settlements."""
@@ -100,11 +103,11 @@ class Inbox:
                 "the lease is begun anew",
                 state.keys.queue,
             )
-        self._note_pop(state, int(reply[1]), int(reply[2]))
+        self._note_pop(state, int(reply[1]), {"oversize": int(reply[2]), "deaths": int(reply[3])})
         first, state.asked = state.asked, 0
-        group = self._group(state, first, reply[4:]) if len(reply) > 4 else None
+        group = self._group(state, first, reply[5:]) if len(reply) > 5 else None
         # An exclusive queue is asked again with the settlement of what was taken of it.
-        state.ask_at = NEVER if reply[3] and not (group and state.exclusive) else 0.0
+        state.ask_at = NEVER if reply[4] and not (group and state.exclusive) else 0.0
         return group
 
     def _stand_by(self, state: QueueState, left_ms: int) -> None:
@@ -114,14 +117,23 @@ class Inbox:
         state.standby = True
         state.ask_at = time.monotonic() + left_ms / 1000 + 0.01
 
-    def _note_pop(self, state: QueueState, epoch: int, parked: int) -> None:
+    def _note_pop(self, state: QueueState, epoch: int, parked: Mapping[str, int]) -> None:
         queue = state.keys.queue
         state.standby = False
         if epoch != state.epoch:
             logger.info("holds the lease of %s with epoch %d", queue, epoch)
             state.epoch = epoch
-        if parked:
-            logger.error("parked %d message(s) of %s before they were handed out", parked, queue)
+        if any(parked.values()):
+            self._note_parked(queue, parked)
+
+    def _note_parked(self, queue: str, counts: Mapping[str, int]) -> None:
+        self._parked.add({f"{reason} of {queue}": count for reason, count in counts.items()})
+        self._tell_parked()
+
+    def _tell_parked(self, *, at_once: bool = False) -> None:
+        # A line for each would let a sender of junk fill the disk.
+        if text := self._parked.take(at_once=at_once):
+            logger.error("parked messages: %s", text)
 
     def _group(self, state: QueueState, first: int, messages: Sequence[Any]) -> Group:
         queue = state.keys.queue
@@ -163,7 +175,11 @@ class Inbox:
 
     def settle(self, delivery: Delivery, action: str, *arguments: str) -> None:
         """Settle a delivery with the next exchange, or at once while the process drains."""
-        if self.unacked.settle(Settlement(delivery, action, arguments)) and self.draining:
+        if not self.unacked.settle(Settlement(delivery, action, arguments)):
+            return
+        if action == "park":
+            self._note_parked(delivery.queue, {arguments[0]: 1})
+        if self.draining:
             # The event loop turns no more.
             self.drain()
 
@@ -225,5 +241,6 @@ class Inbox:
             for state in self.leases.states:
                 self.forget(state.keys.queue)
         finally:
+            self._tell_parked(at_once=True)
             self._renewal.stop()
             self.client.close()

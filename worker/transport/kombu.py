@@ -46,6 +46,10 @@ class Poller(stock.MultiChannelPoller):
             self._button.close()
             self._alarm = self._button = None
 
+    def on_poll_init(self, poller: Any) -> None:
+        # The stock poller also gives back what is unacked of its own queues: this service has none.
+        self.poller = poller
+
     def on_poll_start(self) -> None:
         super().on_poll_start()
         for channel in list(self._channels):

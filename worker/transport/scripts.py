@@ -64,14 +64,20 @@ POP = Script.load("prelude", "handout", "pop")
 POP_SHARED = Script.load("prelude", "handout", "pop_shared")
 ACK = Script.load("prelude", "ack")
 SETTLE = Script.load("prelude", "settle")
+PARK = Script.load("prelude", "park")
 NOTE_WAIT = Script.load("prelude", "note_wait")
 RENEW = Script.load("prelude", "renew")
 RENEW_SHARED = Script.load("prelude", "renew_shared")
 RAISE = Script.load("prelude", "raise")
 RELEASE = Script.load("prelude", "handout", "release")
 RELEASE_SHARED = Script.load("prelude", "handout", "release_shared")
+PEEK_PARKED = Script.load("prelude", "parked", "peek_parked")
+FORGET_PARKED = Script.load("prelude", "parked", "forget_parked")
 
-_EVERY = (POP, POP_SHARED, ACK, SETTLE, NOTE_WAIT, RENEW, RENEW_SHARED, RAISE, RELEASE, RELEASE_SHARED)
+_EVERY = (
+    *(POP, POP_SHARED, ACK, SETTLE, PARK, NOTE_WAIT, RENEW, RENEW_SHARED, RAISE, RELEASE, RELEASE_SHARED),
+    *(PEEK_PARKED, FORGET_PARKED),
+)
 
 
 def run_script(client: "Redis", call: Call) -> Any:

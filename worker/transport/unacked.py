@@ -4,15 +4,16 @@ import threading
 from collections import deque
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from itertools import groupby
 
 from worker.transport import scripts
 from worker.transport.delivery import Delivery
 from worker.transport.keys import QueueKeys
-from worker.transport.scripts import Call
+from worker.transport.scripts import Argument, Call
 
-_ACKED_AT_ONCE = 1000
-"""How many messages one call of the script forgets, as many as a group may have: while it runs, Redis serves
-nobody else.
+_AT_ONCE = {"ack": 1000, "park": 256}
+"""How many messages one call of the script forgets, or parks: a group may have as many. While it runs, Redis
+serves nobody else.
 """
 
 
@@ -89,23 +90,21 @@ class Unacked:
 
 
 def settle_calls(owner: str, settlements: Sequence[Settlement]) -> list[tuple[list[Settlement], Call]]:
-    """Return the calls that settle, in order, each with what it settles: acks of a queue go together."""
+    """Return the calls that settle, in order, each with what it settles: acks of a queue that follow each
+    other go together, and so do messages to park.
+    """
     calls: list[tuple[list[Settlement], Call]] = []
-    acks: list[Settlement] = []
-    for settlement in settlements:
-        queue = settlement.delivery.queue
-        if acks and (
-            settlement.action != "ack" or queue != acks[0].delivery.queue or len(acks) == _ACKED_AT_ONCE
-        ):
-            calls.append((acks, _ack(owner, acks)))
-            acks = []
-        if settlement.action == "ack":
-            acks.append(settlement)
-        else:
-            calls.append(([settlement], _settlement(owner, settlement)))
-    if acks:
-        calls.append((acks, _ack(owner, acks)))
+    for (action, _), group in groupby(settlements, lambda each: (each.action, each.delivery.queue)):
+        alike, most = list(group), _AT_ONCE.get(action, 1)
+        for chunk in (alike[at : at + most] for at in range(0, len(alike), most)):
+            calls.append((chunk, _call(owner, action, chunk)))
     return calls
+
+
+def _call(owner: str, action: str, chunk: Sequence[Settlement]) -> Call:
+    if action == "ack":
+        return _ack(owner, chunk)
+    return _park(owner, chunk) if action == "park" else _settlement(owner, chunk[0])
 
 
 def _ack(owner: str, acks: Sequence[Settlement]) -> Call:
@@ -119,11 +118,22 @@ def _ack(owner: str, acks: Sequence[Settlement]) -> Call:
     )
 
 
+def _park(owner: str, parks: Sequence[Settlement]) -> Call:
+    keys = QueueKeys.of(parks[0].delivery.queue)
+    arguments: list[Argument] = [owner]
+    for park in parks:
+        arguments += (
+            park.delivery.tag,
+            "1" if park.delivery.returned else "",
+            *map(_one_line, park.arguments),
+        )
+    return Call(scripts.PARK, [keys.lease, keys.unacked, keys.returned, keys.waiting, keys.poison], arguments)
+
+
 def _settlement(owner: str, settlement: Settlement) -> Call:
     delivery, action = settlement.delivery, settlement.action
     keys = QueueKeys.of(delivery.queue)
     target = QueueKeys.of(settlement.arguments[0]) if action == "forward" else keys
-    lists = {"park": keys.poison, "forward": target.lists[0]}
     return Call(
         scripts.SETTLE,
         [
@@ -131,7 +141,7 @@ def _settlement(owner: str, settlement: Settlement) -> Call:
             keys.unacked,
             keys.returned,
             keys.waiting,
-            lists.get(action, keys.lists[0]),
+            target.lists[0],
             target.returned,
         ],
         [

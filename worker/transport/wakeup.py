@@ -30,6 +30,11 @@ class Wakeup:
         sock = getattr(self._connection, "_sock", None)
         return sock.fileno() if sock is not None else None
 
+    @property
+    def is_listening(self) -> bool:
+        """Whether it is connected, or Redis cannot announce changes."""
+        return not self.supported or self.fileno() is not None
+
     def arm(self, keys: Iterable[str]) -> bool:
         """Ask Redis to announce the next change of ``keys``; return whether any of them exists, or has
         changed meanwhile.

@@ -2,7 +2,7 @@
 
 import sys
 from collections.abc import Mapping
-from dataclasses import asdict, fields
+from dataclasses import asdict, fields, replace
 from datetime import datetime
 from functools import wraps
 from typing import Any
@@ -12,13 +12,13 @@ import click
 from contracts.values import format_time
 from worker.cli.caller import CommandCallback, fail, json_option, print_json
 from worker.cli.operate.connection import connected, partitions_of
+from worker.cli.operate.letter import COLUMNS, content_of, details_of, row_of
 from worker.cli.param_types import Moment
 from worker.cli.table import Table, write
 from worker.cli.text import plain
-from worker.dead_letters.message import read_message
 from worker.dead_letters.replay import Objection, Replay
-from worker.domain.dead_letter import DeadLetter, hide_secrets
 from worker.domain.record import MAX_APPLIED
+from worker.domain.secrets import hide_secrets
 from worker.process.partitions import Partitions
 from worker.process.queues import Queues
 from worker.services import Services
@@ -26,11 +26,10 @@ from worker.settings import REPLAY_TOKEN
 from worker.store.dead_letters import Filter
 from worker.terminal import say
 
-_COLUMNS = ("id", "parked at", "queue", "reason", "task", "plugins", "replayed")
-
 _EXPLAINED: Mapping[Objection, str] = {
     "gone": "there is no such dead letter",
     "changed": "it was parked again in the meantime; show it again first",
+    "cut": "only its beginning was kept, because of its size, so there is nothing to send",
     "unreadable": "it has no readable task, id or parameters, so it would be parked again; "
     "--force sends it as it is",
     "revision_moved": f"its plugin has changed more than {MAX_APPLIED} times since, so a second effect "
@@ -56,6 +55,7 @@ def _filtered(command: CommandCallback) -> CommandCallback:
         click.option("--task", help="Such as plugin.update."),
         click.option("--queue", help="Such as plugin.commands."),
         click.option("--reason", help="Such as fault, deaths, unknown_task, not_json."),
+        click.option("--junk/--no-junk", default=None, help="What no task can ever apply; or all else."),
         click.option(
             "--id", "ids", multiple=True, help="The id of a dead letter. May be given several times."
         ),
@@ -68,8 +68,8 @@ def _filtered(command: CommandCallback) -> CommandCallback:
 def dead_letters() -> None:
     """Show, replay or purge messages that could not be applied.
 
-    Each one is kept, with the reason, until it is replayed or purged. Tokens are removed from a message
-    before it is stored.
+    Each one is kept, with the reason, until it is replayed or purged. Junk, which no task can ever apply, is
+    dropped when there is too much. Tokens are removed from a message before it is stored.
     """
 
 
@@ -84,16 +84,27 @@ def list_letters(wanted: Filter, limit: int, as_json: bool) -> None:
     with connected(as_json) as services:
         letters = list(services.dead_letters.find(wanted, limit))
         total = services.dead_letters.count(wanted)
+        junk = services.dead_letters.count(replace(wanted, junk=True)) if wanted.junk is not False else 0
+        drops = services.dead_letters.room.drops()
     if as_json:
-        print_json({"results": [_shown(letter) for letter in letters], "total_count": total})
+        print_json(
+            {
+                "results": [details_of(letter) for letter in letters],
+                "total_count": total,
+                "junk_count": junk,
+                "dropped": asdict(drops) if drops else None,
+            }
+        )
         return
     if sys.stdout.isatty() and letters:
-        write(Table(_COLUMNS, [_row(letter) for letter in letters], whole=("id", "parked at")))
+        write(Table(COLUMNS, [row_of(letter) for letter in letters], whole=("id", "parked at")))
     else:
         for letter in letters:
-            *texts, replayed = _row(letter).values()
+            *texts, replayed = row_of(letter).values()
             say(plain("  ".join(texts)) + ("  (replayed)" if replayed else ""))
-    say(f"{len(letters)} of {total} dead letter(s)")
+    say(f"{len(letters)} of {total} dead letter(s)" + (f", {junk} of them junk" if junk else ""))
+    if drops:
+        say(f"{drops.count} dropped since {format_time(drops.since)}, the last {format_time(drops.last)}")
 
 
 @dead_letters.command("show")
@@ -105,7 +116,7 @@ def show_letter(letter_id: str, as_json: bool) -> None:
         letter = services.dead_letters.read(letter_id)
     if letter is None:
         fail("NOT_FOUND", f"there is no dead letter {letter_id}", as_json, "DeadLetterNotFound", {})
-    shown = _shown(letter) | {"headers": hide_secrets(dict(letter.headers))} | _content(letter)
+    shown = details_of(letter) | {"headers": hide_secrets(dict(letter.headers))} | content_of(letter)
     if as_json:
         print_json(shown)
         return
@@ -202,44 +213,3 @@ def _chosen(services: Services, wanted: Filter) -> list[str]:
     found = [letter.id for letter in services.dead_letters.find(wanted)]
     known = set(found)
     return [*found, *(name for name in dict.fromkeys(wanted.ids) if name not in known)]
-
-
-def _row(letter: DeadLetter) -> dict[str, str]:
-    return {
-        "id": letter.id,
-        "parked at": format_time(letter.parked_at),
-        "queue": letter.queue,
-        "reason": letter.reason,
-        "task": letter.task or "-",
-        "plugins": ", ".join(letter.revisions) or "-",
-        "replayed": "yes" if letter.replayed_at else "",
-    }
-
-
-def _shown(letter: DeadLetter) -> dict[str, Any]:
-    return {
-        "id": letter.id,
-        "queue": letter.queue,
-        "reason": letter.reason,
-        "error": letter.error,
-        "task": letter.task,
-        "command_id": letter.command_id,
-        "plugins": [{"plugin": key, "revision": revision} for key, revision in letter.revisions.items()],
-        "attempts": letter.attempts,
-        "first_at": letter.first_at,
-        "parked_at": letter.parked_at,
-        "replayed_at": letter.replayed_at,
-        "size": letter.size,
-        "token_removed": letter.stripped,
-    }
-
-
-def _content(letter: DeadLetter) -> dict[str, Any]:
-    """Return the parameters of the message, or the beginning of one that cannot be read."""
-    reading = read_message(letter.raw)
-    try:
-        if reading.kwargs is not None:
-            return {"kwargs": hide_secrets(reading.kwargs)}
-    except RecursionError:
-        return {"kwargs": "(nested too deeply to be shown)"}
-    return {"begins": reading.raw[:500].decode("utf-8", "backslashreplace")}

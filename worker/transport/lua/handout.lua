@@ -61,6 +61,11 @@ local function push_back(unacked, returned, waiting, list, chosen, died, grouped
       table.insert(tags, tag)
     end
   end
+  if #tags > 0 then
+    check_rights(
+      {'HGET', unacked, ''}, {'HDEL', unacked, ''}, {'HGET', returned, ''}, {'HSET', returned, '', ''},
+      {'SISMEMBER', waiting, ''}, {'SREM', waiting, ''}, {'RPUSH', list, ''})
+  end
   table.sort(tags, is_newer)
   local alone = not grouped or #tags == 1
   for _, tag in ipairs(tags) do
@@ -84,6 +89,11 @@ local function why_parked(raw, deaths, max_bytes, max_deaths)
     return 'oversize'
   end
   return deaths_of(deaths) >= max_deaths and 'deaths'
+end
+
+-- Whether one call may park another message: while it runs, Redis serves nobody else.
+local function parks_more(count, bytes)
+  return count < 16 and bytes < 8388608
 end
 
 -- The message at the head of the lists KEYS[from..], and its list; it is off the list.
@@ -110,21 +120,29 @@ local function handed_out(unacked, returned, owner, first)
   return taken
 end
 
--- Moves messages from the lists KEYS[6..] to their unacked records, and returns how many it parked, whether the
--- lists are empty now, then deaths (or '') and raw of each message. KEYS and ARGV are those of pop.lua.
+-- Moves messages from the lists KEYS[6..] to their unacked records. Returns how many it parked for their size and
+-- how many for their deaths, whether the lists are empty now, then deaths (or '') and raw of each message. KEYS and
+-- ARGV are those of pop.lua.
 -- The same numbers again answer with the same messages, so that a reply lost on the way is asked for once more.
 -- Messages too large or too deadly to be handed out are parked on the way.
 local function take(grouped)
   local unacked, returned, poison, owner = KEYS[2], KEYS[3], KEYS[5], ARGV[1]
   local first, most, most_bytes = tonumber(ARGV[3]), tonumber(ARGV[4]), tonumber(ARGV[5])
   local max_bytes, max_deaths = tonumber(ARGV[6]), tonumber(ARGV[7])
+  local parked = {oversize = 0, deaths = 0}
   local taken = handed_out(unacked, returned, owner, first)
   if #taken > 0 then
-    return 0, false, taken
+    return parked, false, taken
   end
-  local count, bytes, parked, empty = 0, 0, 0, false
+  check_rights(
+    {'HSET', unacked, '', ''}, {'EXISTS', returned}, {'HGET', returned, ''}, {'HDEL', returned, ''},
+    {'LPUSH', poison, ''})
+  for i = 6, #KEYS do
+    check_rights({'RPUSH', KEYS[i], ''})
+  end
+  local count, bytes, parked_count, parked_bytes, empty = 0, 0, 0, 0, false
   local any_returned
-  while count < most and parked < 16 do
+  while count < most and parks_more(parked_count, parked_bytes) do
     local raw, list = pop_head(6)
     if not raw then
       empty = true
@@ -133,15 +151,22 @@ local function take(grouped)
     if any_returned == nil then
       any_returned = redis.call('EXISTS', returned) == 1
     end
-    local deaths = any_returned and redis.call('HGET', returned, redis.sha1hex(raw))
+    -- None that is not kept whole was ever handed out, and its SHA-1 would take long.
+    local deaths = any_returned and kept_whole(raw) and redis.call('HGET', returned, redis.sha1hex(raw))
     local reason = why_parked(raw, deaths, max_bytes, max_deaths)
     local alone = grouped and is_taken_alone(deaths)
     if reason then
+      parked[reason] = parked[reason] + 1
+      parked_count, parked_bytes = parked_count + 1, parked_bytes + #raw
       if deaths then
         redis.call('HDEL', returned, redis.sha1hex(raw))
       end
-      park(poison, reason, owner .. ':' .. text(first) .. ':' .. parked, deaths or '0', '', raw)
-      parked = parked + 1
+      park(poison, reason, owner .. ':' .. text(first) .. ':' .. (parked_count - 1), deaths or '0', '', raw)
+      if not kept_whole(raw) then
+        -- It leaves the memory of the scripts now, and not some scripts later.
+        raw = nil
+        collectgarbage()
+      end
     elseif count > 0 and (alone or bytes + #raw > most_bytes) then
       put_back(list, raw)
       break
@@ -158,5 +183,5 @@ end
 
 -- The reply of a pop.
 local function reply(epoch, parked, empty, taken)
-  return {'taken', epoch, parked, empty and 1 or 0, unpack(taken)}
+  return {'taken', epoch, parked.oversize, parked.deaths, empty and 1 or 0, unpack(taken)}
 end

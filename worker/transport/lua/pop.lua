@@ -3,8 +3,9 @@
 -- KEYS: lease, unacked, returned, waiting, poison, then the lists by priority
 -- ARGV: owner, lease in ms, the number of the first message, most messages, most bytes of them together, largest
 --       message in bytes, deaths at which a message is parked
--- Returns {'standby', ms left of the other's lease}, or {'taken', epoch, how many it parked, 1 if nothing is left in
--- the lists, then deaths or '' and raw of each}; 'anew' in place of 'taken' when the lease had no valid epoch.
+-- Returns {'standby', ms left of the other's lease}, or {'taken', epoch, how many it parked for their size, how many
+-- for their deaths, 1 if nothing is left in the lists, then deaths or '' and raw of each}; 'anew' in place of 'taken'
+-- when the lease had no valid epoch.
 begin('HDEL', KEYS[2])
 local now = now_ms()
 local lease = redis.call('HMGET', KEYS[1], 'owner', 'until', 'epoch')

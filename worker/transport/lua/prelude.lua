@@ -10,6 +10,20 @@ local function text(number)
   return string.format('%.0f', number)
 end
 
+-- Fails before anything is changed unless this user may run every one of these commands. A script goes on until the
+-- first command that is refused: what is off its list by then, and in no record yet, would be lost. Only Redis 7 and
+-- newer can be asked.
+local function check_rights(...)
+  if not redis.acl_check_cmd then
+    return
+  end
+  for _, command in ipairs({...}) do
+    if not redis.acl_check_cmd(unpack(command)) then
+      error({err = "NOPERM this user may not run '" .. command[1] .. "' on '" .. command[2] .. "'"})
+    end
+  end
+end
+
 -- A whole number of a field, or nil. Anyone who can write to Redis can put anything there.
 local function whole(value)
   return value and #value <= 15 and string.find(value, '^%d+$') and tonumber(value) or nil
@@ -70,7 +84,27 @@ local function stamp(mark)
   return text(now_ms()) .. ' ' .. mark
 end
 
--- One element of the poison list: four lines of header, then the message as it came.
+-- What is kept of a parked message: all of one up to 8 MiB, the first 64 KiB of a larger one; see cut.py.
+local function kept_whole(raw)
+  return #raw <= 8388608
+end
+
+local function beginning(raw)
+  return string.sub(raw, 1, 65536)
+end
+
+-- Tells larger messages apart. Of all of 512 MB, SHA-1 would hold Redis up for most of another second.
+local function digest_of_large(raw)
+  return redis.sha1hex(text(#raw) .. beginning(raw) .. string.sub(raw, -65536))
+end
+
+-- One element of the poison list: four lines of header, then the message as it came, or its beginning. Then the
+-- second line also has its size and its digest.
 local function park(poison, reason, mark, deaths, detail, raw)
-  redis.call('LPUSH', poison, table.concat({reason, stamp(mark), deaths, detail, raw}, '\n'))
+  local stamped = stamp(mark)
+  if not kept_whole(raw) then
+    stamped = stamped .. ' ' .. text(#raw) .. ' ' .. digest_of_large(raw)
+    raw = beginning(raw)
+  end
+  redis.call('LPUSH', poison, table.concat({reason, stamped, deaths, detail, raw}, '\n'))
 end

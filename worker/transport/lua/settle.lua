@@ -2,8 +2,8 @@
 -- lease: a takeover moves every record away, so what a former owner settles later is not there.
 -- KEYS: lease, unacked, returned, waiting, the list to move to, the returned hash of that list
 -- ARGV: owner, tag, action, whether it was delivered before ('1' or ''), and for failed: '1' if it was alone in
---       work; for park: reason, deaths, detail; for forward: the queue
--- action: back (to the head, count begins again), failed (to the head, as after a death), park, forward
+--       work; for forward: the queue
+-- action: back (to the head, count begins again), failed (to the head, as after a death), forward
 -- Returns 1, or 0 when it was not this process's to settle.
 local lease = redis.call('HMGET', KEYS[1], 'owner', 'until')
 if lease[1] and not is_owner(lease[1], ARGV[1]) and runs(whole(lease[2]) or 0, now_ms()) then
@@ -16,6 +16,9 @@ if not raw then
   return 0
 end
 local digest = redis.sha1hex(raw)
+check_rights(
+  {'HGET', KEYS[3], ''}, {'HSET', KEYS[3], '', ''}, {'HDEL', KEYS[3], ''}, {'HSET', KEYS[6], '', ''},
+  {(action == 'park' or action == 'forward') and 'LPUSH' or 'RPUSH', KEYS[5], ''})
 remove(KEYS[2], ARGV[2])
 if action == 'back' then
   redis.call('HSET', KEYS[3], digest, 0)
@@ -29,13 +32,7 @@ if action == 'failed' then
 end
 if returned_before then
   redis.call('HDEL', KEYS[3], digest)
+  redis.call('HSET', KEYS[6], digest, 0)
 end
-if action == 'park' then
-  park(KEYS[5], ARGV[5], ARGV[2], ARGV[6], ARGV[7], raw)
-elseif action == 'forward' then
-  if returned_before then
-    redis.call('HSET', KEYS[6], digest, 0)
-  end
-  redis.call('LPUSH', KEYS[5], raw)
-end
+redis.call('LPUSH', KEYS[5], raw)
 return 1

@@ -7,7 +7,7 @@ import click
 
 from worker.cli.caller import json_option, print_json
 from worker.cli.operate.connection import connected
-from worker.cli.operate.doctor import events, queues, schedule
+from worker.cli.operate.doctor import dead_letters, events, queues, schedule
 from worker.cli.operate.doctor.finding import UNREACHABLE, Check, Finding, Server
 from worker.cli.operate.doctor.servers import server_checks
 from worker.services import Services
@@ -22,6 +22,7 @@ CHECKS: tuple[Check, ...] = (
     Check("strays", queues.inspect_strays, needs=("broker",)),
     Check("remote control", queues.inspect_remote_control, needs=("broker",)),
     Check("dead letters", queues.inspect_dead_letters, needs=("store",)),
+    Check("room for dead letters", dead_letters.inspect_room, needs=("store",)),
     Check("outboxes", events.inspect_outboxes, needs=("store",)),
     Check("sweep", events.inspect_sweeper, needs=("events",)),
     Check("subscribers", events.inspect_groups, needs=("events",)),

@@ -5,6 +5,7 @@ from dataclasses import asdict, dataclass, field
 from datetime import datetime
 from typing import Any, Literal
 
+from contracts._redis.outage import refusal
 from contracts.errors import ContractError
 from worker.services import Services
 
@@ -54,6 +55,10 @@ class Check:
             yield from self.inspect(services)
         except ContractError as outage:
             advice = "check that it runs, and that its URL in PLUGINS_* is right"
+            if refusal(outage.__cause__):
+                advice = (
+                    "check the user and the password of its URL in PLUGINS_*, or give that user the right"
+                )
             yield Finding(UNREACHABLE, "fail", self.name, outage.message, advice)
         except Exception as error:  # noqa: BLE001
             text = f"the check failed: {type(error).__name__}: {error}"

@@ -11,6 +11,7 @@ from contracts._redis.connect import open_redis
 from contracts._redis.outage import translate_outage
 from worker.cli.operate.doctor.finding import Check, Finding, Server
 from worker.cli.operate.doctor.memory import inspect_memory
+from worker.process.rights import Need, lacking
 from worker.services import Services
 from worker.store.inspect import store_facts
 from worker.tasks.broker import BROKER_AWAY, BrokerUnavailable
@@ -89,9 +90,12 @@ def _durability(client: Any, info: dict[str, Any], subject: str) -> Finding:
 
 def _appendfsync(client: Any) -> str | None:
     try:
+        # A hosted Redis may refuse it, and so do our ACLs: CONFIG GET shows passwords too.
+        if lacking(client, [Need("config|get", "appendfsync")]):
+            return None
         value = client.config_get("appendfsync").get("appendfsync")
     except redis.RedisError:
-        return None  # a hosted Redis may refuse CONFIG GET
+        return None
     return str(value) if value else None
 
 

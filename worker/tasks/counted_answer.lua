@@ -1,22 +1,22 @@
--- Stores a large answer as Celery's Redis backend does, and tells those who wait. All large answers together stay
--- within a budget: the oldest go.
+-- Stores an answer that counts as Celery's Redis backend does, and tells those who wait. All counted answers together
+-- stay within a budget: those go first that would go first anyway.
 -- KEYS: the ledger, the key of the answer
--- ARGV: seconds that it is kept, the budget in bytes or '' for an eighth of maxmemory, the budget without a
---       maxmemory, the answer
+-- ARGV: seconds that it is kept, seconds that any is kept, the budget in bytes or '' for an eighth of maxmemory, the
+--       budget without a maxmemory, the answer
 -- The ledger is a sorted set: '{bytes}:{key}' by the time in ms until which it is kept, and 'total' by the sum of
 -- the bytes, negative.
-local ledger, key, body = KEYS[1], KEYS[2], ARGV[4]
+local ledger, key, body = KEYS[1], KEYS[2], ARGV[5]
 
 local function budget()
-  if ARGV[2] ~= '' then return tonumber(ARGV[2]) end
+  if ARGV[3] ~= '' then return tonumber(ARGV[3]) end
   -- An ACL may deny INFO.
   local info = redis.pcall('INFO', 'memory')
   local most = type(info) == 'string' and tonumber(string.match(info, '\nmaxmemory:(%d+)')) or 0
-  return most > 0 and math.floor(most / 8) or tonumber(ARGV[3])
+  return most > 0 and math.floor(most / 8) or tonumber(ARGV[4])
 end
 
 local function read(entry)
-  local bytes, name = string.match(entry, '^(%d+):(.+)$')
+  local bytes, name = string.match(entry, '^(%d+):(celery%-task%-meta%-.+)$')
   if not bytes or #bytes > 12 then return 0, '' end
   return tonumber(bytes), name
 end
@@ -42,9 +42,13 @@ end
 for _, entry in ipairs(redis.call('ZRANGEBYSCORE', ledger, 0, now, 'LIMIT', 0, 1000)) do
   forget(entry, (read(entry)))
 end
-if total > most then
-  local kept = {}
-  for _, entry in ipairs(redis.call('ZRANGEBYSCORE', ledger, '(' .. now, '+inf', 'LIMIT', 0, 1000)) do
+-- Of a hundred, those that are gone before those that are not: what was read makes room before what was not.
+local seen = 0
+while total > most and #forgotten < 5000 do
+  local some, kept = redis.call('ZRANGEBYSCORE', ledger, '(' .. now, '+inf', 'LIMIT', seen, 100), {}
+  if #some == 0 then break end
+  seen = seen + #some
+  for _, entry in ipairs(some) do
     local bytes, name = read(entry)
     if is_gone(bytes, name) then forget(entry, bytes) else kept[#kept + 1] = entry end
   end
@@ -62,6 +66,6 @@ redis.call('SETEX', key, ARGV[1], body)
 if #forgotten > 0 then redis.call('ZREM', ledger, unpack(forgotten)) end
 if redis.call('ZADD', ledger, now + ARGV[1] * 1000, #body .. ':' .. key) == 1 then total = total + #body end
 redis.call('ZADD', ledger, -total, 'total')
-redis.call('EXPIRE', ledger, ARGV[1])
+redis.call('EXPIRE', ledger, ARGV[2])
 redis.call('PUBLISH', key, body)
 return #dropped

@@ -1,0 +1,94 @@
+"""A caller whose user lacks a right, or whose password is wrong, learns that, and not that Redis is away."""
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+from click.testing import CliRunner
+
+from contracts.client import PluginClient, RedisRefused
+from contracts.subscriber import Subscriber
+from tests.support.guarded import GuardedRedis
+from worker.cli.main import main
+
+REGISTRATION: dict[str, Any] = {"domain_id": "d-1", "name": "J", "service_type": "x.Y", "image": "acme/jira"}
+
+
+@pytest.fixture
+def weak(guarded: GuardedRedis) -> Iterator[Callable[[str], str]]:
+    """Makes a user with everything but one command; returns its URL."""
+    with guarded.client() as admin:
+
+        def make(command: str) -> str:
+            admin.acl_setuser(
+                "weak", enabled=True, reset=True, passwords=["+secret-weak"], keys=["*"], channels=["*"],
+                commands=["+@all", f"-{command}"],
+            )  # fmt: skip
+            return guarded.url_of("weak")
+
+        yield make
+        admin.acl_deluser("weak")
+
+
+def asks(url: str) -> None:
+    with PluginClient(url) as client:
+        client.ask("register", **REGISTRATION, timeout_s=2)
+
+
+def sends_many(url: str) -> None:
+    with PluginClient(url) as client:
+        client.send_many([{"operation": "register", "params": REGISTRATION}])
+
+
+def asks_many(url: str) -> None:
+    with PluginClient(url) as client:
+        list(client.ask_many([{"operation": "register", "params": REGISTRATION}], timeout_s=2))
+
+
+@pytest.mark.parametrize(
+    ("act", "command"),
+    [
+        (asks, "lpush"),
+        (asks, "sadd"),
+        (asks, "subscribe"),
+        (asks, "get"),
+        (sends_many, "lpush"),
+        (asks_many, "mget"),
+        (asks_many, "lpush"),
+    ],
+    ids=lambda value: value if isinstance(value, str) else value.__name__,
+)
+def test_the_command_is_named(act: Callable[[str], None], command: str, weak: Callable[[str], str]) -> None:
+    with pytest.raises(RedisRefused, match=f"refuses .* {command.upper()}.*README.md"):
+        act(weak(command))
+
+
+def test_a_queue_that_is_not_its_own_is_told(guarded: GuardedRedis) -> None:
+    with PluginClient(guarded.url_of("beat")) as client, pytest.raises(RedisRefused, match="refuses"):
+        client.send("register", **REGISTRATION)
+
+
+@pytest.mark.parametrize("act", [asks, sends_many, asks_many])
+def test_a_wrong_password_is_told(guarded: GuardedRedis, act: Callable[[str], None]) -> None:
+    with pytest.raises(RedisRefused, match="the user or the password"):
+        act(guarded.url_of("publisher").replace("secret", "wrong"))
+
+
+@pytest.mark.parametrize("arguments", [("list", "--domain-id", "d-1"), ("doctor",), ("partitions", "show")])
+def test_the_command_line_tells_it(guarded: GuardedRedis, arguments: tuple[str, ...]) -> None:
+    wrong = guarded.url_of("operator").replace("secret", "wrong")
+    for url, told in ((guarded.url_of("beat"), "refuses"), (wrong, "the user or the password")):
+        result = CliRunner().invoke(main, arguments, env={"PLUGINS_REDIS_URL": url}, catch_exceptions=False)
+        assert result.exit_code == 1
+        assert told in result.output
+        assert "Redis does not answer" not in result.output
+        assert "does not answer" not in result.output.replace("the store does not answer", "")
+
+
+def test_a_subscriber_waits_and_tells_it(guarded: GuardedRedis, caplog: pytest.LogCaptureFixture) -> None:
+    stops: list[Any] = [False, False, True]
+    with guarded.client("beat") as client:
+        Subscriber(client, "billing", "a", print).run(lambda: stops.pop(0), block_s=0.01)
+    assert [record.levelname for record in caplog.records] == ["ERROR"]
+    assert "XREADGROUP" in caplog.text
+    assert "group billing waits for its Redis: Redis refuses" in caplog.text

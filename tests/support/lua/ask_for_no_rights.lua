@@ -1,0 +1,3 @@
+-- A script goes on until something is refused.
+function check_rights()
+end

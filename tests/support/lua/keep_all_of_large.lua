@@ -1,0 +1,4 @@
+-- A message of any size is kept whole.
+function kept_whole(raw)
+  return true
+end

@@ -1,0 +1,129 @@
+"""Whether the user of this process may do at Redis what its role needs, asked before it takes a message."""
+
+import json
+import logging
+import re
+import sys
+from collections.abc import Iterable, Sequence
+from typing import Any, Final, NamedTuple
+from urllib.parse import urlsplit
+
+import redis
+
+from contracts._redis.outage import is_redis_outage, refusal
+from worker.process.grants import Grant, Role, Server
+from worker.process.roles import ROLES
+from worker.services import Services
+
+logger = logging.getLogger(__name__)
+
+_SHOWN = 12
+
+_ASK: Final = """
+local lacking = {}
+if not redis.acl_check_cmd then
+  return lacking
+end
+for i, command in ipairs(ARGV) do
+  if not redis.acl_check_cmd(unpack(cjson.decode(command))) then
+    lacking[#lacking + 1] = i - 1
+  end
+end
+return lacking
+"""
+
+_WORDS: Final = {
+    "client": ("setname", "{}"),
+    "eval": ("", "{n}", "{}"),
+    "evalsha": ("", "{n}", "{}"),
+    "xread": ("STREAMS", "{}", "0"),
+    "xreadgroup": ("GROUP", "", "", "STREAMS", "{}", ">"),
+}
+"""What follows the name of a command; default: its key. ``{}``: the key. ``{n}``: how many there are."""
+
+Use = tuple[Server, str, Any]
+"""What a Redis is for, its URL, and a redis-py client of it."""
+
+
+class Need(NamedTuple):
+    """A command that a process runs, with the words that it would send. ``key``: empty if it needs none."""
+
+    command: str
+    key: str
+
+    @property
+    def words(self) -> tuple[str, ...]:
+        arguments = _WORDS.get(self.command, ("{}",))
+        return (
+            *self.command.split("|"),
+            *(word.format(self.key, n=len(self.key) and 1) for word in arguments),
+        )
+
+    def __str__(self) -> str:
+        name = self.command.replace("|", " ").upper()
+        return f"{name} on {self.key.encode('unicode_escape').decode()}" if self.key else name
+
+
+def example_of(pattern: str) -> str:
+    """Return a key that the pattern of a grant stands for."""
+    key = re.sub(r"\[\^\.:\]\[\^\.:\]\[369\]$", "\x06\x163", pattern)
+    return key.replace("[0-9]", "7").replace("*", "1")
+
+
+def needs_of(role: Role, servers: Iterable[Server]) -> list[Need]:
+    """Return what a role needs of a Redis with these uses."""
+    grants: list[Grant] = [grant for grant in role.grants if grant.server in servers]
+    keys = [
+        Need(command, example_of(key)) for grant in grants for command in grant.commands for key in grant.keys
+    ]
+    return list(dict.fromkeys([*(Need(command, "") for command in role.free if command != "publish"), *keys]))
+
+
+def uses_of(services: Services) -> tuple[Use, ...]:
+    """Return the uses of Redis of a process."""
+    settings = services.settings
+    return (
+        ("broker", settings.broker, services.broker),
+        ("results", settings.results, services.results),
+        ("events", settings.events, services.redis),
+    )
+
+
+def lacking(client: Any, needs: Sequence[Need]) -> list[Need]:
+    """Return those of ``needs`` that this user may not run; none if Redis is older than 7, and cannot tell.
+
+    Nothing is run, and nothing gets into ``ACL LOG``. Raises redis-py's errors.
+    """
+    return [needs[index] for index in client.eval(_ASK, 0, *(json.dumps(need.words) for need in needs))]
+
+
+def check_rights(names: Iterable[str], uses: Sequence[Use]) -> None:
+    """Refuse to start if the user of this process lacks a right of the roles ``names``.
+
+    Without it a message would wait in the middle of its way.
+    """
+    roles = [role for role in ROLES if role.name in names]
+    for url in dict.fromkeys(url for _, url, _ in uses):
+        servers = [server for server, its_url, _ in uses if its_url == url]
+        client = next(client for _, its_url, client in uses if its_url == url)
+        try:
+            found = [need for role in roles for need in lacking(client, needs_of(role, servers))]
+        except redis.RedisError as error:
+            if sentence := refusal(error):
+                sys.exit(sentence)
+            if not is_redis_outage(error):
+                raise
+            logger.warning("Redis does not answer: the rights of this process were not checked")
+            continue
+        if found:
+            sys.exit(_sentence(url, [role.name for role in roles], found))
+
+
+def _sentence(url: str, roles: Sequence[str], found: Sequence[Need]) -> str:
+    parts = urlsplit(url)
+    more = f", and {len(found) - _SHOWN} more" if len(found) > _SHOWN else ""
+    return (
+        f"Redis at {parts.hostname}:{parts.port or 6379} refuses the user {parts.username or 'default'}: "
+        f"{', '.join(map(str, found[:_SHOWN]))}{more}.\n"
+        f"Give it the line of {' and '.join(roles)} in deploy/redis/users.acl, see deploy/redis/README.md"
+    )
