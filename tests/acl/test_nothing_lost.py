@@ -89,9 +89,11 @@ def settling(action: str, *more: str) -> Callable[[Redis], Call]:
     def prepare(admin: Redis) -> Call:
         admin.hset(COMMANDS.lease, mapping={"owner": ME, "until": 1, "epoch": 1})
         admin.hset(COMMANDS.unacked, f"{ME}:1", b"a")
-        to = COMMANDS.poison if action == "park" else COMMANDS.queue
-        names = [COMMANDS.lease, COMMANDS.unacked, COMMANDS.returned, COMMANDS.waiting, to, COMMANDS.returned]
-        return Call(scripts.SETTLE, names, [ME, f"{ME}:1", action, "1", *more])
+        names = [COMMANDS.lease, COMMANDS.unacked, COMMANDS.returned, COMMANDS.waiting]
+        if action == "park":
+            return Call(scripts.PARK, [*names, COMMANDS.poison], [ME, f"{ME}:1", "1", *more])
+        moved = [*names, COMMANDS.queue, COMMANDS.returned]
+        return Call(scripts.SETTLE, moved, [ME, f"{ME}:1", action, "1", *more])
 
     return prepare
 

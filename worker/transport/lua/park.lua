@@ -6,6 +6,7 @@ local lease = redis.call('HMGET', KEYS[1], 'owner', 'until')
 if lease[1] and not is_owner(lease[1], ARGV[1]) and runs(whole(lease[2]) or 0, now_ms()) then
   return 0
 end
+check_rights({'HDEL', KEYS[3], ''}, {'LPUSH', KEYS[5], ''})
 local parked = 0
 for i = 2, #ARGV, 5 do
   local tag = ARGV[i]

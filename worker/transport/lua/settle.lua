@@ -18,7 +18,7 @@ end
 local digest = redis.sha1hex(raw)
 check_rights(
   {'HGET', KEYS[3], ''}, {'HSET', KEYS[3], '', ''}, {'HDEL', KEYS[3], ''}, {'HSET', KEYS[6], '', ''},
-  {(action == 'park' or action == 'forward') and 'LPUSH' or 'RPUSH', KEYS[5], ''})
+  {action == 'forward' and 'LPUSH' or 'RPUSH', KEYS[5], ''})
 remove(KEYS[2], ARGV[2])
 if action == 'back' then
   redis.call('HSET', KEYS[3], digest, 0)
