@@ -132,7 +132,11 @@ def services(text: str, as_json: bool) -> Any:
     count = GroupCount(text, text, 1, 0, 1, 0, 0, NOW)
     status = Status(1.0, 1.0, 1, 0, 0.0, 5.0, 1, True)
     letters = SimpleNamespace(
-        find=lambda *_: [found], count=lambda *_: 1, read=lambda _: found, remove=lambda _: False
+        find=lambda *_: [found],
+        count=lambda *_: 1,
+        read=lambda _: found,
+        remove=lambda _: False,
+        room=SimpleNamespace(drops=lambda: None),
     )
     queue, images = SimpleNamespace(counts=lambda _: [count]), SimpleNamespace(make_due=lambda *_: 0)
     reconcile = SimpleNamespace(

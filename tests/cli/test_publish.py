@@ -27,6 +27,8 @@ def test_the_template_is_filled_completely() -> None:
     template, document = read_template(), asyncapi()
     assert "patterns" not in document
     assert list(document) == [key for key in template if key != "patterns"]
-    assert "$" not in str(document).replace("'$ref'", "").replace("$message.header#/id", "").replace("+$", "")
+    assert "$" not in str(document).replace("'$ref'", "").replace("$message.header#/id", "").replace(
+        "+$", ""
+    ).replace("}$", "")
     for channel in document["channels"].values():
         assert set(channel["messages"]) <= set(document["components"]["messages"])
