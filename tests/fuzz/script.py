@@ -34,7 +34,7 @@ class Script:
 
     def times(self) -> int:
         """Return how often to repeat a part. All of them together stay below a bound: they multiply."""
-        taken = min(2 ** self.number(10), self._left)
+        taken: int = min(1 << self.number(10), self._left)
         self._left //= taken
         return taken
 
