@@ -124,7 +124,7 @@ def _no_tracking(replace: Replace) -> None:
 
 def _ask_for_no_rights(replace: Replace) -> None:
     """A script that moves messages does not ask whether its user may do all of it."""
-    for name in ("POP", "POP_SHARED", "SETTLE", "RELEASE", "RELEASE_SHARED"):
+    for name in ("POP", "POP_SHARED", "SETTLE", "PARK", "RELEASE", "RELEASE_SHARED"):
         script(name, "ask_for_no_rights")(replace)
 
 
