@@ -43,7 +43,7 @@ MOVE plugin.commands 1
 DEL plugin.commands:unacked
 HDEL plugin.commands:unacked a
 DEL plugin.commands:poison
-LREM plugin.commands:poison 0 a
+LTRIM plugin.commands:poison 0 -2
 # jump the queue, or break it
 RPUSH plugin.commands a
 RPUSH plugin.queries a

@@ -29,7 +29,7 @@ LEFT: Final = {
     "commands": (
         "RPOP plugin.commands",
         "HDEL plugin.commands:unacked a",
-        "LREM plugin.commands:poison 0 a",
+        "LTRIM plugin.commands:poison 0 -2",
         "RPUSH plugin.commands a",
         "LPUSH plugin.commands a",
         "LPUSH plugin.commands:poison a",
@@ -120,7 +120,7 @@ LEFT: Final = {
     ),
     "operator": (
         "MEMORY USAGE plugin.commands",
-        "LREM plugin.commands:poison 0 a",
+        "LTRIM plugin.commands:poison 0 -2",
         "LPUSH plugin.commands a",
         "LPUSH plugin.queries a",
         "LPUSH plugin.versions a",

@@ -90,19 +90,12 @@ def settling(action: str, *more: str) -> Callable[[Redis], Call]:
         admin.hset(COMMANDS.lease, mapping={"owner": ME, "until": 1, "epoch": 1})
         admin.hset(COMMANDS.unacked, f"{ME}:1", b"a")
         names = [COMMANDS.lease, COMMANDS.unacked, COMMANDS.returned, COMMANDS.waiting]
-        names += [COMMANDS.queue, COMMANDS.returned]
-        return Call(scripts.SETTLE, names, [ME, f"{ME}:1", action, "1", *more])
+        if action == "park":
+            return Call(scripts.PARK, [*names, COMMANDS.poison], [ME, f"{ME}:1", "1", *more])
+        moved = [*names, COMMANDS.queue, COMMANDS.returned]
+        return Call(scripts.SETTLE, moved, [ME, f"{ME}:1", action, "1", *more])
 
     return prepare
-
-
-def parking(admin: Redis) -> Call:
-    """Two messages, one of which was handed out before."""
-    admin.hset(COMMANDS.lease, mapping={"owner": ME, "until": 1, "epoch": 1})
-    admin.hset(COMMANDS.unacked, mapping={f"{ME}:1": b"a", f"{ME}:2": b"b"})
-    names = [COMMANDS.lease, COMMANDS.unacked, COMMANDS.returned, COMMANDS.waiting, COMMANDS.poison]
-    both = [f"{ME}:1", "", "fault", "0", "", f"{ME}:2", "1", "fault", "0", ""]
-    return Call(scripts.PARK, names, [ME, *both])
 
 
 QUEUE_END = ("plugin.commands", "[369]")
@@ -124,8 +117,8 @@ CASES: list[tuple[str, Callable[[Redis], Call], str, str]] = [
     ("commands", settling("back"), "rpush", "[369]"),
     ("commands", settling("back"), "hset", ":returned"),
     ("commands", settling("failed", "1"), "hget", ":returned"),
-    ("commands", parking, "lpush", ":poison"),
-    ("commands", parking, "hdel", ":returned"),
+    ("commands", settling("park", "fault", "0", ""), "lpush", ":poison"),
+    ("commands", settling("park", "fault", "0", ""), "hdel", ":returned"),
     ("commands", settling("forward", "plugin.commands"), "lpush", "[369]"),
 ]
 HARMFUL = {("hset", ":unacked"), ("lpush", ":poison"), ("sismember", ":waiting")}

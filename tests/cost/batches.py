@@ -43,6 +43,7 @@ BATCHES: dict[str, Callable[[], tuple[str, Kwargs]]] = {
     "batch: wide patterns": batch(lambda i, n: new(i, template={"o": {"schema": {"anyOf": [{"pattern": str(i) + WIDE * 100}] * (n // 1700)}}})),
     "batch: patterns of groups": batch(lambda i, n: new(i, template={"o": {"schema": {"anyOf": [{"pattern": str(i) + "(a|b)" * 190}] * min(n // 1000, 10)}}})),
     "batch: changes of large plugins": lambda: ("plugin.batch", {"commands": items(lambda i, _: large(i, name=f"n{i}"), 0, "update")}),
+    "batch: changes of many large plugins": lambda: ("plugin.batch", {"commands": items(lambda i, _: {"domain_id": DOMAIN, "plugin_id": f"many{i}", "name": f"n{i}"}, 0, "update")}),
     "batch: changes of one large plugin": lambda: ("plugin.batch", {"commands": items(lambda i, _: {"domain_id": DOMAIN, "plugin_id": LARGE, "name": f"n{i}"}, 0, "update")[:50]}),
     "batch: what is not there": batch(lambda i, n: {"domain_id": DOMAIN, "plugin_id": f"p{i}", "tags": {"t": "x" * n}}, "update"),
     "batch: wrong items": whole("plugin.batch", lambda n: {"commands": [0] * n}),

@@ -8,11 +8,13 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import pytest
 import redis
 from celery import Celery
 
+from contracts.partition import COMMANDS, QUERIES
 from tests.cost.writes import DOMAIN, LARGE
 from tests.plugins.writes import register
 from tests.store.catalogue import document
@@ -33,7 +35,8 @@ from worker.transport.protocol import Envelope, MessageLimits, parse_envelope
 from worker.transport.request import Request
 
 PLUGINS = 10_000
-QUEUE = "plugin.commands"
+MANY = 60
+"""How many plugins take much more memory in a process than in the store."""
 LIMITS = MessageLimits(max_bytes_by_task={"plugin.batch": 4 * 2**20})
 _REFERENCE = [{"k": str(number), "v": [number, number / 3]} for number in range(4_000)]
 _REFERENCE_S = 0.016
@@ -98,7 +101,7 @@ class Process:
         with redis.Redis.from_url(redis_url) as client:
             connection = client.get_connection_kwargs()
         server = {name: connection[name] for name in ("host", "port", "db")}
-        self._inbox = Inbox(server, Options(exclusive=(QUEUE,), limits=LIMITS))
+        self._inbox = Inbox(server, Options(exclusive=(COMMANDS,), shared=(QUERIES,), limits=LIMITS))
         self._inbox._renewal.last_beat = -1e9
         made = self.services
         self._answers = AnswerStore.of(made)
@@ -108,18 +111,18 @@ class Process:
         self._inbox.close()
         self.services.close()
 
-    def carry_out(self, raw: bytes) -> str:
-        """Take a message off the queue, and do with it what a worker does; return what came of it."""
+    def carry_out(self, raw: bytes, queue: str) -> str:
+        """Take a message off its queue, and do with it what a worker does; return what came of it."""
         made = self.services
-        made.redis.lpush(QUEUE, raw)
-        group = self._inbox.exchange(self._inbox.leases.begin(QUEUE), 256)
+        made.redis.lpush(queue, raw)
+        group = self._inbox.exchange(self._inbox.leases.begin(queue), 256)
         assert group is not None
         (delivery,) = group.deliveries
         envelope = parse_envelope(delivery.raw, LIMITS)
         if not isinstance(envelope, Envelope):
             delivery.park(envelope.reason, envelope.detail)
             group.flush()
-            made.parking.keep("id", "task", QUEUE, delivery.raw, ValueError(envelope.reason))
+            made.parking.keep("id", "task", queue, delivery.raw, ValueError(envelope.reason))
             return str(read_message(delivery.raw).keys)
         task = self.app.tasks.get(envelope.task)
         if task is None:
@@ -146,8 +149,12 @@ def process(redis_server: RedisServer, mongodb_server: MongoReplicaSet) -> Itera
     made = Process(redis_server.url, mongodb_server.url("cost"))
     labels = ["l" * 3] * 160_000
     for name in (LARGE, *(f"{LARGE}{n}" for n in range(10))):
-        command = register(f"acme/{name}", domain_id=DOMAIN, labels=labels)
+        command = register(f"acme/{name}", domain_id=DOMAIN, name="zz", labels=labels)
         apply(made.services, command, by(f"r-{name}"))
+    objects: dict[str, Any] = {"l": [{}] * 150_000}
+    for number in range(MANY):
+        command = register(f"acme/many{number}", domain_id=DOMAIN, name="zz", tags=objects)
+        apply(made.services, command, by(f"r-many{number}"))
     made.services.database["plugins"].insert_many(document(number, DOMAIN) for number in range(PLUGINS))
     yield made
     made.services.database.client.drop_database("cost")

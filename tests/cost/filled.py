@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from typing import Any
 
+from contracts.partition import COMMANDS, QUERIES
 from contracts.values import MAX_BATCH_BYTES, MAX_COMMAND_BYTES
 from tests.support.messages import message
 
@@ -12,10 +13,14 @@ Kwargs = dict[str, Any]
 LIMITS = {"plugin.batch": MAX_BATCH_BYTES}
 
 
+def queue_of(task: str) -> str:
+    """The queue of a task."""
+    return QUERIES if task in READS else COMMANDS
+
+
 def raw_of(task: str, kwargs: Kwargs, command_id: str = "cost", **headers: Any) -> bytes:
     """The list element that sends a task."""
-    queue = "plugin.queries" if task in READS else "plugin.commands"
-    return message(task, kwargs, command_id, queue, **headers)
+    return message(task, kwargs, command_id, queue_of(task), **headers)
 
 
 READS = frozenset({"plugin.get", "plugin.get_versions", "plugin.list", "plugin.stat"})

@@ -10,10 +10,10 @@ import pytest
 from redis import Redis
 
 from contracts.client import PluginClient
+from contracts.partition import COMMANDS, QUERIES
 from tests.cost.batches import BATCHES
 from tests.cost.envelopes import ENVELOPES
-from tests.cost.filled import READS as READ_TASKS
-from tests.cost.filled import raw_of
+from tests.cost.filled import queue_of, raw_of
 from tests.cost.reads import READS
 from tests.cost.test_corpus import apart
 from tests.cost.writes import LARGE, WRITES
@@ -43,15 +43,15 @@ def good(live: Live) -> dict[str, Any]:
 def pushed(live: Live, name: str) -> str:
     """Put the message on its queue; return which one of the reads and writes is behind it."""
     if name in ENVELOPES:
-        queue, raw = "plugin.commands", ENVELOPES[name]()
+        queue, raw = COMMANDS, ENVELOPES[name]()
     else:
         task, kwargs = TASKS[name]()
         number = next(_numbers)
-        queue = "plugin.queries" if task in READ_TASKS else "plugin.commands"
+        queue = queue_of(task)
         raw = raw_of(task, apart(kwargs, number), f"live-{number}", ignore_result=True)
     with Redis.from_url(live.redis_url) as client:
         client.lpush(queue, raw)
-    return "get" if queue == "plugin.queries" else "enable"
+    return "get" if queue == QUERIES else "enable"
 
 
 @pytest.mark.parametrize("name", [*TASKS, *ENVELOPES])

@@ -80,7 +80,7 @@ def run_chunk(chunk: Chunk) -> Ran:
 def run(work: Sequence[Chunk], processes: int) -> Report:
     """Run chunks on so many processes at once."""
     context = multiprocessing.get_context("forkserver")
-    context.set_forkserver_preload(["tests.fuzz.run"])
+    context.set_forkserver_preload(["tests.fuzz.harness", "tests.fuzz.targets"])
     report, begun = Report(), time.monotonic()
     with ProcessPoolExecutor(processes, context, max_tasks_per_child=1) as pool:
         running: list[Future[Ran]] = [pool.submit(run_chunk, chunk) for chunk in work]

@@ -11,6 +11,9 @@ T = TypeVar("T")
 MOST_BYTES = 64 * 1024
 """How large an input may grow."""
 
+MOST_TIMES = 512
+"""How often a part of a JSON value may be repeated."""
+
 HOSTILE: Sequence[Any] = (
     *("", "\0", "\ud800", "\U0001f600", "$where", "a.b", "__type__", "~", "-1", "null", " ", "\n", "\x1b[31m"),
     *("now/d - 3d", "2026-01-01T00:00:00Z", "9999-12-31T23:59:59.999999-23:59", "(", "[a-", "(?x)#", "(?a)(?u)"),
@@ -27,6 +30,13 @@ class Script:
     def __init__(self, data: bytes) -> None:
         self._data = data
         self._at = 0
+        self._left = MOST_TIMES
+
+    def times(self) -> int:
+        """Return how often to repeat a part. All of them together stay below a bound: they multiply."""
+        taken: int = min(1 << self.number(10), self._left)
+        self._left //= taken
+        return taken
 
     def number(self, below: int) -> int:
         """Return a number from 0."""
@@ -106,7 +116,7 @@ def _change_value(script: Script, parent: Any, key: Any, seeds: Sequence[Any], w
         case 1:
             parent[key] = script.of(words)
         case 2:
-            parent[key] = [value] * 2 ** script.number(9)
+            parent[key] = [value] * script.times()
         case 3:
             parent[key] = _nested(script, value)
         case 4 if isinstance(value, dict):

@@ -272,3 +272,14 @@ def test_a_store_that_is_away_is_unavailable() -> None:
     database = connect_mongodb(url)
     with database.client, pytest.raises(StoreUnavailable):
         Search(database["plugins"]).list("d", Query())
+
+
+def test_rows_that_take_much_memory_do_not_fit_an_answer(
+    collection: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    collection.insert_many([document(number, tags={"l": [{}] * 1_000}) for number in range(3)])
+    search = Search(collection)
+    assert len(search.list("d").rows) == 3
+    monkeypatch.setattr("worker.store.search.MAX_ROWS_BYTES", 30_000)
+    with pytest.raises(ResultTooLarge):
+        search.list("d")

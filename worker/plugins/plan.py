@@ -26,7 +26,7 @@ class GroupTooLarge(Exception):
 class Done:
     """The outcome of a command that was applied, or had nothing to change: the plugin as it is then.
 
-    ``text``: the same as JSON.
+    ``text``: the same as JSON; empty if there is no room for it in an answer.
     """
 
     plugin: PluginInfo

@@ -8,7 +8,11 @@ from cachetools import LRUCache
 from worker.domain.record import Record
 
 MAX_BYTES = 8 * 1024 * 1024
-"""The most that is remembered, in bytes: 1 KiB and the outbox of each record."""
+"""The most that is remembered, in bytes: 1 KiB and the outbox of each record, or 16 times a large one."""
+
+_LARGE = 64 * 1024
+_IN_MEMORY = 16
+"""How many times its text a large plugin may take in memory."""
 
 
 class RecentRecords:
@@ -59,4 +63,5 @@ class RecentRecords:
 
 
 def _size(record: Record) -> int:
-    return 1024 + sum(entry.size for entry in record.outbox)
+    size = sum(entry.size for entry in record.outbox)
+    return 1024 + (size if size < _LARGE else _IN_MEMORY * size)

@@ -146,6 +146,8 @@ class Writer:
         raise_epoch([plan.record for plan in plans if plan.record], lease)
         for plan in unread:
             plan.decide(self._trimmed(records[plan.key]), self, again)
+            if not again and plan.size > _MAX_OUTCOMES_SIZE:
+                raise GroupTooLarge  # before the others are decided, which would take as much
         for plan in plans:
             # What was prepared is remembered, or something newer is by now.
             if plan.writes and plan.key not in prepared:

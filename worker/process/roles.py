@@ -105,7 +105,9 @@ ROLES = (
             *_STORE_ANSWERS,
             *_PUBLISH_EVENTS,
             Grant("broker", "the number of partitions", (PARTITIONS,), ("get", "set")),
-            Grant("broker", "keep what was parked", _POISON, ("exists", "lindex", "lrem")),
+            Grant(
+                "broker", "keep what was parked: scripts too", _POISON, (*RUN, "exists", "lindex", "ltrim")
+            ),
             Grant(
                 "events",
                 "whose turn it is to sweep",
@@ -155,7 +157,7 @@ ROLES = (
                 ("hmget", "hlen", "llen", "zrangebyscore", "exists", "get", "lindex"),
             ),
             Grant("broker", "how much waits", lists(EVERY_QUEUE), ("llen", "exists")),
-            Grant("broker", "dead-letters drain", _POISON, ("lrem",)),
+            Grant("broker", "dead-letters drain: scripts too", _POISON, (*RUN, "lindex", "ltrim")),
             Grant("broker", "dead-letters replay", lists(VERSION_QUEUES), ("lpush",), writes_only=True),
             Grant(
                 "broker",

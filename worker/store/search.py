@@ -44,6 +44,12 @@ domain.
 """
 
 
+MAX_ROWS_BYTES = 24 * 1024 * 1024
+"""How large all rows of an answer may be as BSON: an empty object takes three bytes as JSON, 13 as BSON, and
+70 in memory.
+"""
+
+
 @dataclass(frozen=True, slots=True)
 class PageOfPlugins:
     """The rows of a page, in the order of the query.
@@ -198,10 +204,12 @@ class Search:
         """
         answer = AnswerSize()
         kept: Rows = []
+        held = 0
         for row, size in rows:
             if len(kept) == self._max_results:
                 raise too_many_rows(self._max_results)
-            if not answer.add(row, at_most=_ASCII_TO_BSON * size + _RENDERED):
+            held += size
+            if held > MAX_ROWS_BYTES or not answer.add(row, at_most=_ASCII_TO_BSON * size + _RENDERED):
                 raise too_many_bytes()
             kept.append(row)
         return kept

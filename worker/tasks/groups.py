@@ -10,6 +10,7 @@ from contracts.partition import queue_of
 from worker.domain.command import Fenced, GiveBack
 from worker.domain.events import Subject
 from worker.plugins.plan import Applied, GroupTooLarge
+from worker.plugins.slices import SlicedBatch
 from worker.services import Services
 from worker.tasks.announce import Announcer
 from worker.tasks.answers import Answer
@@ -115,17 +116,20 @@ class GroupRun:
         except InternalFault as fault:
             entries[0].error = fault
             supervise(partial(self._tell, entries, []), self._lease, name)
+            self._settle(entries, time.monotonic() - begun)
+            return
         except Exception as error:
             if isinstance(error, GroupTooLarge):
                 logger.info("%s are too large together: each is applied by itself", name)
             else:
                 logger.exception("%s failed together: each is applied by itself", name)
-            for entry in entries:
-                part = Part([entry], False)
-                self._settle_what_passed(part)
-                self._apply([entry], partial(self._carry_out_again, part))
+        else:
+            self._settle(entries, time.monotonic() - begun)
             return
-        self._settle(entries, time.monotonic() - begun)
+        for entry in entries:
+            part = Part([entry], False)
+            self._settle_what_passed(part)
+            self._apply([entry], partial(self._carry_out_again, part))
 
     def _carry_out(self, part: Part, ahead: Part | None, again: bool) -> list[Subject]:
         if again:
@@ -138,11 +142,16 @@ class GroupRun:
         except GroupTooLarge:
             if len(part.entries) > 1:
                 raise
-            return self._carry_out_again(part, True)
+        # Outside of the handler: the error holds the plugins that were read.
+        return self._carry_out_again(part, True)
 
     def _carry_out_again(self, part: Part, _again: bool) -> list[Subject]:
         """Apply what an earlier try may have begun to apply."""
-        return self._take(part, self._services.writer.apply(part.commands, self._lease, again=True))
+        writer = self._services.writer
+        if len(part.entries) == 1 and part.entries[0].items:
+            batch = SlicedBatch(writer, self._services.publisher)
+            return self._take(part, batch.apply(part.commands, self._lease))
+        return self._take(part, writer.apply(part.commands, self._lease, again=True))
 
     def _take(self, part: Part, applied: Applied) -> list[Subject]:
         self._passed |= applied.passed

@@ -21,7 +21,7 @@ def rows_of(items: Sequence[BatchItem], outcomes: Sequence[Outcome | None]) -> s
         if isinstance(outcome, Done):
             row = f'{{"id":{json.dumps(item.id)},"result":{outcome.text}}}'
             size = len(row.encode()) + 1
-            if size <= left:
+            if outcome.text and size <= left:
                 left -= size
                 rows.append(row)
                 continue
