@@ -5,7 +5,6 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from hashlib import sha256
-from typing import Any
 
 from redis import Redis
 
@@ -76,6 +75,7 @@ def _read(queue: str, size: bytes, digest: bytes, element: bytes) -> DeadMessage
         if not told.isprintable():
             raise ValueError(told)
         at, *rest = stamp.split()
+        its_size, its_digest = (whole, known) if known else _cut_off(raw, rest)
         return DeadMessage(
             id=identity,
             queue=queue,
@@ -84,7 +84,8 @@ def _read(queue: str, size: bytes, digest: bytes, element: bytes) -> DeadMessage
             parked_at=datetime.fromtimestamp(int(at) / 1000, UTC),
             deaths=min(int(deaths), _LARGEST_NUMBER),
             raw=raw,
-            **(_cut_off(raw, rest) if known is None else {"size": whole, "digest": known}),
+            size=its_size,
+            digest=its_digest,
         )
     except (ValueError, IndexError, OverflowError, OSError):
         # The scripts did not write it. It must not block those that they wrote.
@@ -92,11 +93,11 @@ def _read(queue: str, size: bytes, digest: bytes, element: bytes) -> DeadMessage
         return DeadMessage(identity, queue, "foreign_element", "", now, 0, element, whole, known)
 
 
-def _cut_off(raw: bytes, rest: Sequence[bytes]) -> dict[str, Any]:
+def _cut_off(raw: bytes, rest: Sequence[bytes]) -> tuple[int, str | None]:
     """Return the size and the digest of a message that was cut when it was parked.
 
     ``rest``: what the second line has behind the time: the parking's own mark, then size and digest.
     """
     if len(rest) != 3 or not _DIGEST.fullmatch(rest[2]):
-        return {"size": len(raw), "digest": None}
-    return {"size": min(int(rest[1]), _LARGEST_NUMBER), "digest": rest[2].decode()}
+        return len(raw), None
+    return min(int(rest[1]), _LARGEST_NUMBER), rest[2].decode()
