@@ -32,11 +32,13 @@ _NO_RIGHT_IN_SCRIPT = r"The user executing the script can't |ACL failure in scri
 _REFUSED = re.compile(
     r"(?:^|: |-)(?:BUSY|MASTERDOWN|MISCONF|NOPERM|NOREPLICAS|OOM|READONLY|UNBLOCKED) |" + _NO_RIGHT_IN_SCRIPT
 )
+_FULL = re.compile(r"(?:^|: |-)OOM |OOM command not allowed")
 _NO_RIGHT = re.compile(r"(?:^|: |-)NOPERM |" + _NO_RIGHT_IN_SCRIPT)
 _USER = re.compile(r"\bUser (\S+) has no permissions")
 _COMMAND = re.compile(r"(?:may not run|permissions to run the) '([^']+)'(?: command)?(?: on '([^']+)')?")
 _OBJECT = re.compile(r"(?:one of the (key|channel)s|access a (key|channel)|at least one of the (key)s)")
 
+_NO_ROOM = "Redis is full: 'plugins doctor' says of what"
 _WHERE = "see deploy/redis/README.md; ACL LOG of that Redis names what it refused"
 
 
@@ -50,6 +52,13 @@ def is_redis_outage(error: redis.RedisError) -> bool:
     if isinstance(error, (redis.ConnectionError, redis.TimeoutError, *_REFUSALS)):
         return True
     return isinstance(error, redis.ResponseError) and _REFUSED.search(str(error)) is not None
+
+
+def is_full(error: BaseException | None) -> bool:
+    """Return whether ``error`` means that Redis has no memory left for what it was asked to keep."""
+    if isinstance(error, redis.exceptions.OutOfMemoryError):
+        return True
+    return isinstance(error, redis.ResponseError) and _FULL.search(str(error)) is not None
 
 
 def refusal(error: BaseException | None) -> str | None:
@@ -76,15 +85,15 @@ def _what(text: str) -> str:
 
 
 def outage_sentence(error: BaseException | None, away: str) -> str:
-    """Return what to tell of an outage: ``away``, unless Redis does answer, and refuses this user."""
-    return refusal(error) or away
+    """Return what to tell of an outage: ``away``, unless Redis is full or refuses this user."""
+    return refusal(error) or (_NO_ROOM if is_full(error) else away)
 
 
 @contextmanager
 def translate_outage(error_type: type[Unavailable], message: str) -> Iterator[None]:
     """Raise ``error_type(message)`` in place of an error that means that Redis is away; pass others on.
 
-    If Redis refuses this user, the message is that instead.
+    If Redis is full, or refuses this user, the message is that instead.
     """
     try:
         yield

@@ -25,4 +25,4 @@ def noop(**fields: object) -> None:
 
 
 app = create_bare_app(os.environ.get("PLUGINS_REDIS_URL", "redis://"))
-app.task(name=NOOPS)(noop)
+app.task(name=NOOPS, shared=False)(noop)

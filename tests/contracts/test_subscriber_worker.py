@@ -33,9 +33,9 @@ def test_the_events_of_a_real_worker(live: Live, client: PluginClient, domain: s
 
 def test_a_bare_consumer_group(live: Live, client: PluginClient, domain: str) -> None:
     """As the README shows it: redis-py alone."""
-    client.ask("register", domain_id=domain, name="J", service_type="x.Y", image="acme/jira")
     with live.redis() as redis:
-        redis.xgroup_create("plugin.events", f"bare-{domain}", id="0", mkstream=True)
+        redis.xgroup_create("plugin.events", f"bare-{domain}", id="$", mkstream=True)
+        client.ask("register", domain_id=domain, name="J", service_type="x.Y", image="acme/jira")
         ((_, entries),) = redis.xreadgroup(f"bare-{domain}", "me", {"plugin.events": ">"}, count=1000)
         mine = [fields for _, fields in entries if fields["subject"] == f"{domain}/jira"]
         assert redis.xack("plugin.events", f"bare-{domain}", *(entry for entry, _ in entries)) == len(entries)

@@ -13,10 +13,10 @@ from tests.support.servers import redis_by_age, start_redis, wait_until
 from worker.devtools.embedded.redis import RedisServer
 from worker.tasks import answer_store
 from worker.tasks.answer_store import (
+    COUNTED_ANSWERS,
     DEFAULT_MAX_BYTES,
     KEPT_S,
     LARGE_KEPT_S,
-    LEDGER,
     AnswerStore,
     AnswersUnavailable,
 )
@@ -58,7 +58,7 @@ def kept(redis: Any) -> list[str]:
 
 def total(redis: Any) -> int:
     """What the ledger says that all take."""
-    return -int(redis.zscore(LEDGER, "total") or 0)
+    return -int(redis.zscore(COUNTED_ANSWERS, "total") or 0)
 
 
 def test_a_large_answer_is_kept_for_two_minutes_and_a_small_one_for_an_hour(redis: Any) -> None:
@@ -66,7 +66,7 @@ def test_a_large_answer_is_kept_for_two_minutes_and_a_small_one_for_an_hour(redi
     AnswerStore(redis).store(Answer.success("small", "1"))
     assert LARGE_KEPT_S - 5 < redis.ttl(key("large")) <= LARGE_KEPT_S == 120
     assert KEPT_S - 5 < redis.ttl(key("small")) <= KEPT_S == 3600
-    assert 0 < redis.ttl(LEDGER) <= KEPT_S
+    assert 0 < redis.ttl(COUNTED_ANSWERS) <= KEPT_S
 
 
 @pytest.mark.parametrize(
@@ -107,7 +107,7 @@ def test_the_oldest_go_until_there_is_room(redis: Any) -> None:
     store.store(large("c-5", 2 * MB))
     assert kept(redis) == ["c-4", "c-5"]
     assert total(redis) == sum(redis.strlen(key(name)) for name in kept(redis))
-    assert redis.zcard(LEDGER) == 3
+    assert redis.zcard(COUNTED_ANSWERS) == 3
 
 
 def test_one_that_is_larger_than_the_budget_is_stored_alone(redis: Any) -> None:
@@ -133,7 +133,7 @@ def test_what_has_expired_is_forgotten(redis: Any, monkeypatch: pytest.MonkeyPat
     store.store(large("old"))
     monkeypatch.undo()
     wait_until(lambda: not redis.exists(key("old")), 10, "its end")
-    redis.persist(LEDGER)
+    redis.persist(COUNTED_ANSWERS)
     store.store(large("new"))
     assert total(redis) == redis.strlen(key("new"))
 
@@ -142,7 +142,7 @@ def test_stored_again_it_counts_once(redis: Any) -> None:
     store, answer = AnswerStore(redis, 10 * MB), large("c-1")
     store.store(answer)
     store.store(answer)
-    assert (redis.zcard(LEDGER), total(redis)) == (2, len(answer.body))
+    assert (redis.zcard(COUNTED_ANSWERS), total(redis)) == (2, len(answer.body))
 
 
 def test_an_older_answer_under_its_id_is_not_dropped_in_its_place(redis: Any) -> None:
@@ -156,15 +156,25 @@ def test_an_older_answer_under_its_id_is_not_dropped_in_its_place(redis: Any) ->
 @pytest.mark.parametrize(("maxmemory", "budget"), [(80 * MB, 10 * MB), (0, DEFAULT_MAX_BYTES)])
 def test_without_a_setting_it_is_an_eighth_of_maxmemory(redis: Any, maxmemory: int, budget: int) -> None:
     redis.config_set("maxmemory", maxmemory)
-    redis.zadd(LEDGER, {f"{budget - 2 * MB}:{key('big')}": 2**52, "total": 2 * MB - budget})
+    redis.zadd(COUNTED_ANSWERS, {f"{budget - 2 * MB}:{key('big')}": 2**52, "total": 2 * MB - budget})
     redis.set(key("big"), "y")
     redis.setrange(key("big"), 0, "y")
     # Its place is taken by what has another size, so it is dropped as soon as room is looked for.
     AnswerStore(redis).store(large("fits", MB))
-    assert redis.zcard(LEDGER) == 3
+    assert redis.zcard(COUNTED_ANSWERS) == 3
     AnswerStore(redis).store(large("no-room", MB))
-    assert redis.zcard(LEDGER) == 3
+    assert redis.zcard(COUNTED_ANSWERS) == 3
     assert total(redis) < 3 * MB
+
+
+def test_a_maxmemory_that_stops_writes_drops_nothing(redis: Any) -> None:
+    store = AnswerStore(redis)
+    store.store(large("c-1"))
+    redis.config_set("maxmemory", 1)
+    with pytest.raises(AnswersUnavailable):
+        store.store(large("c-2"))
+    redis.config_set("maxmemory", 0)
+    assert kept(redis) == ["c-1"]
 
 
 def test_where_info_is_denied_it_is_the_default(redis: Any, server: RedisServer) -> None:
@@ -199,9 +209,9 @@ def test_what_stands_in_its_place_is_overwritten(redis: Any, name: str, size: in
 
 @pytest.mark.parametrize("name", POISON)
 def test_what_stands_in_the_place_of_the_ledger_is_removed(redis: Any, name: str) -> None:
-    POISON[name](redis, LEDGER)
+    POISON[name](redis, COUNTED_ANSWERS)
     AnswerStore(redis).store(large("c-1"))
-    assert (kept(redis), redis.zcard(LEDGER)) == (["c-1"], 2)
+    assert (kept(redis), redis.zcard(COUNTED_ANSWERS)) == (["c-1"], 2)
 
 
 def test_entries_that_nobody_could_write_do_no_harm(redis: Any) -> None:
@@ -211,10 +221,10 @@ def test_entries_that_nobody_could_write_do_no_harm(redis: Any) -> None:
         ":": 9e15,
         "7:": 9e15,
         "9" * 400 + ":a": 9e15,
-        f"1:{LEDGER}": 9e15,
+        f"1:{COUNTED_ANSWERS}": 9e15,
         "total": 1,
     }
-    redis.zadd(LEDGER, odd)
+    redis.zadd(COUNTED_ANSWERS, odd)
     store = AnswerStore(redis, 1_500_000)
     for number in range(3):
         store.store(large(f"c-{number}"))

@@ -24,7 +24,7 @@ LARGE_KEPT_S: Final = 120
 DEFAULT_MAX_BYTES: Final = 256 * 1024 * 1024
 """The most bytes of all counted answers, where neither a setting nor the ``maxmemory`` of Redis says it."""
 
-LEDGER: Final = "plugin.answers:large"
+COUNTED_ANSWERS: Final = "plugin.answers:large"
 """The key of the list of counted answers."""
 
 ANSWERS_AWAY: Final = "the Redis of the answers does not answer"
@@ -176,7 +176,7 @@ class AnswerStore:
             return Call(_SMALL, _arguments([answer]))
         kept_s = LARGE_KEPT_S if answer.is_large else KEPT_S
         limits = (kept_s, KEPT_S, self._max_bytes, DEFAULT_MAX_BYTES)
-        return Call(_COUNTED, [2, LEDGER, _KEY + answer.id, *limits, answer.body])
+        return Call(_COUNTED, [2, COUNTED_ANSWERS, _KEY + answer.id, *limits, answer.body])
 
 
 def _chunks(answers: Sequence[Answer]) -> Iterator[Sequence[Answer]]:

@@ -12,7 +12,8 @@ local function budget()
   -- An ACL may deny INFO.
   local info = redis.pcall('INFO', 'memory')
   local most = type(info) == 'string' and tonumber(string.match(info, '\nmaxmemory:(%d+)')) or 0
-  return most > 0 and math.floor(most / 8) or tonumber(ARGV[4])
+  -- One below 1 MiB is a way to stop writes: nothing is to be dropped for it.
+  return most >= 1048576 and math.floor(most / 8) or tonumber(ARGV[4])
 end
 
 local function read(entry)

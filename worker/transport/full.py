@@ -12,7 +12,9 @@ from contextlib import contextmanager
 from typing import Any
 
 from kombu.transport import redis as stock
-from redis.exceptions import OutOfMemoryError, ResponseError
+from redis.exceptions import ResponseError
+
+from contracts._redis.outage import is_full
 
 logger = logging.getLogger(__name__)
 
@@ -22,8 +24,7 @@ def _unless_full(what: str) -> Iterator[None]:
     try:
         yield
     except ResponseError as error:
-        # Redis 6 tells of it in the middle of a sentence about the script.
-        if not isinstance(error, OutOfMemoryError) and "OOM command not allowed" not in str(error):
+        if not is_full(error):
             raise
         logger.info("Redis is full: no %s for now", what)
 

@@ -2,8 +2,7 @@
 -- KEYS: lease, unacked, returned, waiting
 -- ARGV: owner, how many of the tags were not delivered before, their tags, then the tags of those that were
 -- Returns how many of them were this process's to settle.
-local lease = redis.call('HMGET', KEYS[1], 'owner', 'until')
-if lease[1] and not is_owner(lease[1], ARGV[1]) and runs(whole(lease[2]) or 0, now_ms()) then
+if is_of_another(KEYS[1], ARGV[1]) then
   return 0
 end
 local new, removed = tonumber(ARGV[2]), 0

@@ -2,8 +2,7 @@
 -- KEYS: lease, unacked, returned, waiting, poison
 -- ARGV: owner, then of each: tag, whether it was delivered before ('1' or ''), reason, deaths, detail
 -- Returns how many of them were this process's to settle.
-local lease = redis.call('HMGET', KEYS[1], 'owner', 'until')
-if lease[1] and not is_owner(lease[1], ARGV[1]) and runs(whole(lease[2]) or 0, now_ms()) then
+if is_of_another(KEYS[1], ARGV[1]) then
   return 0
 end
 check_rights({'HDEL', KEYS[3], ''}, {'LPUSH', KEYS[5], ''})

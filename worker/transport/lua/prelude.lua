@@ -54,6 +54,12 @@ local function runs(until_ms, now)
   return until_ms > now and until_ms - now <= 300000
 end
 
+-- Whether another process holds a lease now: then nothing that this one took before is its own to settle.
+local function is_of_another(key, process)
+  local lease = redis.call('HMGET', key, 'owner', 'until')
+  return lease[1] and not is_owner(lease[1], process) and runs(whole(lease[2]) or 0, now_ms())
+end
+
 -- What was handed out goes back to the head of its list.
 local function put_back(list, raw)
   redis.call('RPUSH', list, raw)

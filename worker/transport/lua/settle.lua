@@ -5,8 +5,7 @@
 --       work; for forward: the queue
 -- action: back (to the head, count begins again), failed (to the head, as after a death), forward
 -- Returns 1, or 0 when it was not this process's to settle.
-local lease = redis.call('HMGET', KEYS[1], 'owner', 'until')
-if lease[1] and not is_owner(lease[1], ARGV[1]) and runs(whole(lease[2]) or 0, now_ms()) then
+if is_of_another(KEYS[1], ARGV[1]) then
   return 0
 end
 local action, returned_before = ARGV[3], ARGV[4] == '1'
