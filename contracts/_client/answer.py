@@ -10,7 +10,7 @@ from celery.exceptions import TimeoutError as CeleryTimeout
 from kombu.exceptions import OperationalError
 
 from contracts._client.unanswered import AskTimeout, RedisRefused, RedisUnavailable
-from contracts._redis.outage import is_redis_outage, refusal
+from contracts._redis.outage import is_redis_outage, outage_sentence, refusal
 
 
 @contextmanager
@@ -33,7 +33,9 @@ def redis_errors() -> Iterator[None]:
 
 def _unavailable(error: BaseException | None, told: BaseException) -> RedisUnavailable:
     refused = refusal(error)
-    return RedisRefused(refused) if refused else RedisUnavailable(f"Redis does not answer: {told}")
+    if refused:
+        return RedisRefused(refused)
+    return RedisUnavailable(outage_sentence(error, f"Redis does not answer: {told}"))
 
 
 @contextmanager

@@ -134,6 +134,7 @@ HARM: list[Callable[[Any], Any]] = [
     _forged("0 0"),
     _forged("9 9", "0 0"),
     _forged("0 0", f"{10**400} {10**400}"),
+    _forged("0 0", "1 1", "junk", "99 999"),
     _another_type,
 ]
 

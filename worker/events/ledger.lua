@@ -95,15 +95,19 @@ local function take_in(count)
   end
 end
 
--- Let the stream begin later, at so many entries.
+-- Let the stream begin later, at so many entries. Returns false if a mark is none: somebody else wrote it.
 local function begin_at(entries)
   local following = mark_at(1)
-  while following.entries <= entries and redis.call('LLEN', KEYS[3]) > 2 do
+  while following and following.entries <= entries and redis.call('LLEN', KEYS[3]) > 2 do
     redis.call('LPOP', KEYS[3])
     first, following = following, mark_at(1)
   end
+  if not following or following.entries <= first.entries then
+    return false
+  end
   local share = (entries - first.entries) / (following.entries - first.entries)
   first = { entries = entries, bytes = first.bytes + math.floor(share * (following.bytes - first.bytes)) }
+  return true
 end
 
 local function open_ledger()
@@ -117,8 +121,11 @@ local function open_ledger()
   end
   if length > entries_now() then
     take_in(length - entries_now())
-  elseif length < entries_now() then
-    begin_at(last.entries - length)
+  elseif length < entries_now() and not begin_at(last.entries - length) then
+    begin_list({ entries = 0, bytes = 0 })
+    if length > 0 then
+      take_in(length)
+    end
   end
 end
 

@@ -139,11 +139,15 @@ class DrainDeadMessages:
         self._sink = sink
         self._room = room
         self._not_before = 0.0
+        self._outage: Unavailable | None = None
         self._room_not_before = 0.0
 
     def run(self) -> None:
         if time.monotonic() < self._not_before:
+            if self._outage:
+                raise self._outage
             return
+        self._outage = None
         try:
             with translate_outage(BrokerUnavailable, BROKER_AWAY):
                 parked = any_parked(self._redis, self._queues)
@@ -151,8 +155,9 @@ class DrainDeadMessages:
                 self._drain(queue)
             if parked or time.monotonic() >= self._room_not_before:
                 self._make_room()
-        except Unavailable:
-            self._not_before = time.monotonic() + _AFTER_OUTAGE_S
+        except Unavailable as outage:
+            # Raised again until then: the wait goes on, and is told once a minute.
+            self._not_before, self._outage = time.monotonic() + _AFTER_OUTAGE_S, outage
             raise
 
     def _drain(self, queue: str) -> None:
