@@ -1,10 +1,13 @@
 """Celery's beat in this service: the schedule of the app, and a heartbeat."""
 
+import logging
 from typing import Any
 
 from celery import beat
 
 from worker.process.heartbeat import Heartbeat, begin_heartbeat
+
+logger = logging.getLogger(__name__)
 
 
 class Scheduler(beat.Scheduler):  # type: ignore[misc]  # celery is untyped
@@ -16,6 +19,13 @@ class Scheduler(beat.Scheduler):  # type: ignore[misc]  # celery is untyped
         # Celery makes a lazy scheduler too, only to show what it would do.
         super().setup_schedule()
         self._heartbeat = begin_heartbeat("beat", self.app.settings.heartbeat_dir)
+
+    def apply_entry(self, entry: Any, producer: Any = None) -> None:
+        try:
+            self.apply_async(entry, producer=producer, advance=False)
+        except beat.SchedulingError as error:
+            # The next one is due soon. Celery's own logs two stacks each time that Redis is away, or full.
+            logger.error("%s", error)
 
     def tick(self, *args: Any, **kwargs: Any) -> Any:
         interval = super().tick(*args, **kwargs)
