@@ -179,6 +179,7 @@ ROLES = (
                 (*lists(EVERY_QUEUE), *_HELD, STREAM, LAST_REVISIONS, REJECTIONS),
                 ("memory|usage",),
             ),
+            Grant("events", "how many refusals", (REJECTIONS,), ("xlen",)),
             Grant("events", "compare with the stream", (LAST_REVISIONS,), ("hscan",)),
             Grant(
                 "events",
