@@ -85,7 +85,8 @@ def _durability(client: Any, info: dict[str, Any], subject: str) -> Finding:
     if fsync == "everysec":
         text = "append-only file, every second: a crash of the machine may lose the last second"
         return Finding(found, "ok", subject, text)
-    return Finding(found, "ok", subject, f"append-only file (appendfsync {fsync or 'unknown'})")
+    told = fsync or "unknown: its user may not ask for it"
+    return Finding(found, "ok", subject, f"append-only file (appendfsync {told})")
 
 
 def _appendfsync(client: Any) -> str | None:
