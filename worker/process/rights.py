@@ -6,7 +6,7 @@ import re
 import sys
 from collections.abc import Iterable, Sequence
 from typing import Any, Final, NamedTuple
-from urllib.parse import urlsplit
+from urllib.parse import unquote, urlsplit
 
 import redis
 
@@ -19,6 +19,7 @@ from worker.services import Services
 logger = logging.getLogger(__name__)
 
 _SHOWN = 12
+_SHOWN_OF_ANOTHER = 3
 
 _OF_CHANNELS = ("publish", "subscribe")
 
@@ -107,6 +108,7 @@ def check_rights(names: Iterable[str], uses: Sequence[Use], panel: bool = False)
     Without it a message would wait in the middle of its way. ``panel``: whether remote control is open.
     """
     roles = [role for role in (with_panel() if panel else ROLES) if role.name in names]
+    known = [role.name for role in roles]
     for url in dict.fromkeys(url for _, url, _ in uses):
         servers = [server for server, its_url, _ in uses if its_url == url]
         client = next(client for _, its_url, client in uses if its_url == url)
@@ -117,22 +119,47 @@ def check_rights(names: Iterable[str], uses: Sequence[Use], panel: bool = False)
             found = lacking(client, needs)
         except redis.RedisError as error:
             if sentence := refusal(error):
-                sys.exit(sentence)
+                is_wrong_password = isinstance(error, redis.AuthenticationError)
+                sys.exit(sentence if is_wrong_password else _another_user(url, known) + sentence)
             if not is_redis_outage(error):
                 raise
             logger.warning("Redis does not answer: the rights of this process were not checked")
             continue
         if found:
-            sys.exit(_sentence(url, [role.name for role in roles], found, panel))
+            sys.exit(_sentence(url, known, found, panel))
 
 
 def _sentence(url: str, roles: Sequence[str], found: Sequence[Need], panel: bool) -> str:
     parts = urlsplit(url)
-    more = f", and {len(found) - _SHOWN} more" if len(found) > _SHOWN else ""
+    server = f"Redis at {parts.hostname}:{parts.port or 6379}"
+    another = _another_user(url, roles)
+    refused = _listed(found, _SHOWN_OF_ANOTHER if another else _SHOWN)
+    give = "Name that user, or give this one" if another else "Give it"
     file = "deploy/redis/users-panel.acl" if panel else "deploy/redis/users.acl"
     why = " (PLUGINS_REMOTE_CONTROL is on)" if panel else ""
     return (
-        f"Redis at {parts.hostname}:{parts.port or 6379} refuses the user {parts.username or 'default'}: "
-        f"{', '.join(map(str, found[:_SHOWN]))}{more}.\n"
-        f"Give it the line of {' and '.join(roles)} in {file}{why}, see deploy/redis/README.md"
+        f"{another}{server} refuses the user {_user_of(url)}: {refused}.\n"
+        f"{give} the line of {' and '.join(roles)} in {file}{why}, see deploy/redis/README.md"
     )
+
+
+def _user_of(url: str) -> str:
+    return unquote(urlsplit(url).username or "default")
+
+
+def _another_user(url: str, roles: Sequence[str]) -> str:
+    """Return what to say first if the URL names another user than that of the roles; else nothing."""
+    if _user_of(url) in roles:
+        return ""
+    queues, users = (" and ".join(form.format(r) for r in roles) for form in ("plugin.{}", "`{}`"))
+    return (
+        f"the URL names the user `{_user_of(url)}`; a worker of {queues} needs the user {users}, "
+        "or one with its rights. "
+    )
+
+
+def _listed(found: Sequence[Need], most: int) -> str:
+    # The lists of another priority have control characters in their names: they come last.
+    shown = sorted(found, key=lambda need: not need.key.isprintable())[:most]
+    more = f", and {len(found) - most} more" if len(found) > most else ""
+    return f"{', '.join(map(str, shown))}{more}"
