@@ -137,6 +137,7 @@ def test_without_a_right_it_tells_so(client: redis.Redis, server: RedisServer) -
     assert found.level == "fail"
     told = "no right to MEMORY USAGE; the most elements: messages that wait on plugin.commands, 9"
     assert found.text.endswith(told)
+    assert "for the user `operator`" in found.advice
     with redis.Redis(port=server.port, username="none", password="x") as none:
         (told_so,) = inspect_redis(none, USES)
     assert (told_so.level, told_so.text) == ("warn", "no right to INFO")

@@ -70,7 +70,7 @@ def inspect_groups(services: Services) -> Iterator[Finding]:
         try:
             groups = _groups(services.redis)
         except NoPermissionError:
-            advice = "give the operator XINFO GROUPS, XRANGE, XLEN and LINDEX on plugin.events*"
+            advice = "give XINFO GROUPS, XRANGE, XLEN and LINDEX on plugin.events*, for the user `operator`"
             yield Finding("subscribers", "warn", "subscribers", "no right to look at their groups", advice)
             return
     late = [name for name, is_late in groups.items() if is_late]

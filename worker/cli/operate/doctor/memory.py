@@ -84,7 +84,7 @@ def _largest(
         counts = {holding.what: sum(_length(client, key) for key in holding.keys) for holding in holdings}
         what = max(counts, key=lambda each: counts[each], default=_OTHERS)
         text = f"no right to MEMORY USAGE; the most elements: {what}, {counts.get(what, 0)}"
-        return text, advice[what], counts
+        return text, f"give MEMORY USAGE, for the user `operator`; {advice[what]}", counts
     sizes[_OTHERS] = max(0, int(info.get("used_memory_dataset", 0)) - sum(sizes.values()))
     what = max(sizes, key=lambda each: sizes[each])
     return f"the most by {what}: {_amount(sizes[what])}", advice[what], sizes

@@ -55,7 +55,7 @@ def inspect_redis(client: Any, uses: Sequence[Server]) -> Iterator[Finding]:
     except BrokerUnavailable as outage:
         if not isinstance(outage.__cause__, NoPermissionError):
             raise
-        advice = "give the operator INFO; else nothing is known of its memory and durability"
+        advice = "give INFO, for the user `operator`; else nothing is known of its memory and durability"
         yield Finding("redis_info", "warn", subject, "no right to INFO", advice)
         return
     version = tuple(int(part) for part in str(info["redis_version"]).split(".")[:2])
