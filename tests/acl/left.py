@@ -142,6 +142,7 @@ LEFT: Final = {
         "EVAL return(redis.call('XADD','plugin.events','*','a','b')) 0",
         "SCRIPT LOAD return(1)",
         "SCAN 0",
+        "DBSIZE",
         "INFO",
         "TIME",
     ),

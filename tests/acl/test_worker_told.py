@@ -83,6 +83,37 @@ def test_it_does_not_start_and_names_what_lacks(
     assert f"the line of {name} in deploy/redis/users.acl" in worker.output()
 
 
+@pytest.mark.parametrize(("queue", "user"), [("commands", "queries"), ("queries", "beat")])
+def test_the_user_of_another_process_is_told_as_such(
+    guarded: GuardedRedis, mongodb_url: str, tmp_path: Path, queue: str, user: str
+) -> None:
+    env = {"PLUGINS_REDIS_URL": guarded.url_of(user), "PLUGINS_MONGODB_URL": mongodb_url}
+    worker = start_worker("-Q", f"plugin.{queue}", env=env, log=tmp_path / "worker.log", ready=None)
+    wait_until(lambda: not worker.running, 60, "its end")
+    (told,) = [line for line in worker.output().splitlines() if "the URL names" in line]
+    said = f"the URL names the user `{user}`; a worker of plugin.{queue} needs the user `{queue}`"
+    assert told.startswith(said)
+    assert told.count(" on ") <= 3
+    assert "\\x" not in told
+
+
+@pytest.mark.parametrize("name", ["commands", "queries", "versions"])
+def test_it_does_not_open_the_panel_without_its_rights(
+    guarded: GuardedRedis, mongodb_url: str, tmp_path: Path, name: str
+) -> None:
+    env = {
+        "PLUGINS_REDIS_URL": guarded.url_of(name),
+        "PLUGINS_MONGODB_URL": mongodb_url,
+        "PLUGINS_REMOTE_CONTROL": "1",
+    }
+    worker = start_worker("-Q", f"plugin.{name}", env=env, log=tmp_path / "worker.log", ready=None)
+    wait_until(lambda: not worker.running, 60, "its end")
+    assert f"refuses the user {name}: " in worker.output()
+    assert "SUBSCRIBE on /0.celery.pidbox" in worker.output()
+    assert "LPUSH on 1.reply.celery.pidbox" in worker.output()
+    assert f"the line of {name} in deploy/redis/users-panel.acl" in worker.output()
+
+
 def test_it_does_not_start_with_a_wrong_password(
     guarded: GuardedRedis, mongodb_url: str, tmp_path: Path
 ) -> None:

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Callable, Iterator
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -85,6 +86,11 @@ def test_doctor_names_what_was_dropped_and_fails_if_commands_alone_are_too_many(
     found = room(run)
     assert (found["level"], found["details"]["dropped"]) == ("warn", 2)
     assert "5 of at most 5" in found["text"] and "2 dropped since" in found["text"]
+    days_ago = datetime.now(UTC) - timedelta(days=1, minutes=1)
+    services.database["dead_letter_drops"].update_one({}, {"$set": {"last": days_ago}})
+    found = room(run)
+    assert (found["level"], found["details"]["dropped"]) == ("ok", 2)
+    assert "2 dropped since" in found["text"] and "advice" not in found
     services.parking.store([command(number) for number in range(6)])
     found = room(run)
     assert (found["level"], found["details"]["junk"]) == ("fail", 0)

@@ -184,6 +184,16 @@ def test_queues_that_nobody_reads(services: Services, look: Look) -> None:
     expect(found, "sweeper", "warn", "commands worker")
 
 
+def test_a_sweeper_without_room_is_not_told_to_start(services: Services, look: Look) -> None:
+    services.redis.config_set("maxmemory", "100kb")
+    try:
+        _, found = look("--quick")
+    finally:
+        services.redis.config_set("maxmemory", "64mb")
+    assert "is full" in expect(found, "sweeper", "warn", "make room")["text"]
+    assert "start a" not in found["sweeper"][0]["advice"]
+
+
 def test_another_number_of_partitions(services: Services, look: Look) -> None:
     consumed(services)
     status, found = look("--quick", PLUGINS_COMMAND_PARTITIONS="2")

@@ -90,6 +90,36 @@ def test_what_fills_it_is_named(client: redis.Redis, fill: Callable[[Any], Any],
     assert found.advice
 
 
+def test_a_few_large_events_do_not_spoil_the_size_of_the_stream(client: redis.Redis) -> None:
+    for _ in range(3):
+        client.xadd("plugin.events", {"data": bytes(MIB)})
+    for _ in range(3000):
+        client.xadd("plugin.events", {"data": b"x"})
+    client.set("x", bytes(2 * MIB))
+    used_to(client, 1.2)
+    assert int(client.memory_usage("plugin.events") or 0) > 5 * MIB
+    found = look(client)
+    assert 3 * MIB < found.details["by"]["events (plugin.events)"] < 4 * MIB
+
+
+def test_the_ledger_tells_how_large_the_stream_is(client: redis.Redis) -> None:
+    client.xadd("plugin.events", {"data": bytes(6 * MIB)})
+    client.rpush("plugin.events:bytes", "10 1000", "20 2000000", "30 7001000")
+    used_to(client, 0.9)
+    assert look(client).details["by"]["events (plugin.events)"] == 7_000_000
+    client.rpush("plugin.events:bytes", "nonsense")
+    assert 6 * MIB < look(client).details["by"]["events (plugin.events)"] < 8 * MIB
+
+
+@pytest.mark.parametrize(
+    ("share", "told"), [(0.9, "once it is full"), (1.2, "it is full, refuses what adds")]
+)
+def test_a_full_redis_is_told_as_full(client: redis.Redis, share: float, told: str) -> None:
+    client.set("x", bytes(5 * MIB))
+    used_to(client, share)
+    assert told in look(client).advice
+
+
 def test_only_what_a_redis_is_for_is_looked_at(client: redis.Redis) -> None:
     client.xadd("plugin.events", {"data": bytes(6 * MIB)})
     used_to(client, 0.9)
@@ -107,6 +137,7 @@ def test_without_a_right_it_tells_so(client: redis.Redis, server: RedisServer) -
     assert found.level == "fail"
     told = "no right to MEMORY USAGE; the most elements: messages that wait on plugin.commands, 9"
     assert found.text.endswith(told)
+    assert "for the user `operator`" in found.advice
     with redis.Redis(port=server.port, username="none", password="x") as none:
         (told_so,) = inspect_redis(none, USES)
     assert (told_so.level, told_so.text) == ("warn", "no right to INFO")

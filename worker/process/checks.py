@@ -23,7 +23,7 @@ class Checks(bootsteps.Step):  # type: ignore[misc]  # celery is untyped
         app = worker.app
         queues, partitions = list(app.amqp.queues.consume_from), app.settings.command_partitions
         check_queues(queues, partitions)
-        check_rights(roles_of(queues), uses_of(app.services))
+        check_rights(roles_of(queues), uses_of(app.services), app.settings.remote_control)
         if not is_commands(queues):
             return
         most = max(worker.concurrency, worker.max_concurrency or 0)

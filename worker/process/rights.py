@@ -6,18 +6,22 @@ import re
 import sys
 from collections.abc import Iterable, Sequence
 from typing import Any, Final, NamedTuple
-from urllib.parse import urlsplit
+from urllib.parse import unquote, urlsplit
 
 import redis
 
 from contracts._redis.outage import is_redis_outage, refusal
 from worker.process.grants import Grant, Role, Server
-from worker.process.roles import ROLES
+from worker.process.mailbox import channel
+from worker.process.roles import ROLES, with_panel
 from worker.services import Services
 
 logger = logging.getLogger(__name__)
 
 _SHOWN = 12
+_SHOWN_OF_ANOTHER = 3
+
+_OF_CHANNELS = ("publish", "subscribe")
 
 _ASK: Final = """
 local lacking = {}
@@ -76,7 +80,8 @@ def needs_of(role: Role, servers: Iterable[Server]) -> list[Need]:
     keys = [
         Need(command, example_of(key)) for grant in grants for command in grant.commands for key in grant.keys
     ]
-    return list(dict.fromkeys([*(Need(command, "") for command in role.free if command != "publish"), *keys]))
+    free = [Need(command, "") for command in role.free if command not in _OF_CHANNELS]
+    return list(dict.fromkeys([*free, *keys]))
 
 
 def uses_of(services: Services) -> tuple[Use, ...]:
@@ -97,33 +102,64 @@ def lacking(client: Any, needs: Sequence[Need]) -> list[Need]:
     return [needs[index] for index in client.eval(_ASK, 0, *(json.dumps(need.words) for need in needs))]
 
 
-def check_rights(names: Iterable[str], uses: Sequence[Use]) -> None:
+def check_rights(names: Iterable[str], uses: Sequence[Use], panel: bool = False) -> None:
     """Refuse to start if the user of this process lacks a right of the roles ``names``.
 
-    Without it a message would wait in the middle of its way.
+    Without it a message would wait in the middle of its way. ``panel``: whether remote control is open.
     """
-    roles = [role for role in ROLES if role.name in names]
+    roles = [role for role in (with_panel() if panel else ROLES) if role.name in names]
+    known = [role.name for role in roles]
     for url in dict.fromkeys(url for _, url, _ in uses):
         servers = [server for server, its_url, _ in uses if its_url == url]
         client = next(client for _, its_url, client in uses if its_url == url)
         try:
-            found = [need for role in roles for need in lacking(client, needs_of(role, servers))]
+            needs = [need for role in roles for need in needs_of(role, servers)]
+            if panel and "broker" in servers:
+                needs.append(Need("subscribe", channel(client)))
+            found = lacking(client, needs)
         except redis.RedisError as error:
             if sentence := refusal(error):
-                sys.exit(sentence)
+                is_wrong_password = isinstance(error, redis.AuthenticationError)
+                sys.exit(sentence if is_wrong_password else _another_user(url, known) + sentence)
             if not is_redis_outage(error):
                 raise
             logger.warning("Redis does not answer: the rights of this process were not checked")
             continue
         if found:
-            sys.exit(_sentence(url, [role.name for role in roles], found))
+            sys.exit(_sentence(url, known, found, panel))
 
 
-def _sentence(url: str, roles: Sequence[str], found: Sequence[Need]) -> str:
+def _sentence(url: str, roles: Sequence[str], found: Sequence[Need], panel: bool) -> str:
     parts = urlsplit(url)
-    more = f", and {len(found) - _SHOWN} more" if len(found) > _SHOWN else ""
+    server = f"Redis at {parts.hostname}:{parts.port or 6379}"
+    another = _another_user(url, roles)
+    refused = _listed(found, _SHOWN_OF_ANOTHER if another else _SHOWN)
+    give = "Name that user, or give this one" if another else "Give it"
+    file = "deploy/redis/users-panel.acl" if panel else "deploy/redis/users.acl"
+    why = " (PLUGINS_REMOTE_CONTROL is on)" if panel else ""
     return (
-        f"Redis at {parts.hostname}:{parts.port or 6379} refuses the user {parts.username or 'default'}: "
-        f"{', '.join(map(str, found[:_SHOWN]))}{more}.\n"
-        f"Give it the line of {' and '.join(roles)} in deploy/redis/users.acl, see deploy/redis/README.md"
+        f"{another}{server} refuses the user {_user_of(url)}: {refused}.\n"
+        f"{give} the line of {' and '.join(roles)} in {file}{why}, see deploy/redis/README.md"
     )
+
+
+def _user_of(url: str) -> str:
+    return unquote(urlsplit(url).username or "default")
+
+
+def _another_user(url: str, roles: Sequence[str]) -> str:
+    """Return what to say first if the URL names another user than that of the roles; else nothing."""
+    if _user_of(url) in roles:
+        return ""
+    queues, users = (" and ".join(form.format(r) for r in roles) for form in ("plugin.{}", "`{}`"))
+    return (
+        f"the URL names the user `{_user_of(url)}`; a worker of {queues} needs the user {users}, "
+        "or one with its rights. "
+    )
+
+
+def _listed(found: Sequence[Need], most: int) -> str:
+    # The lists of another priority have control characters in their names: they come last.
+    shown = sorted(found, key=lambda need: not need.key.isprintable())[:most]
+    more = f", and {len(found) - most} more" if len(found) > most else ""
+    return f"{', '.join(map(str, shown))}{more}"

@@ -30,6 +30,7 @@ from worker.process.partitions import PARTITIONS
 _CONNECT = ("ping", "client", "multi", "exec", "discard")
 _LISTEN = ("subscribe", "unsubscribe")
 _WORK = (*_CONNECT, "client|tracking", "script|load", "script|exists", "time", "info", "publish", *RUN)
+_LOOK = ("scan", "dbsize", "pubsub|numsub", "time", "info")
 _EVENTS_OF_CELERY = "/0.celeryev/*"
 
 _LARGE = "plugin.answers:large"
@@ -179,6 +180,7 @@ ROLES = (
                 (*lists(EVERY_QUEUE), *_HELD, STREAM, LAST_REVISIONS, REJECTIONS),
                 ("memory|usage",),
             ),
+            Grant("events", "how many refusals", (REJECTIONS,), ("xlen",)),
             Grant("events", "compare with the stream", (LAST_REVISIONS,), ("hscan",)),
             Grant(
                 "events",
@@ -187,7 +189,7 @@ ROLES = (
                 ("exists", "get"),
             ),
         ),
-        (*_CONNECT, *_LISTEN, "scan", "pubsub|numsub", "time", "info", "script|load", "script|exists", *RUN),
+        (*_CONNECT, *_LISTEN, *_LOOK, "script|load", "script|exists", *RUN),
         (f"{ANSWERS}*",),
     ),
 )

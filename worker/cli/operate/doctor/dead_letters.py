@@ -1,6 +1,8 @@
 """The dead letters: their reasons, how much of their room is taken, and what was dropped."""
 
 from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from typing import Final
 
 from contracts.values import format_time
 from worker.cli.operate.doctor.finding import Finding
@@ -9,6 +11,8 @@ from worker.store.dead_letters import Filter
 
 _MIB = 1024 * 1024
 _SUBJECT = "room for dead letters"
+_RECENT: Final = timedelta(days=1)
+"""A drop is warned of for so long."""
 
 
 def inspect_dead_letters(services: Services) -> Iterator[Finding]:
@@ -41,5 +45,8 @@ def inspect_room(services: Services) -> Iterator[Finding]:
         return
     since, last = format_time(drops.since), format_time(drops.last)
     text += f"; {drops.count} dropped since {since}, the last {last}"
+    if datetime.now(UTC) - drops.last >= _RECENT:
+        yield Finding("dead_letter_room", "ok", _SUBJECT, text, details=details)
+        return
     advice = "find out who sends junk: see plugins dead-letters list --junk"
     yield Finding("dead_letter_room", "warn", _SUBJECT, text, advice, details)

@@ -11,6 +11,7 @@ from redis.exceptions import NoPermissionError
 from contracts._redis.outage import translate_outage
 from contracts.events import STREAM
 from worker.cli.operate.doctor.finding import Finding, ago
+from worker.cli.operate.doctor.memory import is_full, share_of
 from worker.domain.subjects import Subjects
 from worker.events.publish import EVENTS_AWAY, EventsUnavailable, Publisher
 from worker.events.script import LEDGER
@@ -47,8 +48,20 @@ def inspect_sweeper(services: Services) -> Iterator[Finding]:
         runs = services.redis.exists(TURN)
     if runs:
         yield Finding("sweeper", "ok", "sweep", "event sweeper running")
-    else:
-        yield Finding("sweeper", "warn", "sweep", "event sweeper not running", "start a commands worker")
+        return
+    text, advice = "event sweeper not running", "start a commands worker"
+    if _has_no_room(services.redis):
+        text = f"{text}: the Redis of the events is full, and refuses its turn"
+        advice = "make room in it: see what fills it above"
+    yield Finding("sweeper", "warn", "sweep", text, advice)
+
+
+def _has_no_room(client: Any) -> bool:
+    with translate_outage(EventsUnavailable, EVENTS_AWAY):
+        try:
+            return is_full(share_of(client.info("memory")))
+        except NoPermissionError:
+            return False
 
 
 def inspect_groups(services: Services) -> Iterator[Finding]:
@@ -57,7 +70,7 @@ def inspect_groups(services: Services) -> Iterator[Finding]:
         try:
             groups = _groups(services.redis)
         except NoPermissionError:
-            advice = "give the operator XINFO GROUPS, XRANGE, XLEN and LINDEX on plugin.events*"
+            advice = "give XINFO GROUPS, XRANGE, XLEN and LINDEX on plugin.events*, for the user `operator`"
             yield Finding("subscribers", "warn", "subscribers", "no right to look at their groups", advice)
             return
     late = [name for name, is_late in groups.items() if is_late]

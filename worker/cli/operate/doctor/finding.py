@@ -57,7 +57,8 @@ class Check:
             advice = "check that it runs, and that its URL in PLUGINS_* is right"
             if refusal(outage.__cause__):
                 advice = (
-                    "check the user and the password of its URL in PLUGINS_*, or give that user the right"
+                    "check the user and the password of its URL in PLUGINS_*; deploy/redis/users.acl has "
+                    "the rights that it needs, for the user `operator`"
                 )
             yield Finding(UNREACHABLE, "fail", self.name, outage.message, advice)
         except Exception as error:  # noqa: BLE001

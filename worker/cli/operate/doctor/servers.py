@@ -55,7 +55,7 @@ def inspect_redis(client: Any, uses: Sequence[Server]) -> Iterator[Finding]:
     except BrokerUnavailable as outage:
         if not isinstance(outage.__cause__, NoPermissionError):
             raise
-        advice = "give the operator INFO; else nothing is known of its memory and durability"
+        advice = "give INFO, for the user `operator`; else nothing is known of its memory and durability"
         yield Finding("redis_info", "warn", subject, "no right to INFO", advice)
         return
     version = tuple(int(part) for part in str(info["redis_version"]).split(".")[:2])
@@ -85,7 +85,8 @@ def _durability(client: Any, info: dict[str, Any], subject: str) -> Finding:
     if fsync == "everysec":
         text = "append-only file, every second: a crash of the machine may lose the last second"
         return Finding(found, "ok", subject, text)
-    return Finding(found, "ok", subject, f"append-only file (appendfsync {fsync or 'unknown'})")
+    told = fsync or "unknown: its user may not ask for it"
+    return Finding(found, "ok", subject, f"append-only file (appendfsync {told})")
 
 
 def _appendfsync(client: Any) -> str | None:
