@@ -42,7 +42,14 @@ HEADERS: dict[str, dict[str, Any]] = {
     "deep": {"a": {"b": [{"c": {"access_key": {"value": SECRET}}}]}},
     "a key": {f"Bearer {SECRET}": 1},
     "password": {"db": {"passwd": SECRET, "pwd": SECRET, "passphrase": SECRET}},
-    "session": {"session_id": SECRET},
+    "session id": {"session_id": SECRET},
+    "session": {"session": SECRET},
+    "credentials": {"credentials": {"user": "u", "of": SECRET}, "x": ["aws_credentials", SECRET]},
+    "the scheme token": {"note": f"sent with Token {SECRET}"},
+    "an opaque token like a jwt": {"note": f"token=eyJ{SECRET}"},
+    "pem": {"note": f"-----BEGIN PRIVATE KEY-----\n{SECRET}\n-----END PRIVATE KEY-----\n"},
+    "pem without its end": {"note": f"-----BEGIN RSA PRIVATE KEY-----\nProc-Type: 4,X\n\n{SECRET}"},
+    "pem, percent-encoded": {"query": f"-----BEGIN+EC%20PRIVATE+KEY-----%0A{SECRET}%0A-----END"},
     "the task": {"task": f"Bearer {SECRET}"},
     "percent-encoded": {"query": f"authorization%3DBearer%20{SECRET}"},
 }
@@ -96,6 +103,12 @@ def holds_secret(raw: bytes) -> bool:
     return SECRET.encode() in raw
 
 
+def decode_body_of(raw: bytes) -> Any:
+    with suppress(ValueError, KeyError):
+        return decode_body(json.loads(raw))
+    return None
+
+
 @pytest.mark.parametrize("name", PLANTED)
 def test_no_form_of_a_secret_is_kept(name: str) -> None:
     assert SECRET.encode() in PLANTED[name] or holds_secret(PLANTED[name])
@@ -144,6 +157,26 @@ def test_the_data_of_a_plugin_stay_as_they_are() -> None:
     assert read_message(task_message("plugin.update", "c-1", params, "q")).raw.count(b"removed") == 0
 
 
+OWN_FORMS = {
+    "a token of GitHub": "ghp_" + "aB3" * 12,
+    "a token of GitHub Actions": "ghs_" + "aB3" * 12,
+    "a fine-grained token of GitHub": "github_pat_" + "aB3" * 7 + "_" + "x9Y" * 19,
+    "a key of AWS": "AKIA" + "IOSFODNN7EXAMPLE",
+    "a passing key of AWS": "ASIA" + "IOSFODNNAEXAMPLE",
+}
+
+
+@pytest.mark.parametrize("token", OWN_FORMS.values(), ids=OWN_FORMS)
+def test_a_token_is_known_by_its_own_form(token: str) -> None:
+    for headers in ({"note": f"sent with {token}, today"}, {"x": [token]}, {token: 1}):
+        whole = with_headers(headers)
+        unknown = task_message("no.such.task", "c-1", headers, "plugin.commands")
+        for sent in (whole, whole[:-1], unknown, b"junk " + token.encode()):
+            kept = read_message(sent).raw
+            assert token.encode() not in kept + json.dumps(decode_body_of(kept)).encode()
+    assert hide_secrets_in(f"x={token}; y") == "x=(removed); y"
+
+
 LARGE = {"x": ["y"] * 20_000}
 
 
@@ -176,8 +209,10 @@ def test_a_text_that_repeats_arguments_is_no_reason_to_ask_for_a_token() -> None
 
 @pytest.mark.parametrize(
     "text",
-    ["author: me", "the token was lost", "keyjar", "http://host/a@b", "a://b", "eyJust", "Bearer", "x.y.z"],
-)
+    ["author: me", "the token was lost", "keyjar", "http://host/a@b", "a://b", "eyJust", "Bearer", "x.y.z",
+     "the token mechanism", "token v1", "session_affinity: x", "in asiapacificnortheast", "ghp_short",
+     "-----BEGIN CERTIFICATE-----\nMII\n-----END CERTIFICATE-----", "xAKIAIOSFODNN7EXAMPLE"],
+)  # fmt: skip
 def test_ordinary_text_is_left(text: str) -> None:
     assert hide_secrets_in(text) == text
 
@@ -196,6 +231,8 @@ def test_a_secret_is_found_wherever_the_search_stops_to_let_others_run(before: i
         JWT,
         f"://u:{SECRET}@",
         f"pwd={SECRET}",
+        f"-----BEGIN PRIVATE KEY-----\n{SECRET * 9000}-----END PRIVATE KEY-----",
+        f"Token {SECRET}",
     )
     for secret in secrets:
         for shift in range(0, 60, 7):
@@ -206,7 +243,10 @@ def test_a_secret_is_found_wherever_the_search_stops_to_let_others_run(before: i
 @pytest.mark.parametrize(
     "unit",
     ['"', "x", "token", 'token"', '"token":', "eyj", "-eyj", "eyj.", "://", "://a", "bearer ", "auth", "token=",
-     "authorization:[", '\\"', "token\\\\", "%20", "authorization: x\n", "'", "token:'", "key\\"],
+     "authorization:[", '\\"', "token\\\\", "%20", "authorization: x\n", "'", "token:'", "key\\",
+     "ghp_", "github_pat_", "github_pat_x ", "AKIA", "akia ", "token ", "token a ", "session", "credentials",
+     "-----begin ", "-----begin rsa private key", "-----begin private key-----", "-----begin private key-----'",
+     "-----begin private key----------end", "-"],
 )  # fmt: skip
 def test_the_time_grows_with_the_text_and_no_faster(unit: str) -> None:
     """Whatever it is; the bound is far above what is needed, and far below what a square would take."""

@@ -12,7 +12,8 @@ REMOVED: Final = "(removed)"
 """Stands in place of a secret."""
 
 _HIDDEN: Final = REMOVED.encode()
-_WORD: Final = SECRET_WORD + r"|passphrase|pwd|jwt|bearer|session[_-]?(?:id|key)|auth(?![a-z])"
+_ENDING: Final = r"(?:credentials?|session)(?![\w-])"
+_WORD: Final = rf"{SECRET_WORD}|passphrase|pwd|jwt|bearer|session[_-]?(?:id|key)|auth(?![a-z])|{_ENDING}"
 _KEY: Final = re.compile(_WORD, re.IGNORECASE)
 _NAMES: Final = ("name", "key", "header", "field")
 _VALUES: Final = ("value", "val")
@@ -30,13 +31,22 @@ _BESIDE: Final = r"""(?:\\{0,3}["']val(?:ue)?\\{0,3}["']\s{0,8}+:\s{0,8}+)?+"""
 _LISTED: Final = rf"""\\{{0,3}}+["']\s{{0,8}}+,\s{{0,8}}+{_BESIDE}{_QUOTED}"""
 _PAIRED: Final = rf"""\\{{0,3}}+["']?\s{{0,8}}+(?:[:=]|%3[ad]){_VALUE}"""
 _NAMED: Final = rf"(?:{_WORD})[\w-]{{0,40}}+(?:{_LISTED}|{_PAIRED})"
+# "token" is an ordinary word too: a digit tells a secret from the next word.
+_TOKEN: Final = rf"\btoken{_BLANK}{{1,8}}+((?=[a-z_.~+/=%-]{{0,64}}+[0-9])[\w.~+/=%-]{{8,}}+)"
+_GITHUB: Final = r"gh[oprsu]_[a-z0-9]{16,}+|github_pat_\w{16,}+"
+_AWS: Final = r"a[ks]ia[a-z0-9]{16}(?![a-z0-9])"
+_ARMOUR: Final = rf"{_BLANK}(?:[a-z0-9]{{1,12}}+{_BLANK}){{0,2}}private{_BLANK}key(?:{_BLANK}block)?"
+# One that was cut off has no end.
+_PEM: Final = rf"""-----begin{_ARMOUR}-----(?!\(removed\))((?:[^"'-]|-(?!----end))*+)"""
 _SECRET: Final = re.compile(
     "|".join(
         (
             rf"\b(?:bearer|basic|negotiate){_BLANK}{{1,8}}+([\w.~+/=%-]{{4,}}+)",
+            _TOKEN,
             _NAMED,
             # A JWT, or a word that begins like one: what is no JWT is passed over.
-            r"(?<![a-z0-9])(eyj[\w-]*+(?:\.[\w-]*+)*+)",
+            rf"(?<![a-z0-9])(?:(?P<jwt>eyj[\w-]*+(?:\.[\w-]*+)*+)|({_GITHUB})|(?P<aws>{_AWS}))",
+            _PEM,
             r"""://([^\s/?#"'<>\\]*)@""",
         )
     ).encode(),
@@ -44,7 +54,8 @@ _SECRET: Final = re.compile(
 )
 # Text without any of them has no match, and to look for them is much cheaper.
 _SIGNS: Final = tuple(
-    b"auth cookie token secret pass pwd key jwt bearer session basic negotiate eyj ://".split()
+    b"auth cookie token secret pass pwd key jwt bearer session credential basic negotiate eyj ://"
+    b" gho_ ghp_ ghr_ ghs_ ghu_ github_pat_ akia asia -----begin".split()
 )
 _AT_ONCE: Final = 64 * 1024
 # The longest text before a secret that belongs to a match.
@@ -97,14 +108,14 @@ def hide_secrets_in(text: str) -> str:
 def hide_secrets_in_bytes(raw: bytes) -> bytes:
     """Return bytes that may be text, of any form, with parts replaced that look like a secret."""
     clean, done = bytearray(), 0
-    for start, stop in _spans(raw.lower()):
+    for start, stop in _spans(raw, raw.lower()):
         clean += raw[done:start]
         clean += _HIDDEN
         done = stop
     return bytes(clean + raw[done:]) if clean else raw
 
 
-def _spans(lowered: bytes) -> Iterator[tuple[int, int]]:
+def _spans(raw: bytes, lowered: bytes) -> Iterator[tuple[int, int]]:
     """Yield where secrets begin and end, a piece at a time: a search holds up every other thread."""
     at = 0
     while at < len(lowered):
@@ -116,7 +127,7 @@ def _spans(lowered: bytes) -> Iterator[tuple[int, int]]:
                 found = _SECRET.match(lowered, found.start()) or found
             at = max(found.end(), at + 1)
             span = found.span(found.lastindex or 0)
-            if _is_secret(lowered[slice(*span)]):
+            if _is_secret(found.lastgroup, raw[slice(*span)]):
                 yield span
             found = _SECRET.search(lowered, at, end)
         at = max(at, end if end == len(lowered) else end - _OVERLAP)
@@ -126,8 +137,11 @@ def _has_sign(piece: bytes) -> bool:
     return any(sign in piece for sign in _SIGNS)
 
 
-def _is_secret(text: bytes) -> bool:
-    return not text.startswith(b"eyj") or text.count(b".") >= 2
+def _is_secret(form: str | None, text: bytes) -> bool:
+    if form == "jwt":
+        return text.count(b".") >= 2
+    # In small letters it is a word, such as the name of a region.
+    return form != "aws" or text.isupper()
 
 
 def _is_name(value: Any) -> bool:
