@@ -36,7 +36,7 @@ MAX_BATCH_BYTES = 4 * 1024 * 1024
 MAX_PLUGIN_BYTES = 1024 * 1024
 """The largest ``PluginInfo``, in bytes of UTF-8 JSON."""
 
-MAX_CHANGED_BYTES = 48 * 1024 * 1024
+MAX_CHANGED_BYTES = 32 * 1024 * 1024
 """How large the plugins that a batch changes may be, counted once for each change: in characters of JSON,
 and 16 more for each object and list.
 """
