@@ -103,7 +103,7 @@ def shown(key: str) -> str:
 
 def _commands(client: Redis) -> Iterator[tuple[str, int, int, int]]:
     """Each command of this Redis: its name, arity, and the places of its first and last key."""
-    told: Any = client.execute_command("COMMAND")  # type: ignore[no-untyped-call]
+    told: Any = client.execute_command("COMMAND")  # type: ignore[no-untyped-call]  # redis-py does not type it
     rows = told.values() if isinstance(told, dict) else told
     for row in rows:
         yield from _with_subcommands(row)

@@ -41,7 +41,7 @@ def is_denied(server: GuardedRedis, user: str, attack: str) -> bool:
     pool = ConnectionPool.from_url(server.url_of(user), protocol=2)
     connection = pool.get_connection()
     try:
-        connection.send_command(*attack.split(" "))  # type: ignore[no-untyped-call]
+        connection.send_command(*attack.split(" "))  # type: ignore[no-untyped-call]  # redis-py does not type it
         connection.read_response()
     except redis.ResponseError as error:
         # Some are refused to everybody, unless the server was started with them.

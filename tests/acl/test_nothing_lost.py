@@ -3,18 +3,18 @@
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import replace
+from typing import Any
 
 import pytest
 import redis
 from redis import Redis
 
 from contracts._redis.outage import refusal
+from tests.acl.weaker import role, without
 from tests.support.guarded import GuardedRedis
 from tests.support.seams import take_out
 from tests.transport.protections import PROTECTIONS
 from worker.devtools.acl import rules
-from worker.process.grants import Role
-from worker.process.roles import ROLES
 from worker.transport import scripts
 from worker.transport.keys import QueueKeys
 from worker.transport.scripts import Call, run_script
@@ -24,28 +24,12 @@ ME, GONE = "me:1:1", "gone:1:1"
 LARGE = b"large" * 100
 
 
-def role(name: str) -> Role:
-    return next(role for role in ROLES if role.name == name)
-
-
-def without(whole: Role, command: str, key: str) -> Role:
-    """The role without one command on the keys that end with `key`."""
-    grants = tuple(
-        replace(grant, commands=tuple(c for c in grant.commands if c != command))
-        if any(pattern.endswith(key) for pattern in grant.keys)
-        else grant
-        for grant in whole.grants
-    )
-    assert grants != whole.grants
-    return replace(whole, name="weak", grants=tuple(grant for grant in grants if grant.commands))
-
-
-def messages(admin: Redis, keys: QueueKeys) -> Counter[bytes]:
+def messages(admin: Any, keys: QueueKeys) -> Counter[bytes]:
     """Every message of a queue, wherever it is."""
-    found: list[bytes] = [*admin.hvals(keys.unacked)]  # type: ignore[list-item]
+    found: list[bytes] = [*admin.hvals(keys.unacked)]
     for name in keys.lists:
-        found += admin.lrange(name, 0, -1)  # type: ignore[arg-type]
-    parked: list[bytes] = admin.lrange(keys.poison, 0, -1)  # type: ignore[assignment]
+        found += admin.lrange(name, 0, -1)
+    parked: list[bytes] = admin.lrange(keys.poison, 0, -1)
     return Counter([*found, *(element.split(b"\n", 4)[4] for element in parked)])
 
 
@@ -130,7 +114,13 @@ def outcome(
     """The messages before and after three tries, and the error of the last one."""
     guarded.forget()
     with guarded.client() as admin:
-        admin.execute_command("ACL", "SETUSER", "weak", "reset", *rules(without(role(who), command, key)))
+        admin.execute_command(
+            "ACL",
+            "SETUSER",
+            "weak",
+            "reset",
+            *rules(replace(without(role(who), command, end=key), name="weak")),
+        )
         admin.execute_command("ACL", "SETUSER", "weak", "on", ">secret-weak")
         call = prepare(admin)
         keys = VERSIONS if who == "versions" else COMMANDS

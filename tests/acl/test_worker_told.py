@@ -2,7 +2,6 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -11,29 +10,13 @@ import pytest
 from pymongo import MongoClient
 from redis import Redis
 
+from tests.acl.weaker import role, without
 from tests.support.guarded import GuardedRedis
 from tests.support.servers import ChildProcess, MongoReplicaSet, run_worker, start_worker, wait_until
 from worker.devtools.acl import rules
 from worker.process.grants import Role
-from worker.process.roles import ROLES
 
 REFUSED = "Redis refuses"
-
-
-def role(name: str) -> Role:
-    return next(role for role in ROLES if role.name == name)
-
-
-def without(whole: Role, command: str, key: str) -> Role:
-    """The role without one command on the keys that begin with `key`."""
-    grants = tuple(
-        replace(grant, commands=tuple(c for c in grant.commands if c != command))
-        if any(pattern.startswith(key) for pattern in grant.keys)
-        else grant
-        for grant in whole.grants
-    )
-    assert grants != whole.grants
-    return replace(whole, grants=tuple(grant for grant in grants if grant.commands))
 
 
 def give(server: GuardedRedis, given: Role) -> None:
@@ -73,7 +56,7 @@ def working(guarded: GuardedRedis, mongodb_url: str, folder: Path, name: str) ->
 def test_it_does_not_start_and_names_what_lacks(
     guarded: GuardedRedis, mongodb_url: str, tmp_path: Path, name: str, command: str, key: str, told: str
 ) -> None:
-    give(guarded, without(role(name), command, key))
+    give(guarded, without(role(name), command, begin=key))
     env = {"PLUGINS_REDIS_URL": guarded.url_of(name), "PLUGINS_MONGODB_URL": mongodb_url}
     worker = start_worker("-Q", f"plugin.{name}", env=env, log=tmp_path / "worker.log", ready=None)
     wait_until(lambda: not worker.running, 60, "its end")
@@ -151,7 +134,7 @@ def test_a_command_waits_for_a_right_and_is_applied_once(
         guarded.client(decode_responses=True) as admin,
         MongoClient[dict[str, Any]](mongodb_url) as mongo,
     ):
-        give(guarded, without(role("commands"), command, key))
+        give(guarded, without(role("commands"), command, begin=key))
         answer = push(
             guarded.url_of("publisher"),
             "plugin.register",
@@ -188,7 +171,7 @@ def test_a_query_waits_for_a_right_and_is_answered(
     guarded: GuardedRedis, mongodb_url: str, tmp_path: Path
 ) -> None:
     with working(guarded, mongodb_url, tmp_path, "queries") as worker, guarded.client() as admin:
-        give(guarded, without(role("queries"), "setex", "celery-task-meta-"))
+        give(guarded, without(role("queries"), "setex", begin="celery-task-meta-"))
         url = guarded.url_of("publisher")
         answer = push(url, "plugin.list", "plugin.queries", domain_id="d-1", query={})
         worker.wait_for_output(REFUSED, 30)

@@ -194,7 +194,7 @@ def test_what_is_published_to_one_who_waits_harms_no_other(caller: PluginClient,
         wait_until(lambda: redis.llen(COMMANDS) == 2, 60, "both commands")
         sent = {one.id: one for one in waiting(redis)}
         for one in sent.values():
-            wait_until(lambda key=one.key: redis.pubsub_numsub(key)[0][1], 60, "the caller")  # type: ignore[misc]
+            wait_until(lambda key=one.key: redis.pubsub_numsub(key)[0][1], 60, "the caller")  # type: ignore[misc]  # mypy does not type defaults of a lambda
         redis.publish(sent["a"].key, b"}{")
         assert type(asked["a"].exception(60)) is UnreadableAnswer
         _store(redis, sent["b"], told(task_id=sent["b"].answer_id, result="mine"))

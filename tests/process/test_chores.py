@@ -6,11 +6,13 @@ import signal
 from typing import Any
 
 import pytest
+import redis
 
 from contracts.errors import StoreUnavailable
 from worker.process import chores
-from worker.process.chores import DeadMessageSink, EnsureIndexes, KeepPartitions
+from worker.process.chores import DeadMessageSink, DrainDeadMessages, EnsureIndexes, KeepPartitions
 from worker.process.partitions import PARTITIONS, Partitions
+from worker.tasks.broker import BrokerUnavailable
 
 
 class Maker:
@@ -77,3 +79,20 @@ def test_a_message_that_cannot_be_answered_is_kept_all_the_same(caplog: pytest.L
         DeadMessageSink(app, parking)([parked])
     assert kept == [[parked]]
     assert "could not be answered" in caplog.text
+
+
+def test_a_drain_that_waits_is_not_over_before_its_next_try() -> None:
+    """Else it would be told as a new wait each time, and not once a minute."""
+    tries: list[object] = []
+
+    class Away:
+        def __getattr__(self, command: str) -> Any:
+            tries.append(command)
+            raise redis.ConnectionError("away")
+
+    room: Any = None
+    chore = DrainDeadMessages(Away(), ["plugin.commands"], lambda parked: None, room)
+    for _ in range(3):
+        with pytest.raises(BrokerUnavailable):
+            chore.run()
+    assert len(tries) == 1

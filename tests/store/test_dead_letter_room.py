@@ -74,7 +74,7 @@ def test_there_are_never_more_than_the_cap_allows(database: Database[dict[str, A
         most = max(most, database["dead_letters"].count_documents({}))
         return done
 
-    letters._letters.insert_many = insert_many  # type: ignore[method-assign]
+    letters._letters.insert_many = insert_many  # type: ignore[method-assign]  # another process comes in between
     letters.keep_once([letter(number) for number in range(50)])
     assert most == 7 and names(letters) == list(range(43, 50))
 
@@ -106,7 +106,7 @@ def test_equal_messages_of_two_processes_are_stored_once(database: Database[dict
         DeadLetters(database).keep_once(batch[:5])
         shipped(documents)
 
-    letters.room.make = make  # type: ignore[method-assign]
+    letters.room.make = make  # type: ignore[method-assign]  # another process comes in between
     letters.keep_once(batch)
     assert names(DeadLetters(database)) == list(range(10))
 
@@ -148,7 +148,7 @@ def test_two_processes_that_drop_at_once_count_each_letter_once(database: Databa
         rival.room.make([{"_id": "x"}] * 2)
         return shipped(*arguments, **options)
 
-    letters.room._letters.delete_many = meanwhile  # type: ignore[method-assign]
+    letters.room._letters.delete_many = meanwhile  # type: ignore[method-assign]  # another process comes in between
     letters.keep_once([letter(number) for number in range(10, 12)])
     drops = letters.room.drops()
     assert drops is not None
@@ -165,7 +165,7 @@ def test_what_was_marked_readable_meanwhile_stays(database: Database[dict[str, A
         letters.keep(letter(1, junk=False))
         return shipped(*arguments, **options)
 
-    letters.room._letters.delete_many = meanwhile  # type: ignore[method-assign]
+    letters.room._letters.delete_many = meanwhile  # type: ignore[method-assign]  # another process comes in between
     letters.keep_once([letter(2)])
     assert 1 in names(letters)
 

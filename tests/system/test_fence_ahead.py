@@ -100,7 +100,7 @@ def _set_fence(stand: Stand, key: str, fence: int) -> None:
 
 
 def _fence(stand: Stand, key: str) -> int:
-    return int(stand.database["plugins"].find_one({"_id": key})["fence"])  # type: ignore[index]
+    return int(stand.database["plugins"].find_one({"_id": key})["fence"])  # type: ignore[index]  # it is stored
 
 
 def _is_now(stand: Stand, epoch: int) -> bool:

@@ -172,7 +172,7 @@ def test_the_panel_answers_what_it_is_asked(panel: Deployment) -> None:
         panel.redis.publish(CHANNEL, control_message(method, **asking(me)))
         said: dict[str, Any] = {}
         for _ in panel.workers:
-            _, raw = panel.redis.brpop([f"{me}.reply.celery.pidbox"], DEADLINE_S)  # type: ignore[misc]
+            _, raw = panel.redis.brpop([f"{me}.reply.celery.pidbox"], DEADLINE_S)  # type: ignore[misc]  # None: no answer, a failure
             said |= answer_in(raw)
         assert set(said) == {worker.name for worker in panel.workers}
         for answer in said.values():

@@ -64,7 +64,7 @@ def _printable_errors() -> Iterator[None]:
     try:
         yield
     except click.ClickException as error:
-        error.message = printable_lines(error.message)  # type: ignore[misc]
+        error.message = printable_lines(error.message)  # type: ignore[misc]  # click types it as final
         raise
 
 
