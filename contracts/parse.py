@@ -80,11 +80,16 @@ def _outside_params(frame: dict[str, Any]) -> dict[str, Any]:
 
 def _with_few_unknown(given: Any, model: type[BaseModel]) -> Any:
     """Return an object without most of its unknown fields: pydantic's errors for 800,000 take 240 MB."""
-    known = model.model_fields
+    known = _known(model)
     if not isinstance(given, dict) or len(given) <= len(known) + _SHOWN:
         return given
     unknown = [name for name in given if name not in known]
-    return {name: given[name] for name in (*known.keys() & given.keys(), *unknown[:_SHOWN])}
+    return {name: given[name] for name in (*known & given.keys(), *unknown[:_SHOWN])}
+
+
+@cache
+def _known(model: type[BaseModel]) -> frozenset[str]:
+    return frozenset(model.model_fields)
 
 
 def _refusal(faults: list[ErrorDetails]) -> ContractError:

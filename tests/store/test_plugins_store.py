@@ -118,10 +118,7 @@ def test_only_what_differs_is_written() -> None:
         "plugin.updated_at",
         "plugin.repository_info",
     }
-    assert update["$push"] == {
-        "applied": {"$each": ["c-2"], "$slice": -64},
-        "digests": {"$each": [], "$slice": -64},
-    }
+    assert update["$push"] == {"applied": {"$each": ["c-2"], "$slice": -64}}
     assert update["$unset"] == {"no_effect": ""}
 
 

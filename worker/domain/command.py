@@ -69,7 +69,6 @@ class Command:
     ``key``: that of the plugin's record.
     ``operation``, ``params``: the task's name and its keyword arguments, as sent.
     ``is_item``: whether its message is a batch.
-    ``digest``: of ``operation`` and of what is given of ``params``, in any order of their keys.
     """
 
     id: str
@@ -79,12 +78,16 @@ class Command:
     params: Mapping[str, Any] = field(repr=False)
     origin: Origin = Origin()
     is_item: bool = False
-    digest: str = field(init=False)
 
-    def __post_init__(self) -> None:
+    @property
+    def digest(self) -> str:
+        """The digest of the id, the operation, and what is given of ``params``, in any order of their keys.
+
+        Each call makes it anew.
+        """
         # null, and an empty text that clears nothing, count as not given.
         fields, given = self.write.model_fields_set, self.params
         if len(fields) != len(given):
             given = {name: value for name, value in given.items() if name in fields}
-        text = self.operation + "".join(_canonical(given, 0))
-        object.__setattr__(self, "digest", blake2b(text.encode(), digest_size=8).hexdigest())
+        text = f"{self.id}\n{self.operation}{''.join(_canonical(given, 0))}"
+        return blake2b(text.encode(), digest_size=8).hexdigest()

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import NamedTuple, Self
+from zlib import crc32
 
 from contracts.errors import InvalidParameter
 from contracts.events import PLUGIN_CHANGED
@@ -16,8 +17,8 @@ from worker.domain.scope import MANAGED_PREFIX
 MAX_APPLIED = 64
 """How many command ids a record remembers: a command has at most one effect within so many changes."""
 
-DIGEST_LENGTH = 16
-"""How many characters the digest of a command has."""
+DIGEST_SIZE = 12
+"""How many bytes ``Record.digests`` has for a command: four that tell its id, and its digest."""
 
 MAX_PENDING = 64
 """How many events an outbox may hold. If it is full, the next command waits."""
@@ -65,7 +66,7 @@ class Record:
     ``last``: the last state of a tombstone.
     ``fence``: the highest epoch that has written.
     ``applied``: the command ids of the last 64 effects.
-    ``digests``: of those of their commands whose digest is known, oldest first, as ``{digest} {id}``.
+    ``digests``: those of their commands, where they are known, oldest first: see ``entry_of``.
     ``outbox``: the events that may not be on the stream yet.
     ``no_effect``: the commands that the last write passed over.
     """
@@ -78,7 +79,7 @@ class Record:
     applied: tuple[str, ...] = ()
     outbox: tuple[Pending, ...] = ()
     no_effect: tuple[NoEffect, ...] = ()
-    digests: tuple[str, ...] = ()
+    digests: bytes = b""
 
     @property
     def shown(self) -> PluginInfo | None:
@@ -87,8 +88,10 @@ class Record:
 
     def applied_other(self, command_id: str, digest: str) -> bool:
         """Return whether an applied command of this id is known to be another one than that of ``digest``."""
-        known = [entry for entry in self.digests if entry[DIGEST_LENGTH + 1 :] == command_id]
-        return bool(known) and known[-1] != entry_of(digest, command_id)
+        own = entry_of(command_id, digest)
+        places = range(0, len(self.digests), DIGEST_SIZE)
+        known = [at for at in places if self.digests.startswith(own[:-8], at)]
+        return bool(known) and not self.digests.startswith(own, known[-1])
 
     def has_room(self, count: int, size: int = 0) -> bool:
         """Return whether the outbox has room for ``count`` more events of ``size`` bytes together."""
@@ -111,6 +114,7 @@ class Record:
         digest: str = "",
     ) -> Self:
         """Return the record after a change. ``digest``: that of the command; empty: it is not known."""
+        digests = self.digests + entry_of(command_id, digest) if digest else self.digests
         event = Pending(
             revision=changed.revision,
             time=format_time(now),
@@ -127,7 +131,7 @@ class Record:
             applied=(*self.applied, command_id)[-MAX_APPLIED:],
             outbox=(*self.outbox, event),
             no_effect=self.no_effect,
-            digests=(*self.digests, entry_of(digest, command_id))[-MAX_APPLIED:] if digest else self.digests,
+            digests=digests[-MAX_APPLIED * DIGEST_SIZE :],
         )
 
     def raised(self, revision: int, now: datetime) -> Self:
@@ -147,18 +151,18 @@ class Record:
         return Subject(PLUGIN_CHANGED, self.key, self.revision, self.outbox, present)
 
 
-def entry_of(digest: str, command_id: str) -> str:
-    """Return an entry of ``Record.digests``."""
-    return f"{digest} {command_id}"
+def entry_of(command_id: str, digest: str) -> bytes:
+    """Return an entry of ``Record.digests``: the CRC-32 of the id, and the digest, which is of the id too."""
+    return crc32(command_id.encode()).to_bytes(4, "big") + bytes.fromhex(digest)
 
 
-def added(before: Sequence[str], after: Sequence[str]) -> list[str]:
-    """Return what is at the end of ``after``, behind the last one of ``before``."""
+def ids_added(before: Sequence[str], after: Sequence[str]) -> list[str]:
+    """Return the command ids at the end of ``after``, behind the last one of ``before``."""
     if not before:
         return list(after)
-    new: list[str] = []
-    for entry in reversed(after):
-        if entry == before[-1]:
+    added: list[str] = []
+    for command_id in reversed(after):
+        if command_id == before[-1]:
             break
-        new.append(entry)
-    return new[::-1]
+        added.append(command_id)
+    return added[::-1]

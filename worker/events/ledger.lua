@@ -12,7 +12,9 @@
 -- which others are trimmed is taken by a full Redis, and any other one waits.
 local SEGMENTS, SAMPLES = 64, 16
 local most_entries, most_bytes = tonumber(ARGV[1]), tonumber(ARGV[2])
-local first, last, stored  -- the marks, and whether the last one is in the list as it is here
+-- The marks of the first and the last end, and of where the last segment begins; and whether the last one is in the
+-- list as it is here.
+local first, last, opened, stored
 
 local function text_of(mark)
   return string.format('%.0f %.0f', mark.entries, mark.bytes)
@@ -32,8 +34,8 @@ end
 -- How large an entry is. Redis keeps a large one in a block of up to a quarter more: an eighth is the mean.
 local function size_of(fields)
   local size = 0
-  for _, part in ipairs(fields) do
-    size = size + #part
+  for i = 1, #fields do
+    size = size + #fields[i]
   end
   return math.ceil(size * 1.125)
 end
@@ -44,7 +46,7 @@ local function begin_list(mark)
     redis.call('DEL', KEYS[3])
   end
   redis.call('RPUSH', KEYS[3], text_of(mark), text_of(mark))
-  first, last, stored = mark, { entries = mark.entries, bytes = mark.bytes }, true
+  first, last, opened, stored = mark, { entries = mark.entries, bytes = mark.bytes }, mark, true
 end
 
 local function store()
@@ -56,13 +58,12 @@ end
 
 -- The stream ends later: in its last segment, or in a new one if that is full.
 local function extend(entries, bytes)
-  local opened = mark_at(-2)
   if last.bytes > opened.bytes and last.bytes - opened.bytes + bytes > most_bytes / SEGMENTS then
     store()
     redis.call('RPUSH', KEYS[3], text_of(last))
+    opened = { entries = last.entries, bytes = last.bytes }
   end
-  last = { entries = last.entries + entries, bytes = last.bytes + bytes }
-  stored = false
+  last.entries, last.bytes, stored = last.entries + entries, last.bytes + bytes, false
 end
 
 -- The mean size of the newest `count` entries; of many, of some from all over the stream.
@@ -111,8 +112,8 @@ local function begin_at(entries)
 end
 
 local function open_ledger()
-  first, last, stored = mark_at(0), mark_at(-1), true
-  if not (first and last and mark_at(1) and last.entries >= first.entries and last.entries < 2 ^ 53) then
+  first, last, opened, stored = mark_at(0), mark_at(-1), mark_at(-2), true
+  if not (first and last and opened and mark_at(1) and last.entries >= first.entries and last.entries < 2 ^ 53) then
     begin_list({ entries = 0, bytes = 0 })
   end
   local length = redis.call('XLEN', KEYS[1])

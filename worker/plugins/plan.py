@@ -111,8 +111,8 @@ class Plan:
             redelivered = again or self.missed or command.origin.redelivered
             self.redelivered = self.redelivered or redelivered
             self.decided.append((index, self._outcome(decider, command, redelivered)))
-        if self.writes:
-            passed = tuple([NoEffect(*name, code) for name, code in (self._stored | self._covered).items()])
+        passed = tuple([NoEffect(*name, code) for name, code in (self._stored | self._covered).items()])
+        if self.writes and passed != self.after.no_effect:
             self.after = replace(self.after, no_effect=passed)
 
     @property

@@ -50,10 +50,11 @@ class RecentRecords:
             if record.fence > epoch:
                 # It counted as none, and is overwritten by the write.
                 record = replace(record, fence=epoch)
-            self._records.pop(record.key, None)
-            # A record that is larger than the whole cache is not remembered.
-            if _size(record) <= self._records.maxsize:
+            try:
                 self._records[record.key] = record
+            except ValueError:
+                # It is larger than the whole cache. What was remembered before it holds no longer.
+                self._records.pop(record.key, None)
 
     def clear(self) -> None:
         """Forget every record, and begin another generation: one of them proved wrong."""

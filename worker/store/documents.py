@@ -7,7 +7,7 @@ from typing import Any
 from contracts.plugin import PluginInfo, RepositoryInfo
 from worker.domain.events import Pending
 from worker.domain.plugin import trusted_plugin
-from worker.domain.record import MAX_APPLIED, NoEffect, Record, added
+from worker.domain.record import MAX_APPLIED, NoEffect, Record, ids_added
 from worker.store.client import Document
 from worker.store.escape import FREE_FORM, escape, unescape
 
@@ -58,7 +58,7 @@ def record_of(document: Mapping[str, Any], repository: RepositoryInfo | None = N
         applied=tuple(document.get("applied", ())),
         outbox=pending_of(document),
         no_effect=tuple([_no_effect(entry) for entry in no_effect]) if no_effect else (),
-        digests=tuple(document.get("digests", ())),
+        digests=document.get("applied_digests", b""),
     )
 
 
@@ -108,6 +108,9 @@ def guarded_update(before: Record, after: Record, epoch: int, now: datetime) -> 
     }
     changes: Document = {"revision": after.revision, "fence": epoch, "outbox": outbox_document(after.outbox)}
     removed: Document = {}
+    if after.digests:
+        # Beside the ids: workers of 0.1.0 read those alone. Whole: a list to push to would cost MongoDB more.
+        changes["applied_digests"] = after.digests
     if after.no_effect:
         changes["no_effect"] = [entry._asdict() for entry in after.no_effect]
     else:
@@ -124,11 +127,7 @@ def guarded_update(before: Record, after: Record, epoch: int, now: datetime) -> 
         "$set": changes,
         "$unset": removed,
         "$min": {"pending_at": now},
-        # Beside the ids: workers of 0.1.0 read those alone.
-        "$push": {
-            "applied": {"$each": added(before.applied, after.applied), "$slice": -MAX_APPLIED},
-            "digests": {"$each": added(before.digests, after.digests), "$slice": -MAX_APPLIED},
-        },
+        "$push": {"applied": {"$each": ids_added(before.applied, after.applied), "$slice": -MAX_APPLIED}},
     }
     return query, update
 
