@@ -157,10 +157,10 @@ def test_a_fault_in_one_item_is_parked_alone(services: Services, monkeypatch: py
     apply_items(services, registers(2), by("b-0"))
     decide = services.writer.decide
 
-    def faulty(record: Any, command: Any) -> Any:
+    def faulty(record: Any, command: Any, now: Any) -> Any:
         if command.write.plugin_id == "p1":
             raise ZeroDivisionError("bug")
-        return decide(record, command)
+        return decide(record, command, now)
 
     monkeypatch.setattr(services.writer, "decide", faulty)
     items = [item(f"d-{n}", "disable", plugin_id=f"p{n}") for n in range(2)]

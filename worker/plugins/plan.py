@@ -3,6 +3,7 @@
 import logging
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
+from datetime import datetime
 from typing import Protocol
 
 from contracts.errors import ContractError, DecidedBefore, InternalFault
@@ -42,10 +43,13 @@ _Name = tuple[str, str]
 class Decider(Protocol):
     """What a plan needs of the engine."""
 
-    def decide(self, record: Record, command: Command) -> Decision:
+    def clock(self) -> datetime:
+        """Return the time in UTC."""
+
+    def decide(self, record: Record, command: Command, now: datetime) -> Decision:
         """Return the pure decision. Raises a refusal."""
 
-    def apply_change(self, record: Record, change: Changed, command: Command) -> Record:
+    def apply_change(self, record: Record, change: Changed, command: Command, now: datetime) -> Record:
         """Return the record after a change."""
 
     def keep(self, command: Command, bug: Exception) -> InternalFault:
@@ -178,11 +182,12 @@ class Plan:
         return self._stored.get((command.id, "")) if code is None else code
 
     def _decide(self, decider: Decider, command: Command) -> Outcome:
-        decision = decider.decide(self.after, command)
+        now = decider.clock()
+        decision = decider.decide(self.after, command, now)
         if isinstance(decision, Unchanged):
             self._passed[command.id, command.digest] = ""
             return Done(decision.plugin, plugin_text(decision.plugin))
-        self.after = decider.apply_change(self.after, decision, command)
+        self.after = decider.apply_change(self.after, decision, command, now)
         self._covered = dict(self._passed)
         return Done(decision.plugin, decision.text)
 

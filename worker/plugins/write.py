@@ -59,10 +59,10 @@ class Writer:
         has_managed: bool = False,
     ) -> None:
         self.keep = keep
+        self.clock = clock
         self._plugins = plugins
         self._publisher = publisher
         self._policy = policy
-        self._clock = clock
         self._has_managed = has_managed
         self._recent = RecentRecords()
 
@@ -178,7 +178,7 @@ class Writer:
             return set()
         writes = [GuardedWrite(plan.before, plan.after, epoch) for plan in plans]
         missed: set[str] = set()
-        if not self._plugins.write_many(writes, self._clock()):
+        if not self._plugins.write_many(writes, self.clock()):
             # The reply says how many writes missed, not which: the records show which took effect. The
             # command id alone does not show it: an earlier try, whose outcome never arrived, may have stored
             # it, and then the events to publish are those of that try.
@@ -191,16 +191,15 @@ class Writer:
             self._recent.clear()
         return missed
 
-    def decide(self, record: Record, command: Command) -> Decision:
+    def decide(self, record: Record, command: Command, now: datetime) -> Decision:
         """Return the pure decision, after a check of the deadline. Raises ``Refused``."""
-        now = self._clock()
         if command.origin.expires and now >= command.origin.expires:
             raise DeadlineExceeded("the command's deadline has passed; it was not applied")
         return decide(record.plugin, record.revision, command.write, now, self._policy)
 
-    def apply_change(self, record: Record, change: Changed, command: Command) -> Record:
+    def apply_change(self, record: Record, change: Changed, command: Command, now: datetime) -> Record:
         """Return the record after a change."""
-        return record.apply(change, command.id, self._clock(), command.origin.traceparent, command.digest)
+        return record.apply(change, command.id, now, command.origin.traceparent, command.digest)
 
     def _trimmed(self, record: Record) -> Record:
         """Return the record without the events that are known to be on the stream; if the outbox is full,
@@ -209,7 +208,7 @@ class Writer:
         record = record.published(self._last_known(record))
         if record.has_room(1):
             return record
-        published = self._publisher.publish(record.subject(self._clock()))
+        published = self._publisher.publish(record.subject(self.clock()))
         # Ahead of the store, the stream takes nothing until an operator reconciles; until then the
         # events wait here. A command whose event does not fit waits too: no event is dropped.
         if published.outcome == "ahead":
@@ -219,7 +218,7 @@ class Writer:
     def _unpublished(self, record: Record | None) -> Subject | None:
         """Return the subject of a record with events that may not be on the stream."""
         if record and record.outbox and record.outbox[-1].revision > self._last_known(record):
-            return record.subject(self._clock())
+            return record.subject(self.clock())
         return None
 
     def _last_known(self, record: Record) -> int:

@@ -2,6 +2,7 @@
 
 import threading
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from hashlib import sha1
 from importlib.resources import files
@@ -111,46 +112,58 @@ class AnswerStore:
 
         Raises: ``AnswersUnavailable``.
         """
-        if not answer.is_large:
-            self._run(self._call(answer))
+        with self.turn([answer]), translate_outage(AnswersUnavailable, ANSWERS_AWAY):
+            self._call(answer).run(self.client)
+
+    def store_all(self, answers: Sequence[Answer]) -> None:
+        """Store answers as ``store`` does, in one round trip but for large ones, if there are several.
+
+        Raises: ``AnswersUnavailable``.
+        """
+        with self.turn(answers), self.client.pipeline(transaction=False) as pipe:
+            if calls := self.queue(pipe, answers):
+                with translate_outage(AnswersUnavailable, ANSWERS_AWAY):
+                    replies = pipe.execute(raise_on_error=False)
+                self.collect(calls, replies)
+        self.store_apart(answers)
+
+    @contextmanager
+    def turn(self, answers: Sequence[Answer]) -> Iterator[None]:
+        """Be the only one who stores a large answer, if one of the answers is large.
+
+        Raises: ``AnswersUnavailable`` if the process must end before.
+        """
+        if len(_large(answers)) != 1:
+            yield
             return
         while not _one_at_a_time.acquire(timeout=_LOOK_S):
             if stop_requested.is_set():
                 raise AnswersUnavailable("the process ends, and others are stored first")
         try:
-            self._run(self._call(answer))
+            yield
         finally:
             _one_at_a_time.release()
 
-    def store_all(self, answers: Sequence[Answer]) -> None:
-        """Store answers as ``store`` does, those that are not large in one round trip.
+    def store_apart(self, answers: Sequence[Answer]) -> None:
+        """Store what ``queue`` leaves out, one after the other.
 
         Raises: ``AnswersUnavailable``.
         """
-        with self.client.pipeline(transaction=False) as pipe:
-            if calls := self.queue(pipe, answers):
-                with translate_outage(AnswersUnavailable, ANSWERS_AWAY):
-                    replies = pipe.execute(raise_on_error=False)
-                self.collect(calls, replies)
-        self.store_large(answers)
-
-    def store_large(self, answers: Sequence[Answer]) -> None:
-        """Store those of the answers that are large, one after the other.
-
-        Raises: ``AnswersUnavailable``.
-        """
-        for answer in answers:
-            if answer.is_large:
-                self.store(answer)
+        large = _large(answers)
+        for answer in large if len(large) > 1 else ():
+            self.store(answer)
 
     def queue(self, pipe: Any, answers: Sequence[Answer]) -> list[Call]:
-        """Add the storing of those of the answers that are not large to a pipeline without a transaction.
+        """Add the storing of answers to a pipeline without a transaction, in their ``turn``. Where several
+        are large, those are left out: see ``store_apart``.
 
         Returns the queued calls: give them to ``collect``, with the replies.
         """
-        small = [answer for answer in answers if not answer.is_counted]
+        counted = [answer for answer in answers if answer.is_counted]
+        small = [answer for answer in answers if not answer.is_counted] if counted else answers
+        apart = len(_large(counted)) > 1
         calls = [Call(_SMALL, _arguments(chunk)) for chunk in _chunks(small)]
-        calls += [self._call(answer) for answer in answers if answer.is_counted and not answer.is_large]
+        calls += [self._call(answer) for answer in counted if not (apart and answer.is_large)]
         for call in calls:
             call.queue(pipe)
         return calls
@@ -167,16 +180,16 @@ class AnswerStore:
                 elif isinstance(reply, Exception):
                     raise reply
 
-    def _run(self, call: Call) -> None:
-        with translate_outage(AnswersUnavailable, ANSWERS_AWAY):
-            call.run(self.client)
-
     def _call(self, answer: Answer) -> Call:
         if not answer.is_counted:
             return Call(_SMALL, _arguments([answer]))
         kept_s = LARGE_KEPT_S if answer.is_large else KEPT_S
         limits = (kept_s, KEPT_S, self._max_bytes, DEFAULT_MAX_BYTES)
         return Call(_COUNTED, [2, COUNTED_ANSWERS, _KEY + answer.id, *limits, answer.body])
+
+
+def _large(answers: Sequence[Answer]) -> list[Answer]:
+    return [answer for answer in answers if answer.is_large]
 
 
 def _chunks(answers: Sequence[Answer]) -> Iterator[Sequence[Answer]]:
