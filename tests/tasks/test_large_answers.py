@@ -88,6 +88,18 @@ def test_answers_above_4_kib_stay_within_the_budget_too(redis: Any) -> None:
     assert len(kept(redis)) == 66
 
 
+def test_what_is_stored_alone_is_above_512_kib(redis: Any) -> None:
+    store, together = (
+        AnswerStore(redis),
+        [large("c-1", 100_000), large("c-2", 500_000), large("c-3", 600_000)],
+    )
+    with redis.pipeline(transaction=False) as pipe:
+        assert len(store.queue(pipe, together)) == len(pipe.execute()) == 2
+    assert kept(redis) == ["c-1", "c-2"]
+    store.store_alone(together)
+    assert kept(redis) == ["c-1", "c-2", "c-3"]
+
+
 def test_who_waits_is_told_the_whole_of_it(redis: Any) -> None:
     """Celery's consumer takes the answer from what is published: it does not read the key again."""
     answer = large("c-1")

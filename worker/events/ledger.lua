@@ -132,6 +132,9 @@ end
 
 -- Trim whole segments, the oldest first, until an entry of `size` fits, or nothing is left.
 local function make_room(size)
+  if last.bytes - first.bytes + size <= most_bytes then
+    return
+  end
   local before = entries_now()
   while entries_now() > 0 and last.bytes - first.bytes + size > most_bytes do
     store()

@@ -38,23 +38,24 @@ local function position(field)
   return tonumber(revision), digest
 end
 
+local function set(fields, field, value)
+  local count = #fields
+  fields[count + 1], fields[count + 2] = field, value
+end
+
 local function add(kind, schema, name, revision, gap, time, traceparent, data)
   local fields = {
     'specversion', '1.0', 'type', kind, 'source', source, 'subject', name, 'id', name .. '@' .. revision, 'time', time,
     'sequence', string.rep('0', 20 - #revision) .. revision, 'partitionkey', name,
     'datacontenttype', 'application/json', 'dataschema', schemas .. '/' .. schema .. '.json',
   }
-  local function set(field, value)
-    fields[#fields + 1] = field
-    fields[#fields + 1] = value
-  end
   if traceparent ~= '' then
-    set('traceparent', traceparent)
+    set(fields, 'traceparent', traceparent)
   end
   if gap then
-    set('gap', 'true')
+    set(fields, 'gap', 'true')
   end
-  set('data', data)
+  set(fields, 'data', data)
   append(fields)
 end
 
@@ -85,12 +86,12 @@ while i <= #ARGV do
         break
       end
       add(kind, short, name, text, gap, time, traceparent, ARGV[at + 1])
-      last, digest, moved = revision, event, true
+      last, digest, moved = revision, event, text
     end
   end
   -- Behind the subject's last event at once: if a later subject fails, nothing of this one is published twice.
   if moved then
-    redis.call('HSET', KEYS[2], field, string.format('%d:%s', last, digest))
+    redis.call('HSET', KEYS[2], field, moved .. ':' .. digest)
   end
   replies[#replies + 1] = outcome
   replies[#replies + 1] = last

@@ -39,7 +39,7 @@ class Announcer:
             self._answers.store_all(answers)
             self._rejections.publish_all(refusals)
             return
-        with self._answers.turn(answers), self._events.pipeline(transaction=False) as pipe:
+        with self._events.pipeline(transaction=False) as pipe:
             events = self._publisher.queue(pipe, subjects)
             calls = self._answers.queue(pipe, answers)
             stored = events + len(calls)
@@ -50,4 +50,4 @@ class Announcer:
         # The events first: an answer must not be settled while its event is not out.
         self._publisher.collect(subjects, replies[:events])
         self._answers.collect(calls, replies[events:stored])
-        self._answers.store_apart(answers)
+        self._answers.store_alone(answers)

@@ -2,7 +2,6 @@
 
 import threading
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
 from dataclasses import dataclass
 from hashlib import sha1
 from importlib.resources import files
@@ -35,7 +34,7 @@ _AT_ONCE: Final = 250
 """How many answers one call of the script stores: while it runs, Redis serves nobody else."""
 
 _LOOK_S: Final = 0.5
-"""How often a large answer that waits for others looks whether the process is to end, in seconds."""
+"""How often an answer that waits for others looks whether the process is to end, in seconds."""
 
 # While it stores an answer, Redis holds three more copies of it: in its input, in the script, and to publish.
 _one_at_a_time = threading.Lock()
@@ -112,58 +111,47 @@ class AnswerStore:
 
         Raises: ``AnswersUnavailable``.
         """
-        with self.turn([answer]), translate_outage(AnswersUnavailable, ANSWERS_AWAY):
-            self._call(answer).run(self.client)
-
-    def store_all(self, answers: Sequence[Answer]) -> None:
-        """Store answers as ``store`` does, in one round trip but for large ones, if there are several.
-
-        Raises: ``AnswersUnavailable``.
-        """
-        with self.turn(answers), self.client.pipeline(transaction=False) as pipe:
-            if calls := self.queue(pipe, answers):
-                with translate_outage(AnswersUnavailable, ANSWERS_AWAY):
-                    replies = pipe.execute(raise_on_error=False)
-                self.collect(calls, replies)
-        self.store_apart(answers)
-
-    @contextmanager
-    def turn(self, answers: Sequence[Answer]) -> Iterator[None]:
-        """Be the only one who stores a large answer, if one of the answers is large.
-
-        Raises: ``AnswersUnavailable`` if the process must end before.
-        """
-        if len(_large(answers)) != 1:
-            yield
+        if not answer.is_alone:
+            self._run(self._call(answer))
             return
         while not _one_at_a_time.acquire(timeout=_LOOK_S):
             if stop_requested.is_set():
                 raise AnswersUnavailable("the process ends, and others are stored first")
         try:
-            yield
+            self._run(self._call(answer))
         finally:
             _one_at_a_time.release()
 
-    def store_apart(self, answers: Sequence[Answer]) -> None:
-        """Store what ``queue`` leaves out, one after the other.
+    def store_all(self, answers: Sequence[Answer]) -> None:
+        """Store answers as ``store`` does, those that are not stored alone in one round trip.
 
         Raises: ``AnswersUnavailable``.
         """
-        large = _large(answers)
-        for answer in large if len(large) > 1 else ():
-            self.store(answer)
+        with self.client.pipeline(transaction=False) as pipe:
+            if calls := self.queue(pipe, answers):
+                with translate_outage(AnswersUnavailable, ANSWERS_AWAY):
+                    replies = pipe.execute(raise_on_error=False)
+                self.collect(calls, replies)
+        self.store_alone(answers)
+
+    def store_alone(self, answers: Sequence[Answer]) -> None:
+        """Store those of the answers that are stored alone, one after the other.
+
+        Raises: ``AnswersUnavailable``.
+        """
+        for answer in answers:
+            if answer.is_alone:
+                self.store(answer)
 
     def queue(self, pipe: Any, answers: Sequence[Answer]) -> list[Call]:
-        """Add the storing of answers to a pipeline without a transaction, in their ``turn``. Where several
-        are large, those are left out: see ``store_apart``.
+        """Add the storing of those of the answers that are not stored alone to a pipeline without a
+        transaction.
 
         Returns the queued calls: give them to ``collect``, with the replies.
         """
-        counted = [answer for answer in answers if answer.is_counted]
-        small = [answer for answer in answers if not answer.is_counted] if counted else answers
-        apart = len(_large(counted)) > 1
+        small = [answer for answer in answers if not answer.is_counted]
         calls = [Call(_SMALL, _arguments(chunk)) for chunk in _chunks(small)]
-        calls += [self._call(answer) for answer in counted if not (apart and answer.is_large)]
+        calls += [self._call(answer) for answer in answers if answer.is_counted and not answer.is_alone]
         for call in calls:
             call.queue(pipe)
         return calls
@@ -180,16 +168,16 @@ class AnswerStore:
                 elif isinstance(reply, Exception):
                     raise reply
 
+    def _run(self, call: Call) -> None:
+        with translate_outage(AnswersUnavailable, ANSWERS_AWAY):
+            call.run(self.client)
+
     def _call(self, answer: Answer) -> Call:
         if not answer.is_counted:
             return Call(_SMALL, _arguments([answer]))
         kept_s = LARGE_KEPT_S if answer.is_large else KEPT_S
         limits = (kept_s, KEPT_S, self._max_bytes, DEFAULT_MAX_BYTES)
         return Call(_COUNTED, [2, COUNTED_ANSWERS, _KEY + answer.id, *limits, answer.body])
-
-
-def _large(answers: Sequence[Answer]) -> list[Answer]:
-    return [answer for answer in answers if answer.is_large]
 
 
 def _chunks(answers: Sequence[Answer]) -> Iterator[Sequence[Answer]]:

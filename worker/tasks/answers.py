@@ -12,7 +12,10 @@ COUNTED_BYTES: Final = 4 * 1024
 """Above so many bytes an answer counts towards the budget: it may be much larger than what was asked."""
 
 LARGE_BYTES: Final = 64 * 1024
-"""Above so many bytes an answer is large."""
+"""Above so many bytes an answer is large: it is kept for a shorter time."""
+
+ALONE_BYTES: Final = 512 * 1024
+"""Above so many bytes an answer is stored alone, and not with others in one round trip."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +56,11 @@ class Answer:
     def is_large(self) -> bool:
         """Whether it has more than ``LARGE_BYTES`` bytes."""
         return self._is_above(LARGE_BYTES)
+
+    @property
+    def is_alone(self) -> bool:
+        """Whether it has more than ``ALONE_BYTES`` bytes."""
+        return self._is_above(ALONE_BYTES)
 
     def _is_above(self, most: int) -> bool:
         count = len(self.body)
