@@ -166,6 +166,12 @@ def test_the_newest_command_of_an_id_counts() -> None:
     assert not record.applied_other("y", "0" * 16)
 
 
+def test_an_id_with_the_same_crc_32_is_another_id(jira: Services) -> None:
+    """Both have 0x4ddb0c25, which is all that is kept of an id beside a digest."""
+    applied(jira, [named(DISABLE, "plumless"), named(ENABLE, "buckeroo")])
+    assert applied(jira, [named(ENABLE, "plumless")]) == ["DECIDED_BEFORE"]
+
+
 def test_without_the_digests_the_other_command_is_told_a_success(
     jira: Services, monkeypatch: pytest.MonkeyPatch
 ) -> None:
