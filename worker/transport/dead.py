@@ -8,9 +8,9 @@ from hashlib import sha256
 
 from redis import Redis
 
+from worker.lua import Call
 from worker.transport import scripts
 from worker.transport.keys import poison_key
-from worker.transport.scripts import Call
 
 _BYTES_AT_ONCE = 4 * 1024 * 1024
 _DIGEST = re.compile(rb"[0-9a-f]{40}")

@@ -17,6 +17,7 @@ import redis
 from redis.backoff import NoBackoff
 from redis.retry import Retry
 
+from worker.lua import Call
 from worker.transport import scripts
 from worker.transport.delivery import Delivery
 from worker.transport.group import Group
@@ -24,7 +25,6 @@ from worker.transport.keys import QueueKeys
 from worker.transport.leases import Leases
 from worker.transport.options import GROUP_BYTES, Options
 from worker.transport.renewal import Renewal
-from worker.transport.scripts import Call
 from worker.transport.state import NEVER, QueueState, stop_requested
 from worker.transport.tally import Tally
 from worker.transport.unacked import Settlement, Unacked, settle_calls
