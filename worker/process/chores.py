@@ -18,7 +18,7 @@ from worker.process.checks import is_commands
 from worker.process.partitions import Partitions
 from worker.process.periodic import Chore, Periodic
 from worker.services import Services
-from worker.store.dead_letter_room import Room
+from worker.store.dead_letter_retention import Retention
 from worker.store.indexes import ensure_indexes
 from worker.tasks.answer_store import AnswerStore
 from worker.tasks.broker import BROKER_AWAY, BrokerUnavailable
@@ -74,7 +74,7 @@ def threads_beside(app: Any, queues: Sequence[str]) -> WorkerThreads:
     sink = ParkedMessageSink(app, services.parking)
     chores: list[Chore] = [
         EnsureIndexes(services.database),
-        DrainParkedMessages(services.broker, queues, sink, services.dead_letters.room),
+        DrainParkedMessages(services.broker, queues, sink, services.dead_letters.retention),
         KeepPartitions(Partitions(services.broker), services.settings.command_partitions),
         Sweeper(services.sweep(turn.keep), services.publisher, turn, services.redis),
     ]
@@ -132,11 +132,11 @@ class DrainParkedMessages:
     name = "the draining of parked messages"
     interval_s = _TURN_S
 
-    def __init__(self, client: Any, queues: Iterable[str], sink: Sink, room: Room) -> None:
+    def __init__(self, client: Any, queues: Iterable[str], sink: Sink, retention: Retention) -> None:
         self._redis = client
         self._queues = list(dict.fromkeys([*queues, QUERIES, VERSIONS]))
         self._sink = sink
-        self._room = room
+        self._retention = retention
         self._not_before = 0.0
         self._outage: Unavailable | None = None
         self._room_not_before = 0.0
@@ -186,9 +186,9 @@ class DrainParkedMessages:
 
     def _make_room(self) -> None:
         """Keep the caps where letters came in by another way, too: those of faults."""
-        self._room.make()
+        self._retention.make_room()
         self._room_not_before = time.monotonic() + _ROOM_S
-        if dropped := self._room.take_dropped():
+        if dropped := self._retention.take_dropped():
             reasons = ", ".join(f"{count} {reason}" for reason, count in dropped.most_common(_TOLD))
             logger.warning(
                 "dropped %d of the oldest dead letters that no task can apply, to keep the caps: %s",
