@@ -13,7 +13,8 @@ import redis
 from contracts._redis.outage import is_redis_outage, refusal
 from worker.process.grants import Grant, Role, Server
 from worker.process.mailbox import channel
-from worker.process.roles import ROLES, with_panel
+from worker.process.panel_roles import with_panel
+from worker.process.roles import ROLES
 from worker.services import Services
 
 logger = logging.getLogger(__name__)
