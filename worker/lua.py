@@ -4,12 +4,16 @@ import hashlib
 import re
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
+from importlib.resources import files
 from importlib.resources.abc import Traversable
 from typing import Any, Self
 
 from redis.exceptions import NoScriptError, ResponseError
 
 Argument = str | bytes | int
+
+RIGHTS = files(__package__).joinpath("rights.lua").read_text("utf-8")
+"""Lua functions that say what the user of a script may do."""
 
 _FUNCTION = re.compile(r"^(?:local )?function (\w+)", re.MULTILINE)
 
@@ -24,9 +28,12 @@ class Script:
 
     @classmethod
     def load(cls, folder: Traversable, *names: str) -> Self:
-        """Return the script of these files of a folder: what it shares first, the script itself last."""
+        """Return the script of these files of a folder: what it shares first, the script itself last.
+
+        It shares ``rights.lua`` with all others.
+        """
         *shared, own = (folder.joinpath(f"{name}.lua").read_text("utf-8") for name in names)
-        return cls.of("".join(shared), own)
+        return cls.of("".join([RIGHTS, *shared]), own)
 
     @classmethod
     def of(cls, shared: str, own: str) -> Self:
