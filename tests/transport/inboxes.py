@@ -9,11 +9,11 @@ from redis.retry import Retry
 
 from tests.support.servers import RedisServer, wait_until
 from tests.transport.elements import elements
+from worker.lua import Call
 from worker.transport.delivery import Delivery
 from worker.transport.group import Group
 from worker.transport.inbox import Inbox
 from worker.transport.options import Options
-from worker.transport.scripts import Call
 from worker.transport.state import QueueState
 
 QUEUE, SHARED = "q.commands", "q.queries"

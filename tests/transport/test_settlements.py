@@ -17,8 +17,8 @@ from tests.transport.inboxes import (
     rest,
     take_over,
 )
+from worker.lua import Call
 from worker.transport import scripts
-from worker.transport.scripts import Call
 
 
 def test_settlements_survive_an_outage_and_are_sent_once(make_inbox: MakeInbox, client: redis.Redis) -> None:

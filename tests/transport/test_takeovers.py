@@ -8,8 +8,8 @@ import redis
 from tests.support.servers import ChildProcess, RedisServer, wait_until
 from tests.transport.elements import COMMANDS, element, note
 from tests.transport.workers import STARTED, StartWorker, is_owner, ledger, leftovers, let_go, wait_for_ledger
-from worker.transport import drain_dead_messages
-from worker.transport.dead import DeadMessage
+from worker.transport import drain_parked_messages
+from worker.transport.parked import ParkedMessage
 
 SOON_S, LATE_S = 1.0, 30.0
 
@@ -137,8 +137,8 @@ def test_a_message_that_kills_its_workers_is_parked(
     assert ledger(client) == ["1"]
     # The first death was in company, and blames neither.
     assert len(ledger(client, STARTED)) == 4
-    parked: list[DeadMessage] = []
-    drain_dead_messages(client, COMMANDS, parked.extend)
+    parked: list[ParkedMessage] = []
+    drain_parked_messages(client, COMMANDS, parked.extend)
     assert [(entry.reason, entry.deaths) for entry in parked] == [("deaths", 3)]
 
 
@@ -147,10 +147,10 @@ def test_without_counting_alone_its_neighbour_is_parked_too(
 ) -> None:
     """The counterpart."""
     _die_of(client, url, start_worker, workers=3, without="every_death_counts+never_alone")
-    parked: list[DeadMessage] = []
+    parked: list[ParkedMessage] = []
     start_worker(url, ready=False, max_deaths=3, without="every_death_counts+never_alone")
     wait_until(lambda: client.llen(f"{COMMANDS}:poison") == 2, what="both to be parked")
-    drain_dead_messages(client, COMMANDS, parked.extend)
+    drain_parked_messages(client, COMMANDS, parked.extend)
     assert {(entry.reason, entry.deaths) for entry in parked} == {("deaths", 3)}
     assert ledger(client) == []
 
