@@ -159,10 +159,11 @@ def test_as_many_digests_as_ids_are_kept(jira: Services, another: Callable[[], S
     assert all(record.applied_other(name, "0" * 16) for name in record.applied)
 
 
-def test_the_newest_command_of_an_id_counts() -> None:
+def test_each_command_of_an_id_that_had_an_effect_is_known() -> None:
     record = Record(KEY, digests=entry_of("x", "0" * 16) + entry_of("x", "1" * 16))
     assert not record.applied_other("x", "1" * 16)
-    assert record.applied_other("x", "0" * 16)
+    assert not record.applied_other("x", "0" * 16)
+    assert record.applied_other("x", "2" * 16)
     assert not record.applied_other("y", "0" * 16)
 
 
@@ -170,6 +171,7 @@ def test_an_id_with_the_same_crc_32_is_another_id(jira: Services) -> None:
     """Both have 0x4ddb0c25, which is all that is kept of an id beside a digest."""
     applied(jira, [named(DISABLE, "plumless"), named(ENABLE, "buckeroo")])
     assert applied(jira, [named(ENABLE, "plumless")]) == ["DECIDED_BEFORE"]
+    assert applied(jira, [named(DISABLE, "plumless"), named(ENABLE, "buckeroo")]) == [3, 3]
 
 
 def test_without_the_digests_the_other_command_is_told_a_success(

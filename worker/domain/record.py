@@ -90,8 +90,11 @@ class Record:
         """Return whether an applied command of this id is known to be another one than that of ``digest``."""
         own = entry_of(command_id, digest)
         places = range(0, len(self.digests), DIGEST_SIZE)
-        known = [at for at in places if self.digests.startswith(own[:-8], at)]
-        return bool(known) and not self.digests.startswith(own, known[-1])
+        # Ids of one CRC-32 have an entry each: one of them is enough.
+        known = [
+            self.digests[at : at + DIGEST_SIZE] for at in places if self.digests.startswith(own[:-8], at)
+        ]
+        return bool(known) and own not in known
 
     def has_room(self, count: int, size: int = 0) -> bool:
         """Return whether the outbox has room for ``count`` more events of ``size`` bytes together."""
