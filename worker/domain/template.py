@@ -11,6 +11,8 @@ from worker.domain.schemas.shape import Flaw
 MAX_NODES = 5_000
 """The largest number of objects, lists and booleans in all schemas of a template."""
 
+_DEEP = frozenset({dict, list})
+
 MAX_PATTERN = 1_000
 """The longest regular expression, in characters."""
 
@@ -75,10 +77,12 @@ def _nodes(value: Any) -> int:
     whole.
     """
     if isinstance(value, dict):
-        return 1 + sum(map(_nodes, value.values()))
-    if isinstance(value, list):
-        return 1 + sum(map(_nodes, value))
-    return int(isinstance(value, bool))
+        return _nodes(list(value.values()))
+    if not isinstance(value, list):
+        return int(isinstance(value, bool))
+    kinds = list(map(type, value))
+    inside = sum(_nodes(item) for item in value if type(item) in _DEEP) if _DEEP.intersection(kinds) else 0
+    return 1 + kinds.count(bool) + inside
 
 
 def _flaw(schema: Any, patterns: _Patterns) -> Flaw | None:
