@@ -1,8 +1,9 @@
 """What an answer may hold: so many rows, so many bytes, and no object that Celery's callers cannot read."""
 
-import json
 from collections.abc import Iterable
 from typing import Any
+
+from pydantic_core import to_json
 
 from contracts.commands import GetPlugin, ListPlugins, Read, StatPlugins
 from contracts.errors import ResultTooLarge
@@ -11,13 +12,13 @@ from contracts.query.faults import invalid_query
 from contracts.storable import KOMBU_TYPE, is_kombus_own
 from contracts.values import MAX_ANSWER_BYTES
 
-_BETWEEN = len(", ")
+_BETWEEN = len(",")
 
 
 class AnswerSize:
     """The size of an answer while it is put together, part by part: at most ``MAX_ANSWER_BYTES``.
 
-    Counted as the answer is sent: JSON in ASCII, where a character may take six or twelve bytes.
+    Counted as the answer is sent: see ``answer_text``.
     """
 
     def __init__(self) -> None:
@@ -46,7 +47,15 @@ class AnswerSize:
 
 
 def _size(part: Any) -> int:
-    return len(json.dumps(part)) + _BETWEEN
+    return len(to_json(part)) + _BETWEEN
+
+
+def answer_text(answer: Any) -> str:
+    """Return an answer as JSON.
+
+    Not by ``json``: that takes ten times as long for a float, and an answer may be 700,000 of them.
+    """
+    return to_json(answer).decode()
 
 
 def too_many_rows(max_results: int) -> ResultTooLarge:
