@@ -21,6 +21,7 @@ from tests.store.catalogue import document
 from tests.support.commands import apply, by
 from tests.support.servers import MongoReplicaSet, RedisServer
 from worker.dead_letters.message import read_message
+from worker.process.garbage import collect_less_garbage
 from worker.services import Services
 from worker.settings import Settings
 from worker.tasks.announce import Announcer
@@ -169,6 +170,10 @@ def process(redis_server: RedisServer, mongodb_server: MongoReplicaSet) -> Itera
         command = register(f"acme/numbers{number}", domain_id=NUMBERED, name="zz", tags={"l": LONG_NUMBERS})
         apply(made.services, command, by(f"r-numbers{number}"))
     made.services.database["plugins"].insert_many(document(number, DOMAIN) for number in range(PLUGINS))
+    usual = gc.get_threshold()
+    collect_less_garbage()
     yield made
+    gc.set_threshold(*usual)
+    gc.unfreeze()
     made.services.database.client.drop_database("cost")
     made.close()

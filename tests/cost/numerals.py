@@ -147,7 +147,7 @@ def _spelled(text: str, spell: Spell, limit: int) -> str:
     room = (limit - len(json.dumps(text))) // places
     listed: list[str] = []
     for numeral in map(spell, itertools.count()):
-        room -= len(numeral) + 1
+        room -= len(json.dumps(numeral)) - 1
         if room < 0:
             break
         listed.append(numeral)

@@ -6,6 +6,8 @@ from typing import Any, Final
 from pydantic_core import to_json
 
 _DEEP: Final[frozenset[type]] = frozenset({dict, list})
+_FEW: Final = 4
+"""Up to so many parts of a list are compared sooner one by one."""
 
 
 def same(left: Any, right: Any) -> bool:
@@ -22,8 +24,10 @@ def _alike(left: Any, right: Any) -> bool:
     """
     kind = type(left)
     if kind is dict:
-        return all([_alike(item, right[key]) for key, item in left.items()])
+        return all(_alike(item, right[key]) for key, item in left.items())
     if kind is list:
+        if len(left) <= _FEW:
+            return all(map(_alike, left, right))
         kinds = list(map(type, left))
         if _DEEP.isdisjoint(kinds) and kinds == list(map(type, right)):
             return float not in kinds or _signs(left) == _signs(right)
