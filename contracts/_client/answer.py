@@ -71,5 +71,8 @@ def wait_for_answer(result: Any, command_id: str, timeout_s: float, begun: float
             return result.get(timeout=left_s, disable_sync_subtasks=False)
         except CeleryTimeout:
             raise AskTimeout(command_id, timeout_s) from None
+        except redis.exceptions.NoPermissionError:
+            result.backend.result_consumer.leave(result.id)
+            raise
         finally:
             result.forget()

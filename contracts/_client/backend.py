@@ -22,6 +22,14 @@ class AnswerConsumer(ResultConsumer):  # type: ignore[misc]  # celery is untyped
         if meta["task_id"] is not None:
             super().on_state_change(meta, message)
 
+    def leave(self, task_id: str) -> None:
+        """Listen anew, and no more for an answer that Redis refuses this user: if the refusal of its
+        subscription was not read yet, the next caller would take it for its own.
+        """
+        with self._locked():
+            self.subscribed_to.discard(self._get_key_for_task(task_id))
+            self._reconnect()
+
 
 class AnswerBackend(RedisBackend):  # type: ignore[misc]  # celery is untyped
     """Celery's own would unpack what is compressed, and make any exception that is imported."""

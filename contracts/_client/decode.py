@@ -7,6 +7,7 @@ from typing import Any, Final
 
 from contracts import errors
 from contracts._client.unanswered import UnreadableAnswer
+from contracts._nesting import deeper_than
 from contracts.errors import ContractError
 from contracts.values import MAX_ANSWER_BYTES
 
@@ -54,7 +55,7 @@ def _object(payload: bytes | str) -> dict[str, Any]:
         raise unreadable("it is not JSON") from None
     if not isinstance(told, dict):
         raise unreadable("it is not a JSON object")
-    if _may_be_deep(payload) and _is_deep(told):
+    if _may_be_deep(payload) and deeper_than(told, MAX_MESSAGE_DEPTH):
         raise unreadable(f"it is nested deeper than {MAX_MESSAGE_DEPTH} levels")
     return told
 
@@ -62,20 +63,6 @@ def _object(payload: bytes | str) -> dict[str, Any]:
 def _may_be_deep(payload: bytes | str) -> bool:
     text = payload if isinstance(payload, bytes) else payload.encode("utf-8", "replace")
     return text.count(b"{") + text.count(b"[") > MAX_MESSAGE_DEPTH
-
-
-def _is_deep(value: Any) -> bool:
-    level = [value]
-    for _ in range(MAX_MESSAGE_DEPTH):
-        level = [
-            child
-            for parent in level
-            for child in (parent.values() if type(parent) is dict else parent)
-            if type(child) is dict or type(child) is list
-        ]
-        if not level:
-            return False
-    return True
 
 
 def _error(told: Any) -> ContractError:

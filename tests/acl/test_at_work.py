@@ -104,6 +104,10 @@ def test_a_narrow_publisher(service: Service) -> None:
     with PluginClient(service.redis.url_of("billing")) as client:
         answer = client.ask("register", timeout_s=60, command_id="billing.1", **register("narrow"))
         assert answer["revision"] == 1
+        writes = [
+            {"id": f"billing.b{n}", "operation": "register", "params": register(f"nb{n}")} for n in range(3)
+        ]
+        assert [outcome.error for outcome in client.batch(writes)] == [None] * 3
 
 
 def test_a_subscriber(service: Service) -> None:

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from click.testing import CliRunner
 
-from contracts.client import PluginClient, RedisRefused
+from contracts.client import AskTimeout, PluginClient, RedisRefused
 from contracts.subscriber import Subscriber
 from tests.support.guarded import GuardedRedis
 from worker.cli.main import main
@@ -66,6 +66,15 @@ def test_the_command_is_named(act: Callable[[str], None], command: str, weak: Ca
 def test_a_queue_that_is_not_its_own_is_told(guarded: GuardedRedis) -> None:
     with PluginClient(guarded.url_of("beat")) as client, pytest.raises(RedisRefused, match="refuses"):
         client.send("register", **REGISTRATION)
+
+
+def test_what_was_refused_is_not_told_to_the_next(guarded: GuardedRedis) -> None:
+    """That an answer may not be read is known before the refusal of its subscription is."""
+    with PluginClient(guarded.url_of("billing")) as client:
+        with pytest.raises(RedisRefused, match="a key of a command"):
+            client.ask("register", **REGISTRATION, command_id="other.1")
+        with pytest.raises(AskTimeout):
+            client.ask("register", **REGISTRATION, command_id="billing.1", timeout_s=0.1)
 
 
 @pytest.mark.parametrize("act", [asks, sends_many, asks_many])

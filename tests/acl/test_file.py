@@ -12,7 +12,7 @@ from tests.support.guarded import GuardedRedis, redis_7
 from tests.support.ports import free_port
 from tests.support.servers import ROOT
 from worker.devtools.acl import FILES, render
-from worker.process.roles import with_panel
+from worker.process.panel_roles import with_panel
 
 FILE = ROOT / "deploy" / "redis" / "users.acl"
 NEW_SINCE_7_0 = {"client|setinfo", "client|no-touch"}

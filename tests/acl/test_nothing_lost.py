@@ -15,9 +15,10 @@ from tests.support.guarded import GuardedRedis
 from tests.support.seams import take_out
 from tests.transport.protections import PROTECTIONS
 from worker.devtools.acl import rules
+from worker.lua import Call, Script
 from worker.transport import scripts
 from worker.transport.keys import QueueKeys
-from worker.transport.scripts import Call, run_script
+from worker.transport.scripts import run_script
 
 COMMANDS, VERSIONS = QueueKeys.of("plugin.commands"), QueueKeys.of("plugin.versions")
 ME, GONE = "me:1:1", "gone:1:1"
@@ -33,7 +34,7 @@ def messages(admin: Any, keys: QueueKeys) -> Counter[bytes]:
     return Counter([*found, *(element.split(b"\n", 4)[4] for element in parked)])
 
 
-def pop(keys: QueueKeys, script: scripts.Script) -> Call:
+def pop(keys: QueueKeys, script: Script) -> Call:
     membership = keys.lease if script is scripts.POP else keys.consumers
     names = [membership, keys.unacked, keys.returned, keys.waiting, keys.poison, *keys.lists]
     return Call(script, names, [ME, 5000, 1, 2, 10_000, 100, 5])

@@ -8,7 +8,7 @@ from tests.acl.attacks import ATTACKS
 from tests.acl.test_attacks import is_denied
 from tests.support.guarded import GuardedRedis
 from tests.support.servers import MongoReplicaSet, run_worker
-from worker.process.roles import with_panel
+from worker.process.panel_roles import with_panel
 
 
 def test_the_panel_is_asked_and_answers(mongodb_server: MongoReplicaSet, tmp_path: Path) -> None:

@@ -144,13 +144,13 @@ def test_a_command_waits_for_a_right_and_is_applied_once(
             service_type="x.Y",
             image="acme/jira",
         )
-        worker.wait_for_output(told, 30)
+        worker.wait_for_output(told)
         # So often that a bug would have been met three times.
         admin.config_resetstat()
-        wait_until(lambda: _failed(admin) > 3, 30, "some tries")
+        wait_until(lambda: _failed(admin) > 3, 60, "some tries")
         give(guarded, role("commands"))
-        wait_until(lambda: admin.exists(answer), 30, "the answer")
-        wait_until(lambda: not admin.exists("plugin.commands:unacked"), 30, "rest")
+        wait_until(lambda: admin.exists(answer), 60, "the answer")
+        wait_until(lambda: not admin.exists("plugin.commands:unacked"), 60, "rest")
         refused = [line for line in worker.output().splitlines() if REFUSED in line]
         assert all("ERROR" in line for line in refused)
         assert len(refused) <= 4
@@ -174,7 +174,7 @@ def test_a_query_waits_for_a_right_and_is_answered(
         give(guarded, without(role("queries"), "setex", begin="celery-task-meta-"))
         url = guarded.url_of("publisher")
         answer = push(url, "plugin.list", "plugin.queries", domain_id="d-1", query={})
-        worker.wait_for_output(REFUSED, 30)
+        worker.wait_for_output(REFUSED)
         assert not admin.exists(answer)
         give(guarded, role("queries"))
-        wait_until(lambda: admin.exists(answer), 30, "the answer")
+        wait_until(lambda: admin.exists(answer), 60, "the answer")

@@ -135,8 +135,8 @@ def services(text: str, as_json: bool) -> Any:
         find=lambda *_: [found],
         count=lambda *_: 1,
         read=lambda _: found,
-        remove=lambda _: False,
-        room=SimpleNamespace(drops=lambda: None),
+        remove=lambda _: 0,
+        retention=SimpleNamespace(drops=lambda: None),
     )
     queue, images = SimpleNamespace(counts=lambda _: [count]), SimpleNamespace(make_due=lambda *_: 0)
     reconcile = SimpleNamespace(

@@ -1,7 +1,7 @@
 """`plugins dead-letters` on real servers, and with a real worker that drains and applies."""
 
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -132,9 +132,9 @@ def test_purge_tells_of_what_was_parked_again_meanwhile(
     park(services, 2)
     remove = DeadLetters.remove
 
-    def parked_again(letters: DeadLetters, letter: DeadLetter) -> bool:
+    def parked_again(letters: DeadLetters, read: Sequence[DeadLetter]) -> int:
         services.parking.keep("c-1", "plugin.disable", "plugin.commands.0", message("c-1"), KeyError("again"))
-        return remove(letters, letter)
+        return remove(letters, read)
 
     monkeypatch.setattr(DeadLetters, "remove", parked_again)
     assert run("purge", "--all", "--yes", "--json", status=1) == {"removed": 1, "left": 1}

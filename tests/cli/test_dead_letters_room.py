@@ -95,4 +95,4 @@ def test_doctor_names_what_was_dropped_and_fails_if_commands_alone_are_too_many(
     found = room(run)
     assert (found["level"], found["details"]["junk"]) == ("fail", 0)
     assert "never dropped" in found["text"] and "PLUGINS_DEAD_LETTERS_MAX" in found["advice"]
-    assert services.dead_letters.room.fill().count == 6
+    assert services.dead_letters.retention.fill().count == 6

@@ -120,7 +120,7 @@ def test_it_says_who_listens_to_remote_control(services: Services, look: Look) -
     assert closed.startswith("off: no worker listens")
     with services.broker.pubsub() as listening:
         listening.subscribe(channel(services.broker))
-        listening.get_message(timeout=5)
+        listening.get_message(timeout=60)
         assert said() == ["open at 1 worker(s): a panel that only looks"]
 
 

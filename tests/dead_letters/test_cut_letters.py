@@ -99,7 +99,7 @@ def test_a_letter_of_before_is_read_and_removed_with_its_pieces(
     # Only what is known to be junk is.
     assert not letter.junk
     assert replay(services, "p-1") == "unreadable"
-    assert services.dead_letters.remove(letter)
+    assert services.dead_letters.remove([letter]) == 1
     assert pieces(services) == 0
 
 

@@ -17,7 +17,7 @@ from tests.support.parked import AT, Parked
 from worker.dead_letters.message import read_message
 from worker.dead_letters.replay import Replay
 from worker.plugins.frame import check_frame
-from worker.process.chores import DrainDeadMessages
+from worker.process.chores import DrainParkedMessages
 from worker.process.queues import Queues
 from worker.services import Services
 from worker.store.dead_letters import DeadLetter, Filter
@@ -205,7 +205,7 @@ def park(services: Services, queue: str, raw: bytes, at_ms: int = 1) -> None:
 
 
 def drain(services: Services, sink: Callable[[Any], object], *queues: str) -> None:
-    DrainDeadMessages(services.broker, queues, sink, services.dead_letters.room).run()
+    DrainParkedMessages(services.broker, queues, sink, services.dead_letters.retention).run()
 
 
 def test_a_drain_empties_its_queues_and_the_shared_ones(services: Services) -> None:
@@ -234,7 +234,7 @@ def test_a_drain_survives_a_bug_and_an_outage_and_leaves_everything_where_it_is(
     assert "stay in Redis" in caplog.text
     assert services.broker.keys("*poison") == [b"plugin.commands:poison"]
     with redis.Redis(port=1) as nobody, pytest.raises(BrokerUnavailable):
-        DrainDeadMessages(nobody, ["plugin.commands"], sink, services.dead_letters.room).run()
+        DrainParkedMessages(nobody, ["plugin.commands"], sink, services.dead_letters.retention).run()
     assert services.broker.llen("plugin.commands:poison") == 1
 
 

@@ -28,9 +28,9 @@ def test_the_thread_repairs_after_each_new_run_of_redis(
     thread = Periodic("chores", [Sweeper(sweep, publisher, turn, client, interval_s=0.02)])
     thread.start()
     try:
-        wait_until(lambda: stream.client.get("plugin.events:compared") is not None, 10, "a first comparison")
+        wait_until(lambda: stream.client.get("plugin.events:compared") is not None, what="a first comparison")
         stream.client.flushall()
-        wait_until(lambda: stream.changes() == [(1, "resynced")], 10, "the repair")
+        wait_until(lambda: stream.changes() == [(1, "resynced")], what="the repair")
     finally:
         thread.stop()
         turn.leave()
@@ -59,6 +59,6 @@ def test_a_bug_in_the_sweep_does_not_end_it(
     faulty: Any = Faulty()
     thread = Periodic("chores", [Sweeper(faulty, publisher, Turn(client), client, interval_s=0.01)])
     thread.start()
-    wait_until(lambda: faulty.calls > 2, 10, "another try")
+    wait_until(lambda: faulty.calls > 2, what="another try")
     thread.stop()
     assert "the sweep failed" in caplog.text

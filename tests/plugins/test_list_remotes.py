@@ -169,7 +169,7 @@ def test_the_shortcuts_go_along(store: Store) -> None:
 
 
 def test_remotes_are_asked_at_the_same_time(store: Store) -> None:
-    both = threading.Barrier(2, timeout=10)
+    both = threading.Barrier(2, timeout=60)
 
     def meet(operation: str, params: dict[str, Any]) -> Any:
         both.wait()

@@ -18,6 +18,7 @@ from tests.support.deployments import (
     remote_entry,
 )
 from tests.support.servers import MongoReplicaSet
+from worker.plugins.terms import Terms
 
 MANAGED = managed_entry("managed")
 MARKET, PARTNER = remote_entry("market"), remote_entry("partner", domain_id="partners")
@@ -145,7 +146,7 @@ def test_a_merged_list_is_that_of_one_store(stores: dict[str, Store], seed: int)
             data_of_all["filter"] = [*data.get("filter", []), chosen]
         asked_of_all = parse(ListPlugins, {"domain_id": "d-1", "query": data_of_all})
         # The store that holds everything has no remotes: it is asked for its own only.
-        expected = without_domain(whole.answer(asked_of_all, own_only=True))
+        expected = without_domain(whole.answer(asked_of_all, Terms(own_only=True)))
         got = without_domain(merged.answer(command))
         for row in [*got["results"], *expected["results"]]:
             row.pop("revision", None)

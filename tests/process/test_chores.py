@@ -10,7 +10,7 @@ import redis
 
 from contracts.errors import StoreUnavailable
 from worker.process import chores
-from worker.process.chores import DeadMessageSink, DrainDeadMessages, EnsureIndexes, KeepPartitions
+from worker.process.chores import DrainParkedMessages, EnsureIndexes, KeepPartitions, ParkedMessageSink
 from worker.process.partitions import PARTITIONS, Partitions
 from worker.tasks.broker import BrokerUnavailable
 
@@ -76,7 +76,7 @@ def test_a_message_that_cannot_be_answered_is_kept_all_the_same(caplog: pytest.L
     app: Any = None
     parked: Any = object()
     with caplog.at_level(logging.ERROR):
-        DeadMessageSink(app, parking)([parked])
+        ParkedMessageSink(app, parking)([parked])
     assert kept == [[parked]]
     assert "could not be answered" in caplog.text
 
@@ -91,7 +91,7 @@ def test_a_drain_that_waits_is_not_over_before_its_next_try() -> None:
             raise redis.ConnectionError("away")
 
     room: Any = None
-    chore = DrainDeadMessages(Away(), ["plugin.commands"], lambda parked: None, room)
+    chore = DrainParkedMessages(Away(), ["plugin.commands"], lambda parked: None, room)
     for _ in range(3):
         with pytest.raises(BrokerUnavailable):
             chore.run()

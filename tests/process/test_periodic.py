@@ -43,19 +43,19 @@ def has_run(job: Job, times: int) -> Callable[[], bool]:
 def test_each_has_its_own_interval() -> None:
     often, seldom = Job(), Job(interval_s=60)
     with running(often, seldom):
-        wait_until(has_run(often, 10), 10, "ten runs")
+        wait_until(has_run(often, 10), what="ten runs")
     assert seldom.runs == 1
 
 
 def test_an_outage_is_logged_when_it_begins(caplog: pytest.LogCaptureFixture) -> None:
     job, other = Job(error=StoreUnavailable("the store does not answer")), Job("another")
     with running(job, other):
-        wait_until(has_run(job, 5), 10, "five tries")
+        wait_until(has_run(job, 5), what="five tries")
         assert caplog.messages == ["the job waits: the store does not answer"]
         job.error = None
-        wait_until(has_run(job, job.runs + 2), 10, "success")
+        wait_until(has_run(job, job.runs + 2), what="success")
         job.error = StoreUnavailable("away again")
-        wait_until(has_run(job, job.runs + 3), 10, "three tries more")
+        wait_until(has_run(job, job.runs + 3), what="three tries more")
     assert caplog.messages == ["the job waits: the store does not answer", "the job waits: away again"]
     assert other.runs > 5
 
@@ -63,8 +63,8 @@ def test_an_outage_is_logged_when_it_begins(caplog: pytest.LogCaptureFixture) ->
 def test_a_bug_ends_neither_the_thread_nor_another_chore(caplog: pytest.LogCaptureFixture) -> None:
     job, other = Job(error=ZeroDivisionError("a bug")), Job("another")
     with running(job, other) as thread:
-        wait_until(has_run(job, 3), 10, "three tries")
-        wait_until(has_run(other, 3), 10, "the other one")
+        wait_until(has_run(job, 3), what="three tries")
+        wait_until(has_run(other, 3), what="the other one")
         assert thread.is_alive()
     assert "the job failed and will be tried again" in caplog.text
 
@@ -72,5 +72,5 @@ def test_a_bug_ends_neither_the_thread_nor_another_chore(caplog: pytest.LogCaptu
 def test_it_stops_at_once_though_nothing_is_due() -> None:
     job = Job(interval_s=3600)
     with running(job) as thread:
-        wait_until(has_run(job, 1), 10, "the first run")
+        wait_until(has_run(job, 1), what="the first run")
     assert not thread.is_alive()

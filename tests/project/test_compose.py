@@ -16,7 +16,7 @@ import yaml
 from deploy import env
 from tests.support.servers import ROOT
 from worker.devtools.procfile import Process, read_procfile
-from worker.process.roles import with_panel
+from worker.process.panel_roles import with_panel
 
 PROCESSES = read_procfile(ROOT / "Procfile")
 PINNED = re.compile(r"[a-z/]+:[0-9][0-9a-z.-]*@sha256:[0-9a-f]{64}")

@@ -51,7 +51,7 @@ def test_other_permissions_are_a_change(tmp_path: Path) -> None:
         file.chmod(0o600)
         return signature(tmp_path) != before
 
-    wait_until(changed, 30)
+    wait_until(changed)
 
 
 def test_a_document_gives_a_plugin(tmp_path: Path) -> None:

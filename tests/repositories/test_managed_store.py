@@ -247,9 +247,9 @@ def test_the_thread_loads_at_start_and_on_change(world: World) -> None:
     thread = Periodic("repositories", [world.watch(interval_s=0.05)])
     thread.start()
     try:
-        wait_until(lambda: world.names() == ["jira"], 10)
+        wait_until(lambda: world.names() == ["jira"])
         put(world.one, "slack")
-        wait_until(lambda: world.names() == ["jira", "slack"], 10)
+        wait_until(lambda: world.names() == ["jira", "slack"])
     finally:
         thread.stop()
     assert not thread.is_alive()

@@ -10,7 +10,7 @@ from pymongo.database import Database
 from tests.support.parked import AT
 from worker.domain.dead_letter import DeadLetter
 from worker.store.client import connect_mongodb
-from worker.store.dead_letter_room import Room
+from worker.store.dead_letter_retention import Retention
 from worker.store.dead_letters import Caps, DeadLetters, Filter
 from worker.store.indexes import ensure_indexes
 
@@ -50,18 +50,30 @@ def test_the_oldest_junk_goes_first(database: Database[dict[str, Any]]) -> None:
     letters.keep_once([letter(number) for number in (5, 3, 4, 9, 8, 7, 6, 0, 2, 1)])
     letters.keep_once([letter(number) for number in range(10, 14)])
     assert names(letters) == list(range(4, 14))
-    drops = letters.room.drops()
+    drops = letters.retention.drops()
     assert drops is not None and drops.count == 4
-    assert letters.room.take_dropped() == {"not_json": 4}
-    assert letters.room.take_dropped() == {}
+    assert letters.retention.take_dropped() == {"not_json": 4}
+    assert letters.retention.take_dropped() == {}
+
+
+def test_many_are_removed_but_for_one_that_was_parked_again(
+    database: Database[dict[str, Any]],
+) -> None:
+    letters = DeadLetters(database, Caps(count=4))
+    letters.keep_once([letter(number, junk=False) for number in range(10)])
+    read = list(letters.find(Filter()))
+    letters.keep(letter(3, junk=False))
+    assert letters.remove(read) == 9
+    assert names(letters) == [3]
+    assert letters.remove(read) == 0
 
 
 def test_what_a_task_can_apply_is_never_dropped(database: Database[dict[str, Any]]) -> None:
     letters = DeadLetters(database, Caps(count=10))
     letters.keep_once([letter(number, junk=number % 2 == 1) for number in range(40)])
-    letters.room.make()
+    letters.retention.make_room()
     assert names(letters) == list(range(0, 40, 2))
-    assert letters.room.fill().count == 20
+    assert letters.retention.fill().count == 20
 
 
 def test_there_are_never_more_than_the_cap_allows(database: Database[dict[str, Any]]) -> None:
@@ -83,7 +95,7 @@ def test_bytes_have_a_cap_too(database: Database[dict[str, Any]]) -> None:
     letters = DeadLetters(database, Caps(size=16 * MIB))
     for number in range(12):
         letters.keep_once([letter(number, size=3 * MIB, junk=number != 1)])
-        assert letters.room.fill().size <= 16 * MIB
+        assert letters.retention.fill().size <= 16 * MIB
     assert names(letters) == [1, 8, 9, 10, 11]
 
 
@@ -93,20 +105,20 @@ def test_a_letter_that_is_there_already_makes_no_room(database: Database[dict[st
     batch = [letter(number) for number in range(10)]
     for _ in range(3):
         letters.keep_once(batch)
-    assert names(letters) == list(range(10)) and letters.room.drops() is None
+    assert names(letters) == list(range(10)) and letters.retention.drops() is None
 
 
 def test_equal_messages_of_two_processes_are_stored_once(database: Database[dict[str, Any]]) -> None:
     letters = DeadLetters(database)
     batch = [letter(number) for number in range(10)]
-    shipped = letters.room.make
+    shipped = letters.retention.make_room
 
     def make(documents: Any = ()) -> None:
         # The other process stores them after this one has looked.
         DeadLetters(database).keep_once(batch[:5])
         shipped(documents)
 
-    letters.room.make = make  # type: ignore[method-assign]  # another process comes in between
+    letters.retention.make_room = make  # type: ignore[method-assign]  # another process comes in between
     letters.keep_once(batch)
     assert names(DeadLetters(database)) == list(range(10))
 
@@ -117,7 +129,7 @@ def test_a_process_that_ends_while_it_drops_counts_and_drops_nothing_twice(
 ) -> None:
     letters = DeadLetters(database, Caps(count=10))
     letters.keep_once([letter(number) for number in range(10)])
-    room = letters.room
+    room = letters.retention
     collection: Any = room._letters if point == "delete_many" else room._drops
     shipped, calls = getattr(collection, point), list[int]()
 
@@ -134,7 +146,7 @@ def test_a_process_that_ends_while_it_drops_counts_and_drops_nothing_twice(
     heir = DeadLetters(database, Caps(count=10))
     heir.keep_once([letter(number) for number in range(10, 13)])
     assert names(heir) == list(range(3, 13))
-    drops = heir.room.drops()
+    drops = heir.retention.drops()
     assert drops is not None and drops.count == 3
 
 
@@ -142,30 +154,30 @@ def test_two_processes_that_drop_at_once_count_each_letter_once(database: Databa
     letters = DeadLetters(database, Caps(count=10))
     letters.keep_once([letter(number) for number in range(10)])
     rival = DeadLetters(database, Caps(count=10))
-    shipped = letters.room._letters.delete_many
+    shipped = letters.retention._letters.delete_many
 
     def meanwhile(*arguments: Any, **options: Any) -> Any:
-        rival.room.make([{"_id": "x"}] * 2)
+        rival.retention.make_room([{"_id": "x"}] * 2)
         return shipped(*arguments, **options)
 
-    letters.room._letters.delete_many = meanwhile  # type: ignore[method-assign]  # another process comes in between
+    letters.retention._letters.delete_many = meanwhile  # type: ignore[method-assign]  # another process comes in between
     letters.keep_once([letter(number) for number in range(10, 12)])
-    drops = letters.room.drops()
+    drops = letters.retention.drops()
     assert drops is not None
     assert drops.count == 12 - database["dead_letters"].count_documents({})
-    assert (letters.room.take_dropped() + rival.room.take_dropped()).total() == drops.count
+    assert (letters.retention.take_dropped() + rival.retention.take_dropped()).total() == drops.count
 
 
 def test_what_was_marked_readable_meanwhile_stays(database: Database[dict[str, Any]]) -> None:
     letters = DeadLetters(database, Caps(count=1))
     letters.keep_once([letter(1)])
-    shipped = letters.room._letters.delete_many
+    shipped = letters.retention._letters.delete_many
 
     def meanwhile(*arguments: Any, **options: Any) -> Any:
         letters.keep(letter(1, junk=False))
         return shipped(*arguments, **options)
 
-    letters.room._letters.delete_many = meanwhile  # type: ignore[method-assign]  # another process comes in between
+    letters.retention._letters.delete_many = meanwhile  # type: ignore[method-assign]  # another process comes in between
     letters.keep_once([letter(2)])
     assert 1 in names(letters)
 
@@ -183,7 +195,7 @@ def test_letters_of_before_count_as_readable_until_their_reason_is_looked_at(
     letters = DeadLetters(database, Caps(count=4))
     assert names(letters, junk=True) == [] and names(letters, junk=False) == [0, 1, 2, 3, 4]
     letters.keep_once([letter(9)])
-    letters.room.make()
+    letters.retention.make_room()
     # Those that can be read are more than the cap with it.
     assert names(letters) == [0, 2, 4, 9]
 
@@ -191,9 +203,9 @@ def test_letters_of_before_count_as_readable_until_their_reason_is_looked_at(
 def test_the_room_of_an_empty_store(database: Database[dict[str, Any]]) -> None:
     letters = DeadLetters(database)
     database["dead_letters"].drop()
-    assert (letters.room.fill().count, letters.room.fill().size) == (0, 0)
-    letters.room.make()
-    assert letters.room.drops() is None
+    assert (letters.retention.fill().count, letters.retention.fill().size) == (0, 0)
+    letters.retention.make_room()
+    assert letters.retention.drops() is None
 
 
 def test_the_search_for_the_oldest_junk_uses_its_index(database: Database[dict[str, Any]]) -> None:
@@ -208,5 +220,5 @@ def test_room_is_made_for_letters_of_faults_too(database: Database[dict[str, Any
     letters = DeadLetters(database, Caps(count=5))
     letters.keep_once([letter(number) for number in range(5)])
     letters.keep(letter(7, junk=False))
-    Room.make(letters.room)
+    Retention.make_room(letters.retention)
     assert names(letters) == [1, 2, 3, 4, 7]

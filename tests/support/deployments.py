@@ -14,6 +14,7 @@ from worker.domain.projection import project
 from worker.domain.repositories import RemoteOptions, Repositories
 from worker.plugins.listing import Listing
 from worker.plugins.read import Reader
+from worker.plugins.terms import Terms
 from worker.repositories.remote.peer import Remote
 from worker.store.client import connect_mongodb
 from worker.store.condition import ConditionEvaluator
@@ -122,7 +123,7 @@ def desk_of(reader: Reader) -> Desk:
 
     def answer(operation: str, params: dict[str, Any]) -> Any:
         command: Any = parse(BY_TASK[f"plugin.{operation}"].command, params)
-        return reader.answer(command, own_only=True)
+        return reader.answer(command, Terms(own_only=True))
 
     return Desk(answer)
 

@@ -7,6 +7,9 @@ from contextlib import contextmanager, suppress
 from redis import Redis
 from redis.exceptions import OutOfMemoryError
 
+_BUFFERS = 4_000_000
+"""More bytes than the buffers of all connections may have now and have no more in the next moment."""
+
 
 class Junk:
     """Keys that others set, until not even a small one is taken any more, and whenever there is room again."""
@@ -14,18 +17,21 @@ class Junk:
     def __init__(self, redis: Redis) -> None:
         self._redis = redis
         self._count = 0
+        self._limit = _limit(redis)
         self._done = threading.Event()
         self._thread = threading.Thread(target=self._keep_full, daemon=True)
 
     def fill(self) -> None:
-        """Returns when there is no room."""
+        """Returns when there is no room, and none comes about by itself."""
         while self._add():
             pass
+        self._redis.config_set("maxmemory", self._limit - _BUFFERS)
         self._thread.start()
 
     def clear(self) -> None:
         """Delete them all."""
         self.stop()
+        self._redis.config_set("maxmemory", self._limit)
         for at in range(0, self._count, 500):
             self._redis.delete(*(f"junk:{n}" for n in range(at, min(at + 500, self._count))))
 
@@ -54,6 +60,10 @@ def used(redis: Redis) -> int:
     return int(redis.info("memory")["used_memory"])
 
 
+def _limit(redis: Redis) -> int:
+    return int(redis.info("memory")["maxmemory"])
+
+
 class Peak:
     """The most that Redis had of its memory, as a share, and how often it refused something for want of it."""
 
@@ -66,7 +76,7 @@ class Peak:
 def watched(redis: Redis) -> Iterator[Peak]:
     """Look at Redis's memory all the time."""
     peak, done = Peak(), threading.Event()
-    limit = int(redis.info("memory")["maxmemory"])
+    limit = _limit(redis)
     refused = _refusals(redis)
 
     def watch() -> None:

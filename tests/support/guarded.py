@@ -10,7 +10,8 @@ from redis.exceptions import RedisError
 from worker.devtools.acl import password_of, render
 from worker.devtools.embedded import Binary, RedisServer, redis_binaries
 from worker.process.grants import Role
-from worker.process.roles import ROLES, with_panel
+from worker.process.panel_roles import with_panel
+from worker.process.roles import ROLES
 
 USERS = ("admin", *(role.name for role in with_panel()))
 

@@ -100,7 +100,7 @@ def refused_meanwhile(stand: Stand, domain: str) -> None:
     # It is not let at the command before its deadline.
     standby = stand.standby()
     standby.pause()
-    expires = datetime.now(UTC) + timedelta(seconds=5)
+    expires = datetime.now(UTC) + timedelta(seconds=10)
     stand.arm("before_write", action="stop")
     stand.push("plugin.disable", of, f"{domain}-late", expires=expires.isoformat())
     stand.model.answers[f"{domain}-late"] = "DEADLINE_EXCEEDED"

@@ -24,6 +24,7 @@ from worker.domain.record import Record
 from worker.events.publish import Publisher
 from worker.events.rejections import Refusal
 from worker.events.sweep import Sweep
+from worker.lua import Call
 from worker.plugins.write import Writer
 from worker.store.plugins import GuardedWrite, Plugins
 from worker.tasks.announce import Announcer
@@ -32,7 +33,6 @@ from worker.transport import scripts
 from worker.transport.delivery import Delivery
 from worker.transport.group import Group
 from worker.transport.inbox import Inbox
-from worker.transport.scripts import Call
 from worker.transport.state import QueueState
 
 SIGNALS = {"kill": signal.SIGKILL, "stop": signal.SIGSTOP}

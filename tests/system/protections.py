@@ -27,6 +27,7 @@ from worker.domain.record import Record
 from worker.events.limits import StreamLimits
 from worker.events.publish import Publisher
 from worker.events.sweep import Sweep
+from worker.lua import Script
 from worker.plugins.plan import Prepared
 from worker.plugins.recent import RecentRecords
 from worker.plugins.write import Writer
@@ -98,7 +99,7 @@ def _outbox(replace: Replace) -> None:
 
 def _publishing_script(replace: Replace) -> None:
     """Events are added to the stream without a look at what is there."""
-    text = worker.events.script.TEXT
+    text = worker.events.script.SCRIPT.text
     for look in (
         "last > tonumber(present)",
         "revision == last and digest and event ~= digest and digest ~= '*' and not gap",
@@ -108,7 +109,7 @@ def _publishing_script(replace: Replace) -> None:
         assert text.count(look) == 1
         text = text.replace(look, "if false" if look.startswith("if ") else "false")
     assert text.count("revision > last") == 1
-    replace(worker.events.script, "TEXT", text.replace("revision > last", "true"))
+    replace(worker.events.script, "SCRIPT", Script.of("", text.replace("revision > last", "true")))
 
 
 def _sweep(replace: Replace) -> None:

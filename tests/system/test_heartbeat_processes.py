@@ -91,7 +91,7 @@ def test_beat_beats_with_its_ticks(
             beat.resume()
             wait_until(healthy, 60)
     finally:
-        beat.stop(timeout_s=10)
+        beat.stop(timeout_s=60)
 
 
 @pytest.fixture

@@ -3,6 +3,8 @@
 import itertools
 import json
 from collections.abc import Iterator
+from contextlib import ExitStack
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -10,9 +12,8 @@ import pytest
 from pymongo import MongoClient
 from redis import Redis
 
-from tests.support.live import Live
 from tests.support.messages import message
-from tests.support.servers import run_worker, wait_until
+from tests.support.servers import WORKER_READY, MongoReplicaSet, run_worker, start_redis, wait_until
 from tests.system.stand import registration
 from worker.app import create_app
 from worker.settings import Settings
@@ -43,6 +44,18 @@ _ids = itertools.count(1)
 WRONG = [(task, queue) for task, belongs in QUEUE_OF_TASK.items() for queue in QUEUES if queue != belongs]
 
 
+@dataclass(frozen=True)
+class Service:
+    """Where the servers of the module's workers are."""
+
+    redis_url: str
+    mongodb_url: str
+
+    @property
+    def env(self) -> dict[str, str]:
+        return {"PLUGINS_REDIS_URL": self.redis_url, "PLUGINS_MONGODB_URL": self.mongodb_url}
+
+
 def answer_to(broker: Redis, task: str, queue: str, **headers: Any) -> Any:
     """The answer to a message of `task` on `queue`, which its sender wants."""
     sent = f"wrong-{next(_ids)}"
@@ -54,11 +67,24 @@ def answer_to(broker: Redis, task: str, queue: str, **headers: Any) -> Any:
 
 
 @pytest.fixture(scope="module")
-def service(live: Live, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Live]:
-    """The service, with a worker of the versions too."""
-    log = tmp_path_factory.mktemp("versions") / "worker.log"
-    with run_worker("-Q", "plugin.versions", env=live.env, log=log):
-        yield live
+def service(mongodb_server: MongoReplicaSet, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
+    """A worker of each queue, and nothing that changes by itself: no image to follow, no dead message to drain."""
+    folder = tmp_path_factory.mktemp("task-queues")
+    redis = start_redis(folder / "redis", appendfsync=None)
+    try:
+        service = Service(redis.url, mongodb_server.url(f"task_queues_{redis.port}"))
+        with ExitStack() as stack:
+            workers = [
+                stack.enter_context(
+                    run_worker("-Q", queue, env=service.env, log=folder / f"{queue}.log", ready=None)
+                )
+                for queue in QUEUES
+            ]
+            for worker in workers:
+                worker.wait_for_output(WORKER_READY)
+            yield service
+    finally:
+        redis.stop()
 
 
 def test_every_task_belongs_on_a_queue() -> None:
@@ -67,8 +93,11 @@ def test_every_task_belongs_on_a_queue() -> None:
 
 
 @pytest.mark.parametrize(("task", "queue"), WRONG)
-def test_a_task_on_a_wrong_queue_is_refused(service: Live, task: str, queue: str) -> None:
-    with service.redis() as broker, MongoClient[dict[str, Any]](service.mongodb_url) as client:
+def test_a_task_on_a_wrong_queue_is_refused(service: Service, task: str, queue: str) -> None:
+    with (
+        Redis.from_url(service.redis_url, decode_responses=True) as broker,
+        MongoClient[dict[str, Any]](service.mongodb_url) as client,
+    ):
         database = client.get_default_database()
         names = ("plugins", "images", "dead_letters")
         before = {name: list(database[name].find()) for name in names}

@@ -76,9 +76,9 @@ def test_an_answer_is_what_celery_stores(services: Services, redis_url: str) -> 
 def test_who_waits_is_told(services: Services) -> None:
     with services.redis.pubsub() as waiting:
         waiting.subscribe("celery-task-meta-c-1")
-        waiting.get_message(timeout=5)
+        waiting.get_message(timeout=60)
         announcer(services).send([], [DONE], [])
-        message = waiting.get_message(timeout=5)
+        message = waiting.get_message(timeout=60)
     assert message and json.loads(message["data"])["result"] == {"plugin_id": "jira"}
 
 

@@ -93,9 +93,9 @@ def test_who_waits_is_told_the_whole_of_it(redis: Any) -> None:
     answer = large("c-1")
     with redis.pubsub() as waiting:
         waiting.subscribe(key("c-1"))
-        waiting.get_message(timeout=5)
+        waiting.get_message(timeout=60)
         AnswerStore(redis).store(answer)
-        message = waiting.get_message(timeout=5)
+        message = waiting.get_message(timeout=60)
     assert message and message["data"] == redis.get(key("c-1")) == answer.body
 
 
@@ -132,7 +132,7 @@ def test_what_has_expired_is_forgotten(redis: Any, monkeypatch: pytest.MonkeyPat
     monkeypatch.setattr(answer_store, "LARGE_KEPT_S", 1)
     store.store(large("old"))
     monkeypatch.undo()
-    wait_until(lambda: not redis.exists(key("old")), 10, "its end")
+    wait_until(lambda: not redis.exists(key("old")), what="its end")
     redis.persist(COUNTED_ANSWERS)
     store.store(large("new"))
     assert total(redis) == redis.strlen(key("new"))

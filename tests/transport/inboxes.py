@@ -9,11 +9,11 @@ from redis.retry import Retry
 
 from tests.support.servers import RedisServer, wait_until
 from tests.transport.elements import elements
+from worker.lua import Call
 from worker.transport.delivery import Delivery
 from worker.transport.group import Group
 from worker.transport.inbox import Inbox
 from worker.transport.options import Options
-from worker.transport.scripts import Call
 from worker.transport.state import QueueState
 
 QUEUE, SHARED = "q.commands", "q.queries"
@@ -59,8 +59,8 @@ def must_pop(inbox: Inbox, queue: str = QUEUE) -> Delivery:
 
 
 def take_over_group(inbox: Inbox, queue: str = QUEUE, most: int = 1) -> Group:
-    """Pop as soon as a lease has run out: many of them would have by the time that this gives up."""
-    return wait_until(lambda: take(inbox, queue, most), 10 * LEASE_S, "a takeover")
+    """Pop as soon as a lease has run out."""
+    return wait_until(lambda: take(inbox, queue, most), what="a takeover")
 
 
 def take_over(inbox: Inbox, queue: str = QUEUE) -> Delivery:

@@ -17,12 +17,12 @@ from tests.transport.inboxes import (
     take_over,
     take_over_group,
 )
-from worker.transport import drain_dead_messages
-from worker.transport.dead import DeadMessage
+from worker.transport import drain_parked_messages
 from worker.transport.group import Group
 from worker.transport.keys import SEPARATOR
 from worker.transport.options import DEFAULT_MAX_DEATHS as MAX_DEATHS
 from worker.transport.options import GROUP_BYTES
+from worker.transport.parked import ParkedMessage
 from worker.transport.protocol import MessageLimits
 
 MOST = 256
@@ -152,8 +152,8 @@ def test_one_that_kills_amid_others_is_parked_alone(make_inbox: MakeInbox, clien
     assert done == [raw for raw in sent if raw != b"7"]
     # The first was in company.
     assert deaths == MAX_DEATHS + 1
-    parked: list[DeadMessage] = []
-    drain_dead_messages(client, QUEUE, parked.extend)
+    parked: list[ParkedMessage] = []
+    drain_parked_messages(client, QUEUE, parked.extend)
     assert [(one.raw, one.reason, one.deaths) for one in parked] == [(b"7", "deaths", MAX_DEATHS)]
     assert not client.exists(f"{QUEUE}:returned", f"{QUEUE}:waiting")
 
@@ -260,8 +260,8 @@ def test_one_amid_a_group_is_parked_and_the_others_are_settled(
     third.ack()
     last.give_back()
     assert pop(inbox) is not None
-    parked: list[DeadMessage] = []
-    drain_dead_messages(client, QUEUE, parked.extend)
+    parked: list[ParkedMessage] = []
+    drain_parked_messages(client, QUEUE, parked.extend)
     assert [(one.raw, one.reason, one.detail) for one in parked] == [(b"bad", "because", "of it")]
     assert client.hvals(f"{QUEUE}:unacked") == [b"four"]
 

@@ -6,9 +6,9 @@ import pytest
 import redis
 
 from tests.transport.inboxes import QUEUE, MakeInbox, must_take, raws, rest, take, take_over_group
-from worker.transport import drain_dead_messages
+from worker.transport import drain_parked_messages
 from worker.transport.cut import KEPT_OF_LARGER, KEPT_WHOLE
-from worker.transport.dead import DeadMessage
+from worker.transport.parked import ParkedMessage
 from worker.transport.protocol import MessageLimits
 from worker.transport.scripts import PARK
 from worker.transport.unacked import settle_calls
@@ -28,8 +28,8 @@ def test_junk_that_follows_each_other_is_parked_by_one_script(
     calls = settle_calls(inbox.owner, inbox.unacked.pending)
     assert [(len(settled), call.script) for settled, call in calls] == [(256, PARK), (44, PARK)]
     inbox.flush()
-    parked: list[DeadMessage] = []
-    while drain_dead_messages(client, QUEUE, parked.extend):
+    parked: list[ParkedMessage] = []
+    while drain_parked_messages(client, QUEUE, parked.extend):
         pass
     assert [message.raw for message in parked] == [b"junk %d" % number for number in range(300)]
     assert {(message.reason, message.detail) for message in parked} == {("not_json", "why")}

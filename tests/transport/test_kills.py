@@ -30,7 +30,8 @@ def kill_run(
     workers: list[ChildProcess] = []
 
     def start() -> None:
-        workers.append(start_worker(url, ready=False, lease_s=1, without=without))
+        # Long enough that a busy machine makes nobody lose it: what runs here is not fenced.
+        workers.append(start_worker(url, ready=False, lease_s=3, without=without))
 
     def owner() -> ChildProcess | None:
         return next((worker for worker in workers if worker.running and is_owner(client, worker)), None)
@@ -101,8 +102,9 @@ def test_kills_of_redis_lose_nothing_and_keep_the_order(
     """Redis writes its file at every command, and is killed while messages come and go."""
     rng = random.Random(3)
     count, sent = 400, 0
-    start_worker(mortal_server.url, ready=False)
-    worker = start_worker(mortal_server.url)
+    # Nobody takes over because Redis was away: what runs here is not fenced.
+    start_worker(mortal_server.url, ready=False, lease_s=60)
+    worker = start_worker(mortal_server.url, lease_s=60)
     with redis.Redis.from_url(mortal_server.url, retry=Retry(NoBackoff(), 0)) as client:
         kill_at = {50, 130, 200, 290, 370}
         while sent < count:

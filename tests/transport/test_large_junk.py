@@ -7,10 +7,10 @@ import redis
 
 from tests.support.servers import RedisServer, redis_by_age, start_redis
 from tests.transport.inboxes import QUEUE, must_take, open_inbox, raws
-from worker.transport import drain_dead_messages
+from worker.transport import drain_parked_messages
 from worker.transport.cut import KEPT_OF_LARGER, KEPT_WHOLE, cut
-from worker.transport.dead import DeadMessage
 from worker.transport.inbox import Inbox
+from worker.transport.parked import ParkedMessage
 from worker.transport.protocol import MessageLimits
 
 pytestmark = pytest.mark.process
@@ -35,9 +35,9 @@ def inbox(server: RedisServer) -> Iterator[Inbox]:
     opened.close()
 
 
-def drain(client: redis.Redis) -> list[DeadMessage]:
-    parked: list[DeadMessage] = []
-    while drain_dead_messages(client, QUEUE, parked.extend):
+def drain(client: redis.Redis) -> list[ParkedMessage]:
+    parked: list[ParkedMessage] = []
+    while drain_parked_messages(client, QUEUE, parked.extend):
         pass
     return parked
 
@@ -114,13 +114,13 @@ def test_what_is_made_up_is_storable_at_least(inbox: Inbox, stamp: bytes) -> Non
 def test_a_drain_takes_many_at_once_and_few_if_they_are_large(inbox: Inbox) -> None:
     inbox.client.lpush(POISON, *[b"not_json\n1 %d\n0\n\n{" % number for number in range(600)])
     sizes: list[int] = []
-    while drain_dead_messages(inbox.client, QUEUE, lambda parked: sizes.append(len(parked))):
+    while drain_parked_messages(inbox.client, QUEUE, lambda parked: sizes.append(len(parked))):
         pass
     assert sizes == [500, 100]
     mib = b"x" * 1024 * 1024
     inbox.client.lpush(POISON, *[b"not_json\n1 %d\n0\n\n" % number + mib for number in range(6)])
     sizes.clear()
-    while drain_dead_messages(inbox.client, QUEUE, lambda parked: sizes.append(len(parked))):
+    while drain_parked_messages(inbox.client, QUEUE, lambda parked: sizes.append(len(parked))):
         pass
     assert sizes == [3, 3]
 
@@ -133,5 +133,5 @@ def test_a_drain_leaves_what_came_behind_what_it_has_stored(inbox: Inbox) -> Non
         inbox.client.rpop(POISON)
         inbox.client.lpush(POISON, b"not_json\n1 b\n0\n\n{")
 
-    assert drain_dead_messages(inbox.client, QUEUE, sink) == 1
+    assert drain_parked_messages(inbox.client, QUEUE, sink) == 1
     assert inbox.client.lrange(POISON, 0, -1) == [b"not_json\n1 b\n0\n\n{"]

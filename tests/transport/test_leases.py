@@ -32,9 +32,9 @@ def test_one_owner_at_a_time(make_inbox: MakeInbox, client: redis.Redis) -> None
 
 def test_a_live_owner_keeps_its_lease(make_inbox: MakeInbox, client: redis.Redis) -> None:
     client.lpush(QUEUE, b"one", b"two")
-    owner, other = make_inbox(lease_s=2), make_inbox(lease_s=2)
+    owner, other = make_inbox(lease_s=4), make_inbox(lease_s=4)
     group = must_take(owner)
-    deadline = time.monotonic() + 3
+    deadline = time.monotonic() + 5
     while time.monotonic() < deadline:
         owner.beat()
         assert pop(other) is None

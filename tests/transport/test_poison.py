@@ -14,8 +14,8 @@ from tests.transport.inboxes import (
     raws,
     take_over,
 )
-from worker.transport import drain_dead_messages
-from worker.transport.dead import DeadMessage
+from worker.transport import drain_parked_messages
+from worker.transport.parked import ParkedMessage
 from worker.transport.protocol import MessageLimits
 
 
@@ -28,8 +28,8 @@ def test_five_deaths_park(make_inbox: MakeInbox, client: redis.Redis) -> None:
         client.hset(f"{QUEUE}:lease", "until", 0)
     heir = make_inbox()
     assert take_over(heir).raw == b"good"
-    parked: list[DeadMessage] = []
-    assert drain_dead_messages(client, QUEUE, parked.extend) == 1
+    parked: list[ParkedMessage] = []
+    assert drain_parked_messages(client, QUEUE, parked.extend) == 1
     assert (parked[0].raw, parked[0].reason, parked[0].deaths) == (b"deadly", "deaths", 5)
     assert not client.exists(f"{QUEUE}:returned")
 
@@ -68,8 +68,8 @@ def test_oversize_is_parked_without_leaving_redis(make_inbox: MakeInbox, client:
     client.lpush(QUEUE, b"x" * 101, b"y" * 100)
     inbox = make_inbox(limits=MessageLimits(max_bytes=50, max_bytes_by_task={"batch": 100}))
     assert must_pop(inbox).raw == b"y" * 100
-    parked: list[DeadMessage] = []
-    drain_dead_messages(client, QUEUE, parked.extend)
+    parked: list[ParkedMessage] = []
+    drain_parked_messages(client, QUEUE, parked.extend)
     assert [(entry.reason, entry.raw) for entry in parked] == [("oversize", b"x" * 101)]
 
 
@@ -84,8 +84,8 @@ def test_a_row_of_poison_does_not_hide_what_is_behind_it(make_inbox: MakeInbox, 
 
 def test_an_element_of_another_hand_does_not_block_the_drain(client: redis.Redis) -> None:
     client.lpush(f"{QUEUE}:poison", b"what is this", b"a\nb\nc\nd\ne")
-    parked: list[DeadMessage] = []
-    assert drain_dead_messages(client, QUEUE, parked.extend) == 2
+    parked: list[ParkedMessage] = []
+    assert drain_parked_messages(client, QUEUE, parked.extend) == 2
     assert [entry.raw for entry in parked] == [b"what is this", b"a\nb\nc\nd\ne"]
     assert {entry.reason for entry in parked} == {"foreign_element"}
 
@@ -96,8 +96,8 @@ def test_parked_bytes_are_kept_as_they_were(make_inbox: MakeInbox, client: redis
     inbox = make_inbox()
     must_pop(inbox).park("because\nof", "two\nlines")
     inbox.flush()
-    parked: list[DeadMessage] = []
-    drain_dead_messages(client, QUEUE, parked.extend)
+    parked: list[ParkedMessage] = []
+    drain_parked_messages(client, QUEUE, parked.extend)
     assert (parked[0].raw, parked[0].reason, parked[0].detail) == (raw, "because of", "two lines")
 
 
@@ -111,17 +111,17 @@ def test_drain_removes_by_value_and_keeps_what_the_sink_could_not_take(
     inbox.flush()
 
     def sink_with_rival(parked: object) -> None:
-        drain_dead_messages(client, QUEUE, lambda _: None, limit=1)
+        drain_parked_messages(client, QUEUE, lambda _: None, limit=1)
 
     # Another process drains the first between our store and our removal: we must not remove the second.
-    assert drain_dead_messages(client, QUEUE, sink_with_rival, limit=1) == 1
+    assert drain_parked_messages(client, QUEUE, sink_with_rival, limit=1) == 1
     assert client.llen(f"{QUEUE}:poison") == 1
 
     def fail(parked: object) -> None:
         raise OSError("the store is away")
 
     with pytest.raises(OSError, match="away"):
-        drain_dead_messages(client, QUEUE, fail)
+        drain_parked_messages(client, QUEUE, fail)
     assert client.llen(f"{QUEUE}:poison") == 1
 
 
@@ -130,7 +130,7 @@ def test_equal_messages_are_parked_each_for_itself(make_inbox: MakeInbox, client
     client.lpush(QUEUE, *[b"garbage"] * 40)
     while client.exists(QUEUE):
         assert pop(inbox) is None
-    parked: list[DeadMessage] = []
-    drain_dead_messages(client, QUEUE, parked.extend)
+    parked: list[ParkedMessage] = []
+    drain_parked_messages(client, QUEUE, parked.extend)
     assert [one.raw for one in parked] == [b"garbage"] * 40
     assert len({one.id for one in parked}) == 40

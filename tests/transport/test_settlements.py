@@ -17,8 +17,8 @@ from tests.transport.inboxes import (
     rest,
     take_over,
 )
+from worker.lua import Call
 from worker.transport import scripts
-from worker.transport.scripts import Call
 
 
 def test_settlements_survive_an_outage_and_are_sent_once(make_inbox: MakeInbox, client: redis.Redis) -> None:
@@ -92,7 +92,7 @@ def test_nothing_settled_before_a_loss_of_data_touches_what_came_after(
     group = must_take(inbox)
     client.flushall()
     # Epochs are of Redis's clock, which is to have moved on by a millisecond.
-    wait_until(lambda: client.time()[0] * 1000 + client.time()[1] // 1000 > group.epoch, 5, "a later time")
+    wait_until(lambda: client.time()[0] * 1000 + client.time()[1] // 1000 > group.epoch, what="a later time")
     client.lpush(QUEUE, b"new")
     assert must_take(inbox).epoch > group.epoch
     group.deliveries[0].ack()

@@ -6,7 +6,7 @@ from worker.transport.tally import Tally
 
 def test_the_first_count_is_told_at_once_and_the_rest_together() -> None:
     clock = FakeClock()
-    tally = Tally(clock.monotonic)
+    tally = Tally(clock=clock.monotonic)
     assert tally.take() == ""
     tally.add({"not_json": 1})
     assert tally.take() == "1: 1 not_json"
@@ -20,7 +20,7 @@ def test_the_first_count_is_told_at_once_and_the_rest_together() -> None:
 
 
 def test_the_end_tells_the_rest_at_once() -> None:
-    tally = Tally(FakeClock().monotonic)
+    tally = Tally(clock=FakeClock().monotonic)
     tally.add({"x": 1})
     assert tally.take() and not tally.take(at_once=True)
     tally.add({"x": 2})

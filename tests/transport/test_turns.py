@@ -26,7 +26,8 @@ SHARED = "turns.shared"
 class Loop:
     """The event loop of a worker that consumes ``queues``, turn by turn.
 
-    ``woken`` is, turn by turn, whether something woke it before its sleep was over.
+    ``woken`` is, turn by turn, whether something woke it before its sleep was over. ``slept`` counts its sleeps,
+    each as it begins.
     """
 
     def __init__(
@@ -34,11 +35,13 @@ class Loop:
     ) -> None:
         self.sleep_s = sleep_s
         self.woken: list[bool] = []
+        self.slept = threading.Semaphore(0)
         self.received: list[Group] = []
         self._hub = Hub(timer=Timer())
         poll = self._hub.poller.poll
 
         def record(timeout: float) -> Any:
+            self.slept.release()
             events = poll(timeout if self.sleep_s is None else self.sleep_s)
             self.woken.append(bool(events))
             return events
@@ -121,17 +124,22 @@ def test_a_message_that_comes_while_another_is_in_work_wakes_the_loop(
     loop = make_loop(server.url, (SHARED,), sleep_s=0.02)
     for _ in range(5):
         loop.turn()
-    loop.sleep_s = 3.0
+    loop.sleep_s = 60.0
     loop.woken.clear()
-    pushing = [
-        threading.Timer(after_s, client.lpush, (SHARED, note(number)))
-        for number, after_s in enumerate((0.3, 0.9))
-    ]
-    for push in pushing:
-        push.start()
+    loop.slept = threading.Semaphore(0)
+
+    def push_into_each_sleep() -> None:
+        for number in range(2):
+            assert loop.slept.acquire(timeout=60)
+            client.lpush(SHARED, note(number))
+
+    pushing = threading.Thread(target=push_into_each_sleep)
+    pushing.start()
+    loop.turn()
+    loop.turn()
+    pushing.join()
+    loop.sleep_s = 0.02
     _turn_until(loop, lambda: len(loop.received) == 2)
-    for push in pushing:
-        push.join()
     # Each message ended a sleep, and none waited for the next look; the last sleep was for a third one.
     assert loop.woken == [True, True, False]
 

@@ -31,9 +31,9 @@ def between_question_and_answer(watch: Wakeup, happens: Callable[[], object]) ->
         if command[0] != "EXISTS":
             return
         sock: socket.socket = watch._connection._sock
-        wait_until(lambda: bool(sock.recv(1, socket.MSG_PEEK)), 10, "the answer")
+        wait_until(lambda: bool(sock.recv(1, socket.MSG_PEEK)), what="the answer")
         happens()
-        wait_until(lambda: b"invalidate" in sock.recv(4096, socket.MSG_PEEK), 10, "the announcement")
+        wait_until(lambda: b"invalidate" in sock.recv(4096, socket.MSG_PEEK), what="the announcement")
 
     watch._connection.send_command = send_and_let_it_happen
 

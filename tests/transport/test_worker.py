@@ -12,8 +12,8 @@ from tests.support.servers import start_worker as start_any_worker
 from tests.transport.elements import COMMANDS, QUERIES, element, note
 from tests.transport.poison_shapes import SHAPES
 from tests.transport.workers import Service, StartWorker, is_owner, ledger, leftovers, wait_for_ledger
-from worker.transport import drain_dead_messages
-from worker.transport.dead import DeadMessage
+from worker.transport import drain_parked_messages
+from worker.transport.parked import ParkedMessage
 
 
 @pytest.mark.parametrize("queue", [COMMANDS, QUERIES])
@@ -27,8 +27,8 @@ def test_no_shape_of_message_ends_the_worker_and_none_is_dropped(service: Servic
     assert service.worker.running
     assert "Reconnecting" not in service.output()
     assert "Trying to reconnect" not in service.output()
-    parked: list[DeadMessage] = []
-    drain_dead_messages(client, queue, parked.extend)
+    parked: list[ParkedMessage] = []
+    drain_parked_messages(client, queue, parked.extend)
     expected = {
         (raw, "unknown_task" if fate == "unknown" else reason)
         for raw, (fate, reason) in SHAPES.values()

@@ -20,7 +20,7 @@ from worker.transport.encode import task_message
 
 
 class ParkedMessage(Protocol):
-    """A message that the transport has parked in Redis: ``worker.transport.DeadMessage``."""
+    """A message that the transport has parked in Redis: ``worker.transport.ParkedMessage``."""
 
     @property
     def id(self) -> str: ...

@@ -82,7 +82,7 @@ class Replay:
         for queue, raw in messages:
             self._push(queue, with_headers(raw, token=token, drop_expires=self._expired(reading)))
         # If it was parked again meanwhile, that newer letter stays.
-        self._letters.remove(letter)
+        self._letters.remove([letter])
         return Replayed(letter_id, queue=", ".join(dict.fromkeys(queue for queue, _ in messages)))
 
     def _objection(self, letter: DeadLetter, reading: Reading, token: str | None) -> Objection | None:

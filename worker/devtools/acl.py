@@ -4,7 +4,8 @@ import sys
 from pathlib import Path
 
 from worker.process.grants import Grant, Role
-from worker.process.roles import ROLES, with_panel
+from worker.process.panel_roles import with_panel
+from worker.process.roles import ROLES
 
 _CLIENT = ("caching", "kill", "list", "no-evict", "pause", "reply", "tracking", "unblock", "unpause")
 """What nobody needs of CLIENT. The rest is about the connection itself, and one of it, SETINFO, is unknown to

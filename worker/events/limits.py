@@ -7,6 +7,8 @@ from typing import Any
 
 import redis
 
+from worker.events.memory import Memory
+
 logger = logging.getLogger(__name__)
 
 DEFAULT_BYTES = 1024**3
@@ -54,7 +56,7 @@ class StreamLimits:
 
     def _ask(self) -> int:
         try:
-            memory = int(self._redis.info("memory").get("maxmemory", 0))
+            memory = Memory.of(self._redis.info("memory")).limit
         except redis.ResponseError as error:
             # A right that is missing, or a Redis without INFO: what was known, or the default, holds.
             if self._asked_at is None:

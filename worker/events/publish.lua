@@ -16,16 +16,9 @@
 --   "ahead"  the stream has revisions that the store does not have, or has differently
 local source, schemas = ARGV[3], ARGV[4]
 
--- A script goes on until the first command that is refused: an event would be added again with every try. Only Redis 7
--- and newer can be asked.
-for _, command in ipairs(redis.acl_check_cmd and {
+check_rights(
   {'XADD', KEYS[1], '*', '', ''}, {'XTRIM', KEYS[1], 'MAXLEN', '0'}, {'HSET', KEYS[2], '', ''},
-  {'RPUSH', KEYS[3], ''}, {'LSET', KEYS[3], '0', ''}, {'LPOP', KEYS[3]},
-} or {}) do
-  if not redis.acl_check_cmd(unpack(command)) then
-    error({err = "NOPERM this user may not run '" .. command[1] .. "' on '" .. command[2] .. "'"})
-  end
-end
+  {'RPUSH', KEYS[3], ''}, {'LSET', KEYS[3], '0', ''}, {'LPOP', KEYS[3]})
 
 -- Return the last revision on the stream, and its digest; 0 and nil if there is none. What is no position counts as
 -- none, as if Redis had lost it: the present state is published in its place.

@@ -7,7 +7,6 @@ from threading import Lock
 from typing import Any, Literal, NamedTuple
 
 from cachetools import LRUCache
-from redis.exceptions import NoScriptError
 
 from contracts._redis.outage import translate_outage
 from contracts.errors import Unavailable
@@ -15,6 +14,7 @@ from contracts.events import STREAM
 from worker.domain.events import ANY, Pending, Subject
 from worker.events.limits import StreamLimits
 from worker.events.script import PublishScript, Work, publish_calls
+from worker.lua import is_forgotten, run_script
 
 LAST_REVISIONS = f"{STREAM}:revisions"
 """The Redis hash of the last revision on the stream, by ``{type}|{subject}``."""
@@ -98,8 +98,8 @@ class Publisher:
         """
         calls = list(publish_calls((subject, subject.pending) for subject in subjects))
         with translate_outage(EventsUnavailable, EVENTS_AWAY):
-            for call in calls:
-                self._script.queue(pipe, call)
+            for work in calls:
+                self._script.call(work).queue(pipe)
         return len(calls)
 
     def collect(self, subjects: Sequence[Subject], replies: Sequence[Any]) -> list[Published]:
@@ -172,13 +172,13 @@ class Publisher:
         results: list[Published] = []
         failed: Exception | None = None
         with translate_outage(EventsUnavailable, EVENTS_AWAY):
-            for call, reply in zip(calls, replies, strict=True):
-                if reply is None or isinstance(reply, NoScriptError):
-                    reply = self._script.run(self._redis, call)
+            for work, reply in zip(calls, replies, strict=True):
+                if reply is None or is_forgotten(reply):
+                    reply = run_script(self._redis, self._script.call(work))
                 if isinstance(reply, Exception):
                     failed = failed or reply
                 else:
-                    results += self._remember(call, reply)
+                    results += self._remember(work, reply)
             if failed:
                 raise failed
         return results

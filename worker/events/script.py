@@ -1,15 +1,14 @@
 """The script that publishes: its text, its calls and their arguments."""
 
 from collections.abc import Iterable, Iterator, Sequence
-from hashlib import sha1
 from importlib.resources import files
-from typing import Any
 
 from contracts.events import SCHEMAS, STREAM
 from worker.domain.events import Pending, Subject
 from worker.events.limits import StreamLimits
+from worker.lua import Argument, Call, Script
 
-TEXT = "".join(files("worker.events").joinpath(name).read_text() for name in ("ledger.lua", "publish.lua"))
+SCRIPT = Script.load(files(__package__), "ledger", "publish")
 
 LEDGER = f"{STREAM}:bytes"
 """The Redis list that says how large the stream is."""
@@ -25,31 +24,22 @@ Work = tuple[Subject, Sequence[Pending]]
 
 
 class PublishScript:
-    """Calls the script, once for many subjects.
+    """Makes calls of the script, one for many subjects.
 
     ``revisions``: the Redis hash of last revisions. ``source``: the CloudEvents source. ``limits``: how
     large the stream may be.
     """
 
     def __init__(self, revisions: str, source: str, limits: StreamLimits) -> None:
-        self._digest = sha1(TEXT.encode(), usedforsecurity=False).hexdigest()
-        self._keys = (3, STREAM, revisions, LEDGER)
+        self._keys = (STREAM, revisions, LEDGER)
         self._limits = limits
         self._addresses = (source, SCHEMAS)
 
-    def queue(self, pipe: Any, call: Iterable[Work]) -> None:
-        """Add a call to a pipeline; its reply is a ``NoScriptError`` if Redis does not have the script."""
-        # redis-py's own Script asks first, in a round trip of its own, whether Redis has it.
-        pipe.evalsha(self._digest, *self._arguments(call))
-
-    def run(self, client: Any, call: Iterable[Work]) -> list[Any]:
-        """Make a call at once, whether or not Redis has the script, and return its reply."""
-        reply: list[Any] = client.eval(TEXT, *self._arguments(call))
-        return reply
-
-    def _arguments(self, call: Iterable[Work]) -> tuple[str | int, ...]:
+    def call(self, work: Iterable[Work]) -> Call:
+        """Return the call that publishes ``work``. Raises redis-py's errors."""
         limits = self._limits
-        return (*self._keys, limits.maxlen, limits.max_bytes(), *self._addresses, *_arguments(call))
+        arguments = (limits.maxlen, limits.max_bytes(), *self._addresses, *_arguments(work))
+        return Call(SCRIPT, self._keys, arguments)
 
 
 def publish_calls(work: Iterable[Work]) -> Iterator[list[Work]]:
@@ -68,10 +58,10 @@ def publish_calls(work: Iterable[Work]) -> Iterator[list[Work]]:
         yield call
 
 
-def _arguments(call: Iterable[Work]) -> list[str]:
+def _arguments(work: Iterable[Work]) -> list[Argument]:
     # Few: packing an argument costs as much as some hundred characters of it.
-    arguments: list[str] = []
-    for subject, pending in call:
+    arguments: list[Argument] = []
+    for subject, pending in work:
         arguments.append(f"{subject.revision} {len(pending)} {subject.type} {subject.name}")
         for event in pending:
             gap = 1 if event.gap else 0

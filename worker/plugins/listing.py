@@ -12,6 +12,7 @@ from worker.domain.ordering import keys_needed, sort_key
 from worker.domain.projection import project
 from worker.domain.repositories import Repositories
 from worker.plugins.sources import Row, Source, SourceRows, Sources
+from worker.plugins.terms import Terms
 from worker.repositories.remote.peer import Remote
 from worker.store.condition import ConditionEvaluator
 from worker.store.search import Search
@@ -40,17 +41,15 @@ class Listing:
         self._sources = Sources(search, evaluator, remotes, max_results)
         self._max_results = max_results
 
-    def answer(self, command: ListPlugins, own_only: bool, spent_s: float = 0.0) -> dict[str, Any]:
+    def answer(self, command: ListPlugins, terms: Terms) -> dict[str, Any]:
         """Return ``{"results", "total_count"?, "unavailable"?}``.
-
-        ``spent_s``: how much of the query's time limit is gone already, in seconds.
 
         Raises: ``RepositoryNotFound``, ``RepositoryUnavailable`` (unless ``partial``), and what ``Search``
         raises.
         """
-        selection = self._repositories.select(command.repository_id, own_only=own_only)
+        selection = self._repositories.select(command.repository_id, own_only=terms.own_only)
         query = command.query or Query()
-        sources = self._sources.of(command, query, selection, spent_s)
+        sources = self._sources.of(command, query, selection, terms.spent_s)
         asking = _Asking(command.partial)
         if len(sources) > 1:
             found, rows = self._merged(asking, sources, query)

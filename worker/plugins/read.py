@@ -15,6 +15,7 @@ from worker.domain.record import own_key
 from worker.domain.repositories import Repositories, Repository, Selection
 from worker.domain.scope import NOBODY
 from worker.plugins.listing import Listing
+from worker.plugins.terms import Terms
 from worker.repositories.remote.peer import Question, Remote
 from worker.store.errors import within
 from worker.store.plugins import Plugins
@@ -60,28 +61,25 @@ class Reader:
         self._time_limit_s = time_limit_s
         self._listing = listing
 
-    def answer(self, command: Read, *, own_only: bool = False, spent_s: float = 0.0) -> dict[str, Any]:
+    def answer(self, command: Read, terms: Terms = Terms()) -> dict[str, Any]:  # noqa: B008  # frozen
         """Return the answer to ``command``, as JSON.
-
-        ``own_only``: remote repositories are not in reach, as when another deployment asks.
-        ``spent_s``: how much of a query's time limit its parsing took, in seconds.
 
         Raises: ``InvalidQuery`` for an answer that ``check_readable`` refuses.
         """
-        answer = self._answer(command, own_only, spent_s)
+        answer = self._answer(command, terms)
         check_readable(command, answer)
         return answer
 
-    def _answer(self, command: Read, own_only: bool, spent_s: float) -> dict[str, Any]:
+    def _answer(self, command: Read, terms: Terms) -> dict[str, Any]:
         match command:
             case GetPlugin():
-                return self.get(command, own_only)
+                return self.get(command, terms.own_only)
             case GetPluginVersions():
-                return self.get_versions(command, own_only)
+                return self.get_versions(command, terms.own_only)
             case ListPlugins():
-                return self._listing.answer(command, own_only, spent_s)
+                return self._listing.answer(command, terms)
             case StatPlugins():
-                return self.stat(command, spent_s)
+                return self.stat(command, terms.spent_s)
 
     def get(self, command: GetPlugin, own_only: bool = False) -> dict[str, Any]:
         """Return one plugin: from the local repository first, then managed, then remote, each kind in its
@@ -126,7 +124,7 @@ class Reader:
     def stat(self, command: StatPlugins, spent_s: float = 0.0) -> dict[str, Any]:
         """Return statistics. Remote repositories are not asked, and one as ``repository_id`` is refused.
 
-        ``spent_s``: as for ``answer``.
+        ``spent_s``: as in ``Terms``.
         """
         selection = self._repositories.select(command.repository_id)
         if selection.remote and command.repository_id is not None:

@@ -134,12 +134,10 @@ class Sources:
         self._remotes = remotes
         self._max_results = max_results
 
-    def of(
-        self, command: ListPlugins, query: Query, selection: Selection, spent_s: float = 0.0
-    ) -> list[Source]:
+    def of(self, command: ListPlugins, query: Query, selection: Selection, spent_s: float) -> list[Source]:
         """Return the sources that may have rows of ``query``, the store first: remotes work meanwhile.
 
-        ``spent_s``: how much of the query's time limit is gone already, in seconds.
+        ``spent_s``: as in ``Terms``.
         """
         shortcuts = {name: value for name, value in command.shortcuts.items() if name != "repository_id"}
         sources: list[Source] = []

@@ -4,7 +4,7 @@ import logging
 import os
 import signal
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 from celery import Celery
@@ -18,13 +18,14 @@ from worker.process.checks import is_commands
 from worker.process.partitions import Partitions
 from worker.process.periodic import Chore, Periodic
 from worker.services import Services
-from worker.store.dead_letter_room import Room
+from worker.store.dead_letter_retention import Retention
 from worker.store.indexes import ensure_indexes
 from worker.tasks.answer_store import AnswerStore
 from worker.tasks.broker import BROKER_AWAY, BrokerUnavailable
 from worker.tasks.oversize import answer_oversize
-from worker.transport import DeadMessage, drain_dead_messages
+from worker.transport import ParkedMessage, drain_parked_messages
 from worker.transport.inspect import any_parked
+from worker.transport.parked import Sink
 
 logger = logging.getLogger(__name__)
 
@@ -70,10 +71,10 @@ def threads_beside(app: Any, queues: Sequence[str]) -> WorkerThreads:
     if not is_commands(queues):
         return WorkerThreads(threads)
     turn = Turn(services.redis)
-    sink = DeadMessageSink(app, services.parking)
+    sink = ParkedMessageSink(app, services.parking)
     chores: list[Chore] = [
         EnsureIndexes(services.database),
-        DrainDeadMessages(services.broker, queues, sink, services.dead_letters.room),
+        DrainParkedMessages(services.broker, queues, sink, services.dead_letters.retention),
         KeepPartitions(Partitions(services.broker), services.settings.command_partitions),
         Sweeper(services.sweep(turn.keep), services.publisher, turn, services.redis),
     ]
@@ -104,15 +105,15 @@ class EnsureIndexes:
             raise
 
 
-class DeadMessageSink:
-    """Takes dead messages: keeps them, and answers those that were only too large."""
+class ParkedMessageSink:
+    """Takes parked messages: keeps them, and answers those that were only too large."""
 
     def __init__(self, app: Celery, parking: Parking) -> None:
         self._app = app
         self._parking = parking
 
-    def __call__(self, parked: Sequence[DeadMessage]) -> None:
-        """Keep dead messages. Raises ``StoreUnavailable``."""
+    def __call__(self, parked: Sequence[ParkedMessage]) -> None:
+        """Keep parked messages. Raises ``StoreUnavailable``."""
         letters = self._parking.store(parked)
         try:
             answer_oversize(AnswerStore.best_effort(self._app.services), letters)
@@ -121,23 +122,21 @@ class DeadMessageSink:
             logger.exception("messages parked for their size could not be answered")
 
 
-class DrainDeadMessages:
-    """Brings the dead messages of ``queues`` into the store, and keeps the dead letters within their caps.
+class DrainParkedMessages:
+    """Brings the parked messages of ``queues`` into the store, and keeps the dead letters within their caps.
 
     Every commands worker does so for the queues that it consumes, and for the shared ones, which may have no
     such worker of their own. Several at once do no harm.
     """
 
-    name = "the draining of dead messages"
+    name = "the draining of parked messages"
     interval_s = _TURN_S
 
-    def __init__(
-        self, client: Any, queues: Iterable[str], sink: Callable[[Sequence[DeadMessage]], object], room: Room
-    ) -> None:
+    def __init__(self, client: Any, queues: Iterable[str], sink: Sink, retention: Retention) -> None:
         self._redis = client
         self._queues = list(dict.fromkeys([*queues, QUERIES, VERSIONS]))
         self._sink = sink
-        self._room = room
+        self._retention = retention
         self._not_before = 0.0
         self._outage: Unavailable | None = None
         self._room_not_before = 0.0
@@ -168,16 +167,16 @@ class DrainDeadMessages:
             raise
         except Exception:
             # A bug that one queue brings to light must not keep the others from being drained.
-            logger.exception("the dead messages of %s stay in Redis for now", queue)
+            logger.exception("the parked messages of %s stay in Redis for now", queue)
             self._not_before = time.monotonic() + _AFTER_FAULT_S
             return
         if count:
-            logger.warning("%d dead message(s) of %s are dead letters now", count, queue)
+            logger.warning("%d parked message(s) of %s are dead letters now", count, queue)
 
     def _drain_for_a_while(self, queue: str) -> int:
         begun, drained = time.monotonic(), 0
         while (last := time.monotonic()) < begun + _DRAIN_S:
-            count = drain_dead_messages(self._redis, queue, self._sink)
+            count = drain_parked_messages(self._redis, queue, self._sink)
             if not count:
                 break
             drained += count
@@ -187,9 +186,9 @@ class DrainDeadMessages:
 
     def _make_room(self) -> None:
         """Keep the caps where letters came in by another way, too: those of faults."""
-        self._room.make()
+        self._retention.make_room()
         self._room_not_before = time.monotonic() + _ROOM_S
-        if dropped := self._room.take_dropped():
+        if dropped := self._retention.take_dropped():
             reasons = ", ".join(f"{count} {reason}" for reason, count in dropped.most_common(_TOLD))
             logger.warning(
                 "dropped %d of the oldest dead letters that no task can apply, to keep the caps: %s",

@@ -1,4 +1,4 @@
-"""Rights at Redis: grants of commands on keys, and what sends, takes and answers messages."""
+"""Rights at Redis: grants of commands on keys, and those that belong together to do one thing."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -6,6 +6,9 @@ from typing import Literal
 
 from contracts.events import STREAM
 from contracts.partition import COMMANDS, QUERIES, VERSIONS
+from worker.events.publish import LAST_REVISIONS
+from worker.events.script import LEDGER
+from worker.tasks.answer_store import COUNTED_ANSWERS
 
 Server = Literal["broker", "results", "events"]
 """The Redis of the commands, of the answers, or of the events; most deployments have one for all."""
@@ -107,3 +110,35 @@ def subscribe(group: str) -> tuple[Grant, ...]:
         Grant("events", "read events with a group", (STREAM,), with_a_group),
         Grant("events", "what it has seen", (f"plugin.events:seen:{group}",), ("exists", "hget", "hset")),
     )
+
+
+STORE_ANSWERS = (
+    Grant("results", "store answers: the scripts", (f"{ANSWERS}*", COUNTED_ANSWERS), RUN),
+    Grant("results", "store answers", (f"{ANSWERS}*",), ("setex", "strlen", "del"), writes_only=True),
+    Grant(
+        "results",
+        "the list of large answers",
+        (COUNTED_ANSWERS,),
+        ("type", "del", "expire", "zadd", "zrem", "zscore", "zrangebyscore"),
+    ),
+)
+PUBLISH_EVENTS = (
+    Grant("events", "publish events: the script", (STREAM, LAST_REVISIONS, LEDGER), RUN),
+    Grant("events", "add events, and trim", (STREAM,), ("xadd", "xtrim", "xlen", "xrange", "xrevrange")),
+    Grant("events", "positions on the stream", (LAST_REVISIONS,), ("hget", "hmget", "hset")),
+    Grant("events", "how large it is", (LEDGER,), ("lindex", "lset", "llen", "lpop", "rpush", "del")),
+    # Asked for in one command: a right to each of the two is none to both.
+    Grant("events", "is there any", (STREAM, LEDGER), ("exists",)),
+)
+BUDGETS = (
+    Grant(
+        "events",
+        "budgets of registries",
+        ("plugin.registries:*",),
+        (
+            *RUN,
+            *("hgetall", "hset", "pexpire", "zrange", "zincrby"),
+            *("zadd", "zrem", "zscore", "zcard", "zremrangebyscore"),
+        ),
+    ),
+)

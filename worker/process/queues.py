@@ -1,6 +1,6 @@
 """The queues of a deployment, for the command line."""
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable
 from typing import Any
 
 from contracts._redis.outage import translate_outage
@@ -8,9 +8,10 @@ from contracts.partition import QUERIES, VERSIONS, command_queues
 from worker.process.mailbox import channel
 from worker.process.partitions import Partitions
 from worker.tasks.broker import BROKER_AWAY, BrokerUnavailable
-from worker.transport import DeadMessage, drain_dead_messages
+from worker.transport import drain_parked_messages
 from worker.transport.inspect import QueueStatus, queue_statuses, waiting_lists
 from worker.transport.keys import QueueKeys
+from worker.transport.parked import Sink
 
 __all__ = ["QueueStatus", "Queues", "keys_of"]
 
@@ -46,8 +47,8 @@ class Queues:
         with translate_outage(BrokerUnavailable, BROKER_AWAY):
             self._redis.lpush(queue, raw)
 
-    def drain(self, queues: Iterable[str], sink: Callable[[Sequence[DeadMessage]], object]) -> int:
-        """Hand every dead message of ``queues`` to ``sink``; return how many.
+    def drain(self, queues: Iterable[str], sink: Sink) -> int:
+        """Hand every parked message of ``queues`` to ``sink``; return how many.
 
         An error of ``sink`` ends it and loses nothing.
         """
@@ -60,8 +61,8 @@ def keys_of(partitions: int) -> list[QueueKeys]:
     return [QueueKeys.of(queue) for queue in (*command_queues(partitions), QUERIES, VERSIONS)]
 
 
-def _drain(client: Any, queue: str, sink: Callable[[Sequence[DeadMessage]], object]) -> int:
+def _drain(client: Any, queue: str, sink: Sink) -> int:
     total = 0
-    while count := drain_dead_messages(client, queue, sink):
+    while count := drain_parked_messages(client, queue, sink):
         total += count
     return total

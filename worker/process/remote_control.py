@@ -12,6 +12,7 @@ from worker.process.mailbox import Question, channel, read_question, reply_list,
 from worker.process.panel import NO_PATTERNS, Panel
 from worker.process.periodic import Periodic
 from worker.tasks.broker import BROKER_AWAY, BrokerUnavailable
+from worker.transport.tally import Tally
 
 logger = logging.getLogger(__name__)
 
@@ -48,8 +49,8 @@ class Listener:
         self._redis = client
         self._panel = panel
         self._line: Any = None
-        self._refused = self._behind = 0
-        self._told_at = float("-inf")
+        self._behind = 0
+        self._left = Tally(TOLD_S)
 
     def run(self) -> None:
         """Answer the questions that there are; wait up to a second for a first one.
@@ -90,13 +91,13 @@ class Listener:
         """Answer a question; return whether there was one for this worker."""
         question = read_question(raw)
         if question is None:
-            self._refused += 1
+            self._left.add({"unreadable": 1})
             return False
         if question.destination and self._panel.hostname not in question.destination:
             return False
         answer = self._answer(question)
         if isinstance(answer, dict) and "error" in answer:
-            self._refused += 1
+            self._left.add({"refused": 1})
         if question.reply_to is not None:
             self._reply(question, answer)
         return True
@@ -124,13 +125,11 @@ class Listener:
             if is_redis_outage(error):
                 raise
             # Somebody keeps something else under the key.
-            self._refused += 1
+            self._left.add({"without a list for the answer": 1})
 
     def _tell(self) -> None:
-        now = time.monotonic()
-        if self._refused and now - self._told_at >= TOLD_S:
-            logger.warning("remote control: %d message(s) were refused or could not be read", self._refused)
-            self._refused, self._told_at = 0, now
+        if text := self._left.take():
+            logger.warning("remote control: messages refused or not readable: %s", text)
 
 
 class RemoteControl(bootsteps.StartStopStep):  # type: ignore[misc]  # celery is untyped

@@ -11,9 +11,11 @@ from urllib.parse import unquote, urlsplit
 import redis
 
 from contracts._redis.outage import is_redis_outage, refusal
+from worker.lua import RIGHTS
 from worker.process.grants import Grant, Role, Server
 from worker.process.mailbox import channel
-from worker.process.roles import ROLES, with_panel
+from worker.process.panel_roles import with_panel
+from worker.process.roles import ROLES
 from worker.services import Services
 
 logger = logging.getLogger(__name__)
@@ -23,17 +25,12 @@ _SHOWN_OF_ANOTHER = 3
 
 _OF_CHANNELS = ("publish", "subscribe")
 
-_ASK: Final = """
-local lacking = {}
-if not redis.acl_check_cmd then
-  return lacking
-end
+_ASK: Final = f"""{RIGHTS}
+local commands = {{}}
 for i, command in ipairs(ARGV) do
-  if not redis.acl_check_cmd(unpack(cjson.decode(command))) then
-    lacking[#lacking + 1] = i - 1
-  end
+  commands[i] = cjson.decode(command)
 end
-return lacking
+return lacking(commands)
 """
 
 _WORDS: Final = {
@@ -99,7 +96,7 @@ def lacking(client: Any, needs: Sequence[Need]) -> list[Need]:
 
     Nothing is run, and nothing gets into ``ACL LOG``. Raises redis-py's errors.
     """
-    return [needs[index] for index in client.eval(_ASK, 0, *(json.dumps(need.words) for need in needs))]
+    return [needs[place - 1] for place in client.eval(_ASK, 0, *(json.dumps(need.words) for need in needs))]
 
 
 def check_rights(names: Iterable[str], uses: Sequence[Use], panel: bool = False) -> None:

@@ -16,7 +16,7 @@ from pymongo.errors import BulkWriteError
 
 from worker.domain.dead_letter import DeadLetter
 from worker.store.client import Document
-from worker.store.dead_letter_room import Caps, Room
+from worker.store.dead_letter_retention import Caps, Retention
 from worker.store.errors import outage
 from worker.store.letter_files import LetterFiles
 
@@ -65,7 +65,7 @@ class Filter:
 class DeadLetters:
     """The dead letters by id.
 
-    ``caps``: how many there may be, and how large; then ``Room`` drops some.
+    ``caps``: how many there may be, and how large; then ``Retention`` drops some.
 
     Raises: ``StoreUnavailable`` when the store is away.
     """
@@ -73,7 +73,7 @@ class DeadLetters:
     def __init__(self, database: Database[Document], caps: Caps = Caps()) -> None:  # noqa: B008  # frozen
         self._letters = database["dead_letters"]
         self._files = LetterFiles(database)
-        self.room = Room(database, self._files, caps)
+        self.retention = Retention(database, self._files, caps)
 
     def keep(self, letter: DeadLetter) -> str:
         """Store a letter and return its id; the same letter again counts another attempt."""
@@ -95,8 +95,12 @@ class DeadLetters:
 
         Room is made for them first, so that the caps hold at any time.
         """
-        for at in range(0, len(letters), self.room.caps.at_once):
-            self._keep_once(letters[at : at + self.room.caps.at_once])
+        for some in self._steps(letters):
+            self._keep_once(some)
+
+    def _steps(self, letters: Sequence[DeadLetter]) -> Iterator[Sequence[DeadLetter]]:
+        at_once = self.retention.caps.at_once
+        return (letters[at : at + at_once] for at in range(0, len(letters), at_once))
 
     def _keep_once(self, letters: Sequence[DeadLetter]) -> None:
         with outage():
@@ -104,7 +108,7 @@ class DeadLetters:
             for known in self._letters.find({"_id": {"$in": list(wanted)}}, {"_id": 1}):
                 del wanted[known["_id"]]
             documents = [_document(letter) for letter in wanted.values()]
-            self.room.make(documents)
+            self.retention.make_room(documents)
             try:
                 if documents:
                     self._letters.insert_many(documents, ordered=False)
@@ -153,12 +157,20 @@ class DeadLetters:
                 self._letters.update_one(_as_read(letter), {"$set": {"replayed_at": now}}).matched_count == 1
             )
 
-    def remove(self, letter: DeadLetter) -> bool:
-        """Remove a letter; return False if it has been parked again since it was read, or is gone."""
-        with outage():
-            document = self._letters.find_one_and_delete(_as_read(letter), {"file": 1})
-            self._files.delete([document] if document else [])
-        return document is not None
+    def remove(self, letters: Sequence[DeadLetter]) -> int:
+        """Remove letters, but for those that have been parked again since they were read, or are gone.
+
+        Returns how many were removed.
+        """
+        removed = 0
+        for some in self._steps(letters):
+            wanted = {"$or": [_as_read(letter) for letter in some]}
+            with outage():
+                # One that is parked again has its message in its document, and no file any more.
+                files = list(self._letters.find(wanted | {"file": {"$exists": True}}, {"file": 1}))
+                removed += self._letters.delete_many(wanted).deleted_count
+                self._files.delete(files)
+        return removed
 
 
 def _as_read(letter: DeadLetter) -> Document:

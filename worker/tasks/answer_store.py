@@ -2,15 +2,12 @@
 
 import threading
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
-from hashlib import sha1
 from importlib.resources import files
 from typing import Any, Final, Self
 
-import redis
-
 from contracts._redis.outage import translate_outage
 from contracts.errors import Unavailable
+from worker.lua import Call, Script, is_forgotten, run_script
 from worker.services import Services
 from worker.tasks.answers import Answer
 from worker.transport.state import stop_requested
@@ -46,42 +43,8 @@ class AnswersUnavailable(Unavailable):
     code = "STORE_UNAVAILABLE"
 
 
-@dataclass(frozen=True, slots=True)
-class _Script:
-    text: str
-    digest: str
-
-    @classmethod
-    def load(cls, name: str) -> Self:
-        text = (files("worker.tasks") / name).read_text("utf-8")
-        return cls(text, sha1(text.encode(), usedforsecurity=False).hexdigest())
-
-
-_SMALL: Final = _Script.load("answers.lua")
-_COUNTED: Final = _Script.load("counted_answer.lua")
-
-
-@dataclass(frozen=True, slots=True)
-class Call:
-    """A call of a script that stores answers."""
-
-    script: _Script
-    arguments: Sequence[str | int]
-
-    def queue(self, pipe: Any) -> None:
-        """Add it to a pipeline; its reply is a ``NoScriptError`` if Redis does not have the script."""
-        pipe.execute_command("EVALSHA", self.script.digest, *self.arguments)
-
-    def run(self, client: Any) -> None:
-        """Make it now."""
-        try:
-            client.execute_command("EVALSHA", self.script.digest, *self.arguments)
-        except redis.exceptions.NoScriptError:
-            self.run_text(client)
-
-    def run_text(self, client: Any) -> None:
-        """Make it now, at a Redis that does not have the script."""
-        client.execute_command("EVAL", self.script.text, *self.arguments)
+_SMALL: Final = Script.load(files(__package__), "answers")
+_COUNTED: Final = Script.load(files(__package__), "counted_answer")
 
 
 class AnswerStore:
@@ -149,7 +112,7 @@ class AnswerStore:
         Returns the queued calls: give them to ``collect``, with the replies.
         """
         small = [answer for answer in answers if not answer.is_counted]
-        calls = [Call(_SMALL, _arguments(chunk)) for chunk in _chunks(small)]
+        calls = [_small(chunk) for chunk in _chunks(small)]
         calls += [self._call(answer) for answer in answers if answer.is_counted and not answer.is_large]
         for call in calls:
             call.queue(pipe)
@@ -162,21 +125,21 @@ class AnswerStore:
         """
         with translate_outage(AnswersUnavailable, ANSWERS_AWAY):
             for call, reply in zip(calls, replies, strict=True):
-                if isinstance(reply, redis.exceptions.NoScriptError):
-                    call.run_text(self.client)
+                if is_forgotten(reply):
+                    run_script(self.client, call)
                 elif isinstance(reply, Exception):
                     raise reply
 
     def _run(self, call: Call) -> None:
         with translate_outage(AnswersUnavailable, ANSWERS_AWAY):
-            call.run(self.client)
+            run_script(self.client, call)
 
     def _call(self, answer: Answer) -> Call:
         if not answer.is_counted:
-            return Call(_SMALL, _arguments([answer]))
+            return _small([answer])
         kept_s = LARGE_KEPT_S if answer.is_large else KEPT_S
         limits = (kept_s, KEPT_S, self._max_bytes, DEFAULT_MAX_BYTES)
-        return Call(_COUNTED, [2, COUNTED_ANSWERS, _KEY + answer.id, *limits, answer.body])
+        return Call(_COUNTED, [COUNTED_ANSWERS, _KEY + answer.id], [*limits, answer.body])
 
 
 def _chunks(answers: Sequence[Answer]) -> Iterator[Sequence[Answer]]:
@@ -184,6 +147,6 @@ def _chunks(answers: Sequence[Answer]) -> Iterator[Sequence[Answer]]:
         yield answers[at : at + _AT_ONCE]
 
 
-def _arguments(answers: Sequence[Answer]) -> list[str | int]:
+def _small(answers: Sequence[Answer]) -> Call:
     keys = [_KEY + answer.id for answer in answers]
-    return [len(keys), *keys, KEPT_S, *(answer.body for answer in answers)]
+    return Call(_SMALL, keys, [KEPT_S, *(answer.body for answer in answers)])

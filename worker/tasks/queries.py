@@ -12,6 +12,7 @@ from contracts.errors import ContractError, DeadlineExceeded
 from contracts.headers import OWN, REPOSITORIES
 from contracts.parse import parse
 from worker.domain.answer import answer_text
+from worker.plugins.terms import Terms
 from worker.tasks.base import OperationTask, register_operations
 from worker.tasks.envelope import check_message, deadline
 from worker.transport import Delivery
@@ -45,7 +46,7 @@ class QueryTask(OperationTask):
         own_only = delivery.headers.get(REPOSITORIES) == OWN
         begun = monotonic()
         command: Any = parse(self.operation.command, delivery.envelope.kwargs)
-        return self.services.reader.answer(command, own_only=own_only, spent_s=monotonic() - begun)
+        return self.services.reader.answer(command, Terms(own_only, monotonic() - begun))
 
 
 def register_queries(app: Celery) -> None:

@@ -10,7 +10,6 @@ from functools import partial
 from typing import Any, Final
 
 import redis
-from celery.exceptions import Reject
 from celery.worker import state
 from celery.worker.consumer import Consumer as CeleryConsumer
 from celery.worker.state import maybe_shutdown
@@ -24,12 +23,12 @@ from worker.transport.heart import Heart
 from worker.transport.inboxes import close_inboxes, open_inboxes
 from worker.transport.request import Request
 from worker.transport.state import stop_requested
+from worker.transport.unfinished import settle_unfinished
 
 logger = logging.getLogger(__name__)
 
 RECONNECT_S: Final = (0.2, 1.0)
 RIGHTS_S: Final = 1.0
-_AWAY: Final = (redis.ConnectionError, redis.TimeoutError, OSError, Reject)  # a refusal may last for ever
 
 
 class Consumer(CeleryConsumer):  # type: ignore[misc]  # celery is untyped
@@ -195,28 +194,7 @@ class Consumer(CeleryConsumer):  # type: ignore[misc]  # celery is untyped
         group.give_back()
 
     def _done(self, deliveries: Sequence[Delivery], job: "Future[Any]") -> None:
-        """Make sure that messages are settled even if Celery's own code failed around the task.
-
-        The threads pool drops errors that are raised outside the task, for example by the result backend. A
-        message would then be neither acked nor returned, and its queue would stand still.
-        """
-        unsettled = [delivery for delivery in deliveries if not delivery.settled]
-        error = None if job.cancelled() else job.exception()
-        if error is not None and unsettled:
-            logger.error(
-                "%d message(s) of %s could not be finished: %r",
-                len(unsettled),
-                unsettled[0].queue,
-                error,
-                exc_info=error,
-            )
-        is_outage = error is None or isinstance(error, _AWAY)
-        # The newest first: each goes to the very head.
-        for delivery in reversed(unsettled):
-            if is_outage:
-                delivery.give_back()
-            else:
-                delivery.give_back_failed(alone=len(unsettled) == 1)
+        settle_unfinished(deliveries, job)
         # The event loop sends what was settled, and takes what waits.
         self.call_soon(_ignore)
 

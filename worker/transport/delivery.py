@@ -94,7 +94,7 @@ class Delivery:
         self.settler.settle(self, "failed", "1" if alone else "")
 
     def park(self, reason: str, detail: str = "") -> None:
-        """Move the message to the dead messages of its queue."""
+        """Move the message to the parked messages of its queue."""
         self.settler.settle(self, "park", reason, str(self.deaths), detail)
 
 

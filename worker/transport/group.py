@@ -1,9 +1,10 @@
 """The messages of one pop, and what their process may do with the lease that they were taken under."""
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, Self
 
 from worker.transport.delivery import Delivery, note_waits
+from worker.transport.state import QueueState
 
 if TYPE_CHECKING:
     from worker.transport.inbox import Inbox
@@ -34,6 +35,23 @@ class Group:
         self.exclusive = exclusive
         self.epoch = epoch
         self.deliveries: list[Delivery] = []
+
+    @classmethod
+    def of(cls, inbox: "Inbox", state: QueueState, first: int, handed_out: Sequence[Any]) -> Self:
+        """Return the group that a pop handed out.
+
+        ``first``: the number of its first message. ``handed_out``: of each message, how often processes died
+        with it, empty if it was never delivered before; then the message itself.
+        """
+        queue = state.keys.queue
+        group = cls(inbox, queue, state.exclusive, state.epoch)
+        for offset, (deaths, raw) in enumerate(zip(handed_out[::2], handed_out[1::2], strict=True)):
+            returned = deaths != b""
+            tag = f"{inbox.owner}:{first + offset}"
+            group.deliveries.append(
+                Delivery(inbox, queue, tag, returned, max(0, int(deaths or 0)), raw=raw, returned=returned)
+            )
+        return group
 
     @property
     def unsettled(self) -> Sequence[Delivery]:

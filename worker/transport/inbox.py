@@ -17,6 +17,7 @@ import redis
 from redis.backoff import NoBackoff
 from redis.retry import Retry
 
+from worker.lua import Call
 from worker.transport import scripts
 from worker.transport.delivery import Delivery
 from worker.transport.group import Group
@@ -24,7 +25,6 @@ from worker.transport.keys import QueueKeys
 from worker.transport.leases import Leases
 from worker.transport.options import GROUP_BYTES, Options
 from worker.transport.renewal import Renewal
-from worker.transport.scripts import Call
 from worker.transport.state import NEVER, QueueState, stop_requested
 from worker.transport.tally import Tally
 from worker.transport.unacked import Settlement, Unacked, settle_calls
@@ -105,7 +105,9 @@ class Inbox:
             )
         self._note_pop(state, int(reply[1]), {"oversize": int(reply[2]), "deaths": int(reply[3])})
         first, state.asked = state.asked, 0
-        group = self._group(state, first, reply[5:]) if len(reply) > 5 else None
+        group = Group.of(self, state, first, reply[5:]) if len(reply) > 5 else None
+        if group:
+            self.unacked.add(group.deliveries)
         # An exclusive queue is asked again with the settlement of what was taken of it.
         state.ask_at = NEVER if reply[4] and not (group and state.exclusive) else 0.0
         return group
@@ -134,26 +136,6 @@ class Inbox:
         # A line for each would let a sender of junk fill the disk.
         if text := self._parked.take(at_once=at_once):
             logger.error("parked messages: %s", text)
-
-    def _group(self, state: QueueState, first: int, messages: Sequence[Any]) -> Group:
-        queue = state.keys.queue
-        group = Group(self, queue, state.exclusive, state.epoch)
-        for offset in range(0, len(messages), 2):
-            deaths, raw = messages[offset], messages[offset + 1]
-            returned = deaths != b""
-            group.deliveries.append(
-                Delivery(
-                    self,
-                    queue,
-                    f"{self.owner}:{first + offset // 2}",
-                    returned,
-                    max(0, int(deaths or 0)),
-                    raw=raw,
-                    returned=returned,
-                )
-            )
-        self.unacked.add(group.deliveries)
-        return group
 
     def _send(self, pop: Call | None) -> Any:
         with self._sending:

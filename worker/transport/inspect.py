@@ -12,7 +12,7 @@ class QueueStatus:
     """One queue now.
 
     ``lengths``: messages that wait, by priority (0, 3, 6, 9). ``unacked``: messages that are handed out.
-    ``parked``: dead messages that are not stored yet. ``owner``: who holds the lease, None where nobody does.
+    ``parked``: parked messages. ``owner``: who holds the lease, None where nobody does.
     ``owned_for_s``: seconds until the lease ends. ``consumers``: those of a shared queue that are alive.
     """
 
@@ -62,7 +62,7 @@ def waiting_lists(client: Any, queue: str) -> dict[str, int]:
 
 
 def any_parked(client: Any, queues: Iterable[str]) -> bool:
-    """Return whether any of ``queues`` has dead messages; costs one command."""
+    """Return whether any of ``queues`` has parked messages; costs one command."""
     return bool(client.exists(*(QueueKeys.of(queue).poison for queue in queues)))
 
 

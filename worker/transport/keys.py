@@ -12,7 +12,7 @@ key                         type    what it holds
 ``{queue}:returned``        hash    SHA-1 of a message that was handed out before -> deaths; 0: it was given
                                     back or had to wait; -1: its process died with a group
 ``{queue}:doorbell``        string  exists for a second after a lease was released
-``{queue}:poison``          list    parked messages, newest left, see :mod:`worker.transport.dead`
+``{queue}:poison``          list    parked messages, newest left, see :mod:`worker.transport.parked`
 ==========================  ======  =========================================================================
 """
 
@@ -23,7 +23,7 @@ PRIORITY_STEPS = (0, 3, 6, 9)
 
 
 def poison_key(queue: str) -> str:
-    """Return the key of a queue's dead messages."""
+    """Return the key of a queue's parked messages."""
     return f"{queue}:poison"
 
 

@@ -5,11 +5,11 @@ import threading
 
 from redis import Redis
 
+from worker.lua import Argument, Call
 from worker.transport import scripts
 from worker.transport.group import LeaseLost
 from worker.transport.keys import QueueKeys
 from worker.transport.options import Options
-from worker.transport.scripts import Call
 from worker.transport.state import QueueState
 
 logger = logging.getLogger(__name__)
@@ -87,7 +87,7 @@ class Leases:
     def renew(self, state: QueueState) -> int:
         """Renew one lease; return its epoch, or 0 if it is not this process's."""
         script = scripts.RENEW if state.exclusive else scripts.RENEW_SHARED
-        arguments: list[scripts.Argument] = [self._owner, self._options.lease_ms]
+        arguments: list[Argument] = [self._owner, self._options.lease_ms]
         return int(scripts.run_script(self._client, Call(script, [state.membership], arguments)))
 
     def renew_all(self) -> None:

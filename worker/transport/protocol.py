@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final, TypeGuard
 
+from contracts._nesting import deeper_than
 from worker.transport.element import BadPart, BrokenElement, Element, read_element
 
 DEFAULT_MAX_BYTES: Final = 512 * 1024
@@ -158,21 +159,5 @@ def _check_format(element: Element) -> None:
 
 def _check_depth(element: Element, limit: int) -> None:
     for name, part in (("headers", element.headers), ("properties", element.properties)):
-        if _deeper_than(part, limit):
+        if deeper_than(part, limit):
             raise BadPart("too_deep", name, f"{name} are nested deeper than {limit}")
-
-
-def _deeper_than(value: Any, limit: int) -> bool:
-    """Return whether ``value``, itself level 1, nests deeper than ``limit``. Does not recurse."""
-    level = [value]
-    for _ in range(limit):
-        level = [
-            child
-            for parent in level
-            for child in (parent.values() if type(parent) is dict else parent)
-            # The types that JSON is read as: this runs for every header of every message.
-            if type(child) is dict or type(child) is list
-        ]
-        if not level:
-            return False
-    return True

@@ -6,10 +6,10 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from itertools import groupby
 
+from worker.lua import Argument, Call
 from worker.transport import scripts
 from worker.transport.delivery import Delivery
 from worker.transport.keys import QueueKeys
-from worker.transport.scripts import Argument, Call
 
 _AT_ONCE = {"ack": 1000, "park": 256}
 """How many messages one call of the script forgets, or parks: a group may have as many. While it runs, Redis

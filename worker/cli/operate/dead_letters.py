@@ -85,7 +85,7 @@ def list_letters(wanted: Filter, limit: int, as_json: bool) -> None:
         letters = list(services.dead_letters.find(wanted, limit))
         total = services.dead_letters.count(wanted)
         junk = services.dead_letters.count(replace(wanted, junk=True)) if wanted.junk is not False else 0
-        drops = services.dead_letters.room.drops()
+        drops = services.dead_letters.retention.drops()
     if as_json:
         print_json(
             {
@@ -179,7 +179,7 @@ def purge(wanted: Filter, every: bool, yes: bool, as_json: bool) -> None:
         letters = list(services.dead_letters.find(wanted))
         if letters and not yes:
             click.confirm(f"Remove {len(letters)} dead letter(s) for ever?", abort=True, err=True)
-        removed = sum(services.dead_letters.remove(letter) for letter in letters)
+        removed = services.dead_letters.remove(letters)
     left = len(letters) - removed
     if as_json:
         print_json({"removed": removed, "left": left})

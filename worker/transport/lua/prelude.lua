@@ -10,20 +10,6 @@ local function text(number)
   return string.format('%.0f', number)
 end
 
--- Fails before anything is changed unless this user may run every one of these commands. A script goes on until the
--- first command that is refused: what is off its list by then, and in no record yet, would be lost. Only Redis 7 and
--- newer can be asked.
-local function check_rights(...)
-  if not redis.acl_check_cmd then
-    return
-  end
-  for _, command in ipairs({...}) do
-    if not redis.acl_check_cmd(unpack(command)) then
-      error({err = "NOPERM this user may not run '" .. command[1] .. "' on '" .. command[2] .. "'"})
-    end
-  end
-end
-
 -- A whole number of a field, or nil. Anyone who can write to Redis can put anything there.
 local function whole(value)
   return value and #value <= 15 and string.find(value, '^%d+$') and tonumber(value) or nil

@@ -30,9 +30,9 @@ def inspect_dead_letters(services: Services) -> Iterator[Finding]:
 def inspect_room(services: Services) -> Iterator[Finding]:
     """Compare the dead letters with their caps."""
     letters = services.dead_letters
-    room, fill, drops = letters.room, letters.room.fill(), letters.room.drops()
+    retention, fill, drops = letters.retention, letters.retention.fill(), letters.retention.drops()
     junk = letters.count(Filter(junk=True))
-    caps = room.caps
+    caps = retention.caps
     text = f"{fill.count} of at most {caps.count}, {fill.size // _MIB} of at most {caps.size // _MIB} MiB"
     details = {"count": fill.count, "size": fill.size, "junk": junk, "dropped": drops.count if drops else 0}
     if fill.count - junk > caps.count or (fill.size > caps.size and not junk):

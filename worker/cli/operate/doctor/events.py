@@ -11,8 +11,8 @@ from redis.exceptions import NoPermissionError
 from contracts._redis.outage import translate_outage
 from contracts.events import STREAM
 from worker.cli.operate.doctor.finding import Finding, ago
-from worker.cli.operate.doctor.memory import is_full, share_of
 from worker.domain.subjects import Subjects
+from worker.events.memory import Memory
 from worker.events.publish import EVENTS_AWAY, EventsUnavailable, Publisher
 from worker.events.script import LEDGER
 from worker.events.sweeper import TURN
@@ -59,7 +59,7 @@ def inspect_sweeper(services: Services) -> Iterator[Finding]:
 def _has_no_room(client: Any) -> bool:
     with translate_outage(EventsUnavailable, EVENTS_AWAY):
         try:
-            return is_full(share_of(client.info("memory")))
+            return Memory.of(client.info("memory")).is_full
         except NoPermissionError:
             return False
 

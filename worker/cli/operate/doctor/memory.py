@@ -8,6 +8,7 @@ import redis
 
 from contracts.events import REJECTIONS, STREAM
 from worker.cli.operate.doctor.finding import Finding, Level, Server
+from worker.events.memory import Memory
 from worker.events.publish import LAST_REVISIONS
 from worker.events.script import LEDGER
 from worker.process.partitions import Partitions
@@ -33,17 +34,6 @@ class Holding:
     advice: str
 
 
-def share_of(info: dict[str, Any]) -> float:
-    """Return how much of its memory a Redis uses; 0 if it has no limit. ``info``: what INFO says."""
-    limit = int(info.get("maxmemory", 0))
-    return int(info["used_memory"]) / limit if limit else 0.0
-
-
-def is_full(share: float) -> bool:
-    """Return whether so much is used that it reads as 100 %: Redis refuses what adds to it."""
-    return round(share, 2) >= 1
-
-
 def inspect_memory(
     client: Any, info: dict[str, Any], uses: Collection[Server], subject: str
 ) -> Iterator[Finding]:
@@ -53,21 +43,20 @@ def inspect_memory(
 
     Raises: redis-py's errors, ``BrokerUnavailable``.
     """
-    found, used, limit = "redis_memory", int(info["used_memory"]), int(info.get("maxmemory", 0))
-    if not limit:
-        text = f"{_amount(used)} are used; it has no maxmemory"
+    found, memory = "redis_memory", Memory.of(info)
+    if not memory.limit:
+        text = f"{_amount(memory.used)} are used; it has no maxmemory"
         advice = "set maxmemory: a Redis that takes all of the machine is ended by it"
-        yield Finding(found, "ok", subject, text, advice, {"used": used})
+        yield Finding(found, "ok", subject, text, advice, {"used": memory.used})
         return
-    share = share_of(info)
-    level: Level = "fail" if share >= _FAIL else "warn" if share >= _WARN else "ok"
-    text = f"{_amount(used)} of {_amount(limit)} are used ({share:.0%})"
-    details: dict[str, Any] = {"used": used, "limit": limit}
+    level: Level = "fail" if memory.share >= _FAIL else "warn" if memory.share >= _WARN else "ok"
+    text = f"{_amount(memory.used)} of {_amount(memory.limit)} are used ({memory.share:.0%})"
+    details: dict[str, Any] = memory._asdict()
     if level == "ok":
         yield Finding(found, level, subject, text, details=details)
         return
     largest, advice, by = _largest(client, info, _holdings(client, uses))
-    more = _MORE_NOW if is_full(share) else _MORE
+    more = _MORE_NOW if memory.is_full else _MORE
     yield Finding(found, level, subject, f"{text}, {largest}", f"{advice}; or {more}", details | {"by": by})
 
 

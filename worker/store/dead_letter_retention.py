@@ -1,4 +1,4 @@
-"""Room for dead letters: junk is dropped where there would be too many, the oldest first."""
+"""Which dead letters are retained: junk is dropped where there would be too many, the oldest first."""
 
 from collections import Counter
 from collections.abc import Sequence
@@ -34,7 +34,7 @@ class Caps:
 
     @property
     def at_once(self) -> int:
-        """How many letters are stored, or dropped, in one step."""
+        """How many letters are stored, or removed, in one step."""
         return max(1, min(_MOST_AT_ONCE, self.count))
 
 
@@ -56,7 +56,7 @@ class Fill:
     size: int = 0
 
 
-class Room:
+class Retention:
     """Keeps the dead letters within their caps.
 
     Only junk is dropped: what is marked so when it is parked. Letters that a task can apply are never
@@ -85,7 +85,7 @@ class Room:
             letters, chunks = (_fill(collection) for collection in self._stored)
         return Fill(letters.count, letters.size + chunks.size)
 
-    def make(self, documents: Sequence[Document] = ()) -> None:
+    def make_room(self, documents: Sequence[Document] = ()) -> None:
         """Drop junk until there is room for these documents, or until there is none.
 
         Raises: ``StoreUnavailable``.

@@ -1,4 +1,4 @@
-"""Dead messages: parked in Redis, and their way out of it."""
+"""Messages that are parked in Redis, and their way out of it."""
 
 import re
 from collections.abc import Callable, Sequence
@@ -8,9 +8,9 @@ from hashlib import sha256
 
 from redis import Redis
 
+from worker.lua import Call
 from worker.transport import scripts
 from worker.transport.keys import poison_key
-from worker.transport.scripts import Call
 
 _BYTES_AT_ONCE = 4 * 1024 * 1024
 _DIGEST = re.compile(rb"[0-9a-f]{40}")
@@ -20,7 +20,7 @@ _LARGEST_NUMBER = 2**53
 
 
 @dataclass(frozen=True, slots=True)
-class DeadMessage:
+class ParkedMessage:
     """One message that is parked in Redis.
 
     ``id``: the same every time the element is read, so that a sink can store it once.
@@ -41,11 +41,11 @@ class DeadMessage:
     digest: str | None = None
 
 
-Sink = Callable[[Sequence[DeadMessage]], object]
+Sink = Callable[[Sequence[ParkedMessage]], object]
 
 
-def drain_dead_messages(client: "Redis", queue: str, sink: Sink, limit: int = 500) -> int:
-    """Pass up to ``limit`` dead messages of ``queue`` to ``sink``, oldest first, and return their number.
+def drain_parked_messages(client: "Redis", queue: str, sink: Sink, limit: int = 500) -> int:
+    """Pass up to ``limit`` parked messages of ``queue`` to ``sink``, oldest first, and return their number.
 
     Fewer if they are large: together they have at most 4 MiB, or there is one. They leave Redis after
     ``sink`` has returned, so several processes may drain at once. Each may then get messages that another one
@@ -62,7 +62,7 @@ def drain_dead_messages(client: "Redis", queue: str, sink: Sink, limit: int = 50
     return len(found) // 4
 
 
-def _read(queue: str, size: bytes, digest: bytes, element: bytes) -> DeadMessage:
+def _read(queue: str, size: bytes, digest: bytes, element: bytes) -> ParkedMessage:
     """Return the message of an element of the list.
 
     ``size``, ``digest``: if Redis has more of the message than ``element``: one that was parked whole.
@@ -76,7 +76,7 @@ def _read(queue: str, size: bytes, digest: bytes, element: bytes) -> DeadMessage
             raise ValueError(told)
         at, *rest = stamp.split()
         its_size, its_digest = (whole, known) if known else _cut_off(raw, rest)
-        return DeadMessage(
+        return ParkedMessage(
             id=identity,
             queue=queue,
             reason=told,
@@ -90,7 +90,7 @@ def _read(queue: str, size: bytes, digest: bytes, element: bytes) -> DeadMessage
     except (ValueError, IndexError, OverflowError, OSError):
         # The scripts did not write it. It must not block those that they wrote.
         now = datetime.now(UTC)
-        return DeadMessage(identity, queue, "foreign_element", "", now, 0, element, whole, known)
+        return ParkedMessage(identity, queue, "foreign_element", "", now, 0, element, whole, known)
 
 
 def _cut_off(raw: bytes, rest: Sequence[bytes]) -> tuple[int, str | None]:
