@@ -11,8 +11,6 @@ from worker.domain.schemas.shape import Flaw
 MAX_NODES = 5_000
 """The largest number of objects, lists and booleans in all schemas of a template."""
 
-_DEEP = frozenset({dict, list})
-
 MAX_PATTERN = 1_000
 """The longest regular expression, in characters."""
 
@@ -76,13 +74,16 @@ def _nodes(value: Any) -> int:
     """Return the number of values inside ``value`` that may be a schema of their own, or are compared as a
     whole.
     """
-    if isinstance(value, dict):
-        return _nodes(list(value.values()))
-    if not isinstance(value, list):
-        return int(isinstance(value, bool))
-    kinds = list(map(type, value))
-    inside = sum(_nodes(item) for item in value if type(item) in _DEEP) if _DEEP.intersection(kinds) else 0
-    return 1 + kinds.count(bool) + inside
+    kind = type(value)
+    count = int(kind is dict or kind is list or kind is bool)
+    parts = value.values() if kind is dict else value if kind is list else ()
+    for part in parts:
+        inner = type(part)
+        if inner is dict or inner is list:
+            count += _nodes(part)
+        elif inner is bool:
+            count += 1
+    return count
 
 
 def _flaw(schema: Any, patterns: _Patterns) -> Flaw | None:

@@ -80,6 +80,6 @@ def _with_keys(value: Any, convert: Callable[[str], str]) -> Any:
             convert(key): item if type(item) in _SCALARS else _with_keys(item, convert)
             for key, item in value.items()
         }
-    if isinstance(value, _LISTS):
-        return [item if type(item) in _SCALARS else _with_keys(item, convert) for item in value]
+    if isinstance(value, _LISTS) and not _SCALARS.issuperset(map(type, value)):
+        return [_with_keys(item, convert) for item in value]
     return value
