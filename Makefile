@@ -71,7 +71,7 @@ chaos: $(READY_DEV) ## The long kill tests, at most 30 minutes
 	LONG=1 $(BIN)/python -m pytest tests/chaos --timeout 2400 -s $(ARGS)
 
 fuzz: $(READY_DEV) ## A million hostile inputs for each target (ARGS='--only queries --count 50000': fewer)
-	@$(BIN)/python -m tests.fuzz.run $(ARGS)
+	@$(BIN)/python -m tests.fuzz $(ARGS)
 
 lock: $(READY_DEV) ## Write the locks again for pyproject.toml (ARGS=--upgrade: with the newest versions)
 	@$(COMPILE) --extra aws --extra gcp --output-file requirements/image.lock

@@ -15,12 +15,13 @@ import redis
 from celery import Celery
 
 from contracts.partition import COMMANDS, QUERIES
-from tests.cost.writes import DOMAIN, LARGE
+from tests.cost.writes import DOMAIN, LARGE, LONG_NUMBERS, NUMBERED
 from tests.plugins.writes import register
 from tests.store.catalogue import document
 from tests.support.commands import apply, by
 from tests.support.servers import MongoReplicaSet, RedisServer
 from worker.dead_letters.message import read_message
+from worker.process.garbage import collect_less_garbage
 from worker.services import Services
 from worker.settings import Settings
 from worker.tasks.announce import Announcer
@@ -37,9 +38,12 @@ from worker.transport.request import Request
 PLUGINS = 10_000
 MANY = 60
 """How many plugins take much more memory in a process than in the store."""
+NUMBERS = 40
+"""How many plugins of long numbers are larger than an answer may be."""
+
 LIMITS = MessageLimits(max_bytes_by_task={"plugin.batch": 4 * 2**20})
 _REFERENCE = [{"k": str(number), "v": [number, number / 3]} for number in range(4_000)]
-_REFERENCE_S = 0.016
+_REFERENCE_S = 0.016 / 3
 """What the reference work takes on the machine that the limits were measured on, in seconds."""
 _libc = ctypes.CDLL(None)
 
@@ -56,10 +60,17 @@ def slowness() -> float:
     """How much longer this processor takes now than one that does nothing else, at least 1: a busy neighbour on the
     same core doubles the time of a thread.
     """
+    gc.disable()  # it would go through all that the process has
+    try:
+        return max(1.0, min(_work_s() for _ in range(5)) / _REFERENCE_S)
+    finally:
+        gc.enable()
+
+
+def _work_s() -> float:
     begun = time.thread_time()
-    for _ in range(3):
-        json.loads(json.dumps(_REFERENCE))
-    return max(1.0, (time.thread_time() - begun) / _REFERENCE_S)
+    json.loads(json.dumps(_REFERENCE))
+    return time.thread_time() - begun
 
 
 @contextmanager
@@ -155,7 +166,14 @@ def process(redis_server: RedisServer, mongodb_server: MongoReplicaSet) -> Itera
     for number in range(MANY):
         command = register(f"acme/many{number}", domain_id=DOMAIN, name="zz", tags=objects)
         apply(made.services, command, by(f"r-many{number}"))
+    for number in range(NUMBERS):
+        command = register(f"acme/numbers{number}", domain_id=NUMBERED, name="zz", tags={"l": LONG_NUMBERS})
+        apply(made.services, command, by(f"r-numbers{number}"))
     made.services.database["plugins"].insert_many(document(number, DOMAIN) for number in range(PLUGINS))
+    usual = gc.get_threshold()
+    collect_less_garbage()
     yield made
+    gc.set_threshold(*usual)
+    gc.unfreeze()
     made.services.database.client.drop_database("cost")
     made.close()

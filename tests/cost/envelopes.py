@@ -60,6 +60,6 @@ ENVELOPES: dict[str, Callable[[], bytes]] = {
     "element: bearers": lambda: b"Bearer " * (SIZE // 7),
     "element: not UTF-8": lambda: b"\xff" * SIZE,
     "element: blanks": lambda: b" " * SIZE,
-    "element: protocol 1": lambda: json.dumps({"body": base64.b64encode(json.dumps({"task": "plugin.enable", "id": "cost", "kwargs": {f"k{i}": 0 for i in range(BODY // 12)}}).encode()).decode(), "headers": {}, "properties": {"body_encoding": "base64", "delivery_tag": "t"}, "content-type": "application/json", "content-encoding": "utf-8"}).encode(),
+    "element: protocol 1": lambda: json.dumps({"body": base64.b64encode(json.dumps({"task": "plugin.enable", "id": "cost", "kwargs": {f"k{i}": 0 for i in range(BODY // 14)}}).encode()).decode(), "headers": {}, "properties": {"body_encoding": "base64", "delivery_tag": "t"}, "content-type": "application/json", "content-encoding": "utf-8"}).encode(),
 }  # fmt: skip
 """Name to a list element."""

@@ -5,7 +5,7 @@ from typing import Any
 
 from contracts.query.keys import FIELDS
 from tests.cost.filled import Kwargs
-from tests.cost.writes import DOMAIN, LARGE, WIDE, whole
+from tests.cost.writes import DOMAIN, LARGE, NUMBERED, WIDE, whole
 
 DEEP = "tags" + ".abc" * 31
 LONG = "tags." + "k" * 507
@@ -106,9 +106,15 @@ CONVERTED = {
 }
 
 READS: dict[str, Read] = {
+    "list: long numbers": lambda: ("plugin.list", {"domain_id": NUMBERED}),
+    "list: parts with long numbers": lambda: ("plugin.list", {"domain_id": NUMBERED, "query": {"only": ["tags.l"]}}),
+    "list: most long numbers": lambda: ("plugin.list", {"domain_id": NUMBERED, "query": {"page": {"start": 1, "limit": 9}}}),
+    "get: long numbers": lambda: ("plugin.get", {"domain_id": NUMBERED, "plugin_id": "numbers1"}),
+    "stat: distinct numbers": lambda: ("plugin.stat", {"domain_id": NUMBERED, "query": {"distinct": "tags.l"}}),
+    "stat: sums of long numbers": lambda: ("plugin.stat", {"domain_id": NUMBERED, "query": {"aggregate": [{"unwind": {"path": "tags.l"}}, grouped(fields=[{"name": "s", "operator": "sum", "key": "tags.l"}])]}}),
     **{f"list: {name}": listed(filter=conditions) for name, conditions in OPERATORS.items()},
     "list: all at once": listed(
-        filter=[c for name in ("contain_in", "in", "match") for c in OPERATORS[name]],
+        filter=[OPERATORS["contain_in"][0], *OPERATORS["match"]],
         filter_or=OPERATORS["regex repeated"],
         keyword="a " * 100,
         only=[f"tags.{'k' * 500}{i}" for i in range(100)],

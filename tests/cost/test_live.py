@@ -10,13 +10,10 @@ import pytest
 from redis import Redis
 
 from contracts.client import PluginClient
-from contracts.partition import COMMANDS, QUERIES
-from tests.cost.batches import BATCHES
-from tests.cost.envelopes import ENVELOPES
-from tests.cost.filled import queue_of, raw_of
-from tests.cost.reads import READS
-from tests.cost.test_corpus import apart
-from tests.cost.writes import LARGE, WRITES
+from contracts.partition import QUERIES
+from tests.cost.conftest import NUMBERS
+from tests.cost.corpus import NAMES, sent
+from tests.cost.writes import LARGE, LONG_NUMBERS, NUMBERED
 from tests.support.live import Live
 
 MOST_S = 2.0
@@ -25,7 +22,6 @@ SLOWER = float(os.environ.get("COST_SLOWER", "5"))
 
 logger = logging.getLogger(__name__)
 _numbers = itertools.count(1)
-TASKS = {**WRITES, **BATCHES, **READS}
 
 
 @pytest.fixture(scope="module")
@@ -37,24 +33,25 @@ def good(live: Live) -> dict[str, Any]:
         client.ask("register", **plugin, image="acme/good")
         for name in (LARGE, *(f"{LARGE}{n}" for n in range(10))):
             client.ask("register", **large, image=f"acme/{name}")
+        for index in range(NUMBERS):
+            client.ask(
+                "register",
+                **plugin | {"domain_id": NUMBERED},
+                image=f"acme/numbers{index}",
+                tags={"l": LONG_NUMBERS},
+            )
     return {"domain_id": "good", "plugin_id": "good"}
 
 
 def pushed(live: Live, name: str) -> str:
     """Put the message on its queue; return which one of the reads and writes is behind it."""
-    if name in ENVELOPES:
-        queue, raw = COMMANDS, ENVELOPES[name]()
-    else:
-        task, kwargs = TASKS[name]()
-        number = next(_numbers)
-        queue = queue_of(task)
-        raw = raw_of(task, apart(kwargs, number), f"live-{number}", ignore_result=True)
+    queue, raw = sent(name, next(_numbers), ignore_result=True)
     with Redis.from_url(live.redis_url) as client:
         client.lpush(queue, raw)
     return "get" if queue == QUERIES else "enable"
 
 
-@pytest.mark.parametrize("name", [*TASKS, *ENVELOPES])
+@pytest.mark.parametrize("name", NAMES)
 def test_the_good_command_behind_it_is_answered(live: Live, good: dict[str, Any], name: str) -> None:
     operation = pushed(live, name)
     begun = time.monotonic()

@@ -9,6 +9,11 @@ DOMAIN = "cost"
 LARGE = "large"
 """A plugin of nearly 1 MiB."""
 
+NUMBERED = "numbered"
+"""A domain of plugins full of numbers that take long to be written."""
+
+LONG_NUMBERS = [1.7976931348623157e308 - index * 1e293 for index in range(15_000)]
+
 DRAFTS = {
     "3": "http://json-schema.org/draft-03/schema#",
     "4": "http://json-schema.org/draft-04/schema#",

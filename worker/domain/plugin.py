@@ -1,6 +1,5 @@
 """The effect of a write on a plugin: a pure decision."""
 
-import json
 from dataclasses import dataclass
 from datetime import datetime
 from functools import singledispatch
@@ -26,6 +25,7 @@ from contracts.events import PluginChange
 from contracts.plugin import PluginInfo, State
 from contracts.values import MAX_NAME_LENGTH, MAX_PLUGIN_BYTES
 from worker.domain.policy import Policy
+from worker.domain.same import same
 from worker.domain.template import check_template
 
 _DEFAULTS: Any = {
@@ -225,10 +225,3 @@ def _checked_text(plugin: PluginInfo) -> str:
             f"the plugin would have {size} bytes; {MAX_PLUGIN_BYTES} are allowed", details={"path": "plugin"}
         )
     return text
-
-
-def same(left: Any, right: Any) -> bool:
-    """Return whether two JSON values are the same. Numbers compare as they were sent: 1, 1.0 and true
-    differ.
-    """
-    return bool(left == right) and json.dumps(left, sort_keys=True) == json.dumps(right, sort_keys=True)

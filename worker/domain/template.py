@@ -74,11 +74,16 @@ def _nodes(value: Any) -> int:
     """Return the number of values inside ``value`` that may be a schema of their own, or are compared as a
     whole.
     """
-    if isinstance(value, dict):
-        return 1 + sum(map(_nodes, value.values()))
-    if isinstance(value, list):
-        return 1 + sum(map(_nodes, value))
-    return int(isinstance(value, bool))
+    kind = type(value)
+    count = int(kind is dict or kind is list or kind is bool)
+    parts = value.values() if kind is dict else value if kind is list else ()
+    for part in parts:
+        inner = type(part)
+        if inner is dict or inner is list:
+            count += _nodes(part)
+        elif inner is bool:
+            count += 1
+    return count
 
 
 def _flaw(schema: Any, patterns: _Patterns) -> Flaw | None:

@@ -12,15 +12,12 @@ from worker.domain.command import Command
 from worker.domain.events import Subject
 from worker.domain.plugin import Changed, Decision, Unchanged, plugin_text
 from worker.domain.record import NoEffect, Record
+from worker.plugins.room import are_too_large
 
 logger = logging.getLogger(__name__)
 
 TRIES = 3
 """How often a decision, or a whole step, that meets a bug is tried."""
-
-
-class GroupTooLarge(Exception):
-    """Raised when the plugins of a group are too large to be held together. Some may be written."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,7 +95,8 @@ class Plan:
         return self.after.revision != self.before.revision
 
     def decide(self, before: Record, decider: Decider, again: bool) -> None:
-        """Decide the open commands over ``before``, as many as the outbox has room for.
+        """Decide the open commands over ``before``, as many as the outbox has room for; fewer if the outcomes
+        of all are too large.
 
         ``again``: whether an earlier try may have begun to apply them.
         """
@@ -110,7 +108,7 @@ class Plan:
         self.decided = []
         self.redelivered = False
         for index, command in self.open:
-            if self.decided and not self._has_room():
+            if self.decided and (not self._has_room() or (not again and are_too_large([self.size]))):
                 break
             redelivered = again or self.missed or command.origin.redelivered
             self.redelivered = self.redelivered or redelivered

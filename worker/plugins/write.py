@@ -19,12 +19,10 @@ from worker.domain.policy import Policy
 from worker.domain.record import Record
 from worker.events.publish import Publisher
 from worker.plugins.fences import raise_epoch
-from worker.plugins.plan import Applied, GroupTooLarge, Outcome, Plan, Prepared, keys_of, plans_of
+from worker.plugins.plan import Applied, Outcome, Plan, Prepared, keys_of, plans_of
 from worker.plugins.recent import RecentRecords
+from worker.plugins.room import GroupTooLarge, are_too_large
 from worker.store.plugins import GuardedWrite, Plugins
-
-_MAX_OUTCOMES_SIZE = 32 * 1024 * 1024
-"""How large the outcomes of a group are together, in characters; they are in hand until all are told."""
 
 Keep = Callable[[Command, Exception], InternalFault]
 """Stores a command that met a bug as a dead letter, and returns how it is answered."""
@@ -120,7 +118,7 @@ class Writer:
         plans, again = prepared.plans, prepared.again
         while left := [plan for plan in plans if plan.open]:
             self._decide(left, lease, again)
-            if not again and not outcomes and sum([plan.size for plan in left]) > _MAX_OUTCOMES_SIZE:
+            if not again and not outcomes and are_too_large(plan.size for plan in left):
                 raise GroupTooLarge
             unsafe = self._raise_fences(left, lease.epoch)
             missed = self._write([plan for plan in left if plan.writes], lease.epoch)
@@ -146,7 +144,7 @@ class Writer:
         raise_epoch([plan.record for plan in plans if plan.record], lease)
         for plan in unread:
             plan.decide(self._trimmed(records[plan.key]), self, again)
-            if not again and plan.size > _MAX_OUTCOMES_SIZE:
+            if not again and are_too_large([plan.size]):
                 raise GroupTooLarge  # before the others are decided, which would take as much
         for plan in plans:
             # What was prepared is remembered, or something newer is by now.

@@ -1,6 +1,5 @@
 """Celery's consumer in this service: its heartbeat, what runs beside it, and answers that no task gives."""
 
-import gc
 from collections.abc import Sequence
 from typing import Any
 
@@ -8,6 +7,7 @@ from celery import bootsteps
 
 from contracts.errors import InvalidParameter
 from worker.process.chores import WorkerThreads, threads_beside
+from worker.process.garbage import collect_less_garbage
 from worker.process.heartbeat import BEAT_S, Heartbeat, begin_heartbeat
 from worker.process.remote_control import RemoteControl
 from worker.tasks.announce import Announcer
@@ -41,17 +41,6 @@ class Pulse(bootsteps.StartStopStep):  # type: ignore[misc]  # celery is untyped
     shutdown = stop
 
 
-def _collect_less_garbage() -> None:
-    """Leave what was made at the start out of the garbage collection, and let that wait for more.
-
-    A group makes some ten thousand objects that live as long as it does, and nearly no cycles: by default a
-    third of the processor time goes into looking for them.
-    """
-    gc.collect()
-    gc.freeze()
-    gc.set_threshold(50_000, 20, 20)
-
-
 class ServiceConsumer(LosslessConsumer):
     """Named by Celery's setting ``worker_consumer``; there is one in a worker, from its start to its end."""
 
@@ -70,7 +59,7 @@ class ServiceConsumer(LosslessConsumer):
         """Start what runs beside the worker, the first time that it is ready; a reconnect is another time."""
         super().on_ready()
         if self._beside is None:
-            _collect_less_garbage()
+            collect_less_garbage()
             self._beside = threads_beside(self.app, list(self.app.amqp.queues.consume_from))
             self._beside.start()
 

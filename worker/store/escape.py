@@ -74,8 +74,12 @@ def _has_marks(value: Any, in_plain: bool) -> bool:
 
 
 def _with_keys(value: Any, convert: Callable[[str], str]) -> Any:
+    # Here too, most parts are scalars.
     if isinstance(value, dict):
-        return {convert(key): _with_keys(item, convert) for key, item in value.items()}
-    if isinstance(value, _LISTS):
+        return {
+            convert(key): item if type(item) in _SCALARS else _with_keys(item, convert)
+            for key, item in value.items()
+        }
+    if isinstance(value, _LISTS) and not _SCALARS.issuperset(map(type, value)):
         return [_with_keys(item, convert) for item in value]
     return value

@@ -35,8 +35,8 @@ RawCursor = Cursor[RawBSONDocument] | CommandCursor[RawBSONDocument]
 
 _ESCAPE = b"~"
 
-_ASCII_TO_BSON = 6
-"""The most bytes of ASCII JSON that one byte of BSON can become: a control character takes six."""
+_JSON_TO_BSON = 6
+"""The most bytes of JSON that one byte of BSON can become: a control character takes six."""
 
 _RENDERED = 4_096
 """The most bytes of an answer for a plugin that its document does not have: names of fields, and its
@@ -209,7 +209,7 @@ class Search:
             if len(kept) == self._max_results:
                 raise too_many_rows(self._max_results)
             held += size
-            if held > MAX_ROWS_BYTES or not answer.add(row, at_most=_ASCII_TO_BSON * size + _RENDERED):
+            if held > MAX_ROWS_BYTES or not answer.add(row, at_most=_JSON_TO_BSON * size + _RENDERED):
                 raise too_many_bytes()
             kept.append(row)
         return kept

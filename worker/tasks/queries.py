@@ -6,12 +6,12 @@ from time import monotonic
 from typing import Any
 
 from celery import Celery
-from kombu.utils.json import dumps
 
 from contracts.catalog import OPERATIONS
 from contracts.errors import ContractError, DeadlineExceeded
 from contracts.headers import OWN, REPOSITORIES
 from contracts.parse import parse
+from worker.domain.answer import answer_text
 from worker.plugins.terms import Terms
 from worker.tasks.base import OperationTask, register_operations
 from worker.tasks.envelope import check_message, deadline
@@ -30,8 +30,7 @@ class QueryTask(OperationTask):
     def result(self, delivery: Delivery) -> str:
         """Return the answer, as JSON. Raises ``ContractError``."""
         try:
-            text: str = dumps(self._answer(delivery))
-            return text
+            return answer_text(self._answer(delivery))
         except ContractError:
             raise
         except Exception as bug:

@@ -1,13 +1,12 @@
 """What a remote repository answers, validated like any input: nothing of it is trusted."""
 
-import json
 import re
 from collections.abc import Mapping
 from functools import cached_property
 from typing import Annotated, Any
 
 from pydantic import BaseModel, Field, ValidationError, create_model
-from pydantic_core import PydanticSerializationError
+from pydantic_core import PydanticSerializationError, to_json
 
 from contracts.errors import ContractError, RegistryNotAllowed
 from contracts.plugin import PluginInfo, RepositoryInfo, plugin_id_of
@@ -194,7 +193,7 @@ def _check_storable(value: Any) -> None:
 
 def _json_of(row: Any) -> bytes:
     _check_storable(row)
-    text = json.dumps(row, separators=(",", ":"), ensure_ascii=False).encode()
+    text = to_json(row)
     if len(text) > MAX_PLUGIN_BYTES:
         raise BadAnswer(f"is a plugin of more than {MAX_PLUGIN_BYTES} bytes")
     return text

@@ -1,0 +1,7 @@
+"""`make fuzz`."""
+
+import sys
+
+from tests.fuzz.run import main
+
+sys.exit(main())
