@@ -91,9 +91,8 @@ class Record:
         own = entry_of(command_id, digest)
         places = range(0, len(self.digests), DIGEST_SIZE)
         # Ids of one CRC-32 have an entry each: one of them is enough.
-        known = [
-            self.digests[at : at + DIGEST_SIZE] for at in places if self.digests.startswith(own[:-8], at)
-        ]
+        entries = [self.digests[at : at + DIGEST_SIZE] for at in places]
+        known = [entry for entry in entries if entry.startswith(own[:-8])]
         return bool(known) and own not in known
 
     def has_room(self, count: int, size: int = 0) -> bool:
