@@ -101,6 +101,17 @@ def test_what_is_stored_alone_is_above_512_kib(redis: Any) -> None:
     assert kept(redis) == ["c-1", "c-2", "c-3"]
 
 
+def test_one_round_trip_has_at_most_16_mib_of_them(redis: Any) -> None:
+    """A group may have 256 answers of 512 KiB."""
+    store, answers = AnswerStore(redis), [large(f"c-{number:02}", 500_000) for number in range(36)]
+    with redis.pipeline(transaction=False) as pipe:
+        calls = store.queue(pipe, [*answers, Answer.success("small", "1")])
+        store.collect(calls, pipe.execute(raise_on_error=False))
+    assert kept(redis) == [f"c-{number:02}" for number in range(33)] + ["small"]
+    store.store_alone(answers)
+    assert kept(redis) == [f"c-{number:02}" for number in range(36)] + ["small"]
+
+
 def test_who_waits_is_told_the_whole_of_it(redis: Any) -> None:
     """Celery's consumer takes the answer from what is published: it does not read the key again."""
     answer = large("c-1")

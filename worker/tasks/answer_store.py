@@ -30,6 +30,9 @@ _KEY: Final = "celery-task-meta-"
 _AT_ONCE: Final = 250
 """How many answers one call of the script stores: while it runs, Redis serves nobody else."""
 
+_TOGETHER: Final = 16 * 1024 * 1024
+"""How many characters the counted answers of one round trip have together; more are stored alone."""
+
 _LOOK_S: Final = 0.5
 """How often an answer that waits for others looks whether the process is to end, in seconds."""
 
@@ -102,9 +105,8 @@ class AnswerStore:
 
         Raises: ``AnswersUnavailable``.
         """
-        for answer in answers:
-            if answer.is_alone:
-                self.store(answer)
+        for answer in _counted(answers)[1]:
+            self.store(answer)
 
     def queue(self, pipe: Any, answers: Sequence[Answer]) -> list[Call]:
         """Add the storing of those of the answers that are not stored alone to a pipeline without a
@@ -114,7 +116,7 @@ class AnswerStore:
         """
         small = [answer for answer in answers if not answer.is_counted]
         calls = [_small(chunk) for chunk in _chunks(small)]
-        calls += [self._call(answer) for answer in answers if answer.is_counted and not answer.is_alone]
+        calls += map(self._call, _counted(answers)[0])
         for call in calls:
             call.queue(pipe)
         return calls
@@ -146,6 +148,24 @@ class AnswerStore:
 def _chunks(answers: Sequence[Answer]) -> Iterator[Sequence[Answer]]:
     for at in range(0, len(answers), _AT_ONCE):
         yield answers[at : at + _AT_ONCE]
+
+
+def _counted(answers: Sequence[Answer]) -> tuple[list[Answer], list[Answer]]:
+    """Return the counted ones of the answers: those that are stored in one round trip, and those that are
+    stored alone.
+    """
+    together: list[Answer] = []
+    alone: list[Answer] = []
+    size = 0
+    for answer in answers:
+        if not answer.is_counted:
+            continue
+        if answer.is_alone or size + len(answer.body) > _TOGETHER:
+            alone.append(answer)
+        else:
+            size += len(answer.body)
+            together.append(answer)
+    return together, alone
 
 
 def _small(answers: Sequence[Answer]) -> Call:
