@@ -2,7 +2,7 @@
 
 import hashlib
 import re
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from importlib.resources import files
 from importlib.resources.abc import Traversable
@@ -70,6 +70,10 @@ class Call:
         # redis-py's own Script asks a pipeline's Redis first, in a round trip of its own, what it has.
         return client.evalsha(self.script.digest, len(self.keys), *self.keys, *self.args)
 
+    def queue_text(self, client: Any) -> Any:
+        """Do as ``queue`` does, whether or not Redis has the script."""
+        return client.eval(self.script.text, len(self.keys), *self.keys, *self.args)
+
 
 def is_forgotten(reply: Any) -> bool:
     """Return whether a call was not run, since Redis does not have its script: it is to be run again."""
@@ -91,12 +95,13 @@ def run_all(client: Any, calls: Sequence[Call], together: Collection[Script] = (
 
     Raises: the first error, after all scripts have been tried.
     """
-    results = _execute(client, calls)
+    results = _execute(client, [call.queue for call in calls])
     missing = [index for index, result in enumerate(results) if is_forgotten(result)]
     if missing:
         for script in {*together, *(call.script for call in calls)}:
             client.script_load(script.text)
-        again = _execute(client, [calls[index] for index in missing])
+        # By their texts: a Redis may forget again what was just loaded, when another takes its place.
+        again = _execute(client, [calls[index].queue_text for index in missing])
         for index, result in zip(missing, again, strict=True):
             results[index] = result
     for result in results:
@@ -105,14 +110,14 @@ def run_all(client: Any, calls: Sequence[Call], together: Collection[Script] = (
     return results
 
 
-def _execute(client: Any, calls: Sequence[Call]) -> list[Any]:
-    if len(calls) == 1:
+def _execute(client: Any, sends: Sequence[Callable[[Any], Any]]) -> list[Any]:
+    if len(sends) == 1:
         # A pipeline of one costs a tenth of a millisecond more.
         try:
-            return [calls[0].queue(client)]
+            return [sends[0](client)]
         except ResponseError as error:
             return [error]
     with client.pipeline(transaction=False) as pipe:
-        for call in calls:
-            call.queue(pipe)
+        for send in sends:
+            send(pipe)
         return list(pipe.execute(raise_on_error=False))
