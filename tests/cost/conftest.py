@@ -20,7 +20,6 @@ from tests.plugins.writes import register
 from tests.store.catalogue import document
 from tests.support.commands import apply, by
 from tests.support.servers import MongoReplicaSet, RedisServer
-from worker.dead_letters.message import read_message
 from worker.process.garbage import collect_less_garbage
 from worker.services import Services
 from worker.settings import Settings
@@ -134,7 +133,7 @@ class Process:
             delivery.park(envelope.reason, envelope.detail)
             group.flush()
             made.parking.keep("id", "task", queue, delivery.raw, ValueError(envelope.reason))
-            return str(read_message(delivery.raw).keys)
+            return envelope.reason
         task = self.app.tasks.get(envelope.task)
         if task is None:
             delivery.ack()

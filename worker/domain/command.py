@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
+from functools import cached_property
 from hashlib import blake2b
 from json import encoder
 from typing import Any, Protocol
@@ -62,7 +63,7 @@ class Origin:
     raw: bytes = field(default=b"", repr=False)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)  # without slots: a digest that was made is kept
 class Command:
     """One write: a message of its own, or an item of a batch.
 
@@ -79,12 +80,9 @@ class Command:
     origin: Origin = Origin()
     is_item: bool = False
 
-    @property
+    @cached_property
     def digest(self) -> str:
-        """The digest of the id, the operation, and what is given of ``params``, in any order of their keys.
-
-        Each call makes it anew.
-        """
+        """The digest of the id, the operation, and what is given of ``params``, in any order of keys."""
         # null, and an empty text that clears nothing, count as not given.
         fields, given = self.write.model_fields_set, self.params
         if len(fields) != len(given):

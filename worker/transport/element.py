@@ -10,6 +10,7 @@ raises for types that it does not know.
 import binascii
 import json
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any, Final
 
 _HEADERS_OF_1: Final = ("task", "id", "group", "eta", "expires", "retries", "timelimit")
@@ -41,7 +42,7 @@ class _TooDeep(ValueError):
     """Raised for JSON that nests too deep to be read."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)  # without slots: a body that was read is kept
 class Element:
     """A message as it was sent; nothing of it is checked but that it has headers.
 
@@ -60,7 +61,7 @@ class Element:
         """The properties; empty if they are no object."""
         return _properties(self.message)
 
-    @property
+    @cached_property
     def body(self) -> list[Any]:
         """``[args, kwargs, embed]``, whatever they are.
 
