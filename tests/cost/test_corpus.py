@@ -14,18 +14,18 @@ logger = logging.getLogger(__name__)
 MOST_S = 1.0
 MOST_MB = 200.0
 TRIES = 3
-"""What others do on the machine only adds to what a message takes: the least of some counts."""
+"""What others do on the machine only adds to the time of a message: the least of some counts."""
 
 _numbers = itertools.count(1)
 
 
 @pytest.mark.parametrize("name", NAMES)
 def test_a_message_costs_little(process: Process, name: str) -> None:
-    tries = (_is_cheap(process, name) for _ in range(TRIES))
+    tries = (_is_quick(process, name) for _ in range(TRIES))
     assert any(tries), "the log tells what it took"
 
 
-def _is_cheap(process: Process, name: str) -> bool:
+def _is_quick(process: Process, name: str) -> bool:
     queue, raw = sent(name, next(_numbers))
     before = slowness()
     with measured() as spent:
@@ -35,5 +35,7 @@ def _is_cheap(process: Process, name: str) -> bool:
     # What is refused at the door costs nothing, and proves nothing.
     assert "does not belong" not in answer
     assert "are allowed" not in answer or "the message has" not in answer
+    # Each time: a second try would find the memory of the first one.
+    assert spent.megabytes <= MOST_MB
     # A busy machine gets as much more as it is slower, and no good machine gets less.
-    return spent.seconds <= MOST_S * max(before, slowness()) and spent.megabytes <= MOST_MB
+    return spent.seconds <= MOST_S * max(before, slowness())

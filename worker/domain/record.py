@@ -17,8 +17,9 @@ from worker.domain.scope import MANAGED_PREFIX
 MAX_APPLIED = 64
 """How many command ids a record remembers: a command has at most one effect within so many changes."""
 
-DIGEST_SIZE = 12
-"""How many bytes ``Record.digests`` has for a command: four that tell its id, and its digest."""
+ID_SIZE = 4
+DIGEST_SIZE = ID_SIZE + 8
+"""How many bytes ``Record.digests`` has for a command: those that tell its id, and its digest."""
 
 MAX_PENDING = 64
 """How many events an outbox may hold. If it is full, the next command waits."""
@@ -92,7 +93,7 @@ class Record:
         places = range(0, len(self.digests), DIGEST_SIZE)
         # Ids of one CRC-32 have an entry each: one of them is enough.
         entries = [self.digests[at : at + DIGEST_SIZE] for at in places]
-        known = [entry for entry in entries if entry.startswith(own[:-8])]
+        known = [entry for entry in entries if entry.startswith(own[:ID_SIZE])]
         return bool(known) and own not in known
 
     def has_room(self, count: int, size: int = 0) -> bool:
@@ -159,7 +160,7 @@ class Record:
 
 def entry_of(command_id: str, digest: str) -> bytes:
     """Return an entry of ``Record.digests``: the CRC-32 of the id, and the digest, which is of the id too."""
-    return crc32(command_id.encode()).to_bytes(4, "big") + bytes.fromhex(digest)
+    return crc32(command_id.encode()).to_bytes(ID_SIZE, "big") + bytes.fromhex(digest)
 
 
 def ids_added(before: Sequence[str], after: Sequence[str]) -> list[str]:

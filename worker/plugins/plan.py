@@ -12,7 +12,7 @@ from worker.domain.command import Command
 from worker.domain.events import Subject
 from worker.domain.plugin import Changed, Decision, Unchanged, plugin_text
 from worker.domain.record import NoEffect, Record
-from worker.plugins.room import are_too_large
+from worker.plugins.group_size import are_too_large
 
 logger = logging.getLogger(__name__)
 

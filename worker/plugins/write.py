@@ -19,9 +19,9 @@ from worker.domain.policy import Policy
 from worker.domain.record import Record
 from worker.events.publish import Publisher
 from worker.plugins.fences import raise_epoch
+from worker.plugins.group_size import GroupTooLarge, are_too_large
 from worker.plugins.plan import Applied, Outcome, Plan, Prepared, keys_of, plans_of
 from worker.plugins.recent import RecentRecords
-from worker.plugins.room import GroupTooLarge, are_too_large
 from worker.store.plugins import GuardedWrite, Plugins
 
 Keep = Callable[[Command, Exception], InternalFault]

@@ -9,8 +9,8 @@ from contracts.errors import ContractError, InternalFault
 from contracts.partition import queue_of
 from worker.domain.command import Fenced, GiveBack
 from worker.domain.events import Subject
+from worker.plugins.group_size import GroupTooLarge
 from worker.plugins.plan import Applied
-from worker.plugins.room import GroupTooLarge
 from worker.plugins.slices import SlicedBatch
 from worker.services import Services
 from worker.tasks.announce import Announcer
