@@ -76,7 +76,7 @@ def threads_beside(app: Any, queues: Sequence[str]) -> WorkerThreads:
         EnsureIndexes(services.database),
         DrainParkedMessages(services.broker, queues, sink, services.dead_letters.retention),
         KeepPartitions(Partitions(services.broker), services.settings.command_partitions),
-        Sweeper(services.sweep(turn.keep), services.publisher, turn, services.redis),
+        Sweeper(services.sweep(turn.keep), turn),
     ]
     # Folders have a thread of their own: to load a large one must not hold up the sweep.
     threads += [Periodic("sweeper", chores), Periodic("repositories", [services.folders()])]

@@ -15,7 +15,7 @@ from worker.lua import RIGHTS
 from worker.process.grants import Grant, Role, Server
 from worker.process.mailbox import channel
 from worker.process.panel_roles import with_panel
-from worker.process.roles import ROLES
+from worker.process.roles import HELPFUL, ROLES
 from worker.services import Services
 
 logger = logging.getLogger(__name__)
@@ -72,12 +72,16 @@ def example_of(pattern: str) -> str:
 
 
 def needs_of(role: Role, servers: Iterable[Server]) -> list[Need]:
-    """Return what a role needs of a Redis with these uses."""
+    """Return what a role cannot do without, of a Redis with these uses."""
     grants: list[Grant] = [grant for grant in role.grants if grant.server in servers]
     keys = [
-        Need(command, example_of(key)) for grant in grants for command in grant.commands for key in grant.keys
+        Need(command, example_of(key))
+        for grant in grants
+        for command in grant.commands
+        if command not in HELPFUL
+        for key in grant.keys
     ]
-    free = [Need(command, "") for command in role.free if command not in _OF_CHANNELS]
+    free = [Need(command, "") for command in role.free if command not in (*_OF_CHANNELS, *HELPFUL)]
     return list(dict.fromkeys([*free, *keys]))
 
 

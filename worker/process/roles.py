@@ -5,7 +5,7 @@ when it starts.
 """
 
 from contracts.events import REJECTIONS, STREAM
-from worker.events.publish import LAST_REVISIONS
+from worker.events.positions import LAST_REVISIONS
 from worker.process.grants import (
     ANSWERS,
     BUDGETS,
@@ -25,6 +25,11 @@ from worker.process.grants import (
     take,
 )
 from worker.process.partitions import PARTITIONS
+
+HELPFUL = ("client", "client|tracking", "info", "memory|usage")
+"""Commands that nothing depends on; a hosted Redis may refuse them. Without CLIENT TRACKING, queues are asked
+25 times a second; without INFO, nobody knows how much memory Redis has: see docs/operations.md.
+"""
 
 CONNECT = ("ping", "client", "multi", "exec", "discard")
 LISTEN = ("subscribe", "unsubscribe")
