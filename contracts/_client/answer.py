@@ -10,7 +10,7 @@ from celery.exceptions import TimeoutError as CeleryTimeout
 from kombu.exceptions import OperationalError
 
 from contracts._client.unanswered import AskTimeout, RedisRefused, RedisUnavailable
-from contracts._redis.outage import is_redis_outage, outage_sentence, refusal
+from contracts._redis.outage import is_redis_outage, redis_outage
 
 
 @contextmanager
@@ -32,10 +32,10 @@ def redis_errors() -> Iterator[None]:
 
 
 def _unavailable(error: BaseException | None, told: BaseException) -> RedisUnavailable:
-    refused = refusal(error)
-    if refused:
-        return RedisRefused(refused)
-    return RedisUnavailable(outage_sentence(error, f"Redis does not answer: {told}"))
+    outage = redis_outage(error, "")
+    if outage.is_refusal:
+        return RedisRefused(outage.text)
+    return RedisUnavailable(f"Redis does not answer: {told}" if outage.state == "away" else outage.text)
 
 
 @contextmanager

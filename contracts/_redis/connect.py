@@ -1,6 +1,9 @@
 """The clients of Redis that are not Celery's."""
 
+# mypy: disallow-untyped-calls=False
+
 import threading
+from collections.abc import Sequence
 from typing import Any
 
 import redis
@@ -16,17 +19,36 @@ FAIL_FAST_OPTIONS = {"socket_timeout": 0.5, "socket_connect_timeout": 0.5, "retr
 """The same for best effort: one try, which takes half a second at most."""
 
 
+class NamingRedis(redis.Redis):
+    """A client whose NOPERM errors name the command and the key: those of Redis often do not."""
+
+    def execute_command(self, *args: Any, **options: Any) -> Any:
+        """Run one command."""
+        try:
+            return super().execute_command(*args, **options)
+        except redis.exceptions.NoPermissionError as error:
+            raise redis.exceptions.NoPermissionError(f"{error} (running {_named(args)})") from error
+
+
+def _named(command: Sequence[Any]) -> str:
+    name, *words = (
+        word.decode(errors="replace") if isinstance(word, bytes) else str(word) for word in command
+    )
+    place = words.index("STREAMS") + 1 if "STREAMS" in words else 2 if name in ("EVAL", "EVALSHA") else 0
+    return f"'{name}' on '{words[place]}'" if len(words) > place else f"'{name}'"
+
+
 def open_redis(url: str) -> Any:
     """Return a client of the Redis at ``url``; nothing is dialled before the first command.
 
     A Redis that does not answer within the ``CONNECTION_OPTIONS`` raises redis-py's errors.
     """
-    return redis.Redis.from_url(url, **CONNECTION_OPTIONS)
+    return NamingRedis.from_url(url, **CONNECTION_OPTIONS)
 
 
 def open_fail_fast_redis(url: str) -> Any:
     """Return a client as ``open_redis`` does, with the ``FAIL_FAST_OPTIONS``."""
-    return redis.Redis.from_url(url, **FAIL_FAST_OPTIONS)
+    return NamingRedis.from_url(url, **FAIL_FAST_OPTIONS)
 
 
 class RedisClients:
