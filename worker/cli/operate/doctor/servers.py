@@ -177,6 +177,7 @@ def inspect_mongodb(services: Services) -> Iterator[Finding]:
     else:
         text = f"replica set {facts.replica_set}, {facts.members or 'sharded,'} member(s)"
         yield Finding(found, "ok", "mongodb", text)
+    if facts.replica_set is None or facts.writable:
         for outage in islice(refused(services.database, COLLECTIONS, writes=True), 1):
             details = {"state": outage.state}
             yield Finding("mongodb_writes", "fail", "mongodb", outage.text, outage.advice, details)
