@@ -123,7 +123,10 @@ class Subscriber:
             except redis.RedisError as error:
                 if error is self._raised or not is_redis_outage(error):
                     raise
-                waits.tell(f"group {self._group} waits for its Redis", redis_outage(error, _AWAY))
+                waits.tell(
+                    f"group {self._group} waits for its Redis",
+                    redis_outage(error, _AWAY, (self._stream, self._seen)),
+                )
                 time.sleep(min(block_s, 1.0))
             else:
                 if waits.over():

@@ -13,7 +13,7 @@ any other error           a bug
 """
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
 import redis
@@ -34,8 +34,11 @@ _NO_RIGHT_IN_SCRIPT = r"The user executing the script can't |ACL failure in scri
 _REFUSED = re.compile(
     r"(?:^|: |-)(?:BUSY|DENIED|MASTERDOWN|MISCONF|NOPERM|NOREPLICAS|OOM|READONLY|UNBLOCKED) |"
     + _NO_RIGHT_IN_SCRIPT
+    + r"|max (?:daily )?requests? limit exceeded|max concurrent connections|DB capacity quota exceeded"
 )
-_FULL = re.compile(r"(?:^|: |-)OOM |OOM command not allowed")
+_FULL = re.compile(r"(?:^|: |-)OOM |OOM command not allowed|DB capacity quota exceeded")
+# A hosted one.
+_OVER_QUOTA = r"max (?:daily )?requests? limit exceeded"
 _NO_RIGHT = re.compile(r"(?:^|: |-)NOPERM |" + _NO_RIGHT_IN_SCRIPT)
 _PROTECTED = re.compile(r"(?:^|: |-)DENIED ")
 
@@ -57,7 +60,8 @@ _AWAY_WHY = (
     (r"MASTERDOWN ", "it is a replica that has lost its primary"),
     (r"BUSY ", "a script holds it up"),
     (r"UNBLOCKED ", "it lost the stream, or became a replica"),
-    (r"max number of clients", "it has too many clients"),
+    (r"max number of clients|max concurrent connections", "it has too many clients"),
+    (_OVER_QUOTA, "its limit of requests is used up"),
     (r"[Cc]onnection refused", "connection refused"),
     (r"not known|No address associated|name resolution", "its name is not known"),
     (r"certificate|SSL|TLS", "no TLS connection"),
@@ -86,9 +90,12 @@ def is_full(error: BaseException | None) -> bool:
     return isinstance(error, redis.ResponseError) and _FULL.search(str(error)) is not None
 
 
-def redis_outage(error: BaseException | None, away: str) -> Outage:
-    """Return what ``error`` says of Redis. ``away``: a sentence for one that does not answer."""
-    if refused := _refused(error):
+def redis_outage(error: BaseException | None, away: str, keys: Sequence[str] = ()) -> Outage:
+    """Return what ``error`` says of Redis.
+
+    ``away``: a sentence for one that does not answer. ``keys``: what was used, for a refusal that names none.
+    """
+    if refused := _refused(error, keys):
         return refused
     if is_full(error):
         return Outage("full", _NO_ROOM, "make room in it, or raise its maxmemory")
@@ -107,7 +114,7 @@ def refusal(error: BaseException | None) -> str | None:
     return refused.text if refused else None
 
 
-def _refused(error: BaseException | None) -> Outage | None:
+def _refused(error: BaseException | None, keys: Sequence[str] = ()) -> Outage | None:
     if isinstance(error, redis.AuthenticationError):
         text = f"Redis refuses the user or the password of its URL ({error})"
         return Outage("wrong_login", text, _CHECK_LOGIN)
@@ -118,7 +125,7 @@ def _refused(error: BaseException | None) -> Outage | None:
         isinstance(error, redis.ResponseError) and _NO_RIGHT.search(str(error))
     ):
         return None
-    text = f"Redis refuses {what_is_refused(str(error))}: its line of the ACL file lacks that right"
+    text = f"Redis refuses {what_is_refused(str(error), keys)}: its line of the ACL file lacks that right"
     return Outage("no_right", f"{text} ({_WHERE})", _GIVE)
 
 

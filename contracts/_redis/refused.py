@@ -1,6 +1,7 @@
 """What Redis refuses a user: the command and the key, as far as its error, or redis-py's, names them."""
 
 import re
+from collections.abc import Sequence
 
 _USER = re.compile(r"\bUser (\S+) has no permissions")
 # What this service, and redis-py for a pipeline, put beside the error.
@@ -9,14 +10,21 @@ _IN_PIPELINE = re.compile(r"^Command # \d+ \((\S+)(?: (\S+))?.*\) of pipeline ca
 _COMMAND = re.compile(r"(?:may not run|permissions to run the) '([^']+)'(?: command)?(?: on '([^']+)')?")
 _NAMED_OBJECT = re.compile(r"permissions to access the '([^']+)' (key|channel)")
 _OBJECT = re.compile(r"(?:one of the (key|channel)s|access a (key|channel)|at least one of the (key)s)")
+_SOME = ("a key of", "a channel of")
 _SCRIPTS = ("EVAL", "EVALSHA")
 
 
-def what_is_refused(text: str) -> str:
-    """Return the user, the command and the key in the text of a NOPERM error, for people."""
+def what_is_refused(text: str, keys: Sequence[str] = ()) -> str:
+    """Return the user, the command and the key in the text of a NOPERM error, for people.
+
+    ``keys``: what was used, where the text names no key.
+    """
     user = _USER.search(text)
     who = f"the user {user[1]}" if user else "this user"
-    return f"{who} {_what(text)}"
+    what = _what(text)
+    if keys and what.startswith(_SOME):
+        what = f"{what} (it used {', '.join(keys)})"
+    return f"{who} {what}"
 
 
 def _what(text: str) -> str:

@@ -64,14 +64,17 @@ def test_the_command_is_named(act: Callable[[str], None], command: str, weak: Ca
 
 
 def test_a_queue_that_is_not_its_own_is_told(guarded: GuardedRedis) -> None:
-    with PluginClient(guarded.url_of("beat")) as client, pytest.raises(RedisRefused, match="refuses"):
+    with (
+        PluginClient(guarded.url_of("beat")) as client,
+        pytest.raises(RedisRefused, match=r"refuses .* on plugin\.commands:"),
+    ):
         client.send("register", **REGISTRATION)
 
 
 def test_what_was_refused_is_not_told_to_the_next(guarded: GuardedRedis) -> None:
     """That an answer may not be read is known before the refusal of its subscription is."""
     with PluginClient(guarded.url_of("billing")) as client:
-        with pytest.raises(RedisRefused, match="a key of a command"):
+        with pytest.raises(RedisRefused, match=r"a key of a command \(it used celery-task-meta-"):
             client.ask("register", **REGISTRATION, command_id="other.1")
         with pytest.raises(AskTimeout):
             client.ask("register", **REGISTRATION, command_id="billing.1", timeout_s=0.1)

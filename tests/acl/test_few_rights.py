@@ -5,6 +5,7 @@ missing, and a loss of all data is repaired.
 import json
 from collections.abc import Iterator
 from contextlib import ExitStack
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,7 @@ import pytest
 from click.testing import CliRunner
 from pymongo import MongoClient
 from redis import Redis
+from redis.exceptions import RedisError
 
 from contracts.client import PluginClient
 from contracts.errors import ContractError
@@ -41,6 +43,22 @@ def test_the_docs_list_what_is_needed() -> None:
 def binaries() -> list[Binary]:
     found = {binary.version[:1]: binary for binary in redis_binaries()}
     return list(found.values())
+
+
+class HostedRedis(RedisServer):
+    """One that knows no INFO, CLIENT, CONFIG and the like, as some hosted ones."""
+
+    def __init__(self, directory: Path, binary: Binary) -> None:
+        super().__init__(directory, maxmemory="256mb", binary=binary)
+        for command in ("INFO", "CLIENT", "CONFIG", "COMMAND", "OBJECT", "MONITOR", "DEBUG", "SAVE"):
+            self.arguments += ["--rename-command", command, ""]
+
+    def _answers(self) -> bool:
+        with Redis(port=self.port, socket_connect_timeout=1) as client:
+            try:
+                return bool(client.ping())
+            except RedisError:
+                return False
 
 
 class Few:
@@ -76,12 +94,15 @@ class Few:
     params=[
         pytest.param((binary, rules), id=f"{binary.version[0]} {name}", marks=pytest.mark.process)
         for binary in binaries()
-        for name, rules in (("listed", None), ("no danger", NO_DANGER))
+        for name, rules in (("listed", None), ("no danger", NO_DANGER), ("hosted", ["~*", "&*", "+@all"]))
+        if name != "hosted" or binary.version >= (7,)
     ]
 )
 def few(request: pytest.FixtureRequest, mongodb_server: MongoReplicaSet, tmp_path: Path) -> Iterator[Few]:
     binary, rules = request.param
-    with RedisServer(tmp_path / "redis", maxmemory="256mb", binary=binary) as server:
+    is_hosted = rules is not None and "-@dangerous" not in rules
+    made_of = HostedRedis if is_hosted else partial(RedisServer, maxmemory="256mb")
+    with made_of(tmp_path / "redis", binary=binary) as server:
         url = mongodb_server.url(f"few_{server.port}")
         made = Few(server, rules or told(), url, tmp_path)
         with made.processes:

@@ -64,6 +64,10 @@ CASES: list[tuple[Exception, str, str]] = [
         "no_right",
         "the user few INFO:",
     ),
+    (ResponseError("max requests limit exceeded. Limit: 500000"), "away", "limit of requests"),
+    (ResponseError("max daily request limit exceeded"), "away", "limit of requests"),
+    (ResponseError("max concurrent connections exceeded"), "away", "too many clients"),
+    (ResponseError("DB capacity quota exceeded"), "full", "full"),
     (OutOfMemoryError("command not allowed when used memory > 'maxmemory'."), "full", "full"),
     (ResponseError("-OOM command not allowed when used memory > 'maxmemory'."), "full", "full"),
     (ReadOnlyError("You can't write against a read only replica."), "read_only", "a replica"),
@@ -81,6 +85,12 @@ def test_each_state_is_told_apart(error: redis.RedisError, state: str, told: str
     assert told in outage.text
     assert outage.advice
     assert ("does not answer" in outage.text) is (state == "away")
+
+
+def test_the_keys_that_were_used_are_told_where_redis_names_none() -> None:
+    error = NoPermissionError("this user has no permissions to access one of the keys used as arguments")
+    told = redis_outage(error, "", ("plugin.commands", "other")).text
+    assert "a key of a command (it used plugin.commands, other)" in told
 
 
 def test_what_was_written_is_not_told() -> None:
