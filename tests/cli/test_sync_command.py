@@ -9,7 +9,7 @@ from click.testing import CliRunner, Result
 from redis import Redis
 
 from worker.cli.operate.sync import sync
-from worker.domain.image import FetchFailed, ImageRef
+from worker.domain.image import FetchFailed, ImageRef, NoAnswer
 from worker.registries import BudgetTable
 from worker.registries.budget.budget import Budget
 from worker.store.client import connect_mongodb
@@ -54,7 +54,7 @@ def test_status_tells_that_a_registry_is_not_reached_until_it_is(images: Images,
     with Redis.from_url(redis_url) as client:
         slot = Budget(client, BudgetTable(), clock=an_hour_ago.timestamp).slot("ghcr.io", "GITHUB", "token")
         for _ in range(5):
-            slot.failed(FetchFailed("unavailable", unreachable=True))
+            slot.failed(NoAnswer("unreachable"))
     assert "not reached, next try in 0 s" in run("status").output
 
 
