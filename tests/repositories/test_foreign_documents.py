@@ -86,6 +86,22 @@ def test_what_is_left_out_is_logged_once_and_is_no_warning(
     assert not [r for r in caplog.records if r.levelno > logging.INFO]
 
 
+def test_a_change_of_an_id_is_followed_and_a_bad_document_keeps_its_plugin(world: World) -> None:
+    for name in ("a", "b"):
+        write(world.one, f"{name}.json", FOREIGN | {"plugin_id": name, "name": name})
+    watch = world.watch()
+    watch.run()
+    assert world.names() == ["a", "b"]
+
+    write(world.one, "a.json", FOREIGN | {"plugin_id": "renamed", "name": "renamed"})
+    write(world.one, "b.json", FOREIGN | {"plugin_id": "B", "name": "of a bad document"})
+    watch.run()
+
+    assert world.names() == ["b", "renamed"]
+    ids = {row["plugin_id"] for row in world.answer(ListPlugins)["results"]}
+    assert ids == {"b", "renamed"}
+
+
 def test_one_id_in_two_documents_is_the_later_files_fault(tmp_path: Path) -> None:
     write(tmp_path, "a.json", FOREIGN)
     write(tmp_path, "b.json", FOREIGN | {"image": "another"})
