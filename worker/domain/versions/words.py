@@ -14,6 +14,7 @@ _YEAR, _MONTH, _DAY = "(?:19|20)[0-9]{2}", "(?:0[1-9]|1[0-2])", "(?:0[1-9]|[12][
 _DATE = re.compile(rf"{_YEAR}{_MONTH}{_DAY}[0-9]{{0,9}}")
 _DATE_AND_LETTER = re.compile(rf"[abc]{_YEAR}{_MONTH}{_DAY}|{_YEAR}{_MONTH}{_DAY}[a-z][0-9]{{0,2}}")
 _HEX = re.compile(r"[0-9a-f]{7,64}")
+_DESCRIBED = re.compile(r"g[0-9a-f]{7,64}")
 # A number with more digits sorts as one with so many: no tag has them.
 _MOST_DIGITS = 5_000
 _LENGTHS = [f"\x05{chr(16 + length)}" for length in range(_MOST_DIGITS + 1)]
@@ -27,10 +28,11 @@ def is_date(number: str) -> bool:
 def is_commit(word: str) -> bool:
     """Return whether a word, in small letters, is the hash of a commit: 7 or more hex digits of both kinds.
 
-    A date with a letter is none. One of digits only cannot be told from a number.
+    A date with a letter is none. One of digits only cannot be told from a number, but where ``git describe``
+    put a g in front.
     """
     if len(word) < 7 or not _HEX.fullmatch(word):
-        return False
+        return word.startswith("g") and _DESCRIBED.fullmatch(word) is not None
     return not word.isdigit() and not word.isalpha() and not _DATE_AND_LETTER.fullmatch(word)
 
 
