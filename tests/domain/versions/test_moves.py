@@ -200,3 +200,20 @@ def test_a_moving_name_is_behind_the_others_with_its_variants(name: str) -> None
 )
 def test_a_dotted_number_or_a_day_is_a_version_whatever_follows(name: str) -> None:
     assert version_key(name)[0] == version_key("1.0")[0]
+
+
+@pytest.mark.parametrize(
+    "expected",
+    [
+        ["1.0", "1.0-ent", "1.0-alpine", "1.0-ent-rc1", "1.0-alpine-beta2"],
+        ["1.0-slim", "1.0-alpine-rc.2", "1.0-slim-rc.1"],
+        ["1.0-rc1.2", "1.0-rc1", "1.0-rc1-2"],
+        ["1.0-beta.alpha", "1.0-beta", "1.0-beta-SNAPSHOT"],
+        ["1.0-post.2", "1.0-post", "1.0k", "1.0k-2"],
+        ["1.0", "1.0-a123456", "1.0-rc1", "1.0-a12345"],
+        ["1.0.1", "1.0", "1.0.4d2f9e1"],
+        ["1.0-face", "1.0-deadbeef"],
+    ],
+)
+def test_a_word_is_read_by_what_stands_around_it(expected: list[str]) -> None:
+    assert_order(*expected)

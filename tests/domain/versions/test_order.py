@@ -127,7 +127,18 @@ def test_versions_come_first_and_moving_names_last(names: list[str]) -> None:
 
 @pytest.mark.parametrize(
     "name",
-    ["9" * 5000, "1." * 3000 + "0", "\ud800", "", "1\n2", "-" * 5000, "a1" * 3000, "1-\ud800", "\x01\x7f~}"],
+    [
+        "9" * 5000,
+        "1." * 3000 + "0",
+        "\ud800",
+        "",
+        "1\n2",
+        "-" * 5000,
+        "a1" * 3000,
+        "1-\ud800",
+        "\x01\x7f~}",
+        "9" * 6000,
+    ],
 )
 def test_names_that_break_parsers(name: str) -> None:
     assert sorted(newest_first([name, "1.0"])) == sorted([name, "1.0"])
