@@ -143,7 +143,8 @@ FIELDS_OF_1 = (
 
 
 @given(
-    st.sampled_from(sorted(CLIENTS)), st.dictionaries(st.sampled_from(FIELDS_OF_1) | st.text(), json_values)
+    st.sampled_from(sorted(CLIENTS)),
+    st.dictionaries(st.sampled_from(FIELDS_OF_1) | st.text(max_size=5), json_values, max_size=3),
 )
 def test_whatever_a_body_of_protocol_1_says_it_can_be_answered(name: str, fields: dict[str, Any]) -> None:
     """All that is needed is its id. Whatever is right beside a wrong field is kept, and so is every argument."""
