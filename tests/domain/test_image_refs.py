@@ -75,5 +75,5 @@ def test_digest_is_of_the_sorted_tags() -> None:
 
 
 def test_a_failure_says_why() -> None:
-    failure = FetchFailed("unavailable", detail="no answer", unreachable=True)
-    assert str(failure) == "unavailable: no answer"
+    failure = FetchFailed("timeout", detail="no answer")
+    assert str(failure) == "timeout: no answer"

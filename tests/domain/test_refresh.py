@@ -158,7 +158,11 @@ def test_throttling_is_not_the_images_fault(known: ImageRecord) -> None:
 
 @pytest.mark.parametrize(
     ("reason", "state"),
-    [("unavailable", "unavailable"), ("auth_failed", "auth_failed"), ("refused", "unavailable")],
+    [("auth", "auth_failed")]
+    + [
+        (reason, "unavailable")
+        for reason in ("refused", "not_allowed", "malformed", "unreachable", "timeout")
+    ],
 )
 def test_a_failure_keeps_the_list_and_says_so(known: ImageRecord, reason: str, state: str) -> None:
     decision = fail(known, reason)
@@ -169,22 +173,22 @@ def test_a_failure_keeps_the_list_and_says_so(known: ImageRecord, reason: str, s
 
 
 def test_failures_in_a_row_wait_longer_and_a_list_ends_them(known: ImageRecord) -> None:
-    waits = [wait_s(fail(known, *["unavailable"] * n)) for n in (1, 3, 20)]
+    waits = [wait_s(fail(known, *["refused"] * n)) for n in (1, 3, 20)]
     assert 30 <= waits[0] <= 60
     assert 120 <= waits[1] <= 240
     assert 1_800 <= waits[2] <= 3_600
-    recovered = read(fail(known, "unavailable").image, *known.versions).image
+    recovered = read(fail(known, "timeout").image, *known.versions).image
     assert (recovered.state, recovered.failures, recovered.last_error) == ("ok", 0, None)
 
 
 def test_a_registry_that_names_a_time_is_not_asked_before(known: ImageRecord) -> None:
-    decision = decide_refresh(known, FetchFailed("unavailable", retry_after=7_200), NOW, INTERVALS)
+    decision = decide_refresh(known, FetchFailed("refused", retry_after=7_200), NOW, INTERVALS)
     assert wait_s(decision) == 7_200
 
 
 def test_not_found_is_believed_at_the_third_in_a_row(known: ImageRecord) -> None:
     assert [fail(known, *["not_found"] * n).image.state for n in (1, 2, 3)] == ["ok", "ok", "not_found"]
-    interrupted = fail(known, "not_found", "not_found", "unavailable", "not_found", "not_found")
+    interrupted = fail(known, "not_found", "not_found", "malformed", "not_found", "not_found")
     assert interrupted.reason == "not_found_unconfirmed"
     assert fail(known, *["not_found"] * 3).image.versions == known.versions
 

@@ -38,7 +38,7 @@ def test_a_compression_bomb(
         peak = tracemalloc.get_traced_memory()[1]
     finally:
         tracemalloc.stop()
-    assert (reason == "unavailable") is guarded
+    assert (reason == "malformed") is guarded
     assert (peak < 32 << 20) is guarded
 
 
@@ -47,7 +47,7 @@ def test_an_encoding_that_was_not_asked_for(
     double: Double, registries: Make, oci: Oci, encoding: str
 ) -> None:
     double.behaviours[PATH] = says(200, {"tags": []}, {"Content-Encoding": encoding})
-    assert attempt(registries(f"http://{double.authority}"), oci(double.authority)) == "unavailable"
+    assert attempt(registries(f"http://{double.authority}"), oci(double.authority)) == "malformed"
 
 
 def _endless(handler: Handler) -> None:
@@ -58,7 +58,7 @@ def _endless(handler: Handler) -> None:
 
 def test_an_endless_body(double: Double, registries: Make, oci: Oci) -> None:
     double.behaviours[PATH] = _endless
-    assert attempt(registries(f"http://{double.authority}"), oci(double.authority)) == "unavailable"
+    assert attempt(registries(f"http://{double.authority}"), oci(double.authority)) == "malformed"
 
 
 @GUARDED
@@ -69,7 +69,7 @@ def test_a_page_that_is_too_large(
     if not guarded:
         monkeypatch.setattr(session, "_read", lambda response, limit: response.content)
     reason = attempt(registries(f"http://{double.authority}"), oci(double.authority))
-    assert reason == ("unavailable" if guarded else "listed")
+    assert reason == ("malformed" if guarded else "listed")
 
 
 def _drip(data: bytes, handler: Handler) -> None:
@@ -118,7 +118,7 @@ def test_a_slow_drip(
         caps=Caps(image_s=0.2, read_s=10),
         ca_files={registry.authority: str(certificate[0])},
     )
-    assert attempt(made, oci(registry.authority)) == ("unavailable" if guarded else "listed")
+    assert attempt(made, oci(registry.authority)) == ("timeout" if guarded else "listed")
 
 
 def test_the_time_of_an_image_covers_all_its_pages(double: Double, registries: Make, oci: Oci) -> None:
@@ -130,7 +130,7 @@ def test_the_time_of_an_image_covers_all_its_pages(double: Double, registries: M
 
     double.behaviours[PATH] = page
     made = registries(f"http://{double.authority}", caps=Caps(image_s=0.2, pages=1_000_000))
-    assert attempt(made, oci(double.authority)) == "unavailable"
+    assert attempt(made, oci(double.authority)) == "timeout"
 
 
 def test_the_wait_for_the_budget_is_not_the_images(double: Double, registries: Make, oci: Oci) -> None:

@@ -6,7 +6,7 @@ import pytest
 from redis import Redis
 
 from tests.support.clock import FakeClock
-from worker.domain.image import FetchFailed
+from worker.domain.image import FetchFailed, NoAnswer
 from worker.registries import BudgetTable, Limit, parse_limits
 from worker.registries.budget.budget import Budget, LeftAlone, Slot
 
@@ -129,7 +129,7 @@ def test_requests_throttled_together_halve_it_once(budget: Budget) -> None:
 
 def unreached(held: Slot, times: int) -> None:
     for _ in range(times):
-        held.failed(FetchFailed("unavailable", unreachable=True))
+        held.failed(NoAnswer("unreachable"))
 
 
 def test_five_unreached_in_a_row_open_the_circuit_and_a_probe_closes_it(
@@ -176,14 +176,14 @@ def test_a_probe_that_died_makes_room_for_another(budget: Budget, clock: FakeClo
 def test_any_answer_ends_the_row_of_unreached(budget: Budget) -> None:
     one = granted(budget, "one")
     unreached(one, 4)
-    one.failed(FetchFailed("unavailable"))
+    one.failed(FetchFailed("malformed"))
     unreached(one, 4)
     assert one.acquire() == 0.0
 
 
 def test_what_we_refuse_ourselves_says_nothing_about_the_registry(budget: Budget) -> None:
     one = granted(budget, "one")
-    one.failed(FetchFailed("refused"))
+    one.failed(FetchFailed("not_allowed"))
     one.failed(LeftAlone("pace", 10))
     status = budget.status(HOST, "OCI")
     assert (status.cooldown_s, status.rate, status.unreachable_in_row, status.in_use) == (0, 2.0, 0, 1)
@@ -329,7 +329,7 @@ def test_the_rate_is_halved_when_a_cooldown_of_any_length_is_over(
 
 def test_the_seconds_that_a_registry_is_left_alone_for_are_told(budget: Budget) -> None:
     held = granted(budget, "one")
-    assert held.failed(FetchFailed("unavailable")) is None
+    assert held.failed(FetchFailed("malformed")) is None
     assert held.failed(LeftAlone("pace", 11.0)) is None
     assert held.failed(FetchFailed("throttled", retry_after=90)) == 90
     assert held.failed(FetchFailed("throttled", retry_after=30)) == 90

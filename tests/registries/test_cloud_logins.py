@@ -293,5 +293,5 @@ def test_without_a_credential_nobodys_identity_is_used(
     for name, calls in ((None, 0), ("ecr", 1)):
         with pytest.raises(FetchFailed) as failed:
             made.fetch(ImageRef("AWS_PRIVATE_ECR", ECR, "app", name))
-        assert failed.value.reason == "auth_failed"
+        assert failed.value.reason == "auth"
         assert (len(aws), len(double.authorizations)) == (calls, calls)

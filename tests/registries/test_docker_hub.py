@@ -118,7 +118,7 @@ def test_a_next_page_elsewhere_is_refused(double: Double, hub: Registries, follo
     )
     with pytest.raises(FetchFailed) as failed:
         hub.fetch(nginx())
-    assert (failed.value.reason, len(double.asked)) == ("refused", 1)
+    assert (failed.value.reason, len(double.asked)) == ("not_allowed", 1)
 
 
 @pytest.mark.parametrize(
@@ -137,7 +137,7 @@ def test_an_answer_that_lacks_the_list_is_no_empty_list(
     double.behaviours["/v2/namespaces/library/repositories/nginx/tags"] = says(200, answer)
     with pytest.raises(FetchFailed) as failed:
         hub.fetch(nginx())
-    assert failed.value.reason == "unavailable"
+    assert failed.value.reason == "malformed"
 
 
 def test_a_repository_without_tags(double: Double, hub: Registries) -> None:

@@ -58,7 +58,7 @@ def test_an_answer_in_too_many_pieces(
     made = registries(
         f"{'' if tls else 'http://'}{registry.authority}", ca_files={registry.authority: str(certificate[0])}
     )
-    assert attempt(made, oci(registry.authority)) == ("unavailable" if guarded else "listed")
+    assert attempt(made, oci(registry.authority)) == ("malformed" if guarded else "listed")
 
 
 @GUARDED
@@ -88,7 +88,7 @@ def test_a_body_that_comes_byte_by_byte(
     made = registries(
         f"{'' if tls else 'http://'}{registry.authority}", ca_files={registry.authority: str(certificate[0])}
     )
-    assert attempt(made, oci(registry.authority)) == ("unavailable" if guarded else "listed")
+    assert attempt(made, oci(registry.authority)) == ("malformed" if guarded else "listed")
 
 
 @pytest.mark.parametrize("piece", [b"HTTP/1.1 100 Continue\r\n\r\n", b"HTTP/1.1 102 Processing\r\n\r\n"])
@@ -102,7 +102,7 @@ def test_interim_answers_without_end(double: Double, registries: Make, oci: Oci,
             sent.append(None)
 
     double.behaviours[PATH] = endless
-    assert attempt(registries(f"http://{double.authority}"), oci(double.authority)) == "unavailable"
+    assert attempt(registries(f"http://{double.authority}"), oci(double.authority)) == "malformed"
     # What is read, and what lies on the way in the buffers of both ends.
     assert len(sent) < 1_000
 

@@ -55,7 +55,7 @@ def test_basic(tmp_path: Path, registries: Make, oci: Oci, credentials: Callable
         assert sorted(made.fetch(ref).tags) == sorted(TAGS)
         with pytest.raises(FetchFailed) as failed:
             made.fetch(oci(registry.authority, "team/app"))
-        assert failed.value.reason == "auth_failed"
+        assert failed.value.reason == "auth"
 
 
 @pytest.fixture
@@ -84,7 +84,7 @@ def test_bearer(
     assert [requests_for(made, private), requests_for(made, public)] == [1, 1]
     with pytest.raises(FetchFailed) as failed:
         made.fetch(oci(bearer.authority, "private/app"))
-    assert failed.value.reason == "auth_failed"
+    assert failed.value.reason == "auth"
     assert [asked.query["scope"] for asked in double.asked][:2] == [
         "repository:private/app:pull",
         "repository:public/app:pull",
@@ -102,4 +102,4 @@ def test_bearer_with_a_wrong_password(
     made = registries(f"http://{bearer.authority},http://{double.authority}", credentials=wrong)
     with pytest.raises(FetchFailed) as failed:
         made.fetch(oci(bearer.authority, "public/app", "robot"))
-    assert failed.value.reason == "auth_failed"
+    assert failed.value.reason == "auth"

@@ -50,7 +50,7 @@ def test_no_address_is_dialled_that_may_not_be(
         answers.append(cycle(turns))
         outcomes = [attempt(made, oci("registry.test")) for _ in range(3)]
         # It is asked once for each connection, and one address that may not be dialled refuses them all.
-        assert outcomes == ["unavailable" if all(map(may, turn)) else "refused" for turn in asked], turns
+        assert outcomes == ["unreachable" if all(map(may, turn)) else "not_allowed" for turn in asked], turns
         assert len(asked) == 3
     assert dialled and all(map(may, dialled))
 

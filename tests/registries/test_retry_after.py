@@ -112,7 +112,7 @@ def test_a_status_says_all_whatever_its_body(
     if where == "token":
         challenge = f'Bearer realm="{double.url}/token"'
         double.behaviours[path] = says(401, b"", {"WWW-Authenticate": challenge})
-        path, reason = "/token", "auth_failed" if status == 404 else reason
+        path, reason = "/token", "auth" if status == 404 else reason
     double.behaviours[path] = lambda handler: body(handler, status)
     with pytest.raises(FetchFailed) as failed:
         registries(f"http://{double.authority}").fetch(oci(double.authority))

@@ -6,7 +6,7 @@ import pytest
 
 from tests.support.clock import START
 from tests.versions.world import HOST, World
-from worker.domain.image import FetchFailed
+from worker.domain.image import FetchFailed, NoAnswer
 from worker.registries.budget.budget import BudgetUnavailable
 from worker.versions.dispatch import Dispatch
 
@@ -72,7 +72,7 @@ def test_a_group_that_is_not_reached_is_probed_with_one_image(world: World) -> N
     refs = [world.plugin(f"team/plugin-{number}") for number in range(12)]
     for ref in refs:
         world.images.ensure(ref, world.clock.now())
-        world.registry.tags[ref.image] = FetchFailed("unavailable", unreachable=True)
+        world.registry.tags[ref.image] = NoAnswer("unreachable")
     world.round()
     assert len(world.registry.asked) == 5
     assert world.round() == {}

@@ -6,7 +6,7 @@ from datetime import timedelta
 import pytest
 
 from tests.versions.world import HOST, World
-from worker.domain.image import FetchFailed, ImageRef
+from worker.domain.image import FetchFailed, ImageRef, NoAnswer
 
 
 def live(world: World, requested: list[ImageRef], hours: float) -> Counter[str]:
@@ -64,7 +64,7 @@ def test_a_group_is_probed_with_the_image_that_failed_least(world: World) -> Non
     good = [world.follow(f"team/good-{number}") for number in range(3)]
     hanging = [world.follow(f"team/hanging-{number}") for number in range(5)]
     for ref in hanging:
-        world.registry.tags[ref.image] = FetchFailed("unavailable", unreachable=True)
+        world.registry.tags[ref.image] = NoAnswer("unreachable")
     asked = live(world, hanging, 12)
     assert all(asked[ref.image] >= 5 for ref in good), asked
 
@@ -77,7 +77,7 @@ def test_a_group_is_probed_with_an_image_that_was_read_before_one_that_never_was
     world.registry.asked.clear()
     slot = world.budget.slot(HOST, "OCI", "another")
     for _ in range(5):
-        slot.failed(FetchFailed("unavailable", unreachable=True))
+        slot.failed(NoAnswer("unreachable"))
     world.later(minutes=1)
     world.round()
     assert world.registry.asked[0] == "team/good"

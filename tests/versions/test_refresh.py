@@ -42,11 +42,11 @@ def test_a_long_task_keeps_its_leases(world: World) -> None:
 
 def test_a_failure_keeps_the_list(world: World) -> None:
     ref = world.follow("team/plugin", "1.0", "2.0")
-    world.registry.tags["team/plugin"] = FetchFailed("unavailable")
+    world.registry.tags["team/plugin"] = FetchFailed("refused")
     world.later(hours=2)
-    assert world.round() == {"unavailable": 1}
+    assert world.round() == {"refused": 1}
     image = world.image(ref)
-    assert (image.state, image.versions, image.last_error) == ("unavailable", ("2.0", "1.0"), "unavailable")
+    assert (image.state, image.versions, image.last_error) == ("unavailable", ("2.0", "1.0"), "refused")
 
 
 def test_a_bug_met_with_one_image_is_that_images_failure(
@@ -57,7 +57,7 @@ def test_a_bug_met_with_one_image_is_that_images_failure(
     world.later(seconds=1)
     world.images.ensure(world.plugin("team/good"), world.clock.now())
     world.registry.tags["team/bad"] = RuntimeError("boom")
-    assert world.round() == {"unavailable": 1, "first_list": 1}
+    assert world.round() == {"malformed": 1, "first_list": 1}
     assert world.image(bad).next_refresh_at > world.clock.now()  # type: ignore[operator]
     assert f"a fault while {bad.key} was refreshed" in caplog.text
 
@@ -79,7 +79,7 @@ def test_a_failure_that_nobody_can_handle_is_that_images_failure(world: World) -
     world.later(seconds=1)
     world.images.ensure(world.plugin("team/good"), world.clock.now())
     world.registry.tags["team/bad"] = FetchFailed("throttled", retry_after=float("inf"))
-    assert world.round() == {"unavailable": 1, "first_list": 1}
+    assert world.round() == {"malformed": 1, "first_list": 1}
     assert world.image(bad).failures == 1
 
 

@@ -19,7 +19,7 @@ def test_an_image_is_not_asked_for_when_none_of_its_domains_may_use_the_credenti
     world.registry.asked.clear()
     world.registry.rights["team"] = frozenset({"domain-2"})
     world.later(hours=2)
-    assert world.round() == {"auth_failed": 1}
+    assert world.round() == {"auth": 1}
     assert world.registry.asked == []
     image = world.image(ref)
     assert (image.state, image.versions) == ("auth_failed", ("1.0",))

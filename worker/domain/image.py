@@ -23,7 +23,20 @@ DOCKER_HUB_NAMES = frozenset(
 )
 PUBLIC_ECR_HOST = "public.ecr.aws"
 
-FailureReason = Literal["throttled", "unavailable", "auth_failed", "not_found", "refused"]
+FailureReason = Literal[
+    "auth", "refused", "not_allowed", "malformed", "unreachable", "throttled", "timeout", "not_found"
+]
+"""Why a registry gave no list; callers see it, but for ``not_found``, which is an error of its own.
+
+``auth``: 401 or 403 of the registry or of its token service, or a credential that cannot be used.
+``refused``: another error status.
+``not_allowed``: our own rules: a host, an address, a realm, a redirect, a next page that is not followed.
+``malformed``: an answer that is no list of tags, no token or no HTTP, or is too large.
+``unreachable``: no name, no connection, no TLS, or one that broke off.
+``throttled``: 429, 503, or our own budget.
+``timeout``: no connection, no answer or no whole list in time.
+``not_found``: 404.
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,26 +150,20 @@ class TagList:
 class FetchFailed(Exception):
     """Raised when a registry gave no list.
 
-    ``reason``: ``throttled`` (429, 503, or our own budget), ``unavailable`` (network, 5xx, unreadable),
-    ``auth_failed`` (401, 403), ``not_found`` (404), ``refused`` (we do not connect there).
     ``retry_after``: seconds that the registry asked for, or None.
-    ``detail``: one sentence for the log; never a secret, an address or a body.
-    ``unreachable``: no HTTP answer came (DNS, connect, TLS, timeout): the host's circuit counts it.
+    ``detail``: one sentence for operators. It may name the registry's host and a status; never a secret, an
+    address that a name resolved to, or a body.
     """
 
-    def __init__(
-        self,
-        reason: FailureReason,
-        retry_after: float | None = None,
-        detail: str = "",
-        *,
-        unreachable: bool = False,
-    ) -> None:
+    def __init__(self, reason: FailureReason, retry_after: float | None = None, detail: str = "") -> None:
         super().__init__(f"{reason}: {detail}" if detail else reason)
         self.reason: FailureReason = reason
         self.retry_after = retry_after
         self.detail = detail
-        self.unreachable = unreachable
+
+
+class NoAnswer(FetchFailed):
+    """Raised when no HTTP answer came at all: the circuit of the host counts it."""
 
 
 BeforeRequest = Callable[[], None]

@@ -9,7 +9,7 @@ from contracts.events import IMAGE_VERSIONS_CHANGED
 from contracts.results import SyncState
 from contracts.values import format_time
 from worker.domain.events import ListSummary, Pending, Subject, Users, versions_changed
-from worker.domain.image import ImageRef
+from worker.domain.image import FailureReason, ImageRef
 from worker.domain.versions import VersionsChange
 
 
@@ -23,6 +23,9 @@ class ImageRecord:
     ``next_refresh_at``: when it is due; None: it is not followed, because no plugin uses it.
     ``interval_s``: the present time between two readings, in seconds; 0: never read.
     ``failures``, ``not_found_in_row``: readings in a row that failed, and that found no such image.
+    ``last_error``, ``last_detail``: why the last reading failed, and one sentence about it for operators;
+    None: it did not fail, or a version of this program stored it that had other reasons.
+    ``failing_since``: when the first of the failures in a row came; None: there are none, or it is not known.
     ``suspicious``: the digest of a list that lost so much that only a second such reading counts.
     ``outbox``: the events that may not be on the stream yet.
     """
@@ -40,7 +43,9 @@ class ImageRecord:
     failures: int = 0
     not_found_in_row: int = 0
     suspicious: str | None = None
-    last_error: str | None = None
+    last_error: FailureReason | None = None
+    last_detail: str | None = None
+    failing_since: datetime | None = None
     outbox: tuple[Pending, ...] = ()
 
     @property

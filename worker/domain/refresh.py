@@ -11,21 +11,23 @@ from worker.domain.schedule import CONFIRM_S, DENIED_FIRST_S, Intervals, backoff
 from worker.domain.versions import VersionsChange, newest_first, without_attachments
 
 NOT_FOUND_AFTER = 3
+DETAIL_MAX = 300
+"""How many characters of a failure's detail are kept."""
 
-Reason = Literal[
-    "first_list",
-    "changed",
-    "changed_hidden",
-    "unchanged",
-    "loss_unconfirmed",
-    "throttled",
-    "unavailable",
-    "auth_failed",
-    "refused",
-    "not_found_unconfirmed",
-    "not_found",
-]
+Reason = (
+    FailureReason
+    | Literal[
+        "first_list",
+        "changed",
+        "changed_hidden",
+        "unchanged",
+        "loss_unconfirmed",
+        "not_found_unconfirmed",
+    ]
+)
 """Why a refresh ended as it did: the ``reason`` in the log."""
+
+_DENIED: frozenset[FailureReason] = frozenset({"auth", "not_allowed"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,26 +61,26 @@ def _failed(image: ImageRecord, failure: FetchFailed, now: datetime, intervals: 
     """Keep the list; and the whole record where the host throttles, which is not the image's fault."""
     if failure.reason == "throttled":
         return RefreshDecision(image, None, "throttled")
-    failed = replace(image, failures=image.failures + 1, last_error=failure.reason, not_found_in_row=0)
+    failed = replace(
+        image,
+        failures=image.failures + 1,
+        not_found_in_row=0,
+        last_error=failure.reason,
+        last_detail=failure.detail[:DETAIL_MAX],
+        failing_since=image.failing_since or now,
+    )
     if failure.reason == "not_found":
         return _not_found(replace(failed, not_found_in_row=image.not_found_in_row + 1), now, intervals)
     chance = _chance(image, now)
-    if failure.reason == "unavailable":
+    if failure.reason in _DENIED:
+        wait_s = _denied(failed.failures, chance, intervals)
+    else:
         wait_s = backoff(failed.failures, chance)
         wait_s = max(wait_s, min(failure.retry_after or 0.0, intervals.max_s))
-    else:
-        wait_s = _denied(failed.failures, chance, intervals)
-    state: SyncState = "auth_failed" if failure.reason == "auth_failed" else "unavailable"
+    state: SyncState = "auth_failed" if failure.reason == "auth" else "unavailable"
     return RefreshDecision(
-        replace(failed, state=state, next_refresh_at=_after(now, wait_s)), None, _REASONS[failure.reason]
+        replace(failed, state=state, next_refresh_at=_after(now, wait_s)), None, failure.reason
     )
-
-
-_REASONS: dict[FailureReason, Reason] = {
-    "unavailable": "unavailable",
-    "auth_failed": "auth_failed",
-    "refused": "refused",
-}
 
 
 def _not_found(image: ImageRecord, now: datetime, intervals: Intervals) -> RefreshDecision:
@@ -99,7 +101,15 @@ def _listed(image: ImageRecord, listed: TagList, now: datetime, intervals: Inter
     before = frozenset(image.versions)
     after = frozenset(listed.tags) if listed.complete else before.union(listed.tags)
     digest = digest_of(after)
-    read = replace(image, failures=0, not_found_in_row=0, suspicious=None, last_error=None)
+    read = replace(
+        image,
+        failures=0,
+        not_found_in_row=0,
+        suspicious=None,
+        last_error=None,
+        last_detail=None,
+        failing_since=None,
+    )
     if _is_suspicious(image, before, after, listed) and not _is_confirmed(image, after, digest):
         return _unconfirmed(read, digest, now, intervals)
     truncated = listed.truncated or (image.truncated and not listed.complete)

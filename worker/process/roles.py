@@ -26,9 +26,10 @@ from worker.process.grants import (
 )
 from worker.process.partitions import PARTITIONS
 
-HELPFUL = ("client", "client|tracking", "info", "memory|usage")
-"""Commands that nothing depends on; a hosted Redis may refuse them. Without CLIENT TRACKING, queues are asked
-25 times a second; without INFO, nobody knows how much memory Redis has: see docs/operations.md.
+HELPFUL = ("client", "client|tracking", "info", "memory|usage", "xgroup|delconsumer", "xinfo|consumers")
+"""Commands that nothing depends on; a hosted Redis, or an older file of users, may refuse them. Without CLIENT
+TRACKING, queues are asked 25 times a second; without INFO, nobody knows how much memory Redis has; without the
+last two, consumers that are gone stay in their group.
 """
 
 CONNECT = ("ping", "client", "multi", "exec", "discard")
@@ -60,12 +61,18 @@ ROLES = (
             *subscribe("*"),
             Grant(
                 "events",
+                "remove idle consumers of a group",
+                (STREAM,),
+                ("xinfo|consumers", "xgroup|delconsumer", "xclaim"),
+            ),
+            Grant(
+                "events",
                 "read without a group; the end, for a snapshot",
                 (STREAM, REJECTIONS),
                 ("xread", "xrange", "xrevrange"),
             ),
         ),
-        ("ping", "client"),
+        CONNECT,
     ),
     Role("beat", "sends the tick of the versions", send(VERSION_QUEUES), CONNECT),
     Role(

@@ -101,7 +101,7 @@ class Registries:
     def _fetch(self, session: RegistrySession, ref: ImageRef, known: frozenset[str] | None) -> TagList:
         profile = KINDS.get(ref.registry_type)
         if profile is None or not IMAGE_PATTERN.match(ref.repository):
-            raise FetchFailed("refused", detail="not an image that can be asked for")
+            raise FetchFailed("not_allowed", detail="not an image that can be asked for")
         mirror = self._mirrors.get(ref.registry_type)
         credential = self._credential(ref)
         name = ref.repository
@@ -124,7 +124,7 @@ class Registries:
             return None
         credential = self._credentials.get(ref.credential)
         if credential is None or not self._credentials.fits(credential, ref.host):
-            raise FetchFailed("auth_failed", detail="the credential is not for this host")
+            raise FetchFailed("auth", detail="the credential is not for this host")
         return credential
 
     def _account(self, home: Origin, credential: Credential | None, ref: ImageRef) -> Account:
@@ -134,7 +134,7 @@ class Registries:
             login = self._logins.get(KINDS[ref.registry_type].login, credential, ref.host)
         except CredentialError as error:
             logger.warning("%s", error)
-            raise FetchFailed("auth_failed", detail="the credential cannot be used") from None
+            raise FetchFailed("auth", detail="the credential cannot be used") from None
         return Account(home, credential.name, login)
 
     def _base(self, ref: ImageRef, oci_host: str | None) -> str:
@@ -143,10 +143,10 @@ class Registries:
         try:
             name, port = parse_authority(ref.registry_url)
         except ValueError:
-            raise FetchFailed("refused", detail="a host that may not be asked") from None
+            raise FetchFailed("not_allowed", detail="a host that may not be asked") from None
         scheme = self._allowed.scheme(name, port)
         if scheme is None:
-            raise FetchFailed("refused", detail="a host that may not be asked")
+            raise FetchFailed("not_allowed", detail="a host that may not be asked")
         return str(Origin(scheme, name, port or default_port(scheme)))
 
     def close(self) -> None:

@@ -6,9 +6,9 @@ the 16 MB that a document may have.
 
 from collections.abc import Mapping
 from datetime import datetime
-from typing import Any
+from typing import Any, get_args
 
-from worker.domain.image import ImageRef
+from worker.domain.image import FailureReason, ImageRef
 from worker.domain.image_record import ImageRecord
 from worker.store.client import Document
 from worker.store.documents import outbox_document, pending_of
@@ -26,7 +26,19 @@ _SIMPLE = (
     "not_found_in_row",
     "suspicious",
     "last_error",
+    "last_detail",
+    "failing_since",
 )
+
+_OLD_ERRORS: dict[str, FailureReason] = {
+    "auth_failed": "auth",
+    "refused": "not_allowed",
+    "throttled": "throttled",
+    "not_found": "not_found",
+}
+"""What ``last_error`` meant to versions of this program that stored no ``last_detail``. ``unavailable`` could
+be almost anything.
+"""
 
 
 def image_of(document: Mapping[str, Any]) -> ImageRecord:
@@ -38,9 +50,17 @@ def image_of(document: Mapping[str, Any]) -> ImageRecord:
         credential=document.get("credential"),
     )
     known = {name: document[name] for name in _SIMPLE if name in document}
+    known["last_error"] = _reason_of(document)
     return ImageRecord(
         ref, versions=tuple(document.get("versions", ())), outbox=pending_of(document), **known
     )
+
+
+def _reason_of(document: Mapping[str, Any]) -> FailureReason | None:
+    reason = document.get("last_error")
+    if "last_detail" not in document:
+        return _OLD_ERRORS.get(reason or "")
+    return reason if reason in get_args(FailureReason) else None
 
 
 def new_document(ref: ImageRef, now: datetime, due: datetime, *, priority: bool) -> Document:

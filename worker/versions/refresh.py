@@ -118,7 +118,7 @@ class Refresh:
             # It would be the first of every task to come: the others must not wait until the fault is mended.
             key = claim.image.ref.key
             logger.exception("a fault while %s was refreshed", key, extra={"subject": key})
-            failure = FetchFailed("unavailable", detail=f"a fault of ours: {type(error).__name__}")
+            failure = FetchFailed("malformed", detail=f"a fault of ours: {type(error).__name__}")
             return self._conclude(claim, claimed, failure)
 
     def _refresh_used(self, claim: Claim, claimed: ClaimedImages, slot: Slot) -> str:
@@ -152,7 +152,7 @@ class Refresh:
 
         domains = self._fetcher.domains(image.ref)
         if domains is not None and not self._store.users.any(image.ref, domains):
-            return FetchFailed("auth_failed", detail="none of its plugins may use the credential")
+            return FetchFailed("auth", detail="none of its plugins may use the credential")
         # A list that must be confirmed, or is known in part only, is read whole.
         whole = not image.listed or image.truncated or image.suspicious is not None
         try:

@@ -4,7 +4,7 @@ import base64
 from datetime import UTC, datetime
 from typing import Any
 
-from worker.domain.image import FetchFailed
+from worker.domain.image import FailureReason, FetchFailed
 from worker.registries.auth.credentials import Credential, CredentialError
 from worker.registries.auth.logins import Login
 
@@ -16,7 +16,7 @@ def private_ecr_login(credential: Credential, host: str) -> Login:
     """Return the login of an AWS identity at ``{account}.dkr.ecr.{region}.amazonaws.com``, good for 12 hours.
 
     Raises: ``CredentialError`` without boto3, with another provider, or when AWS refuses a token;
-    ``FetchFailed`` (unavailable) when AWS does not answer.
+    ``FetchFailed`` when AWS does not answer.
     """
     return _ecr_login(credential, "ecr", host.split(".")[3])
 
@@ -40,16 +40,16 @@ def _ecr_login(credential: Credential, service: str, region: str) -> Login:
         session = boto3.session.Session(profile_name=credential.profile)
         answer = session.client(service, region_name=region, config=config).get_authorization_token()
     except (ConnectionError, HTTPClientError) as error:
-        raise _no_answer(error) from None
+        raise _no_token("unreachable", error) from None
     except (BotoCoreError, ClientError) as error:
         if _is_refused_for_now(getattr(error, "response", {})):
-            raise _no_answer(error) from None
+            raise _no_token("refused", error) from None
         raise CredentialError(credential.name, f"AWS gave no token: {type(error).__name__}") from None
     return _read(credential.name, answer)
 
 
-def _no_answer(error: Exception) -> FetchFailed:
-    return FetchFailed("unavailable", detail=f"AWS gave no token: {type(error).__name__}")
+def _no_token(reason: FailureReason, error: Exception) -> FetchFailed:
+    return FetchFailed(reason, detail=f"AWS gave no token: {type(error).__name__}")
 
 
 def _is_refused_for_now(response: Any) -> bool:

@@ -3,7 +3,7 @@
 from datetime import UTC, datetime
 from functools import partial
 
-from worker.domain.image import FetchFailed
+from worker.domain.image import FailureReason, FetchFailed
 from worker.registries.auth.credentials import Credential, CredentialError
 from worker.registries.auth.logins import Login
 
@@ -15,7 +15,7 @@ def google_login(credential: Credential, _host: str) -> Login:
     """Return the login of a Google identity: the service account of ``key_file``, else that of the process.
 
     Raises: ``CredentialError`` without google-auth, with another provider, or when Google refuses a token;
-    ``FetchFailed`` (unavailable) when Google does not answer.
+    ``FetchFailed`` when Google does not answer.
     """
     if credential.provider != "gcp":
         raise CredentialError(credential.name, "provider does not fit this type of registry")
@@ -36,7 +36,8 @@ def google_login(credential: Credential, _host: str) -> Login:
     except (GoogleAuthError, OSError, ValueError) as error:
         lost = isinstance(error, TransportError) or isinstance(error.__cause__, TransportError)
         if lost or getattr(error, "retryable", False):
-            raise FetchFailed("unavailable", detail=f"Google gave no token: {type(error).__name__}") from None
+            reason: FailureReason = "unreachable" if lost else "refused"
+            raise FetchFailed(reason, detail=f"Google gave no token: {type(error).__name__}") from None
         raise CredentialError(credential.name, f"Google gave no token: {type(error).__name__}") from None
     # google-auth's expiry is UTC without saying so.
     expires = identity.expiry.replace(tzinfo=UTC) if identity.expiry else datetime.now(UTC)

@@ -56,20 +56,20 @@ class Tokens:
     def exchange(self, session: RegistrySession, key: TokenKey, login: Login | None) -> str:
         """Ask the realm for a new token, and keep it.
 
-        Raises: ``FetchFailed``: refused if the realm is not one that this registry may name. It has no query:
-        a scope there would be granted beside ours.
+        Raises: ``FetchFailed``: ``not_allowed`` if the realm is not one that this registry may name. It has
+        no query: a scope there would be granted beside ours.
         """
         try:
             realm, path = parse_url(key.realm)
         except ValueError:
-            raise FetchFailed("refused", detail="a token realm that may not be asked") from None
+            raise FetchFailed("not_allowed", detail="a token realm that may not be asked") from None
         if not may_ask_for_token(key.registry, realm) or "?" in path:
-            raise FetchFailed("refused", detail="a token realm that may not be asked")
+            raise FetchFailed("not_allowed", detail="a token realm that may not be asked")
         query = urlencode([*([("service", key.service)] if key.service else []), ("scope", key.scope)])
         url = f"{realm}{path}?{query}"
         answer = session.get(url, login.basic if login else None, limit=session.caps.token_bytes)
         if not is_ok(answer):
-            raise failure_of(answer, self._now(), not_found="auth_failed")
+            raise failure_of(answer, self._now(), not_found="auth")
         token = _read_token(answer.body)
         with self._lock:
             self._kept[key] = token
@@ -85,9 +85,9 @@ def _read_token(body: bytes) -> _Token:
         token = document.get("token") or document.get("access_token")
         expiry = document.get("expires_in")
     except (ValueError, RecursionError, AttributeError):
-        raise FetchFailed("unavailable", detail="an answer that is not a token") from None
+        raise FetchFailed("malformed", detail="an answer that is not a token") from None
     if not isinstance(token, str) or not _SECRET.fullmatch(token):
-        raise FetchFailed("unavailable", detail="an answer that is not a token")
+        raise FetchFailed("malformed", detail="an answer that is not a token")
     if isinstance(expiry, bool) or not isinstance(expiry, int | float) or not expiry > 0:
         expiry = _DEFAULT_EXPIRY_S
     return _Token(token, float(min(expiry, _LONGEST_EXPIRY_S)))

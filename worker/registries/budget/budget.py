@@ -16,7 +16,7 @@ from typing import Any, Literal, cast
 
 from contracts._redis.outage import translate_outage
 from contracts.errors import Unavailable
-from worker.domain.image import FetchFailed
+from worker.domain.image import FetchFailed, NoAnswer
 from worker.registries.budget.table import BudgetTable
 from worker.registries.kinds import Limit
 
@@ -190,12 +190,12 @@ class Slot:
 
         Return the seconds for which it is left alone; None: it did not ask for that.
         """
-        if isinstance(failure, LeftAlone) or failure.reason == "refused":
+        if isinstance(failure, LeftAlone) or failure.reason == "not_allowed":
             return None
         if failure.reason == "throttled":
             _, wait_s = self._run("throttled", failure.retry_after)
             return wait_s
-        self._run("unreachable" if failure.unreachable else "answered")
+        self._run("unreachable" if isinstance(failure, NoAnswer) else "answered")
         return None
 
     def _run(self, operation: str, argument: float | None = None) -> tuple[str, float]:

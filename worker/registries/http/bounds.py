@@ -15,6 +15,10 @@ from typing import Any
 _PIECES = 65_536
 
 
+class TooManyPieces(OSError):
+    """Raised when an answer comes in more pieces than one request may take."""
+
+
 @dataclass(slots=True)
 class _Bounds:
     """What is left. ``ends``: monotonic seconds. ``pieces``: reads of the network, and lines."""
@@ -51,11 +55,11 @@ def bounded(timeout: float | None) -> float:
 
 
 def take_piece() -> None:
-    """Count one read, or one line. Raises: ``OSError`` if there were too many."""
+    """Count one read, or one line. Raises: ``TooManyPieces``."""
     if bounds := _bounds.get():
         bounds.pieces -= 1
         if bounds.pieces < 0:
-            raise OSError("an answer in too many pieces")
+            raise TooManyPieces("an answer in too many pieces")
 
 
 class BoundedSocket(socket.socket):

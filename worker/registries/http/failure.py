@@ -15,9 +15,9 @@ def failure_of(answer: Answer, now: float, *, not_found: FailureReason = "not_fo
     if status in (429, 503) or (status == 403 and wait is not None):
         return FetchFailed("throttled", wait, detail="the registry asks to be left alone")
     if status in (401, 403):
-        return FetchFailed("auth_failed", detail="the registry does not let us in")
+        return FetchFailed("auth", detail="the registry does not let us in")
     if status == 404:
         return FetchFailed(not_found, detail="the registry has no such image")
-    if status >= 500:
-        return FetchFailed("unavailable", wait, detail="the registry has an error")
-    return FetchFailed("unavailable", detail="an answer that is not a list")
+    if status >= 400:
+        return FetchFailed("refused", wait, detail=f"the registry answers with status {status}")
+    return FetchFailed("malformed", detail=f"an answer of status {status}, which is not a list")

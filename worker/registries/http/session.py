@@ -1,6 +1,5 @@
 """The HTTP requests of one image: paced, bounded in time and size, redirected by hand."""
 
-import logging
 import zlib
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -14,10 +13,9 @@ from worker.domain.image import BeforeRequest, FetchFailed
 from worker.registries.http.bounds import until
 from worker.registries.http.caps import Caps
 from worker.registries.http.guard import DialRefused
+from worker.registries.http.network_error import failure_of_error
 from worker.registries.http.origin import Origin, parse_url, resolve
 from worker.registries.http.pools import ConnectionPools
-
-logger = logging.getLogger(__name__)
 
 _REDIRECTS = frozenset({301, 302, 303, 307, 308})
 _CHUNK = 64 * 1024
@@ -44,8 +42,7 @@ class Answer:
 class RegistrySession:
     """The requests for one image. For one thread.
 
-    Every method raises ``FetchFailed`` whose ``detail`` says nothing about the network; the log names the
-    host.
+    Every method raises ``FetchFailed``.
 
     ``before_request``: called before each request; its time does not count as the image's. None: nothing.
     """
@@ -75,14 +72,14 @@ class RegistrySession:
             if not keeps_authorization(origin, following):
                 authorization = None
             origin = following
-        raise FetchFailed("refused", detail="redirected too often")
+        raise FetchFailed("not_allowed", detail="redirected too often")
 
     def _check(self, url: str) -> Origin:
         try:
             return self._pools.guard.check_url(url)
         except DialRefused as refusal:
-            logger.warning("registry URL refused: %s", refusal)
-        raise FetchFailed("refused", detail="a URL that may not be asked")
+            failure = FetchFailed("not_allowed", detail=f"a URL that may not be asked: {refusal}")
+        raise failure
 
     def _once(self, origin: Origin, url: str, authorization: str | None, limit: int) -> Answer:
         self._pace()
@@ -103,12 +100,10 @@ class RegistrySession:
                     response.close()
                     raise
         except DialRefused as refusal:
-            logger.warning("registry %s refused: %s", origin, refusal)
-            failure = FetchFailed("refused", detail="a host that may not be asked")
+            failure: FetchFailed = FetchFailed("not_allowed", detail=f"{origin.authority}: {refusal}")
         except (RequestException, HTTPError, OSError) as error:
-            # Only the class of the error: the request that requests attaches to it holds the credentials.
-            logger.info("registry %s did not answer: %s", origin, type(error).__name__)
-            failure = FetchFailed("unavailable", detail="no answer", unreachable=not answered)
+            # Not chained to the error: the request that requests attaches to it holds the credentials.
+            failure = failure_of_error(error, origin, answered=answered)
         else:
             return Answer(response.status_code, response.headers, body, url)
         raise failure
@@ -119,14 +114,14 @@ class RegistrySession:
             self._before_request()
         self._ends += monotonic() - started
         if monotonic() >= self._ends:
-            raise FetchFailed("unavailable", detail="took too long")
+            raise FetchFailed("timeout", detail="took too long")
 
 
 def _resolve(url: str, target: str) -> str:
     try:
         return resolve(url, target)
     except ValueError:
-        raise FetchFailed("refused", detail="a URL that may not be asked") from None
+        raise FetchFailed("not_allowed", detail="a URL that may not be asked") from None
 
 
 def _body(response: Response, limit: int) -> bytes:
@@ -141,7 +136,7 @@ def _read(response: Response, limit: int) -> bytes:
     """Return the body, decoded piece by piece: few bytes cannot become many before they are counted."""
     encoding = response.headers.get("Content-Encoding", "identity").strip().lower()
     if encoding not in ("identity", "", "gzip", "x-gzip"):
-        raise FetchFailed("unavailable", detail="an answer in an encoding that was not asked for")
+        raise FetchFailed("malformed", detail="an answer in an encoding that was not asked for")
     unzip = zlib.decompressobj(wbits=31) if encoding.endswith("gzip") else None
     pieces: list[bytes] = []
     received = size = 0
@@ -151,13 +146,13 @@ def _read(response: Response, limit: int) -> bytes:
             try:
                 piece = unzip.decompress(piece, limit - size + 1)
             except zlib.error:
-                raise FetchFailed("unavailable", detail="an answer that cannot be decoded") from None
+                raise FetchFailed("malformed", detail="an answer that cannot be decoded") from None
         size += len(piece)
         if size > limit or received > limit:
-            raise FetchFailed("unavailable", detail="an answer that is too large")
+            raise FetchFailed("malformed", detail="an answer that is too large")
         pieces.append(piece)
     if unzip is not None and received and not unzip.eof:
-        raise FetchFailed("unavailable", detail="an answer that cannot be decoded")
+        raise FetchFailed("malformed", detail="an answer that cannot be decoded")
     return b"".join(pieces)
 
 
@@ -165,7 +160,7 @@ def _piece(response: Response) -> bytes:
     try:
         piece: bytes = response.raw.read(_CHUNK, decode_content=False)
     except ValueError:  # a chunk of a negative size
-        raise FetchFailed("unavailable", detail="an answer that cannot be read") from None
+        raise FetchFailed("malformed", detail="an answer that cannot be read") from None
     return piece
 
 

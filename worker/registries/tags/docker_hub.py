@@ -44,7 +44,7 @@ def list_docker_hub_tags(
         named.update(name for name in names if isinstance(name, str))
         counted = max(counted, _count(document))
         if counted and not named:
-            raise FetchFailed("unavailable", detail="an answer that is not a list")
+            raise FetchFailed("malformed", detail="an answer that is not a list")
         reference = document.get("next")
         if not isinstance(reference, str) or not reference or tags.truncated:
             shifted = not tags.truncated and len(named) < counted

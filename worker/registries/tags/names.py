@@ -37,13 +37,13 @@ class Tags:
 def read_object(body: bytes) -> dict[str, Any]:
     """Return the JSON object in a body. Raises: ``FetchFailed`` for anything else, however deep or odd."""
     if body.count(b"[") + body.count(b"{") > _CONTAINERS:
-        raise FetchFailed("unavailable", detail="an answer that is not a list")
+        raise FetchFailed("malformed", detail="an answer that is not a list")
     try:
         document = json.loads(body)
     except (ValueError, RecursionError):
         document = None
     if not isinstance(document, dict):
-        raise FetchFailed("unavailable", detail="an answer that is not a list")
+        raise FetchFailed("malformed", detail="an answer that is not a list")
     return document
 
 
@@ -54,5 +54,5 @@ def read_list(document: dict[str, Any], key: str) -> list[Any]:
     """
     values = document.get(key)
     if not isinstance(values, list):
-        raise FetchFailed("unavailable", detail="an answer that is not a list")
+        raise FetchFailed("malformed", detail="an answer that is not a list")
     return values

@@ -26,18 +26,18 @@ def next_link(header: str | None) -> str | None:
 def following(url: str, reference: str, visited: set[str]) -> str:
     """Return the absolute URL of the next page of ``url``, and add it to ``visited``.
 
-    Raises: ``FetchFailed``: refused unless scheme, host, port and path are those of ``url`` (a page elsewhere
-    would get our credentials), unavailable if it was visited before.
+    Raises: ``FetchFailed``: ``not_allowed`` unless scheme, host, port and path are those of ``url`` (a page
+    elsewhere would get our credentials), ``malformed`` if it was visited before.
     """
     try:
         target = resolve(url, reference)
         here, path = parse_url(url)
         there, next_path = parse_url(target)
     except ValueError:
-        raise FetchFailed("refused", detail="a next page elsewhere") from None
+        raise FetchFailed("not_allowed", detail="a next page elsewhere") from None
     if (there, next_path.partition("?")[0]) != (here, path.partition("?")[0]):
-        raise FetchFailed("refused", detail="a next page elsewhere")
+        raise FetchFailed("not_allowed", detail="a next page elsewhere")
     if target in visited:
-        raise FetchFailed("unavailable", detail="pages without an end")
+        raise FetchFailed("malformed", detail="pages without an end")
     visited.add(target)
     return target
