@@ -27,9 +27,10 @@ from worker.process.grants import (
 from worker.process.partitions import PARTITIONS
 
 HELPFUL = ("client", "client|tracking", "info", "memory|usage", "xgroup|delconsumer", "xinfo|consumers")
-"""Commands that nothing depends on; a hosted Redis, or an older file of users, may refuse them. Without CLIENT
-TRACKING, queues are asked 25 times a second; without INFO, nobody knows how much memory Redis has; without the
-last two, consumers that are gone stay in their group.
+"""Commands that nothing depends on; a hosted Redis, or an older file of users, may refuse them.
+
+Without CLIENT TRACKING, queues are asked 25 times a second; without INFO, nobody knows how much memory Redis
+has; without the last two, consumers that are gone stay in their group.
 """
 
 CONNECT = ("ping", "client", "multi", "exec", "discard")
