@@ -91,11 +91,7 @@ class Sweep:
             for subjects in self._kinds:
                 positions = positions_of(subjects)
                 while chunk := list(islice(positions, _CHUNK)):
-                    done, repaired = self._settle(subjects, chunk, report)
-                    if clear:
-                        self._clear(subjects, done | repaired, report)
-                    elif repaired:
-                        report.is_sound &= self._mark.move(subjects.event_type, repaired)
+                    self._settle(subjects, chunk, report, clear)
                     self._between()
         finally:
             self._ahead.log()
@@ -110,7 +106,14 @@ class Sweep:
             self._mark.keep()
             subjects.clear(published)
 
-    def _settle(
+    def _settle(self, subjects: Subjects, positions: list[Position], report: Report, clear: bool) -> None:
+        done, repaired = self._bring_up(subjects, positions, report)
+        if clear:
+            self._clear(subjects, done | repaired, report)
+        elif repaired:
+            report.is_sound &= self._mark.move(subjects.event_type, repaired)
+
+    def _bring_up(
         self, subjects: Subjects, positions: list[Position], report: Report
     ) -> tuple[dict[str, int], dict[str, int]]:
         """Publish what the stream lacks of some subjects. Return the revisions that it had, and those that
