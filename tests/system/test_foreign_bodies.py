@@ -73,7 +73,7 @@ def test_a_compressed_message_is_refused(
         told = refusal(broker, compressed(coding, sent, task, protocol), sent, queue)
         assert told == (
             "a compressed body is not accepted; send it as it is",
-            {"path": "compression", "reason": "compressed"},
+            {"path": "headers.compression", "reason": "compressed"},
         )
     assert live.commands.running and live.queries.running
 
