@@ -63,7 +63,7 @@ def test_a_bug_met_with_one_image_is_that_images_failure(
 
 
 def test_the_log_names_each_image_and_its_reason(world: World, caplog: pytest.LogCaptureFixture) -> None:
-    caplog.set_level("INFO", "worker.versions.refresh")
+    caplog.set_level("INFO", "worker.versions.refresh_log")
     ref = world.plugin("team/plugin")
     world.images.ensure(ref, world.clock.now())
     world.registry.tags["team/plugin"] = ("1.0",)

@@ -11,8 +11,6 @@ from worker.domain.schedule import CONFIRM_S, DENIED_FIRST_S, Intervals, backoff
 from worker.domain.versions import VersionsChange, newest_first, without_attachments
 
 NOT_FOUND_AFTER = 3
-DETAIL_MAX = 300
-"""How many characters of a failure's detail are kept."""
 
 Reason = (
     FailureReason
@@ -66,7 +64,7 @@ def _failed(image: ImageRecord, failure: FetchFailed, now: datetime, intervals: 
         failures=image.failures + 1,
         not_found_in_row=0,
         last_error=failure.reason,
-        last_detail=failure.detail[:DETAIL_MAX],
+        last_detail=failure.detail,
         failing_since=image.failing_since or now,
     )
     if failure.reason == "not_found":

@@ -1,8 +1,9 @@
 """The registries of this deployment: which may be named, and what tags their images have."""
 
 import logging
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Self
 
 from contracts.values import IMAGE_PATTERN
@@ -95,10 +96,17 @@ class Registries:
         Raises: ``FetchFailed``.
         """
         ref = replace(ref, registry_type=type_of(ref.host, ref.registry_type))
-        pools = self._pools_by_type.get(ref.registry_type, self._pools)
-        return self._fetch(RegistrySession(pools, self._caps, before_request), ref, known)
+        session_at = partial(
+            RegistrySession,
+            self._pools_by_type.get(ref.registry_type, self._pools),
+            self._caps,
+            before_request,
+        )
+        return self._fetch(session_at, ref, known)
 
-    def _fetch(self, session: RegistrySession, ref: ImageRef, known: frozenset[str] | None) -> TagList:
+    def _fetch(
+        self, session_at: Callable[[Origin], RegistrySession], ref: ImageRef, known: frozenset[str] | None
+    ) -> TagList:
         profile = KINDS.get(ref.registry_type)
         if profile is None or not IMAGE_PATTERN.match(ref.repository):
             raise FetchFailed("not_allowed", detail="not an image that can be asked for")
@@ -112,11 +120,13 @@ class Registries:
                 credential = None  # it is for the registry, and not for whoever stands in for it
         elif ref.registry_type == "DOCKER_HUB" and credential is None:
             api = self._network.docker_hub_api.rstrip("/")
+            session = session_at(parse_url(api)[0])
             return list_docker_hub_tags(session, api, name, known, self._clock)
         else:
             base = self._base(ref, profile.oci_host)
-        account = self._account(parse_url(base)[0], credential, ref)
-        tags = list_oci_tags(session, self._authorizer, base, name, account)
+        home = parse_url(base)[0]
+        account = self._account(home, credential, ref)
+        tags = list_oci_tags(session_at(home), self._authorizer, base, name, account)
         return TagList(tags.names(), tags.truncated)
 
     def _credential(self, ref: ImageRef) -> Credential | None:

@@ -62,9 +62,13 @@ class Tokens:
         try:
             realm, path = parse_url(key.realm)
         except ValueError:
-            raise FetchFailed("not_allowed", detail="a token realm that may not be asked") from None
+            detail = f"{key.registry.authority} names a token realm that is not a plain http or https URL"
+            raise FetchFailed("not_allowed", detail=detail) from None
         if not may_ask_for_token(key.registry, realm) or "?" in path:
-            raise FetchFailed("not_allowed", detail="a token realm that may not be asked")
+            detail = (
+                f"{key.registry.authority} sends us to {realm.authority} for a token, which is not allowed"
+            )
+            raise FetchFailed("not_allowed", detail=detail)
         query = urlencode([*([("service", key.service)] if key.service else []), ("scope", key.scope)])
         url = f"{realm}{path}?{query}"
         answer = session.get(url, login.basic if login else None, limit=session.caps.token_bytes)

@@ -4,6 +4,12 @@ from worker.domain.image import FailureReason, FetchFailed
 from worker.registries.http.retry_after import retry_after
 from worker.registries.http.session import Answer
 
+_SAYS = {
+    407: "a proxy in front of {host} demands a login (status {status})",
+    451: "{host} may not give it, for legal reasons (status {status})",
+}
+"""By status, what an error means where its number alone says little."""
+
 
 def failure_of(answer: Answer, now: float, *, not_found: FailureReason = "not_found") -> FetchFailed:
     """Return the failure that an answer other than a 200 stands for.
@@ -11,13 +17,19 @@ def failure_of(answer: Answer, now: float, *, not_found: FailureReason = "not_fo
     ``now``: unix time in seconds. ``not_found``: the reason that a 404 stands for.
     """
     wait = retry_after(answer.headers, now)
-    status = answer.status
+    status, host = answer.status, answer.origin.authority
     if status in (429, 503) or (status == 403 and wait is not None):
-        return FetchFailed("throttled", wait, detail="the registry asks to be left alone")
+        return FetchFailed("throttled", wait, detail=f"{host} asks to be left alone (status {status})")
     if status in (401, 403):
-        return FetchFailed("auth", detail="the registry does not let us in")
+        return FetchFailed("auth", detail=f"{host} does not let us in (status {status})")
     if status == 404:
-        return FetchFailed(not_found, detail="the registry has no such image")
+        return FetchFailed(not_found, detail=f"{host} has nothing of that name (status 404)")
     if status >= 400:
-        return FetchFailed("refused", wait, detail=f"the registry answers with status {status}")
-    return FetchFailed("malformed", detail=f"an answer of status {status}, which is not a list")
+        return FetchFailed(
+            "refused",
+            wait,
+            detail=_SAYS.get(status, "{host} answers with status {status}").format(host=host, status=status),
+        )
+    return FetchFailed(
+        "malformed", detail=f"{host} answers with status {status}, which is not a list of tags"
+    )

@@ -9,7 +9,7 @@ from time import monotonic
 from requests import PreparedRequest, RequestException, Response
 from urllib3.exceptions import HTTPError
 
-from worker.domain.image import BeforeRequest, FetchFailed
+from worker.domain.image import BeforeRequest, FetchFailed, NoAnswer
 from worker.registries.http.bounds import until
 from worker.registries.http.caps import Caps
 from worker.registries.http.guard import DialRefused
@@ -45,10 +45,14 @@ class RegistrySession:
     Every method raises ``FetchFailed``.
 
     ``before_request``: called before each request; its time does not count as the image's. None: nothing.
+    ``home``: the registry, which the caller has named.
     """
 
-    def __init__(self, pools: ConnectionPools, caps: Caps, before_request: BeforeRequest | None) -> None:
+    def __init__(
+        self, pools: ConnectionPools, caps: Caps, before_request: BeforeRequest | None, home: Origin
+    ) -> None:
         self.caps = caps
+        self._home = home
         self._pools = pools
         self._before_request = before_request
         self._ends = monotonic() + caps.image_s
@@ -104,6 +108,9 @@ class RegistrySession:
         except (RequestException, HTTPError, OSError) as error:
             # Not chained to the error: the request that requests attaches to it holds the credentials.
             failure = failure_of_error(error, origin, answered=answered)
+            if isinstance(failure, NoAnswer) and origin != self._home:
+                # A registry chose that host. What listens there is for the operator to know.
+                failure = NoAnswer("unreachable", detail=failure.detail)
         else:
             return Answer(response.status_code, response.headers, body, url)
         raise failure

@@ -34,16 +34,22 @@ class Tags:
         return tuple(self._names)
 
 
+_OCI_ERRORS = frozenset(
+    {"UNAUTHORIZED", "DENIED", "NAME_UNKNOWN", "NAME_INVALID", "TOOMANYREQUESTS", "UNSUPPORTED"}
+)
+"""The codes of OCI Distribution that a list of tags may be answered with."""
+
+
 def read_object(body: bytes) -> dict[str, Any]:
     """Return the JSON object in a body. Raises: ``FetchFailed`` for anything else, however deep or odd."""
     if body.count(b"[") + body.count(b"{") > _CONTAINERS:
-        raise FetchFailed("malformed", detail="an answer that is not a list")
+        raise FetchFailed("malformed", detail="an answer that is not a list of tags: too many objects in it")
     try:
         document = json.loads(body)
     except (ValueError, RecursionError):
         document = None
     if not isinstance(document, dict):
-        raise FetchFailed("malformed", detail="an answer that is not a list")
+        raise FetchFailed("malformed", detail=f"an answer that is not a list of tags: {_looks(body)}")
     return document
 
 
@@ -54,5 +60,23 @@ def read_list(document: dict[str, Any], key: str) -> list[Any]:
     """
     values = document.get(key)
     if not isinstance(values, list):
-        raise FetchFailed("malformed", detail="an answer that is not a list")
+        raise FetchFailed("malformed", detail=f"an answer that is not a list of tags: {_says(document, key)}")
     return values
+
+
+def _looks(body: bytes) -> str:
+    start = body[:1_000].lstrip(b"\xef\xbb\xbf\r\n\t ")
+    if not start:
+        return "it is empty"
+    if start.startswith(b"<"):
+        return "HTML or XML, such as a login page, or the page of a proxy on the way"
+    return "not a JSON object"
+
+
+def _says(document: dict[str, Any], key: str) -> str:
+    errors = document.get("errors")
+    first = errors[0] if isinstance(errors, list) and errors else None
+    code = first.get("code") if isinstance(first, dict) else None
+    if isinstance(code, str) and code in _OCI_ERRORS:
+        return f"an error with code {code}, with status 200"
+    return f"JSON without a list of {key}"
