@@ -191,7 +191,9 @@ def _failure() -> dict[str, Any]:
                     {"enum": sorted({row["code"] for row in table}), "description": "The stable code."},
                     {
                         "type": "object",
-                        "description": "`path` names the faulty field; `reason` and `next_try_at` are of a registry.",
+                        "description": (
+                            "`path` names the faulty field; `reason` and `next_try_at` are of a registry."
+                        ),
                     },
                 ],
             },
