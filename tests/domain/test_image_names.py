@@ -223,7 +223,7 @@ def test_a_plugin_that_was_registered_so_can_still_be_changed(image: str) -> Non
 
 def test_a_managed_document_may_name_its_registry_in_the_image() -> None:
     document: dict[str, Any] = {"name": "x", "service_type": "x", "image": "docker.io/library/redis"}
-    plugin, _ = managed_plugin(document, LOCAL, NOW, POLICY)
+    plugin = managed_plugin(document, LOCAL, NOW, POLICY).plugin
     assert (plugin.image, plugin.plugin_id) == ("library/redis", "redis")
 
 
