@@ -1,7 +1,7 @@
 """What an answer without a list means, by its status alone: the body of an error may be anything."""
 
 from worker.domain.image import FailureReason, FetchFailed
-from worker.registries.http.retry_after import retry_after
+from worker.registries.http.retry_after import is_rate_limit, retry_after
 from worker.registries.http.session import Answer
 
 
@@ -12,7 +12,7 @@ def failure_of(answer: Answer, now: float, *, not_found: FailureReason = "not_fo
     """
     wait = retry_after(answer.headers, now)
     status = answer.status
-    if status in (429, 503) or (status == 403 and wait is not None):
+    if status in (429, 503) or (status == 403 and is_rate_limit(answer.headers)):
         return FetchFailed("throttled", wait, detail="the registry asks to be left alone")
     if status in (401, 403):
         return FetchFailed("auth", detail="the registry does not let us in")

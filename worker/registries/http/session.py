@@ -1,6 +1,5 @@
 """The HTTP requests of one image: paced, bounded in time and size, redirected by hand."""
 
-import zlib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from http import HTTPStatus
@@ -10,6 +9,7 @@ from requests import PreparedRequest, RequestException, Response
 from urllib3.exceptions import HTTPError
 
 from worker.domain.image import BeforeRequest, FetchFailed
+from worker.registries.http.body import read_body
 from worker.registries.http.bounds import until
 from worker.registries.http.caps import Caps
 from worker.registries.http.guard import DialRefused
@@ -18,7 +18,6 @@ from worker.registries.http.origin import Origin, parse_url, resolve
 from worker.registries.http.pools import ConnectionPools
 
 _REDIRECTS = frozenset({301, 302, 303, 307, 308})
-_CHUNK = 64 * 1024
 _USER_AGENT = "plugin-repository"
 
 
@@ -127,41 +126,9 @@ def _resolve(url: str, target: str) -> str:
 def _body(response: Response, limit: int) -> bytes:
     """Return the body of a 200. Any other answer says everything by its status."""
     if response.status_code == HTTPStatus.OK:
-        return _read(response, limit)
+        return read_body(response, limit)
     response.close()
     return b""
-
-
-def _read(response: Response, limit: int) -> bytes:
-    """Return the body, decoded piece by piece: few bytes cannot become many before they are counted."""
-    encoding = response.headers.get("Content-Encoding", "identity").strip().lower()
-    if encoding not in ("identity", "", "gzip", "x-gzip"):
-        raise FetchFailed("malformed", detail="an answer in an encoding that was not asked for")
-    unzip = zlib.decompressobj(wbits=31) if encoding.endswith("gzip") else None
-    pieces: list[bytes] = []
-    received = size = 0
-    while piece := _piece(response):
-        received += len(piece)
-        if unzip is not None:
-            try:
-                piece = unzip.decompress(piece, limit - size + 1)
-            except zlib.error:
-                raise FetchFailed("malformed", detail="an answer that cannot be decoded") from None
-        size += len(piece)
-        if size > limit or received > limit:
-            raise FetchFailed("malformed", detail="an answer that is too large")
-        pieces.append(piece)
-    if unzip is not None and received and not unzip.eof:
-        raise FetchFailed("malformed", detail="an answer that cannot be decoded")
-    return b"".join(pieces)
-
-
-def _piece(response: Response) -> bytes:
-    try:
-        piece: bytes = response.raw.read(_CHUNK, decode_content=False)
-    except ValueError:  # a chunk of a negative size
-        raise FetchFailed("malformed", detail="an answer that cannot be read") from None
-    return piece
 
 
 def keeps_authorization(origin: Origin, following: Origin) -> bool:
