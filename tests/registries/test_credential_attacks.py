@@ -10,7 +10,8 @@ import pytest
 from tests.registries.attacks import BASIC, GUARDED, PATH, Make, Oci, attempt
 from tests.registries.double import Double, demands, listing, says
 from worker.registries import Credentials
-from worker.registries.auth import authorizer, tokens
+from worker.registries.auth.account import Account
+from worker.registries.auth.realms import Realms
 from worker.registries.http import session
 from worker.registries.tags import oci as oci_tags
 
@@ -30,7 +31,7 @@ def test_credentials_to_a_foreign_realm(
     double.before = demands(f'Bearer realm="{trap.url}/token",service="registry"')
     trap.behaviours["/token"] = says(200, {"token": "t"})
     if not guarded:
-        monkeypatch.setattr(tokens, "may_ask_for_token", lambda registry, realm: True)
+        monkeypatch.setattr(Realms, "refusal", lambda self, registry, realm: None)
     made = registries(
         f"http://{double.authority},http://{trap.authority}", credentials=credentials(double.authority)
     )
@@ -120,7 +121,7 @@ def test_credentials_to_the_next_page_of_whoever_a_registry_redirects_to(
     trap.behaviours[PATH] = listing("a", link=f"<{PATH}?last=a>; rel=next")
     trap.behaviours["/token"] = says(200, {"token": "t"})
     if not guarded:
-        monkeypatch.setattr(authorizer.Account, "at", lambda account, origin: account._replace(home=origin))
+        monkeypatch.setattr(Account, "at", lambda account, origin: account._replace(home=origin))
     made = registries(
         f"http://{double.authority},http://{trap.authority}", credentials=credentials(double.authority)
     )

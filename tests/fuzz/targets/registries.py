@@ -16,8 +16,8 @@ from worker.domain.registry.addresses import is_forbidden, parse_address
 from worker.domain.registry.allowed import AllowedRegistries
 from worker.domain.registry.hosts import REGISTRY_TYPES, check_registry
 from worker.domain.versions import newest_first
-from worker.registries.auth.challenge import parse_challenge
-from worker.registries.auth.realms import may_ask_for_token
+from worker.registries.auth.challenge import parse_challenges
+from worker.registries.auth.realms import Realms
 from worker.registries.auth.tokens import _read_token
 from worker.registries.http.origin import parse_url
 from worker.registries.http.retry_after import retry_after
@@ -96,10 +96,14 @@ def _answer(script: Script) -> bytes:
 def _use_answer(raw: bytes) -> None:
     # As http.client gives a header.
     text = raw.decode("latin-1")
-    if challenge := parse_challenge(text):
+    for challenge in parse_challenges(text):
         with suppress(ValueError):
-            may_ask_for_token(parse_url(HERE)[0], parse_url(challenge.realm)[0])
-    for headers in ({"Retry-After": text}, {"X-RateLimit-Remaining": "0", "X-RateLimit-Reset": text}):
+            Realms().refusal(parse_url(HERE)[0], parse_url(challenge.realm)[0])
+    for headers in (
+        {"Retry-After": text},
+        {"X-RateLimit-Remaining": "0", "X-RateLimit-Reset": text},
+        {"RateLimit": text},
+    ):
         left = retry_after(CaseInsensitiveDict(headers), 1_700_000_000.0)
         assert left is None or 0 <= left <= 21_600
     with suppress(FetchFailed):

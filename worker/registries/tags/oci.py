@@ -2,7 +2,8 @@
 
 from typing import Any
 
-from worker.registries.auth.authorizer import Account, Authorizer
+from worker.registries.auth.account import Account
+from worker.registries.auth.authorizer import Authorizer
 from worker.registries.http.session import RegistrySession
 from worker.registries.tags.names import Tags, read_list, read_object
 from worker.registries.tags.paging import following, next_link
