@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import json
+import tracemalloc
 import zlib
 
 import pytest
@@ -113,3 +114,20 @@ def test_a_cap_holds_for_the_sum_of_all_members(
     double.behaviours[PATH] = says(200, data, {"Content-Encoding": encoding})
     assert attempt(registries(f"http://{double.authority}", caps=caps), oci(double.authority)) == "malformed"
     assert len(data) < caps.page_bytes
+
+
+@pytest.mark.parametrize("encoding", ["gzip", "deflate"])
+def test_members_that_grow(double: Double, registries: Make, oci: Oci, encoding: str) -> None:
+    """Many of them come in one piece of the network; what they hold together is bounded there, too."""
+    grows = b" " * (1 << 20)
+    data = gzip.compress(grows) * 60 if encoding == "gzip" else zlib.compress(grows * 60)
+    double.behaviours[PATH] = says(200, data, {"Content-Encoding": encoding})
+    made = registries(f"http://{double.authority}", caps=Caps(page_bytes=1 << 20))
+    tracemalloc.start()
+    try:
+        reason = attempt(made, oci(double.authority))
+        peak = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+    assert reason == "malformed"
+    assert peak < 16 << 20

@@ -131,6 +131,20 @@ def test_a_challenge_that_changes_each_time(double: Double, registries: Make, oc
     assert len(served) == 2
 
 
+def test_a_login_that_is_refused_later_is_sent_once(
+    double: Double, registries: Make, oci: Oci, credentials: Robot
+) -> None:
+    good = {BASIC}
+    server = Demanding(double, lambda sent: sent in good, first=BASIC_TOO)
+    made = registries(f"http://{double.authority}", credentials=credentials(double.authority))
+    ref = oci(double.authority, credential="robot")
+    assert made.fetch(ref).tags == ("1.0",)
+    good.clear()
+    double.asked.clear()
+    assert attempt(made, ref) == "auth"
+    assert server.pages == [BASIC]
+
+
 def test_basic_needs_a_login(double: Double, registries: Make, oci: Oci) -> None:
     server = Demanding(double, lambda sent: False, BASIC_TOO)
     assert attempt(registries(f"http://{double.authority}"), oci(double.authority)) == "auth"

@@ -16,6 +16,7 @@ from worker.registries.http.guard import DialRefused
 from worker.registries.http.network_error import failure_of_error
 from worker.registries.http.origin import Origin, parse_url, resolve
 from worker.registries.http.pools import ConnectionPools
+from worker.registries.http.tunnel import ProxyFailed
 
 _REDIRECTS = frozenset({301, 302, 303, 307, 308})
 _USER_AGENT = "plugin-repository"
@@ -100,6 +101,8 @@ class RegistrySession:
                     raise
         except DialRefused as refusal:
             failure: FetchFailed = FetchFailed("not_allowed", detail=f"{origin.authority}: {refusal}")
+        except ProxyFailed as failed:
+            failure = failed.failure(origin.authority)
         except (RequestException, HTTPError, OSError) as error:
             # Not chained to the error: the request that requests attaches to it holds the credentials.
             failure = failure_of_error(error, origin, answered=answered)
