@@ -8,7 +8,7 @@ import pytest
 
 from tests.registries.attacks import BASIC, PATH, Make, Oci, attempt
 from tests.registries.conftest import requests_for
-from tests.registries.double import Double, Handler, says
+from tests.registries.double import Double, Handler, demands, says
 from tests.support.clock import FakeClock
 from worker.domain.image import FetchFailed
 from worker.registries import Credentials
@@ -213,6 +213,23 @@ def test_a_login_that_its_token_service_refuses_is_not_sent_again(
     made = registries(f"http://{double.authority}", credentials=credentials(double.authority))
     assert attempt(made, oci(double.authority, credential="robot")) == "auth"
     assert double.authorizations == [BASIC]
+
+
+def test_a_registry_that_hands_over_to_one_with_tokens(
+    double: Double, trap: Double, registries: Make, oci: Oci, credentials: Robot
+) -> None:
+    """As registry.k8s.io does, to Google's: what is demanded there is met there, by nobody."""
+    moved = "/v2/project/images/app/tags/list"
+    double.behaviours[PATH] = says(307, b"", {"Location": f"{trap.url}{moved}"})
+    trap.tags["project/images/app"] = ["1.0"]
+    trap.behaviours["/token"] = says(200, {"token": "t"})
+    trap.before = demands(f'Bearer realm="{trap.url}/token",service="s"')
+    made = registries(
+        f"http://{double.authority},http://{trap.authority}", credentials=credentials(double.authority)
+    )
+    assert made.fetch(oci(double.authority, credential="robot")).tags == ("1.0",)
+    assert [asked.authorization for asked in trap.asked] == [None, None, "Bearer t"]
+    assert trap.asked[1].query == {"service": "s", "scope": "repository:project/images/app:pull"}
 
 
 def test_challenges_in_several_header_lines(
