@@ -17,7 +17,7 @@ from worker.registries.auth.realms import Realms
 from worker.registries.http.bounds import BoundedSocket
 from worker.registries.http.guard import Guard
 from worker.registries.http.origin import parse_url
-from worker.registries.tags import oci as oci_tags
+from worker.registries.tags import reading
 
 Patch = pytest.MonkeyPatch
 
@@ -137,7 +137,7 @@ def test_a_step_down_to_plain_http(
         monkeypatch.setattr(Realms, "refusal", lambda self, registry, realm: None)
     else:
         double.behaviours[PATH] = listing("a", link=f"<{trap.url}{PATH}>; rel=next")
-        monkeypatch.setattr(oci_tags, "following", lambda url, reference, visited: urljoin(url, reference))
+        monkeypatch.setattr(reading, "following", urljoin)
     if not guarded:
         monkeypatch.setattr(Guard, "check_url", lambda self, url: parse_url(url)[0])
         monkeypatch.setattr(Guard, "_may_dial", lambda self, host, port, address: True)

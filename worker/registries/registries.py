@@ -123,8 +123,7 @@ class Registries:
         else:
             base = self._base(ref, profile.oci_host)
         account = self._account(parse_url(base)[0], credential, ref)
-        tags = list_oci_tags(session, self._authorizer, base, name, account)
-        return TagList(tags.names(), tags.truncated)
+        return list_oci_tags(session, self._authorizer, base, name, account)
 
     def _credential(self, ref: ImageRef) -> Credential | None:
         if ref.credential is None:
