@@ -51,7 +51,7 @@ def failure(registries: Make, oci: Oci, host: str, **options: object) -> FetchFa
         (says(200, {"errors": [{"code": "hunter2"}]}), "malformed", "JSON without a list of tags"),
         (says(200, {"errors": ["DENIED"]}), "malformed", "JSON without a list of tags"),
         (says(200, {"errors": [{"code": ["DENIED"]}]}), "malformed", "JSON without a list of tags"),
-        (says(302, b"", {"Location": "http://login.test/"}), "not_allowed", "plain HTTP is not allowed"),
+        (says(302, b"", {"Location": "http://login.test/"}), "not_allowed", "and plain HTTP needs that"),
         (says(302, b"", {"Location": "https://user@login.test/"}), "not_allowed", "a URL that may not be"),
         (says(302, b"", {"Location": PATH}), "not_allowed", "redirected too often"),
     ],
@@ -76,10 +76,10 @@ def test_a_redirect_to_a_login_page(double: Double, registries: Make, oci: Oci) 
 @pytest.mark.parametrize(
     ("realm", "detail"),
     [
-        ("https://auth.elsewhere.test/token", "sends us to auth.elsewhere.test for a token"),
-        ("https://10.0.0.1/token", "sends us to 10.0.0.1 for a token"),
-        ("/token", "a token realm that is not a plain http or https URL"),
-        ("https://hunter2@elsewhere.test/", "a token realm that is not a plain http or https URL"),
+        ("https://auth.elsewhere.test/token", "the token realm auth.elsewhere.test is another's"),
+        ("https://10.0.0.1/token", "the token realm 10.0.0.1 is another's"),
+        ("/token", "is not a plain http or https URL"),
+        ("https://hunter2@elsewhere.test/", "is not a plain http or https URL"),
     ],
 )
 def test_a_realm_that_is_not_asked(

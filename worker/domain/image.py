@@ -136,15 +136,17 @@ class TagList:
     """The tags that a registry answered.
 
     ``tags``: valid tag names, each once, in any order.
-    ``truncated``: there are more, but a cap on tags or pages was met. Default: False.
+    ``truncated``: there may be more: a cap was met, or a page could not be followed. Default: False.
     ``complete``: these are all tags; False: only the newest, to be joined to those already known.
     ``shifted``: the list changed while its pages were read: names that exist may be missing.
+    ``failure``: why the page after these tags was not read, if it failed; the list is ``truncated`` then.
     """
 
     tags: tuple[str, ...]
     truncated: bool = False
     complete: bool = True
     shifted: bool = False
+    failure: "FetchFailed | None" = None
 
 
 DETAIL_MAX = 300

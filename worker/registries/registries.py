@@ -2,7 +2,7 @@
 
 import logging
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Self
 
@@ -11,13 +11,16 @@ from worker.domain.clock import Clock
 from worker.domain.image import BeforeRequest, FetchFailed, ImageRef, TagList
 from worker.domain.registry.allowed import AllowedRegistries, default_port, parse_authority
 from worker.domain.registry.hosts import FIXED_TYPES, type_of
-from worker.registries.auth.authorizer import Account, Authorizer
+from worker.registries.auth.account import Account
+from worker.registries.auth.authorizer import Authorizer
 from worker.registries.auth.credentials import Credential, CredentialError, Credentials
 from worker.registries.auth.logins import Logins
+from worker.registries.auth.realms import Realms
 from worker.registries.http.caps import Caps
 from worker.registries.http.guard import Resolver, system_resolver
 from worker.registries.http.origin import Origin, parse_url
 from worker.registries.http.pools import ConnectionPools
+from worker.registries.http.proxy import Proxy
 from worker.registries.http.session import RegistrySession
 from worker.registries.kinds import KINDS
 from worker.registries.settings import Mirror
@@ -32,11 +35,14 @@ class Network:
     """The network around this process.
 
     ``resolver``: names to addresses. ``docker_hub_api``: where Docker Hub's API is; an address other than the
-    public one is trusted as a mirror is.
+    public one is trusted as a mirror is. ``realms``: where registries have their tokens.
+    ``proxy``: through which registries are reached; None: directly.
     """
 
     resolver: Resolver = system_resolver
     docker_hub_api: str = API
+    realms: Realms = field(default_factory=Realms)
+    proxy: Proxy | None = None
 
     def trusted(self, mirrors: Mapping[str, Mirror]) -> dict[str, Origin]:
         """Return the trusted origin of each registry type that has one."""
@@ -75,11 +81,12 @@ class Registries:
         self._pools = self._open_pools()
         trusted = self._network.trusted(self._mirrors)
         self._pools_by_type = {name: self._open_pools(origin) for name, origin in trusted.items()}
-        self._authorizer = Authorizer(self._clock)
+        self._authorizer = Authorizer(self._clock, self._network.realms)
         self._logins = Logins(self._clock)
 
     def _open_pools(self, *trusted: Origin) -> ConnectionPools:
-        return ConnectionPools(self._allowed, trusted, self._network.resolver, self._ca_files)
+        network = self._network
+        return ConnectionPools(self._allowed, trusted, network.resolver, self._ca_files, network.proxy)
 
     def domains(self, ref: ImageRef) -> frozenset[str] | None:
         """Return the domains whose plugins may have the image read with its credential; None: all of them."""
@@ -126,8 +133,7 @@ class Registries:
             base = self._base(ref, profile.oci_host)
         home = parse_url(base)[0]
         account = self._account(home, credential, ref)
-        tags = list_oci_tags(session_at(home), self._authorizer, base, name, account)
-        return TagList(tags.names(), tags.truncated)
+        return list_oci_tags(session_at(home), self._authorizer, base, name, account)
 
     def _credential(self, ref: ImageRef) -> Credential | None:
         if ref.credential is None:

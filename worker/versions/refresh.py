@@ -169,7 +169,10 @@ class Refresh:
                 # Else it would be the first to be asked for after each cooldown, and perhaps the only one.
                 claimed.put_last(cooldown_s)
             return failure
-        slot.listed()
+        if tags.failure is None:
+            slot.listed()
+        else:
+            slot.failed(tags.failure)
         return tags
 
     def _write(self, claim: Claim, decision: RefreshDecision, now: datetime) -> bool:

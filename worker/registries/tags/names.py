@@ -1,7 +1,7 @@
 """Gathering tag names from pages, each once, as far as the cap."""
 
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Set
 from typing import Any
 
 from worker.domain.image import FetchFailed
@@ -20,14 +20,20 @@ class Tags:
         self._names: dict[str, None] = {}
         self.truncated = False
 
-    def add(self, names: Iterable[object]) -> None:
-        """Add the valid tag names and drop everything else."""
+    def add(self, names: Iterable[str]) -> int:
+        """Add the valid tag names and drop everything else. Return how many were new."""
+        before = len(self._names)
         for name in names:
-            if isinstance(name, str) and name not in self._names and is_version_name(name):
+            if name not in self._names and is_version_name(name):
                 if len(self._names) >= self._most:
                     self.truncated = True
-                    return
+                    break
                 self._names[name] = None
+        return len(self._names) - before
+
+    def seen(self) -> Set[str]:
+        """Return the tags as a set that grows with them."""
+        return self._names.keys()
 
     def names(self) -> tuple[str, ...]:
         """Return the tags in the order in which they were added."""
@@ -80,3 +86,13 @@ def _says(document: dict[str, Any], key: str) -> str:
     if isinstance(code, str) and code in _OCI_ERRORS:
         return f"an error with code {code}, with status 200"
     return f"JSON without a list of {key}"
+
+
+def strings_in(values: list[Any]) -> list[str]:
+    """Return the list itself.
+
+    Raises: ``FetchFailed`` unless it holds only strings: what cannot be read could be a tag.
+    """
+    if not all(isinstance(value, str) for value in values):
+        raise FetchFailed("malformed", detail="a list of tags that are not strings")
+    return values
