@@ -6,7 +6,7 @@ from collections.abc import Iterator
 import pytest
 
 from tests.versions.world import HOST, World
-from worker.domain.image import FetchFailed, ImageRef
+from worker.domain.image import FetchFailed, ImageRef, TagList
 from worker.versions.refresh_log import WARNINGS
 
 LOGGER = "worker.versions.refresh_log"
@@ -35,7 +35,7 @@ def lines(caplog: pytest.LogCaptureFixture) -> Iterator[Lines]:
         yield Lines(caplog)
 
 
-def again(world: World, ref: ImageRef, answer: FetchFailed | tuple[str, ...]) -> None:
+def again(world: World, ref: ImageRef, answer: FetchFailed | TagList | tuple[str, ...]) -> None:
     world.registry.tags[ref.image] = answer
     world.later(hours=13)
     world.round()
@@ -86,6 +86,29 @@ def test_a_registry_that_asks_to_be_left_alone_is_news_and_our_own_budget_is_not
     world.budget.slot(HOST, "OCI", "another").failed(FetchFailed("throttled", retry_after=60))
     world.work()
     assert lines.new() == [("INFO", f"refreshed {ref.key}: throttled: the host's budget: cooldown")]
+
+
+def test_a_truncated_list_is_told_with_its_image(world: World, lines: Lines) -> None:
+    ref = world.follow("team/plugin")
+    lines.new()
+    cut = TagList(("1.0", "2.0"), truncated=True, detail="a page came twice")
+    again(world, ref, cut)
+    told = "the list is truncated: a page came twice"
+    assert lines.new() == [("WARNING", f"refreshed {ref.key}: changed: {told}")]
+    assert (world.image(ref).last_error, world.image(ref).last_detail) == (None, told)
+    again(world, ref, cut)
+    assert lines.new() == [("INFO", f"refreshed {ref.key}: unchanged: {told}")]
+    again(world, ref, ("1.0", "2.0"))
+    assert world.image(ref).last_detail is None
+
+
+def test_a_list_that_was_read_in_part_is_told_with_its_image(world: World, lines: Lines) -> None:
+    ref = world.follow("team/plugin")
+    lines.new()
+    failure = FetchFailed("timeout", detail="no answer from registry.test: it takes too long")
+    again(world, ref, TagList(("1.0", "2.0"), truncated=True, failure=failure))
+    (level, line), *_ = lines.new()
+    assert (level, "only a part of the list was read: timeout: no answer" in line) == ("WARNING", True)
 
 
 def test_many_failing_images_of_a_registry_do_not_flood_the_log(world: World, lines: Lines) -> None:

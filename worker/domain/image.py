@@ -140,6 +140,7 @@ class TagList:
     ``complete``: these are all tags; False: only the newest, to be joined to those already known.
     ``shifted``: the list changed while its pages were read: names that exist may be missing.
     ``failure``: why the page after these tags was not read, if it failed; the list is ``truncated`` then.
+    ``detail``: why it is truncated otherwise: a few words for operators. Default: none.
     """
 
     tags: tuple[str, ...]
@@ -147,6 +148,7 @@ class TagList:
     complete: bool = True
     shifted: bool = False
     failure: "FetchFailed | None" = None
+    detail: str = ""
 
 
 DETAIL_MAX = 300

@@ -124,7 +124,7 @@ def _listed(image: ImageRecord, listed: TagList, now: datetime, intervals: Inter
         not_found_in_row=0,
         suspicious=None,
         last_error=None,
-        last_detail=None,
+        last_detail=f"the list is truncated: {listed.detail}" if listed.detail else None,
         failing_since=None,
     )
     if _is_suspicious(image, before, after, listed) and not _is_confirmed(image, after, digest):

@@ -42,13 +42,23 @@ class Ending(NamedTuple):
     @classmethod
     def of(cls, before: ImageRecord, decision: RefreshDecision, outcome: TagList | FetchFailed) -> "Ending":
         """Return how a refresh ended that was written. A first 404 is no news: it may be a slip."""
-        if not isinstance(outcome, FetchFailed):
-            return cls(decision.reason)
+        if isinstance(outcome, TagList):
+            return cls._listed(before, decision, outcome)
         if outcome.reason == "not_found":
             is_news = decision.image.state == "not_found" != before.state
         else:
             is_news = before.last_error != outcome.reason
         return cls(decision.reason, outcome.detail, is_news)
+
+    @classmethod
+    def _listed(cls, before: ImageRecord, decision: RefreshDecision, listed: TagList) -> "Ending":
+        if listed.failure is not None:
+            detail = f"only a part of the list was read: {listed.failure}"
+            return cls(decision.reason, detail, before.last_error != listed.failure.reason)
+        if not listed.detail:
+            return cls(decision.reason)
+        detail = f"the list is truncated: {listed.detail}"
+        return cls(decision.reason, detail, is_news=not before.truncated)
 
 
 class RefreshLog:

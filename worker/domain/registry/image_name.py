@@ -4,14 +4,11 @@ Everywhere else an image begins with its registry. Here the registry has fields 
 front of an image is a mistake: the image would be asked for at the wrong registry, and never be found.
 """
 
-from functools import cache
-
-from publicsuffixlist import PublicSuffixList
-
 from contracts.errors import InvalidImage
 from contracts.values import IMAGE_PATTERN
 from worker.domain.registry.addresses import parse_address
 from worker.domain.registry.hosts import FIXED_TYPES, one_name, type_of
+from worker.domain.registry.suffixes import public_suffixes
 
 _WITHOUT_DOTS = frozenset({"DOCKER_HUB", "GITHUB"})
 """The types whose namespaces have no dots: what has one can only be a host."""
@@ -65,7 +62,7 @@ def _type_at(host: str) -> str:
 def ends_like_a_host(name: str) -> bool:
     """Return whether a name with dots ends as names of hosts do: with a top-level domain, or privately."""
     name = name.lower()
-    is_public = _suffixes().publicsuffix(name, accept_unknown=False) is not None
+    is_public = public_suffixes().publicsuffix(name, accept_unknown=False) is not None
     return is_public or name.rpartition(".")[2] in _PRIVATE
 
 
@@ -76,8 +73,3 @@ def _hint(first: str, registry_type: str, own: str) -> str:
     if registry_type in _WITHOUT_DOTS:
         return text
     return f"{text}; if it is a project of {own}, write {own}/{first}/..."
-
-
-@cache
-def _suffixes() -> PublicSuffixList:
-    return PublicSuffixList()

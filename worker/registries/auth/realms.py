@@ -1,12 +1,10 @@
 """Where a registry's tokens may be had."""
 
 from collections.abc import Collection
-from functools import cache
-
-from publicsuffixlist import PublicSuffixList
 
 from worker.domain.registry.addresses import parse_address
 from worker.domain.registry.allowed import default_port
+from worker.domain.registry.suffixes import public_suffixes
 from worker.registries.auth.clouds import is_token_host
 from worker.registries.http.origin import Origin, Place
 
@@ -95,9 +93,4 @@ def registrable_domain(host: str) -> str | None:
     above = {".".join(labels[-count:]) for count in range(1, len(labels) + 1)}
     if parse_address(host) is not None or above & _SHARED:
         return None
-    return _suffixes().privatesuffix(host)
-
-
-@cache
-def _suffixes() -> PublicSuffixList:
-    return PublicSuffixList()
+    return public_suffixes().privatesuffix(host)

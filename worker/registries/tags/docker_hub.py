@@ -121,11 +121,12 @@ class _Reading:
     def result(self) -> TagList:
         """Return what was read, once there is no next page."""
         shifted = not self._is_cut and len(self._named) < self._counted
-        return TagList(self._tags.names(), truncated=self._is_cut, shifted=shifted)
+        detail = "there are more tags than were read" if self._is_cut else ""
+        return TagList(self._tags.names(), truncated=self._is_cut, shifted=shifted, detail=detail)
 
     def cut(self) -> TagList:
         """Return what was read, although there is more."""
-        return TagList(self._tags.names(), truncated=True)
+        return TagList(self._tags.names(), truncated=True, detail="more pages than are read")
 
     def interrupted(self, step: _Step, failure: FetchFailed) -> TagList:
         """Return what was read before the page at ``step`` failed.

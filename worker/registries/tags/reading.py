@@ -4,7 +4,6 @@ A list is whole if the protocol says so: a page without ``Link`` that is shorter
 behind the last tag that has no more. What cannot be followed is ``truncated``, with what was read.
 """
 
-import logging
 from collections.abc import Set
 from dataclasses import dataclass
 
@@ -13,8 +12,6 @@ from worker.registries.http.failure import says_no
 from worker.registries.tags.cursors import Cursors
 from worker.registries.tags.names import Tags
 from worker.registries.tags.paging import after, cursor_of, following
-
-logger = logging.getLogger(__name__)
 
 _FEWEST = 50
 
@@ -82,9 +79,7 @@ class Reading:
         """Return what was read, once there is no next page."""
         if self._cursors.skip(self._tags.seen()):
             self._miss("a page was left out")
-        if self._missing is not None:
-            logger.info("a list of tags is truncated: %s", self._missing)
-        return TagList(self._tags.names(), truncated=self._missing is not None)
+        return TagList(self._tags.names(), truncated=self._missing is not None, detail=self._missing or "")
 
     def cut(self, why: str) -> TagList:
         """Return what was read, although there is more."""
