@@ -1,5 +1,7 @@
 """What registries answer, and the names of registries and images."""
 
+import gzip
+import zlib
 from collections.abc import Sequence
 from contextlib import suppress
 from typing import Any
@@ -19,6 +21,7 @@ from worker.domain.versions import newest_first
 from worker.registries.auth.challenge import parse_challenges
 from worker.registries.auth.realms import Realms
 from worker.registries.auth.tokens import _read_token
+from worker.registries.http.body import _Deflate, _Gzip
 from worker.registries.http.origin import parse_url
 from worker.registries.http.retry_after import retry_after
 from worker.registries.tags.docker_hub import _count, _names
@@ -43,6 +46,8 @@ HOST_WORDS: Sequence[str] = [
 ANSWERS: Sequence[bytes] = [
     b'Bearer realm="https://auth.example.com/token",service="registry",scope="repository:acme/jira:pull"',
     b'Negotiate, Basic realm="a \\"b\\"", Bearer realm=https://registry.example.com/t',
+    b'Negotiate YII/Jv==, Basic realm="x"',
+    *(b"limit=100, remaining=0, reset=50", b'"default";r=0;t=30, "day";r=0;t=3600'),
     b'<https://registry.example.com/v2/acme/jira/tags/list?n=100&last=x>; rel="next", </v2/>; rel=prev',
     b'</v2/acme/jira/tags/list?last=1.0&n=100>; title="a, b"; rel="prev next"',
     *(b"120", b"Fri, 31 Dec 1999 23:59:59 GMT", b"1700000060", b"0;w=60", b"Mon Nov 30 2026", b"2.5"),
@@ -113,6 +118,10 @@ def _use_answer(raw: bytes) -> None:
             assert url is None or parse_url(url)[0] == parse_url(HERE)[0]
     with suppress(FetchFailed):
         _read_token(raw)
+    for decoder, head in ((_Gzip(), gzip.compress(raw[:64], mtime=0)), (_Deflate(), b"")):
+        with suppress(zlib.error):
+            assert len(decoder.decode(head + raw, 80)) <= 80
+            decoder.is_whole()
     _use_tags(raw)
 
 
