@@ -24,8 +24,9 @@ class RepositoryInfo(Contract):
 class PluginInfo(Contract):
     """A deployable plugin: its image, registry, capabilities, form schema and state.
 
-    ``plugin_id`` is the last path part of ``image``. ``revision`` counts the changes from 1; a plugin of a
-    managed repository has none. An optional field that is not set is absent from an answer.
+    ``plugin_id`` is the last path part of ``image``; a plugin of a managed repository may have another one.
+    ``revision`` counts the changes from 1; a plugin of a managed repository has none. An optional field that
+    is not set is absent from an answer.
     """
 
     plugin_id: Name

@@ -17,6 +17,7 @@ from typing import Any
 import redis
 
 from contracts._client.entries import Event, UnreadableEvent, entries_of, read_event, text_of
+from contracts._redis.idle_consumers import IdleConsumers
 from contracts._redis.outage import is_redis_outage, outage_sentence
 from contracts._redis.waits import Waits
 from contracts.events import STREAM
@@ -57,6 +58,8 @@ class Subscriber:
     ``stream``: the stream to read, default ``plugin.events``.
     ``idle_s``: leave another consumer's unacknowledged events to it for this many seconds, default 30; no
     newer event is read meanwhile.
+    ``forget_s``: remove other consumers of the group that have been idle for this many seconds, and have no
+    unacknowledged events; default 3,600; None: keep them. One that is not gone comes back when it reads.
     ``count``: how many entries to read at once, default 100.
     ``on_gap``: called with every gap, before the handler gets the event behind it.
     ``on_unreadable``: called with the id and the fields of an entry that is not an event; default: ``poll``
@@ -76,6 +79,7 @@ class Subscriber:
         start: str = "beginning",
         stream: str = STREAM,
         idle_s: float = 30.0,
+        forget_s: float | None = 3_600.0,
         count: int = 100,
         on_gap: Callable[[Gap], None] | None = None,
         on_unreadable: Callable[[str, dict[bytes, bytes]], None] | None = None,
@@ -91,6 +95,7 @@ class Subscriber:
         self._on_gap = on_gap
         self._on_unreadable = on_unreadable
         self._seen = f"{stream}:seen:{group}"
+        self._idle = IdleConsumers(client, stream, group, consumer, forget_s)
         self._was_there = False
         self._handled: tuple[str, str, int] | None = None
         self._raised: Exception | None = None
@@ -147,6 +152,7 @@ class Subscriber:
                 return handled
             if self._take_new(0 if handled else block_s):
                 handled += self._catch_up()
+            self._idle.remove()
             return handled
         except redis.ResponseError as error:
             if error is self._raised or not str(error).startswith("NOGROUP"):

@@ -48,6 +48,9 @@ MAX_ANSWER_BYTES = 16 * 1024 * 1024
 MAX_NAME_LENGTH = 255
 """The longest name or id, in characters."""
 
+MAX_IMAGE_LENGTH = 1024
+"""The longest image name that there may be, in characters; a deployment allows callers fewer."""
+
 SECRET_WORD = r"authorization|cookie|token|secret|passwd|password|(?:api|private|access)[_-]?key"  # noqa: S105  # a pattern, no secret
 """The words, in any case, that make a key look like that of a secret: a pattern for ``re``."""
 
@@ -157,13 +160,16 @@ def _time_text(value: datetime) -> str:
 
 
 _PART = r"[a-z0-9]+(?:(?:\.|_|__|-+)[a-z0-9]+)*"
+PART_PATTERN = re.compile(rf"{_PART}\Z")
+"""One path part of an OCI repository name."""
+
 IMAGE_PATTERN = re.compile(rf"{_PART}(?:/{_PART})*\Z")
 """An OCI repository name (OCI Distribution 1.1, "Pulling manifests")."""
 
 Name = Annotated[str, StringConstraints(min_length=1, max_length=MAX_NAME_LENGTH)]
 Image = Annotated[
     str,
-    StringConstraints(min_length=1, max_length=1024),
+    StringConstraints(min_length=1, max_length=MAX_IMAGE_LENGTH),
     AfterValidator(_repository_name),
     Field(json_schema_extra={"pattern": rf"^{_PART}(?:/{_PART})*$"}),
 ]

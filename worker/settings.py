@@ -13,6 +13,7 @@ from pydantic import Field, PlainValidator, ValidationError, ValidationInfo, fie
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from contracts._redis.url import check_redis_url
+from contracts.values import MAX_IMAGE_LENGTH
 from worker.documents.read import parse_json, read_document
 from worker.domain.registry.allowed import AllowedRegistries
 from worker.domain.repositories import Repositories
@@ -113,7 +114,7 @@ class Settings(Connections):
     heartbeat_dir: str = ""
     """The folder of the heartbeats; default one of this user's own in the temporary folder."""
 
-    image_max_length: Annotated[int, Field(ge=1, le=1024)] = 40
+    image_max_length: Annotated[int, Field(ge=1, le=MAX_IMAGE_LENGTH)] = 40
     events_maxlen: Annotated[int, Field(ge=1, le=10**12)] = 1_000_000
     events_max_bytes: Annotated[int, Field(ge=2**20, le=10**15)] | None = None
     answers_max_bytes: Annotated[int, Field(ge=1, le=10**15)] | None = None

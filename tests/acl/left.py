@@ -16,9 +16,11 @@ LEFT: Final = {
         "LPUSH plugin.queries a",
     ),
     "subscriber": (
+        "XGROUP DELCONSUMER plugin.events versions worker",
         "XGROUP CREATE plugin.events mine 0",
         "XREADGROUP GROUP versions evil STREAMS plugin.events >",
         "XACK plugin.events versions 1-1",
+        "XCLAIM plugin.events versions evil 0 1-1",
         "XAUTOCLAIM plugin.events versions evil 0 0",
         "XRANGE plugin.events - +",
         "XREAD STREAMS plugin.events 0",

@@ -124,7 +124,8 @@ def test_a_subscriber(service: Service) -> None:
     wait_until(lambda: subscriber.poll(0.5) and "d-1/watched" in seen, 60)
     # What another consumer left is taken over.
     client.xreadgroup("billing", "gone", {"plugin.events": ">"})
-    Subscriber(client, "billing", "b", handle, idle_s=0).poll()
+    Subscriber(client, "billing", "b", handle, idle_s=0, forget_s=0).poll()
+    assert [c["name"] for c in client.xinfo_consumers("plugin.events", "billing")] == [b"b"]
     client.xread({"plugin.rejections": "0"})
     newest: Any = client.xrevrange("plugin.events", count=1)
     Subscriber(client, "second", "a", handle, start=newest[0][0].decode()).poll()

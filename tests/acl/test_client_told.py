@@ -5,9 +5,11 @@ from typing import Any
 
 import pytest
 from click.testing import CliRunner
+from redis import Redis
 
 from contracts.client import AskTimeout, PluginClient, RedisRefused
 from contracts.subscriber import Subscriber
+from tests.contracts.subscribers import publish
 from tests.support.guarded import GuardedRedis
 from worker.cli.main import main
 
@@ -101,3 +103,23 @@ def test_a_subscriber_waits_and_tells_it(guarded: GuardedRedis, caplog: pytest.L
     assert [record.levelname for record in caplog.records] == ["ERROR"]
     assert "XREADGROUP" in caplog.text
     assert "group billing waits for its Redis: Redis refuses" in caplog.text
+
+
+@pytest.mark.parametrize("command", ["xinfo|consumers", "xgroup|delconsumer"])
+def test_a_subscriber_that_may_not_remove_consumers_goes_on_and_tells_it_once(
+    guarded: GuardedRedis, caplog: pytest.LogCaptureFixture, weak: Callable[[str], str], command: str
+) -> None:
+    seen: list[str] = []
+    with guarded.client() as admin, Redis.from_url(weak(command)) as client:
+        admin.flushall()
+        admin.xgroup_create("plugin.events", "billing", id="0", mkstream=True)
+        admin.xgroup_createconsumer("plugin.events", "billing", "gone")
+        subscriber = Subscriber(client, "billing", "a", lambda e: seen.append(e.subject), forget_s=0)
+        for revision in (1, 2):
+            publish(admin, revision)
+            subscriber.poll()
+    assert seen == ["d/a", "d/a"]
+    (told,) = [r.getMessage() for r in caplog.records]
+    name = command.replace("|", " ").upper()
+    assert told.startswith("consumers that are gone stay in the group billing: Redis refuses")
+    assert f" {name}: its line of the ACL file lacks that right" in told

@@ -280,6 +280,16 @@ def test_managed_documents_that_cannot_be_used(look: Look, tmp_path: Path) -> No
     assert "\\xff.yaml" in found["managed"][1]["text"]
 
 
+def test_fields_that_are_left_out_of_documents_are_no_warning(look: Look, tmp_path: Path) -> None:
+    (tmp_path / "a.yaml").write_text("{name: A, resource_type: a.B, image: a, docs: {en: x}}")
+    managed = {"repository_id": "m", "name": "M", "repository_type": "managed", "path": str(tmp_path)}
+    local = {"repository_id": "l", "name": "L", "repository_type": "local"}
+    _, found = look("--quick", PLUGINS_REPOSITORIES=json.dumps([local, managed]))
+    assert {f["level"] for f in found["managed"]} == {"ok"}
+    assert found["managed"][0]["text"].startswith("m: fields that have no place here are left out: docs (")
+    assert found["managed"][0]["details"] == {"left_out": {"docs": 1}}
+
+
 def test_for_people_it_is_lines(services: Services, tmp_path: Path) -> None:
     env = {
         "PLUGINS_REDIS_URL": services.settings.redis_url,

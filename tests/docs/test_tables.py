@@ -84,6 +84,16 @@ def test_every_error_is_shown() -> None:
     assert rows == {name: (value.code, value.kind) for name, value in classes.items()}
 
 
+def test_every_code_of_spaceone_is_shown_with_ours() -> None:
+    source = (ROOT / "contracts/errors.py").read_text() + (ROOT / "worker/domain/plugin.py").read_text()
+    rows = page("moving.md").table("4. The callers")
+    shown = {name: code(row[1])[0] for row in rows for name in code(row[0]) if name.startswith("ERROR_")}
+    assert set(shown) == set(re.findall(r'"(ERROR_[A-Z_]+)"', source))
+    classes = [v for v in vars(errors).values() if isinstance(v, type) and issubclass(v, ContractError)]
+    ours = {of.spaceone_code: of.code for of in classes if of.spaceone_code}
+    assert shown == ours | {"ERROR_INVALID_IMAGE_LENGTH": errors.InvalidImage.code}
+
+
 def test_every_change_is_shown() -> None:
     told = page("contracts.md").text.split("**`PluginChanged`**")[1].split("**`ImageVersionsChanged`**")[0]
     assert set(get_args(PluginChange)) <= set(code(told))

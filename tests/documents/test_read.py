@@ -107,7 +107,7 @@ BOMB = "a: &a [x,x,x,x,x,x,x,x,x]\n" + "".join(
         ("true: a", "a key that is not a text"),
         ("? [a]\n: b", "a key that is not a text"),
         (f"a: [{SECRET}", "is not valid YAML: line"),
-        ("a: 1\n---\nb: 2", "is not valid YAML"),
+        ("a: 1\n---\nb: 2", "has more than one document: line 2, column 1"),
         ("tags: {a: " + "9" * 5000 + "}", "is not valid YAML"),
         (f"{SECRET}\x01", "is not valid YAML"),
         (f'"{SECRET}\ud800"', "is not valid YAML"),

@@ -45,6 +45,20 @@ def test_a_url_is_never_shown() -> None:
         ([LOCAL | {"path": "/x"}], "repository l: unknown path"),
         ([LOCAL, {**MANAGED, "path": ""}], "repository m: path: must not be empty"),
         ([LOCAL, {k: v for k, v in MANAGED.items() if k != "path"}], "repository m: path is required"),
+        ([LOCAL | {"image_prefix": "a"}], "repository l: unknown image_prefix"),
+        ([LOCAL, REMOTE | {"defaults": {}}], "repository r: unknown defaults"),
+        ([LOCAL, MANAGED | {"image_prefix": "A/"}], "repository m: image_prefix: is not an image name"),
+        ([LOCAL, MANAGED | {"image_prefx": "a"}], "repository m: unknown image_prefx"),
+        ([LOCAL, MANAGED | {"defaults": []}], "repository m: defaults: Input should be"),
+        ([LOCAL, MANAGED | {"defaults": {"name": "x"}}], "repository m: unknown defaults.name"),
+        (
+            [LOCAL, MANAGED | {"defaults": {"registry_type": "DOCKER"}}],
+            "repository m: defaults.registry_type: Input should be 'DOCKER_HUB'",
+        ),
+        (
+            [LOCAL, MANAGED | {"defaults": {"registry_config": {"password": "hunter2"}}}],
+            "repository m: defaults.registry_config: registry_config.password looks like a secret",
+        ),
         (
             [LOCAL, {k: v for k, v in REMOTE.items() if k != "domain_id"}],
             "repository r: domain_id is required",

@@ -15,9 +15,11 @@ from worker.domain.managed import managed_plugin
 from worker.domain.policy import Policy
 from worker.domain.registry.allowed import AllowedRegistries
 from worker.domain.registry.hosts import check_registry
+from worker.domain.repositories import ManagedOptions
 from worker.repositories.managed import folder
 from worker.repositories.managed.folder import (
     Contents,
+    DocumentFault,
     FolderError,
     check_folder,
     read_folder,
@@ -38,7 +40,11 @@ def write(folder: Path, name: str, document: Any) -> Path:
 
 
 def read(folder: Path) -> Contents:
-    return read_folder(folder, INFO, POLICY, NOW)
+    return read_folder(ManagedOptions(path=folder), INFO, POLICY, NOW)
+
+
+def check(folder: Path) -> list[DocumentFault]:
+    return list(check_folder(ManagedOptions(path=folder), POLICY).faults)
 
 
 def test_other_permissions_are_a_change(tmp_path: Path) -> None:
@@ -97,7 +103,7 @@ def test_what_a_document_may_say_beside(tmp_path: Path) -> None:
         ({"name": None}, "REQUIRED_PARAMETER: name"),
         ({"service_type": 5}, "INVALID_PARAMETER: service_type"),
         ({"image": "acme/jira:1"}, "INVALID_IMAGE"),
-        ({"image": "acme/" + "j" * 40}, "INVALID_IMAGE"),
+        ({"image": "acme/" + "j" * 1020}, "INVALID_IMAGE"),
         (
             {"template": {"options": {"schema": {"type": "objekt"}}}},
             "INVALID_TEMPLATE_SCHEMA: template.options",
@@ -106,7 +112,8 @@ def test_what_a_document_may_say_beside(tmp_path: Path) -> None:
         ({"registry_type": "HARBOR"}, "REQUIRED_PARAMETER: registry_url"),
         ({"registry_config": {"password": "x"}}, "INVALID_PARAMETER: registry_config"),
         ({"registry_config": {"credential": "theirs"}}, "INVALID_PARAMETER: registry_config.credential"),
-        ({"plugin_id": "other"}, "plugin_id must be the last path part of image, jira"),
+        ({"plugin_id": "acme/jira"}, "plugin_id: must be such as the last path part of an image is"),
+        ({"plugin_id": "j\x00"}, "plugin_id: must be such as the last path part of an image is"),
         ({"state": "GONE"}, "INVALID_PARAMETER: state"),
         ({"created_at": "yesterday"}, "created_at must be an ISO 8601 time"),
         ({"created_at": 5}, "created_at must be an ISO 8601 time"),
@@ -128,7 +135,7 @@ def test_the_rules_of_a_registration_hold(tmp_path: Path, change: dict[str, Any]
     assert fault.file == "a.json"
     assert words in str(fault)
     assert str(tmp_path / "a.json") in str(fault)
-    assert check_folder(tmp_path, POLICY) == [fault]
+    assert check(tmp_path) == [fault]
 
 
 @pytest.mark.parametrize("name", ["created_at", "updated_at"])
@@ -173,14 +180,14 @@ def test_a_name_that_is_no_text_is_its_files_fault(tmp_path: Path) -> None:
     contents = read(tmp_path)
 
     assert [m.plugin.plugin_id for m in contents.plugins] == ["slack"]
-    assert list(contents.faults) == check_folder(tmp_path, POLICY)
+    assert list(contents.faults) == check(tmp_path)
     assert str(contents.faults[0]) == f"{tmp_path}/\\xff\\xfe.json: has a name that is not UTF-8"
 
 
 def test_a_fault_is_one_line_whatever_the_file_and_its_fields_are_called(tmp_path: Path) -> None:
     for name in ("a\nERROR of mine.json", "b\x1b[2J\x9b.json", "c\u202e.yaml"):
         write(tmp_path, name, JIRA | {"\x1b]0;t\x07\nERROR": 1, "state": "\x1b[2J"})
-    faults = [str(fault) for fault in check_folder(tmp_path, POLICY)]
+    faults = [str(fault) for fault in check(tmp_path)]
     assert len(faults) == 3
     assert all(fault.isprintable() for fault in faults)
 
@@ -217,7 +224,7 @@ def test_one_plugin_twice_is_the_later_files_fault(tmp_path: Path) -> None:
 def test_a_missing_folder_is_not_an_empty_one(tmp_path: Path) -> None:
     with pytest.raises(FolderError):
         read(tmp_path / "gone")
-    (fault,) = check_folder(tmp_path / "gone", POLICY)
+    (fault,) = check(tmp_path / "gone")
     assert fault.file is None
 
 

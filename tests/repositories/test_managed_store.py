@@ -4,7 +4,6 @@ import logging
 import os
 import threading
 from datetime import timedelta
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -16,6 +15,7 @@ from tests.support.deployments import LOCAL, managed_entry, plugin_row
 from tests.support.servers import wait_until
 from worker.domain.managed import managed_plugin
 from worker.domain.policy import Policy
+from worker.domain.repositories import ManagedOptions
 from worker.process.periodic import Periodic
 from worker.repositories.managed.folder import read_folder
 from worker.store.managed import Loaded, ManagedPlugin, ManagedPlugins
@@ -116,10 +116,10 @@ def test_a_bug_in_one_repository_leaves_the_others_as_they_are(
     put(world.one, "jira")
     put(world.two, "slack")
 
-    def read_or_fail(path: Path, *rest: Any) -> Any:
-        if path == world.one:
+    def read_or_fail(options: ManagedOptions, *rest: Any) -> Any:
+        if options.path == world.one:
             raise LookupError("a bug")
-        return read_folder(path, *rest)
+        return read_folder(options, *rest)
 
     monkeypatch.setattr("worker.repositories.managed.watch.read_folder", read_or_fail)
     world.watch().run()
@@ -184,7 +184,7 @@ def generation(world: World, name: str) -> list[ManagedPlugin]:
     policy = Policy(MANAGED_INFO, registry=lambda kind, url: "registry.hub.docker.com")
     documents = (JIRA | {"image": f"acme/p{number}", "name": name} for number in range(300))
     made = (managed_plugin(document, MANAGED_INFO, world.now, policy) for document in documents)
-    return [ManagedPlugin(plugin, f"{plugin.plugin_id}.json", times) for plugin, times in made]
+    return [ManagedPlugin(read.plugin, f"{read.plugin.plugin_id}.json", read.times) for read in made]
 
 
 def test_what_is_the_same_is_not_written(world: World) -> None:

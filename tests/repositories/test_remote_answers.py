@@ -33,6 +33,16 @@ def test_a_plugin_is_answered_as_ours_names_the_repository() -> None:
     assert read == row(**KNOWN, tags={"$ref": 1, "a.b": [1.5, None]})
 
 
+THEIR_MANAGED = {"repository_id": "repo-m", "name": "M", "repository_type": "managed"}
+
+
+def test_a_plugin_of_their_managed_repository_may_have_an_id_of_its_own() -> None:
+    theirs = row(plugin_id="other", repository_info=THEIR_MANAGED)
+    assert ANSWERS.plugin_of(theirs, "other")["image"] == "acme/jira"
+    part = {"results": [{"plugin_id": "other", "image": "acme/jira"}], "total_count": 1}
+    assert rows(part, only=["image"])[0][0]["plugin_id"] == "other"
+
+
 HOSTILE: list[Any] = [
     None,
     [],
@@ -46,6 +56,7 @@ HOSTILE: list[Any] = [
     row(state="GONE"),
     row(image="acme/jira:1"),
     row(plugin_id="other"),
+    row(plugin_id="a/b", repository_info=THEIR_MANAGED),
     row(domain_id="another-domain"),
     row(colour="red"),
     row(registry_config={"password": "x"}),

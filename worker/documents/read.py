@@ -25,6 +25,7 @@ MAX_FILE_BYTES = MAX_PLUGIN_BYTES
 _TOO_DEEP = f"is nested deeper than {MAX_DEPTH} levels"
 _KEY_TWICE = "has a key twice in one object"
 _NOT_YAML = "is not valid YAML"
+_MORE_THAN_ONE = "has more than one document"
 
 # A string is one token up to its end, or to the end of the text: so this takes linear time on any text.
 _JSON_NESTING = re.compile(r'"(?:[^"\\]++|\\.)*+"?|(?P<begin>[\[{])|(?P<end>[\]}])', re.DOTALL)
@@ -54,7 +55,9 @@ def parse_json(text: str) -> Any:
     except DocumentError:
         raise
     except json.JSONDecodeError as error:
-        raise DocumentError("is not valid JSON", error.lineno, error.colno) from None
+        is_whole = error.msg == "Extra data"
+        reason = "is not valid JSON: it goes on behind its end" if is_whole else "is not valid JSON"
+        raise DocumentError(reason, error.lineno, error.colno) from None
     except ValueError:  # an integer of thousands of digits
         raise DocumentError("is not valid JSON") from None
 
@@ -147,13 +150,16 @@ _Loader.add_constructor("tag:yaml.org,2002:map", _construct_object)
 
 
 def _check_events(text: str) -> None:
-    """Refuse aliases, tags and depth before anything is built."""
-    depth = 0
+    """Refuse aliases, tags, depth and a second document before anything is built."""
+    depth = documents = 0
     for event in yaml.parse(text, Loader=_Loader):
         if isinstance(event, yaml.AliasEvent):
             raise _error_at(event.start_mark, "uses an alias (*): write it out")
         if getattr(event, "tag", None) is not None:
             raise _error_at(event.start_mark, "uses a tag (!): quote what is to be a text")
+        documents += isinstance(event, yaml.DocumentStartEvent)
+        if documents > 1:
+            raise _error_at(event.start_mark, _MORE_THAN_ONE)
         depth += isinstance(event, yaml.CollectionStartEvent) - isinstance(event, yaml.CollectionEndEvent)
         if depth > MAX_DEPTH:
             raise _error_at(event.start_mark, _TOO_DEEP)

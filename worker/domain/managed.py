@@ -1,17 +1,19 @@
 """The plugins of managed repositories: from a document to the stored plugin."""
 
 from collections.abc import Mapping
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Any
 
-from pydantic import Field, ValidationError
+from pydantic import Field, ValidationError, field_validator
+from pydantic_core import PydanticCustomError
 
 from contracts.commands import RegisterPlugin
 from contracts.errors import InvalidParameter
 from contracts.parse import parse
 from contracts.plugin import PluginInfo, RepositoryInfo, State
-from contracts.values import Contract, Name, to_milliseconds
+from contracts.values import MAX_IMAGE_LENGTH, PART_PATTERN, Contract, Name, to_milliseconds
+from worker.domain.completion import NOTHING_COMPLETED, Completion
 from worker.domain.plugin import Changed, decide
 from worker.domain.policy import Policy
 from worker.domain.scope import MANAGED_PREFIX, NOBODY
@@ -20,6 +22,19 @@ from worker.domain.scope import MANAGED_PREFIX, NOBODY
 def managed_key(repository_id: str, plugin_id: str) -> str:
     """Return the key of a managed plugin's document."""
     return f"{MANAGED_PREFIX}{repository_id}/{plugin_id}"
+
+
+@dataclass(frozen=True, slots=True)
+class ManagedDocument:
+    """What a document of a managed repository says.
+
+    ``times``: which of the plugin's times the document itself gives.
+    ``left_out``: its fields that the reference knows, and that have no place here.
+    """
+
+    plugin: PluginInfo
+    times: frozenset[str]
+    left_out: frozenset[str]
 
 
 class _Beside(Contract):
@@ -31,32 +46,46 @@ class _Beside(Contract):
     updated_at: datetime | None = None
     domain_id: None = Field(default=None, exclude=True)
 
+    @field_validator("plugin_id")
+    @classmethod
+    def _is_one_part(cls, value: str | None) -> str | None:
+        if value is not None and not PART_PATTERN.match(value):
+            raise PydanticCustomError("plugin_id", "must be such as the last path part of an image is")
+        return value
+
 
 _BESIDE = frozenset(_Beside.model_fields)
 
+_LEFT_OUT = frozenset({"docs", "project_id", "repository", "repository_id", "repository_info"})
+
 
 def managed_plugin(
-    document: Any, repository: RepositoryInfo, now: datetime, policy: Policy
-) -> tuple[PluginInfo, frozenset[str]]:
-    """Return the plugin in an untrusted document, and which of its times the document itself says.
+    document: Any,
+    repository: RepositoryInfo,
+    now: datetime,
+    policy: Policy,
+    completion: Completion = NOTHING_COMPLETED,
+) -> ManagedDocument:
+    """Return what an untrusted document says.
 
     A document has the fields of ``RegisterPlugin`` but ``domain_id``, under the rules of a registration, and
-    may have ``plugin_id`` (which must be the last path part of ``image``), ``state`` (``ENABLED``),
-    ``created_at`` and ``updated_at`` (ISO 8601; no zone means UTC).
+    may have ``plugin_id`` (the last path part of ``image``), ``state`` (``ENABLED``), ``created_at`` and
+    ``updated_at`` (ISO 8601; no zone means UTC). ``resource_type`` is the same as ``service_type``. The limit
+    of this deployment on the length of an ``image`` is for callers: here the operator chooses.
+
+    ``completion``: gives what the document leaves open. Default: nothing.
 
     Raises: ``ContractError``.
     """
     if not isinstance(document, Mapping):
-        raise InvalidParameter("the document must be an object", details={"path": ""})
+        raise InvalidParameter("the document must be an object: one plugin", details={"path": ""})
+    left_out = _LEFT_OUT & document.keys()
     beside = _beside({name: value for name, value in document.items() if name in _BESIDE})
-    arguments = {name: value for name, value in document.items() if name not in _BESIDE}
+    arguments = {n: value for n, value in document.items() if n not in _BESIDE and n not in left_out}
+    arguments = completion.complete(_with_service_type(arguments))
     command = parse(RegisterPlugin, arguments | {"domain_id": NOBODY})
-    if beside.plugin_id is not None and beside.plugin_id != command.plugin_id:
-        raise InvalidParameter(
-            f"plugin_id must be the last path part of image, {command.plugin_id}",
-            details={"path": "plugin_id"},
-        )
-    decision = decide(None, 0, command, now, replace(policy, repository=repository))
+    rules = replace(policy, repository=repository, image_max_length=MAX_IMAGE_LENGTH)
+    decision = decide(None, 0, command, now, rules)
     if not isinstance(decision, Changed):
         raise TypeError("a registration of a new plugin changes something")
     times = {
@@ -66,8 +95,24 @@ def managed_plugin(
     }
     if "created_at" in times:
         times.setdefault("updated_at", times["created_at"])
-    plugin = decision.plugin.model_copy(update={"state": beside.state, "revision": None, **times})
-    return plugin, frozenset(times)
+    said: dict[str, Any] = {"state": beside.state, "revision": None, **times}
+    if beside.plugin_id is not None:
+        said["plugin_id"] = beside.plugin_id
+    return ManagedDocument(decision.plugin.model_copy(update=said), frozenset(times), left_out)
+
+
+def _with_service_type(arguments: dict[str, Any]) -> dict[str, Any]:
+    """Return the arguments with ``resource_type``, as the reference calls it today, as ``service_type``."""
+    resource_type = arguments.pop("resource_type", None) or None
+    service_type = arguments.get("service_type") or None
+    if resource_type is None:
+        return arguments
+    if service_type is not None and service_type != resource_type:
+        raise InvalidParameter(
+            "resource_type is another name of service_type, and they differ",
+            details={"path": "resource_type"},
+        )
+    return arguments | {"service_type": resource_type}
 
 
 def _beside(fields: dict[str, Any]) -> _Beside:

@@ -12,6 +12,7 @@ from contracts.errors import RepositoryNotFound
 from contracts.plugin import RepositoryInfo
 from contracts.values import Contract
 from worker.documents.validation import first_error
+from worker.domain.completion import Completion
 
 _OWN = ("repository_id", "name", "repository_type")
 
@@ -25,7 +26,7 @@ def _filled(value: object) -> object:
     return value
 
 
-class ManagedOptions(Contract):
+class ManagedOptions(Completion):
     """What a managed repository needs. ``path``: the folder of plugin documents."""
 
     path: Annotated[Path, Field(strict=False), BeforeValidator(_filled)]

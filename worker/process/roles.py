@@ -55,12 +55,18 @@ ROLES = (
             *subscribe("*"),
             Grant(
                 "events",
+                "remove idle consumers of a group",
+                (STREAM,),
+                ("xinfo|consumers", "xgroup|delconsumer", "xclaim"),
+            ),
+            Grant(
+                "events",
                 "read without a group; the end, for a snapshot",
                 (STREAM, REJECTIONS),
                 ("xread", "xrange", "xrevrange"),
             ),
         ),
-        ("ping", "client"),
+        CONNECT,
     ),
     Role("beat", "sends the tick of the versions", send(VERSION_QUEUES), CONNECT),
     Role(

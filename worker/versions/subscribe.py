@@ -57,6 +57,7 @@ class Subscription:
             CONSUMER,
             self._handle,
             start=f"{int(since.timestamp() * 1_000)}-0",
+            forget_s=None,
             on_unreadable=_skip,
         )
 

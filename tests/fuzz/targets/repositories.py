@@ -14,6 +14,7 @@ from tests.fuzz.script import Script, changed_json, changed_text
 from tests.fuzz.target import Target
 from tests.fuzz.targets.commands import FIELDS, NEW, POLICY
 from worker.documents.read import DocumentError, parse_json, parse_yaml
+from worker.domain.completion import Completion, Defaults
 from worker.domain.managed import managed_plugin
 from worker.repositories.remote.answers import Answers, BadAnswer
 from worker.store.documents import plugin_document
@@ -21,9 +22,16 @@ from worker.store.documents import plugin_document
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
 MANAGED = RepositoryInfo(repository_id="repo-m", name="Managed", repository_type="managed")
 REMOTE = RepositoryInfo(repository_id="repo-r", name="Remote", repository_type="remote")
+COMPLETION = Completion(
+    defaults=Defaults(registry_type="HARBOR", registry_url="registry.example.com", provider="acme"),
+    image_prefix="acme/market",
+)
 _DOCUMENT = {name: value for name, value in NEW.items() if name != "domain_id"} | {"registry_config": {}}
 FILES: Sequence[str] = [
     json.dumps(_DOCUMENT, indent=1),
+    json.dumps(
+        {"resource_type": "a.B", "docs": {"en": "# A"}, "plugin_id": "own", "name": "n", "image": "jira"}
+    ),
     json.dumps(
         _DOCUMENT | {"state": "DISABLED", "created_at": "2026-01-01T00:00:00+09:00", "plugin_id": "jira"}
     ),
@@ -58,7 +66,7 @@ def _use_file(text: str) -> None:
     for parse in (parse_json, parse_yaml):
         try:
             document = parse(text)
-            plugin, _ = managed_plugin(document, MANAGED, NOW, POLICY)
+            plugin = managed_plugin(document, MANAGED, NOW, POLICY, COMPLETION).plugin
         except (DocumentError, ContractError) as error:
             str(error)
         else:

@@ -1,13 +1,13 @@
 """A managed repository: a folder of plugin documents, one a file.
 
 A document has the fields of ``plugin.register`` but ``domain_id``, under the same rules, and may have
-``plugin_id`` (the last path part of ``image``, as it would be anyway), ``state`` (default ``ENABLED``),
-``created_at`` and ``updated_at`` (ISO 8601; default: when the document was first and last seen changed).
+``plugin_id`` (default: the last path part of ``image``), ``state`` (default ``ENABLED``), ``created_at`` and
+``updated_at`` (ISO 8601; default: when the document was first and last seen changed).
 """
 
 import os
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -16,6 +16,7 @@ from contracts.plugin import RepositoryInfo
 from worker.documents.read import DocumentError, read_document
 from worker.domain.managed import managed_plugin
 from worker.domain.policy import Policy
+from worker.domain.repositories import ManagedOptions
 from worker.store.managed import ManagedPlugin
 from worker.terminal import printable
 
@@ -52,15 +53,28 @@ class DocumentFault:
 
 @dataclass(frozen=True, slots=True)
 class Contents:
-    """The plugins of a folder, and what is wrong with the other files."""
+    """The plugins of a folder, and what is wrong with the other files.
 
-    plugins: tuple[ManagedPlugin, ...]
-    faults: tuple[DocumentFault, ...]
+    ``left_out``: the fields of documents that have no place here, each with its files.
+    """
+
+    plugins: tuple[ManagedPlugin, ...] = ()
+    faults: tuple[DocumentFault, ...] = ()
+    left_out: Mapping[str, Sequence[str]] = field(default_factory=dict)
 
     @property
     def bad_files(self) -> frozenset[str]:
         """The files whose plugins stay as they were."""
         return frozenset(fault.file for fault in self.faults if fault.file)
+
+    @property
+    def left_out_text(self) -> str:
+        """Which fields were left out, and of which document or of how many; empty if none was."""
+        return ", ".join(f"{name} ({_shown(self.left_out[name])})" for name in sorted(self.left_out))
+
+
+def _shown(files: Sequence[str]) -> str:
+    return printable(files[0]) if len(files) == 1 else f"{len(files)} documents"
 
 
 def signature(folder: Path) -> Signature:
@@ -93,7 +107,7 @@ def _state(file: Path) -> FileState:
 
 
 def read_folder(
-    path: Path,
+    options: ManagedOptions,
     repository: RepositoryInfo,
     policy: Policy,
     now: datetime,
@@ -105,28 +119,31 @@ def read_folder(
 
     Raises: ``FolderError`` if the folder itself cannot be read, which is not the same as an empty folder.
     """
+    path = options.path
     plugins: dict[str, ManagedPlugin] = {}
-    faults = []
+    faults: list[DocumentFault] = []
+    left_out: dict[str, list[str]] = {}
     for name, _ in signature(path):
         between()
         try:
-            plugin, times = managed_plugin(read_document(path / name), repository, now, policy)
+            read = managed_plugin(read_document(path / name), repository, now, policy, options)
         except (DocumentError, ContractError) as error:
             faults.append(DocumentFault(path, name, str(error)))
             continue
-        if earlier := plugins.get(plugin.plugin_id):
-            faults.append(
-                DocumentFault(path, name, f"has the plugin of {earlier.source}, {plugin.plugin_id}")
-            )
-        else:
-            plugins[plugin.plugin_id] = ManagedPlugin(plugin, name, times)
-    return Contents(tuple(plugins.values()), tuple(faults))
+        plugin_id = read.plugin.plugin_id
+        if earlier := plugins.get(plugin_id):
+            faults.append(DocumentFault(path, name, f"has the plugin of {earlier.source}, {plugin_id}"))
+            continue
+        plugins[plugin_id] = ManagedPlugin(read.plugin, name, read.times)
+        for unused in read.left_out:
+            left_out.setdefault(unused, []).append(name)
+    return Contents(tuple(plugins.values()), tuple(faults), left_out)
 
 
-def check_folder(path: Path, policy: Policy) -> list[DocumentFault]:
-    """Return everything that is wrong with a folder of plugin documents, or with the folder itself."""
+def check_folder(options: ManagedOptions, policy: Policy) -> Contents:
+    """Return what is in a folder; that it cannot be read is one of its faults."""
     anyone = RepositoryInfo(repository_id="-", name="-", repository_type="managed")
     try:
-        return list(read_folder(path, anyone, policy, datetime.now(UTC)).faults)
+        return read_folder(options, anyone, policy, datetime.now(UTC))
     except FolderError as error:
-        return [DocumentFault(path, None, str(error))]
+        return Contents(faults=(DocumentFault(options.path, None, str(error)),))

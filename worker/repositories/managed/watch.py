@@ -65,6 +65,7 @@ class FolderWatch:
         self._rename_at: float | None = None
         self._loaded: dict[str, tuple[Signature, float]] = {}
         self._logged: Mapping[str, frozenset[DocumentFault]] = {}
+        self._left_out: dict[str, str] = {}
 
     def run(self) -> None:
         """Look at everything once. Raises ``StoreUnavailable``."""
@@ -116,11 +117,12 @@ class FolderWatch:
 
     def _load(self, repository: Repository, options: ManagedOptions) -> None:
         now = self._clock()
-        contents = read_folder(options.path, repository.info, self._policy, now, self._check_stopping)
+        contents = read_folder(options, repository.info, self._policy, now, self._check_stopping)
         loaded = self._store.load(
             repository.info, repository.rank, contents.plugins, now, keep=contents.bad_files
         )
         self._log(repository.repository_id, frozenset(contents.faults))
+        self._log_left_out(repository.repository_id, contents.left_out_text)
         if loaded.written or loaded.removed:
             logger.info(
                 "repository %s: %d plugins written, %d removed",
@@ -135,6 +137,12 @@ class FolderWatch:
         for fault in sorted(faults - before, key=str):
             logger.warning("repository %s: %s; what was loaded before stays", repository_id, fault)
         self._logged = {**self._logged, repository_id: faults}
+
+    def _log_left_out(self, repository_id: str, text: str) -> None:
+        """Log which fields have no place here, until that changes."""
+        if text and text != self._left_out.get(repository_id):
+            logger.info("repository %s: fields that have no place here are left out: %s", repository_id, text)
+        self._left_out[repository_id] = text
 
     def _check_stopping(self) -> None:
         if self._stopping():

@@ -14,7 +14,7 @@ from contracts.query import Query
 from contracts.query.keys import root_of
 from contracts.results import VersionsInfo
 from contracts.storable import Unstorable, check_json
-from contracts.values import MAX_PLUGIN_BYTES, Contract
+from contracts.values import MAX_PLUGIN_BYTES, PART_PATTERN, Contract
 from worker.domain.registry.allowed import AllowedRegistries
 from worker.domain.registry.hosts import REGISTRY_TYPES, check_registry
 from worker.domain.versions import is_version_name
@@ -124,7 +124,7 @@ class Answers:
             raise BadAnswer("has a time that does not exist in UTC") from None
         if read.get("domain_id", self._domain_id) != self._domain_id:
             raise BadAnswer("is a plugin of another domain")
-        if "image" in read and read.get("plugin_id") != plugin_id_of(read["image"]):
+        if "image" in read and not _may_have_its_id(read):
             raise BadAnswer("has a plugin_id that is not its image's")
         if read.get("revision", 1) < 1:
             raise BadAnswer("has an invalid revision")
@@ -163,6 +163,18 @@ def _total(said: int | None, query: Query, found: int, most: int) -> int:
         raise BadAnswer("counts other rows than it has")
     # It was counted a moment after the page was read.
     return max(said, seen)
+
+
+def _may_have_its_id(read: Mapping[str, Any]) -> bool:
+    """Return whether a plugin may have its id: its image's, or one of its own in a managed repository.
+
+    A row without ``repository_info``, which was not asked for, may be of a managed one.
+    """
+    plugin_id = read.get("plugin_id", "")
+    if plugin_id == plugin_id_of(read["image"]):
+        return True
+    kind = read.get("repository_info", {}).get("repository_type", "managed")
+    return kind == "managed" and PART_PATTERN.match(plugin_id) is not None
 
 
 def _check_registry(read: Mapping[str, Any]) -> None:

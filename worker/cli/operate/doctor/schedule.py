@@ -36,14 +36,21 @@ def inspect_versions(services: Services) -> Iterator[Finding]:
 
 
 def inspect_managed(services: Services) -> Iterator[Finding]:
-    """Find documents of managed repositories that cannot be used."""
-    folders = [repository.options for repository in services.settings.repositories.managed]
-    paths = [options.path for options in folders if isinstance(options, ManagedOptions)]
-    found = [document for path in paths for document in check_folder(path, services.policy)]
-    if not found:
+    """Find documents of managed repositories that cannot be used, and say which fields are left out."""
+    is_valid = True
+    for repository in services.settings.repositories.managed:
+        if not isinstance(repository.options, ManagedOptions):
+            continue
+        contents = check_folder(repository.options, services.policy)
+        for fault in contents.faults:
+            is_valid = False
+            yield Finding("managed", "warn", "managed repositories", str(fault), "correct the document")
+        if text := contents.left_out_text:
+            text = f"{repository.repository_id}: fields that have no place here are left out: {text}"
+            details = {"left_out": {name: len(files) for name, files in contents.left_out.items()}}
+            yield Finding("managed", "ok", "managed repositories", text, details=details)
+    if is_valid:
         yield Finding("managed", "ok", "managed repositories", "every document is valid")
-    for document in found:
-        yield Finding("managed", "warn", "managed repositories", str(document), "correct the document")
 
 
 def inspect_heartbeats(services: Services) -> Iterator[Finding]:
