@@ -17,6 +17,7 @@ from worker.domain.image import FetchFailed, ImageRef
 from worker.domain.registry.addresses import is_forbidden, parse_address
 from worker.domain.registry.allowed import AllowedRegistries
 from worker.domain.registry.hosts import REGISTRY_TYPES, check_registry
+from worker.domain.registry.image_name import repository_in
 from worker.domain.versions import newest_first
 from worker.registries.auth.challenge import parse_challenges
 from worker.registries.auth.realms import Realms
@@ -80,6 +81,8 @@ def _use_host(text: str) -> None:
             continue
         if IMAGE_PATTERN.match(text) or text.isascii():
             _use_image(kind, url, text)
+            with suppress(ContractError):
+                assert IMAGE_PATTERN.match(repository_in(f"{text}/acme/jira", kind, url, text))
 
 
 def _use_image(kind: str, url: str, text: str) -> None:
