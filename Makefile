@@ -21,7 +21,8 @@ INSTALL_LOCKED := $(PIP) install --require-hashes --only-binary :all: --requirem
 # The build backend is locked too: pip is not to fetch another one.
 INSTALL_PROJECT := $(PIP) install --no-deps --no-build-isolation --editable .
 
-SELECTED = $(if $(filter quick,$(T)),-m "not process and not fuzz and not chaos and not bench",$(T))
+SELECTED = $(if $(filter quick,$(T)),-m "not process and not fuzz and not chaos and not bench",$(if \
+  $(filter rest,$(T)),-m "process or fuzz or chaos or bench",$(T)))
 # The groups and the order are those of tests/support/tiers.py.
 PYTEST = $(BIN)/python -m pytest $(SELECTED) --numprocesses $(N) --dist loadgroup --no-loadscope-reorder
 
@@ -46,9 +47,9 @@ demo: $(READY) ## Send the API's examples in a temporary folder, and show what h
 env: ## Write what Docker Compose needs, once: .env with random passwords, and the users of Redis
 	@$(PYTHON) deploy/env.py
 
-test: $(READY_DEV) ## All tests, on real servers (T=quick: those without a process; T=tests/domain: a part)
-	@for part in $(filter-out quick,$(T)); do [ -e "$${part%%::*}" ] || { \
-	  echo "There is no $${part%%::*}. T is quick, a folder or a file of tests, such as T=tests/domain." >&2; exit 2; }; done
+test: $(READY_DEV) ## All tests, on real servers (T=quick: those without a process; T=rest: the others; T=tests/domain: a part)
+	@for part in $(filter-out quick rest,$(T)); do [ -e "$${part%%::*}" ] || { \
+	  echo "There is no $${part%%::*}. T is quick, rest, a folder or a file of tests, such as T=tests/domain." >&2; exit 2; }; done
 	@$(PYTEST) $(ARGS)
 
 # Of the tests without a process: what runs in another one is not seen, and a fork under coverage upsets drivers.

@@ -43,7 +43,7 @@ class Query(Part):
     accepted for ``key``, ``value`` and ``operator``. ``only`` answers exactly the named fields and
     ``plugin_id``, and has priority over ``minimal``. ``no_count`` leaves ``total_count`` out, ``count_only``
     answers nothing else. The default order is ``name``; every order ends with ``plugin_id``, then the order
-    of the repositories.
+    of the repositories. Text is sorted by code point: capitals before small letters.
     """
 
     filter: Conditions = []

@@ -30,14 +30,14 @@ class Page(Part):
 
 
 class SortKey(Part):
-    """One key of an order."""
+    """One key of an order; text by code point: capitals before small letters."""
 
     key: FieldKey
     desc: bool = False
 
 
 class ColumnSortKey(Part):
-    """One key of an order of statistics rows."""
+    """One key of an order of statistics rows; text by code point: capitals before small letters."""
 
     key: ColumnKey
     desc: bool = False

@@ -12,8 +12,8 @@ from worker.cli.render import render
 from worker.cli.text import plain, to_json
 
 
-def shown(verb: str, answer: Any) -> list[str]:
-    parts = render(BY_TASK[f"plugin.{verb}"], answer)
+def shown(verb: str, answer: Any, **asked: Any) -> list[str]:
+    parts = render(BY_TASK[f"plugin.{verb}"], answer, asked)
     return "\n".join(str(part) for part in parts).splitlines()
 
 
@@ -42,6 +42,41 @@ def test_a_page_of_plugins_tells_how_many_there_are_and_who_did_not_answer() -> 
         "not answered by: market",
     ]
     assert shown("list", {"results": []}) == ["0 plugin(s)"]
+
+
+NAMES = ["Zoo", "abc", "Abc", "zoo", "10", "2", "ÉCOLE", "école"]
+
+
+def names_of(rows: list[dict[str, Any]], **asked: Any) -> list[str]:
+    table = shown("list", {"results": rows}, **asked)[1:-1]
+    return [line.split()[1] for line in table]
+
+
+def test_plugins_are_sorted_by_name_as_people_do() -> None:
+    """The service sorts by code point: capitals before small letters."""
+    rows = [{"plugin_id": f"p{n}", "name": name} for n, name in enumerate(NAMES)]
+    wanted = ["10", "2", "Abc", "abc", "Zoo", "zoo", "ÉCOLE", "école"]
+    for asked in ({}, {"query": None}, {"query": {"keyword": "x", "sort": {}, "page": {}}}):
+        assert names_of(rows, **asked) == wanted
+    same = [{"plugin_id": plugin_id, "name": "A"} for plugin_id in ("b", "a")]
+    assert [line.split()[0] for line in shown("list", {"results": same})[1:-1]] == ["a", "b"]
+
+
+@pytest.mark.parametrize("query", [{"sort": {"key": "name"}}, {"page": {"start": 1, "limit": 8}}])
+def test_an_order_or_a_page_that_was_asked_for_is_kept(query: dict[str, Any]) -> None:
+    assert (
+        names_of([{"plugin_id": f"p{n}", "name": name} for n, name in enumerate(NAMES)], query=query) == NAMES
+    )
+
+
+def test_rows_without_names_stay_in_their_order() -> None:
+    rows = [{"plugin_id": "b"}, {"plugin_id": "a"}]
+    assert shown("list", {"results": rows}, query={"only": ["plugin_id"]}) == [
+        "plugin_id",
+        "b",
+        "a",
+        "2 plugin(s)",
+    ]
 
 
 def test_statistics() -> None:

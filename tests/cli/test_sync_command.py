@@ -48,6 +48,17 @@ def test_status_tells_of_each_registry(images: Images, redis_url: str) -> None:
     assert "cooling down" in text
 
 
+def test_status_sorts_names_in_any_case(images: Images) -> None:
+    """Hosts are lower case, and the credentials behind them are as their operator wrote them."""
+    host = "public.ecr.aws"
+    for credential in ("dev", "Prod", "acme"):
+        images.ensure(ImageRef("AWS_PUBLIC_ECR", host, "team/plugin", credential), datetime.now(UTC))
+    told = [f"{host}#{credential}" for credential in ("acme", "dev", "Prod")]
+    assert [line.split()[0] for line in run("status").output.splitlines()[1:]] == told
+    rows = [json.loads(line)["host"] for line in run("status", "--json").output.splitlines()]
+    assert rows == sorted(told)
+
+
 def test_status_tells_that_a_registry_is_not_reached_until_it_is(images: Images, redis_url: str) -> None:
     images.ensure(REF, datetime.now(UTC))
     an_hour_ago = datetime.now(UTC) - timedelta(hours=1)

@@ -8,9 +8,11 @@ from typing import Any
 from contracts.values import MAX_COMMAND_BYTES
 from tests.cost.writes import DOMAIN
 from tests.support.messages import message_parts
+from tests.support.old_clients import celery_3
 
 SIZE = MAX_COMMAND_BYTES - 2_000
 BODY = SIZE * 3 // 4 - 100
+OLD = BODY - 1_000
 
 
 def element(body: bytes | None = None, headers: Any = None, **parts: Any) -> bytes:
@@ -24,6 +26,18 @@ def element(body: bytes | None = None, headers: Any = None, **parts: Any) -> byt
 
 def body(kwargs: str) -> bytes:
     return element(f"[[], {kwargs}, {{}}]".encode())
+
+
+def old(kwargs: str, *, task: str = "plugin.enable", body_in_lines: bool = False, **fields: Any) -> bytes:
+    """A command in protocol 1, with more fields in its body."""
+    rest = "".join(f",{json.dumps(name)}:{json.dumps(value)}" for name, value in fields.items())
+    message = json.loads(celery_3(task, {}, "cost"))
+    message["body"] = base64.b64encode(
+        f'{{"task":"{task}","id":"cost","kwargs":{kwargs}{rest}}}'.encode()
+    ).decode()
+    if body_in_lines:
+        message["body"] = "\n".join(message["body"])
+    return json.dumps(message).encode()
 
 
 ENVELOPES: dict[str, Callable[[], bytes]] = {
@@ -60,6 +74,13 @@ ENVELOPES: dict[str, Callable[[], bytes]] = {
     "element: bearers": lambda: b"Bearer " * (SIZE // 7),
     "element: not UTF-8": lambda: b"\xff" * SIZE,
     "element: blanks": lambda: b" " * SIZE,
-    "element: protocol 1": lambda: json.dumps({"body": base64.b64encode(json.dumps({"task": "plugin.enable", "id": "cost", "kwargs": {f"k{i}": 0 for i in range(BODY // 14)}}).encode()).decode(), "headers": {}, "properties": {"body_encoding": "base64", "delivery_tag": "t"}, "content-type": "application/json", "content-encoding": "utf-8"}).encode(),
+    "protocol 1: many keys": lambda: old("{" + ",".join(f'"k{i}":0' for i in range(OLD // 11)) + "}"),
+    "protocol 1: one key again and again": lambda: old("{" + ",".join(['"a":0'] * (OLD // 6)) + "}"),
+    "protocol 1: deep lists": lambda: old('{"a": ' + "[" * (OLD // 2) + "]" * (OLD // 2) + "}"),
+    "protocol 1: NaN": lambda: old("{" + ",".join(f'"k{i}":NaN' for i in range(OLD // 13)) + "}"),
+    "protocol 1: a wide field": lambda: old("{}", timelimit=[[]] * (OLD // 4)),
+    "protocol 1: callbacks": lambda: old("{}", callbacks=[{}] * (OLD // 4)),
+    "protocol 1: base64 in lines": lambda: old("{}", filler="x" * (OLD // 3), body_in_lines=True),
+    "protocol 1: a batch": lambda: old('{"commands": [' + ",".join(["{}"] * 500) + '], "x": "' + "x" * 2_900_000 + '"}', task="plugin.batch"),
 }  # fmt: skip
 """Name to a list element."""

@@ -53,6 +53,14 @@ def test_each_target_of_make_that_is_named_is_there(file: Any) -> None:
     assert set(named) <= targets
 
 
+def test_what_is_not_quick_is_the_rest() -> None:
+    """CI runs both, one after the other: a test in neither would never run there."""
+    quick, rest = re.findall(r'-m "([a-z ]+)"', (ROOT / "Makefile").read_text())
+    assert [tier.removeprefix("not ") for tier in quick.split(" and ")] == rest.split(" or ")
+    script = (ROOT / ".ci" / "run").read_text()
+    assert "make coverage " in script and "make test T=rest " in script
+
+
 def test_debian_packages_are_the_same_in_both_ways_to_test() -> None:
     script = (ROOT / ".ci" / "run").read_text()
     packages = set(re.findall(r"missing\+=\((\S+)\)", script))

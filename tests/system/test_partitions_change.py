@@ -5,6 +5,7 @@ from pathlib import Path
 import redis
 from celery import Celery
 
+from tests.support.old_clients import celery_php
 from tests.support.servers import run_worker, wait_until
 from worker.process.partitions import PARTITIONS
 
@@ -34,6 +35,7 @@ def test_workers_with_partitions_of_their_own_read_the_bare_queue_too(
     env = plugins_env | {"PLUGINS_COMMAND_PARTITIONS": "2", "PLUGINS_HEARTBEAT_DIR": str(tmp_path / "beats")}
     url = plugins_env["PLUGINS_REDIS_URL"]
     with (
+        redis.Redis.from_url(url) as client,
         run_worker("-Q", "plugin.commands.0", env=env, log=tmp_path / "0.log"),
         run_worker("-Q", "plugin.commands.1", env=env, log=tmp_path / "1.log"),
         Celery(broker=url, backend=url, set_as_current=False) as app,
@@ -42,4 +44,8 @@ def test_workers_with_partitions_of_their_own_read_the_bare_queue_too(
             given = {"domain_id": "d", "name": "N", "service_type": "x.Y", "image": f"acme/p{number}"}
             sent = app.send_task("plugin.register", kwargs=given, queue="plugin.commands")
             assert sent.get(timeout=60)["revision"] == 1
+            # Forwarded as it was sent, in the older message protocol too.
+            old = celery_php("plugin.disable", {"domain_id": "d", "plugin_id": f"p{number}"}, f"old-{number}")
+            client.lpush("plugin.commands", old)
+            assert app.AsyncResult(f"old-{number}").get(timeout=60)["revision"] == 2
         app.backend.result_consumer.stop()

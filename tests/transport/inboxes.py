@@ -18,6 +18,8 @@ from worker.transport.state import QueueState
 
 QUEUE, SHARED = "q.commands", "q.queries"
 LEASE_S = 0.25
+PATIENCE_S = 60.0
+"""How long a takeover is waited for; `tests.transport.test_protections` waits for less where none comes."""
 
 MakeInbox = Callable[..., Inbox]
 
@@ -60,7 +62,7 @@ def must_pop(inbox: Inbox, queue: str = QUEUE) -> Delivery:
 
 def take_over_group(inbox: Inbox, queue: str = QUEUE, most: int = 1) -> Group:
     """Pop as soon as a lease has run out."""
-    return wait_until(lambda: take(inbox, queue, most), what="a takeover")
+    return wait_until(lambda: take(inbox, queue, most), PATIENCE_S, "a takeover")
 
 
 def take_over(inbox: Inbox, queue: str = QUEUE) -> Delivery:

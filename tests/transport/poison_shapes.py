@@ -1,7 +1,7 @@
 """Every shape of message that kills, stalls or misleads a stock worker, and what is to become of it.
 
 ``parked``: moved whole, with the reason. ``refused``: its id can be read, so its task is told to refuse it.
-``unknown``: answered and parked. ``ran``: odd, but there is nothing wrong with it for the task.
+``unknown``: answered and parked. ``foreign``: the same, but answered with the reason. ``ran``: odd, but there is nothing wrong with it for the task.
 """
 
 import json
@@ -61,6 +61,16 @@ def old_put(value: Any, *path: str) -> bytes:
     return json.dumps(message).encode()
 
 
+def foreign(body: bytes, content_type: str, compression: str = "", **properties: Any) -> bytes:
+    """A message of protocol 1 whose body is something else than JSON; ``id``: of its properties."""
+    message, fields = parts_of_1(TASK, {"number": 1})
+    assert message["properties"]["correlation_id"] == fields["id"]
+    message |= {"body": b64(body), "content-type": content_type, "content-encoding": "binary"}
+    message["headers"] |= {"compression": compression} if compression else {}
+    message["properties"]["correlation_id"] = properties.get("id", fields["id"])
+    return json.dumps(message).encode()
+
+
 HEADERS = (
     *("argsrepr", "authorization", "eta", "expires", "group", "kwargsrepr", "lang", "origin", "parent_id"),
     *("root_id", "shadow", "stamped_headers", "timelimit", "traceparent", "\ud800"),
@@ -111,6 +121,9 @@ SHAPES: dict[str, tuple[bytes, Fate]] = {
     ),
     "content type a list": (put([1], "content-type"), ("refused", "foreign_content_type")),
     "latin-1": (put("latin-1", "content-encoding"), ("refused", "foreign_content_type")),
+    "body called binary": (put("binary", "content-encoding"), ("ran", "")),
+    "no content encoding": (without("content-encoding"), ("ran", "")),
+    "headers an empty list": (put([], "headers"), ("parked", "bad_headers")),
     "compressed": (put("application/x-gzip", "headers", "compression"), ("refused", "compressed")),
     "unknown body encoding": (put("rot13", "properties", "body_encoding"), ("refused", "bad_body_encoding")),
     "body encoding a list": (put([], "properties", "body_encoding"), ("refused", "bad_body_encoding")),
@@ -143,12 +156,19 @@ SHAPES: dict[str, tuple[bytes, Fate]] = {
     "protocol 1, odd fields": (old(eta={"a": 1}, expires=[1], group=[1], timelimit=7, utc=[]), ("ran", "")),
     "protocol 1, unknown task": (old(task="no.such"), ("unknown", "no.such")),
     "protocol 1, task a number": (old(task=3), ("unknown", "")),
-    "protocol 1, no task": (old("task"), ("parked", "no_task")),
+    "protocol 1, no task": (old("task"), ("unknown", "")),
+    "protocol 1, neither task nor id": (old("task", "id"), ("parked", "no_task")),
     "protocol 1, no id": (old("id"), ("parked", "bad_id")),
     "protocol 1, id a number": (old(id=7), ("parked", "bad_id")),
     "protocol 1, id not printable": (old(id="a\nb"), ("parked", "bad_id")),
-    "protocol 1, headers a list": (old_put([], "headers"), ("parked", "bad_headers")),
-    "protocol 1, body cut off": (old_put(b64({})[:-1], "body"), ("parked", "no_task")),
+    "protocol 1, headers an empty list": (old_put([], "headers"), ("ran", "")),
+    "protocol 1, headers a list": (old_put([1], "headers"), ("parked", "bad_headers")),
+    "protocol 1, body cut off": (old_put(b64({})[:-1], "body"), ("foreign", "bad_base64")),
+    "protocol 1, too deep to parse": (
+        old_put(b64(b'{"id": "x", "kwargs": ' + b"[" * 20_000 + b"]" * 20_000 + b"}"), "body"),
+        ("foreign", "too_deep"),
+    ),
+    "protocol 1, NaN": (old(kwargs={"number": float("nan")}), ("refused", "bad_body")),
     "protocol 1, no properties": (old_put(None, "properties"), ("parked", "no_task")),
     "protocol 1, no delivery tag": (
         old_put(None, "properties", "delivery_tag"),
@@ -158,6 +178,22 @@ SHAPES: dict[str, tuple[bytes, Fate]] = {
     "protocol 1, said to be compressed": (
         old_put("application/x-gzip", "headers", "compression"),
         ("refused", "compressed"),
+    ),
+    "protocol 1, compressed": (
+        foreign(b"x\x9c", "application/json", "application/x-gzip"),
+        ("foreign", "compressed"),
+    ),
+    "protocol 1, pickle": (
+        foreign(b"\x80\x04N.", "application/x-python-serialize"),
+        ("foreign", "foreign_content_type"),
+    ),
+    "protocol 1, pickle, no id": (
+        foreign(b"\x80\x04N.", "application/x-python-serialize", id=None),
+        ("parked", "no_task"),
+    ),
+    "protocol 1, pickle, id a number": (
+        foreign(b"\x80\x04N.", "application/x-python-serialize", id=7),
+        ("parked", "bad_id"),
     ),
     "protocol 1, args an object": (old(args={}), ("refused", "bad_body")),
     "protocol 1, kwargs a list": (old(kwargs=[]), ("refused", "bad_body")),

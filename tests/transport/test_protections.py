@@ -6,6 +6,7 @@ import pytest
 import redis
 
 from tests.support.seams import take_out
+from tests.transport import inboxes
 from tests.transport import test_forged_leases as forged
 from tests.transport import test_groups as groups
 from tests.transport import test_junk_in_bulk as junk
@@ -92,6 +93,8 @@ def test_without_it_its_test_fails(
     names: str, test: Watching, make_inbox: MakeInbox, client: redis.Redis, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     take_out(PROTECTIONS, names, monkeypatch.setattr)
+    # A takeover that comes takes one lease; what makes it never come is as plain after twenty.
+    monkeypatch.setattr(inboxes, "PATIENCE_S", 20 * inboxes.LEASE_S)
     with pytest.raises((AssertionError, TimeoutError, pytest.fail.Exception)):
         test(make_inbox, client)
 

@@ -30,15 +30,15 @@ def test_no_shape_of_message_ends_the_worker_and_none_is_dropped(service: Servic
     parked: list[ParkedMessage] = []
     drain_parked_messages(client, queue, parked.extend)
     expected = {
-        (raw, "unknown_task" if fate == "unknown" else reason)
+        (raw, reason if fate == "parked" else "unknown_task")
         for raw, (fate, reason) in SHAPES.values()
-        if fate in ("parked", "unknown")
+        if fate in ("parked", "unknown", "foreign")
     }
     assert {(entry.raw, entry.reason) for entry in parked} == expected
     fates = [fate for _, (fate, _) in SHAPES.values()]
     refused = [entry.split(":", 1)[1] for entry in ledger(client, "test.refused")]
     assert sorted(refused) == sorted(reason for _, (fate, reason) in SHAPES.values() if fate == "refused")
-    assert len(ledger(client, "test.answered")) == fates.count("unknown")
+    assert len(ledger(client, "test.answered")) == fates.count("unknown") + fates.count("foreign")
     assert len(ledger(client)) == fates.count("ran") + 1
 
 

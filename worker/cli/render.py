@@ -5,18 +5,22 @@ from typing import Any
 
 from contracts.catalog import Operation
 from worker.cli.table import Fields, Table
-from worker.cli.text import plain
+from worker.cli.text import in_any_case, plain
 
 _COLUMNS = ("plugin_id", "name", "state", "service_type", "provider", "image", "revision")
 
 AnswerPart = str | Table | Fields
 
 
-def render(operation: Operation, answer: Any) -> list[AnswerPart]:
-    """Return an operation's answer in the parts to write, from the top."""
+def render(operation: Operation, answer: Any, asked: Mapping[str, Any]) -> list[AnswerPart]:
+    """Return an operation's answer in the parts to write, from the top.
+
+    ``asked``: the keyword arguments of the operation.
+    """
     match operation.verb:
         case "list":
-            return _plugins(answer)
+            query = asked.get("query") or {}
+            return _plugins(answer, is_ordered=bool(query.get("sort") or query.get("page")))
         case "stat":
             return _rows(answer)
         case "get_versions":
@@ -25,15 +29,22 @@ def render(operation: Operation, answer: Any) -> list[AnswerPart]:
             return [Fields(answer)]
 
 
-def _plugins(answer: Mapping[str, Any]) -> list[AnswerPart]:
+def _plugins(answer: Mapping[str, Any], *, is_ordered: bool) -> list[AnswerPart]:
     rows = answer["results"]
+    if not is_ordered and all("name" in row for row in rows):
+        rows = sorted(rows, key=_by_name)
     known = [column for column in _COLUMNS if any(column in row for row in rows)]
-    others = sorted({name for row in rows for name in row} - set(_COLUMNS)) if len(known) < 4 else []
+    names = {name for row in rows for name in row}
+    others = sorted(names - set(_COLUMNS), key=in_any_case) if len(known) < 4 else []
     parts: list[AnswerPart] = [Table([*known, *others], rows)] if rows else []
     parts.append(_count(len(rows), answer.get("total_count"), "plugin(s)"))
     if answer.get("unavailable"):
         parts.append(f"not answered by: {', '.join(map(plain, answer['unavailable']))}")
     return parts
+
+
+def _by_name(row: Mapping[str, Any]) -> tuple[str, ...]:
+    return *in_any_case(row["name"]), str(row.get("plugin_id"))
 
 
 def _rows(answer: Mapping[str, Any]) -> list[AnswerPart]:

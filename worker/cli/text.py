@@ -13,6 +13,12 @@ def plain(value: Any) -> str:
     return value if isinstance(value, str) and value.isprintable() else to_json(value)
 
 
+def in_any_case(name: Any) -> tuple[str, str]:
+    """Return a key to sort names by as people do: in any case, and capitals first where that is all."""
+    text = str(name)
+    return text.casefold(), text
+
+
 def to_json(value: Any, indent: int | None = None) -> str:
     """Return readable JSON: times are RFC 3339, and what a terminal would obey or hide is escaped."""
     return printable_lines(json.dumps(value, indent=indent, ensure_ascii=False, default=_time))

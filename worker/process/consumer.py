@@ -5,7 +5,6 @@ from typing import Any
 
 from celery import bootsteps
 
-from contracts.errors import InvalidParameter
 from worker.process.chores import WorkerThreads, threads_beside
 from worker.process.garbage import collect_less_garbage
 from worker.process.heartbeat import BEAT_S, Heartbeat, begin_heartbeat
@@ -13,7 +12,7 @@ from worker.process.remote_control import RemoteControl
 from worker.tasks.announce import Announcer
 from worker.tasks.answer_store import AnswerStore
 from worker.tasks.answers import Answer
-from worker.tasks.envelope import answer_id_of
+from worker.tasks.envelope import answer_id_of, no_task
 from worker.tasks.groups import GroupRun
 from worker.tasks.single import SingleRun
 from worker.transport import Delivery, Group
@@ -81,9 +80,8 @@ class ServiceConsumer(LosslessConsumer):
 
     def answer_unknown_tasks(self, deliveries: Sequence[Delivery]) -> None:
         """Answer messages that name no known task; they are parked as well."""
-        error = InvalidParameter("there is no such task", details={"path": "task"})
         answers = [
-            Answer.failure(answer_id_of(delivery.headers, delivery.envelope.id), error)
+            Answer.failure(answer_id_of(delivery.headers, delivery.envelope.id), no_task(delivery.envelope))
             for delivery in deliveries
             if not delivery.headers.get("ignore_result")
         ]

@@ -127,7 +127,7 @@ def decode(request: Request, partitions: int) -> Entry:
     traceparent = delivery.headers.get(TRACEPARENT)
     origin = Origin(
         delivery.redelivered,
-        deadline(delivery.headers.get("expires")),
+        deadline(delivery.headers),
         traceparent if is_traceparent(traceparent) else None,
         delivery.queue,
         delivery.raw,

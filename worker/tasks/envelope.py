@@ -7,7 +7,7 @@ from typing import Any, Final, Literal, NamedTuple
 from contracts.errors import InvalidParameter
 from contracts.headers import ANSWER_ID, is_answer_id
 from contracts.values import is_command_id
-from worker.transport.protocol import Envelope
+from worker.transport.protocol import Envelope, EnvelopeRefusal
 
 
 class _Rule(NamedTuple):
@@ -37,15 +37,21 @@ def check_message(envelope: Envelope) -> None:
 
     Raises: ``InvalidParameter`` with ``details.path``.
     """
-    refusal = envelope.refusal
-    if refusal:
-        raise InvalidParameter(refusal.message, details={"path": refusal.path, "reason": refusal.reason})
+    if envelope.refusal:
+        raise _refused(envelope.refusal)
     for rule in _RULES:
         if _breaks(envelope, rule):
             raise _bad(rule.path, rule.sentence)
     answer_id = envelope.headers.get(ANSWER_ID)
     if answer_id is not None and not is_answer_id(answer_id, envelope.id):
         raise _bad(ANSWER_ID, "answer_id is the command id, a colon, and 1 to 64 characters of 0-9A-Za-z_-")
+
+
+def no_task(envelope: Envelope) -> InvalidParameter:
+    """Return what a message is answered that names no known task, or whose task could not be read."""
+    if not envelope.task and envelope.refusal:
+        return _refused(envelope.refusal)
+    return _bad("task", "there is no such task")
 
 
 def answer_id_of(headers: Mapping[str, Any], command_id: str) -> str:
@@ -66,22 +72,28 @@ def _breaks(envelope: Envelope, rule: _Rule) -> bool:
             return bool(envelope.embed.get(rule.path))
 
 
-def deadline(value: object) -> datetime | None:
+def deadline(headers: Mapping[str, Any]) -> datetime | None:
     """Return the ``expires`` of a message as a time; without a zone it counts as UTC.
 
     Raises: ``InvalidParameter``.
     """
+    value = headers.get("expires")
     if value is None:
         return None
-    if isinstance(value, datetime):
-        moment = value
-    else:
-        try:
-            # Celery sends text; a number would be read as the digits of a date.
-            moment = datetime.fromisoformat(value if isinstance(value, str) else "")
-        except ValueError:
-            raise _bad("expires", "expires must be an ISO 8601 time") from None
-    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
+    try:
+        # Celery sends text; a number would be read as the digits of a date.
+        moment = datetime.fromisoformat(value if isinstance(value, str) else "")
+    except ValueError:
+        raise _bad("expires", "expires must be an ISO 8601 time") from None
+    if moment.tzinfo:
+        return moment
+    if headers.get("utc") is False:
+        raise _bad("expires", "expires needs an offset: where utc is false, its zone is not known")
+    return moment.replace(tzinfo=UTC)
+
+
+def _refused(refusal: EnvelopeRefusal) -> InvalidParameter:
+    return InvalidParameter(refusal.message, details={"path": refusal.path, "reason": refusal.reason})
 
 
 def _bad(path: str, message: str) -> InvalidParameter:

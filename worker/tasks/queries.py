@@ -40,7 +40,7 @@ class QueryTask(OperationTask):
     def _answer(self, delivery: Delivery) -> Any:
         """Check, then answer."""
         check_message(delivery.envelope)
-        expires = deadline(delivery.headers.get("expires"))
+        expires = deadline(delivery.headers)
         if expires and datetime.now(UTC) >= expires:
             raise DeadlineExceeded("the query's deadline has passed; it was not answered")
         own_only = delivery.headers.get(REPOSITORIES) == OWN

@@ -77,7 +77,7 @@ class VersionsTask(ServiceTask):
         """
         check_message(delivery.envelope)
         arguments = parse(self.arguments, delivery.envelope.kwargs).model_dump()
-        expires = deadline(delivery.headers.get("expires"))
+        expires = deadline(delivery.headers)
         # It may be lost with its worker, and must not come again with every one that ends.
         delivery.ack()
         if expires and datetime.now(UTC) >= expires:

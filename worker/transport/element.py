@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any, Final
 
-_HEADERS_OF_1: Final = ("task", "id", "group", "eta", "expires", "retries", "timelimit")
+_HEADERS_OF_1: Final = ("task", "id", "group", "eta", "expires", "retries", "timelimit", "utc")
 
 
 class BrokenElement(ValueError):
@@ -92,6 +92,22 @@ def read_element(raw: bytes, *, strict: bool) -> Element:
     Raises: ``BrokenElement``, whatever was sent.
     """
     decoder = _STRICT if strict else _LENIENT
+    message = _read_object(raw, decoder)
+    sent = message.get("headers")
+    # PHP writes an empty object as a list.
+    headers = sent if isinstance(sent, dict) else {}
+    if "task" in headers:
+        return Element(message, headers, decoder)
+    if sent is None or sent == [] or isinstance(sent, dict):
+        found = _of_protocol_1(message, headers, decoder)
+        if found:
+            return found
+    if not isinstance(sent, dict):
+        raise BrokenElement("bad_headers", type(sent).__name__)
+    return Element(message, headers, decoder)
+
+
+def _read_object(raw: bytes, decoder: json.JSONDecoder) -> dict[str, Any]:
     try:
         message = _load(raw.decode(), decoder)
     except UnicodeDecodeError as error:
@@ -102,37 +118,42 @@ def read_element(raw: bytes, *, strict: bool) -> Element:
         raise BrokenElement("not_json", str(error)) from None
     if not isinstance(message, dict):
         raise BrokenElement("not_an_object", type(message).__name__)
-    headers = message.get("headers")
-    if isinstance(headers, dict) and "task" in headers:
-        return Element(message, headers, decoder)
-    if headers is None or isinstance(headers, dict):
-        body = _object_body(message, decoder)
-        if "task" in body:
-            return _of_protocol_1(message, headers or {}, body, decoder)
-    if not isinstance(headers, dict):
-        raise BrokenElement("bad_headers", type(headers).__name__)
-    return Element(message, headers, decoder)
-
-
-def _object_body(message: dict[str, Any], decoder: json.JSONDecoder) -> dict[str, Any]:
-    """Return the body if it is an object, as in protocol 1 alone; otherwise an empty one."""
-    try:
-        body = _body(message, decoder)
-    except BadPart:
-        return {}
-    return body if isinstance(body, dict) else {}
+    return message
 
 
 def _of_protocol_1(
-    message: dict[str, Any], headers: dict[str, Any], body: dict[str, Any], decoder: json.JSONDecoder
-) -> Element:
+    message: dict[str, Any], headers: dict[str, Any], decoder: json.JSONDecoder
+) -> Element | None:
+    """Return a message of protocol 1; None if it is none."""
+    try:
+        body, is_whole = _body(message, decoder), True
+    except BadPart:
+        # NaN makes the arguments unreadable, and not the id beside them.
+        body, is_whole = _lenient_body(message), False
+    if isinstance(body, dict) and ("task" in body or "id" in body):
+        arguments, told = _in_form_of_2(body)
+        return Element(message, {**headers, **told}, decoder, arguments if is_whole else None)
+    if body is None and headers == message.get("headers") and "id" not in headers:
+        # Most clients of protocol 1 give the id there as well: it can be answered that the body is wrong.
+        return Element(message, {**headers, "id": _properties(message).get("correlation_id")}, decoder)
+    return None
+
+
+def _lenient_body(message: dict[str, Any]) -> Any:
+    try:
+        return _body(message, _LENIENT)
+    except BadPart:
+        return None
+
+
+def _in_form_of_2(body: dict[str, Any]) -> tuple[list[Any], dict[str, Any]]:
+    """Return the body of protocol 1 as one of protocol 2, and what that has in headers."""
     # Some clients send null for arguments that are empty.
     args, kwargs = body.pop("args", None), body.pop("kwargs", None)
     told: dict[str, Any] = {name: body.pop(name) for name in _HEADERS_OF_1 if name in body}
     told["group"] = body.pop("taskset", None) or told.get("group")
     # The rest is callbacks and the like, which protocol 2 embeds.
-    arguments = [[] if args is None else args, {} if kwargs is None else kwargs, body]
-    return Element(message, {**headers, **told}, decoder, arguments)
+    return [[] if args is None else args, {} if kwargs is None else kwargs, body], told
 
 
 def _properties(message: dict[str, Any]) -> dict[str, Any]:
@@ -158,8 +179,10 @@ def _body_text(body: Any, encoding: Any) -> str:
     if encoding != "base64":
         path = "properties.body_encoding"
         raise BadPart("bad_body_encoding", path, "the body encoding must be base64 or utf-8")
+    # Some encoders break base64 into lines.
+    text = body.replace("\r", "").replace("\n", "") if "\n" in body else body
     try:
-        return binascii.a2b_base64(body, strict_mode=True).decode()
+        return binascii.a2b_base64(text, strict_mode=True).decode()
     except UnicodeDecodeError as error:
         raise BadPart("not_utf8", "body", str(error)) from None
     except ValueError as error:

@@ -13,6 +13,9 @@ DEFAULT_MAX_BYTES: Final = 512 * 1024
 DEFAULT_MAX_DEPTH: Final = 32
 """The deepest nesting of headers and properties."""
 
+_CHARSETS: Final = frozenset({"utf-8", "utf8", "us-ascii", "ascii", "binary"})
+"""What clients call the encoding of a body that is JSON, which is UTF-8 in any case."""
+
 MAX_ID_LENGTH: Final = 1024
 """The longest id that a message can be answered under, in characters."""
 
@@ -149,12 +152,12 @@ def _check_format(element: Element) -> None:
     if not isinstance(properties.get("delivery_info", {}), dict):
         raise BadPart("bad_properties", "properties.delivery_info", "delivery_info must be an object")
     content_type, charset = message.get("content-type"), message.get("content-encoding")
+    if element.headers.get("compression"):
+        raise BadPart("compressed", "headers.compression", "a compressed body is not accepted; send it as it is")
     if content_type != "application/json":
         raise BadPart("foreign_content_type", "content-type", "the content type must be application/json")
-    if not isinstance(charset, str) or charset.lower() != "utf-8":
+    if charset is not None and (not isinstance(charset, str) or charset.lower() not in _CHARSETS):
         raise BadPart("foreign_content_type", "content-encoding", "the content encoding must be utf-8")
-    if element.headers.get("compression"):
-        raise BadPart("compressed", "headers.compression", "a compressed body is not accepted")
 
 
 def _check_depth(element: Element, limit: int) -> None:

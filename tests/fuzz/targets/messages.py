@@ -9,6 +9,7 @@ from contracts.headers import is_traceparent
 from tests.fuzz.script import Script, changed_bytes
 from tests.fuzz.target import Target
 from tests.support.messages import celery_message, message
+from tests.support.old_clients import celery_3, celery_php
 from worker.dead_letters.message import read_message, with_headers
 from worker.tasks.answers import Answer
 from worker.tasks.envelope import check_message, deadline
@@ -36,6 +37,8 @@ _SENT = [
     message("plugin.batch", {"commands": [ITEM]}, "c-2", "plugin.commands"),
     celery_message("plugin.get", PARAMS, "c-3", protocol=1, expires=60),
     celery_message("plugin.get", PARAMS, "c-4"),
+    celery_3("plugin.update", PARAMS, "c-5", expires="2030-01-01T00:00:00", utc=False),
+    celery_php("plugin.batch", {"commands": [ITEM]}, "c-6"),
 ]
 SEEDS: Sequence[bytes] = [*_SENT, *map(_plain, _SENT), b"", b"{}", b"[]", b'"token": "abc"', b"\xff\xfe{}"]
 WORDS: Sequence[bytes] = [
@@ -43,6 +46,7 @@ WORDS: Sequence[bytes] = [
     *(b"\\ud800", b"\\u0000", b"\x00", b"\xff", b"\xf0\x9f\x98\x80", b"__type__", b"__value__", b"[" * 300),
     *(b'"headers": ', b'"task": ', b'"id": ', b'"expires": ', b'"body": ', b'"properties": ', b"Bearer a.b"),
     *(b"base64", b"utf-8", b'"password": "', b'"redelivered": true', b'"chord": {}', b'"kwargs": {}', b"plugin."),
+    *(b'"utc": false', b'"taskset": "g"', b'"compression": "x"', b'"correlation_id": "', b"application/x-yaml"),
 ]  # fmt: skip
 LIMITS = MessageLimits(max_bytes_by_task={"plugin.batch": 4 * 2**20})
 
@@ -53,7 +57,7 @@ def _decode(raw: bytes) -> None:
         return
     try:
         check_message(envelope)
-        deadline(envelope.headers.get("expires"))
+        deadline(envelope.headers)
         is_traceparent(envelope.headers.get("traceparent"))
     except ContractError as error:
         Answer.failure(envelope.id, error)

@@ -11,7 +11,7 @@ from worker.cli.caller import fail
 from worker.cli.operate.connection import connected
 from worker.cli.param_types import Utf8
 from worker.cli.table import Table, write
-from worker.cli.text import to_json
+from worker.cli.text import in_any_case, to_json
 from worker.registries.budget.budget import Budget
 from worker.store.image_queue import GroupCount
 from worker.terminal import say
@@ -46,6 +46,7 @@ def status(as_json: bool) -> None:
         for row in rows:
             say(to_json(row))
         return
+    rows.sort(key=lambda row: in_any_case(row["host"]))
     write(Table(_COLUMNS, [_cells(row) for row in rows]))
 
 

@@ -41,18 +41,19 @@ def command_of(verb: str) -> click.Command:
     def send(
         as_json: bool, timeout_s: float, expires_s: float | None, command_id: str | None, **options: Any
     ) -> None:
+        asked = arguments_of(operation.command, options)
         with plugin_client(as_json, writes=operation.is_write) as client:
             answer = client.ask(
                 operation.verb,
                 timeout_s=timeout_s,
                 expires_s=expires_s,
                 command_id=command_id,
-                **arguments_of(operation.command, options),
+                **asked,
             )
         if as_json:
             print_json(answer)
         else:
-            write(*render(operation, answer))
+            write(*render(operation, answer, asked))
 
     command = click.command(name, help=_help(operation, name), short_help=operation.summary)(
         click.option(

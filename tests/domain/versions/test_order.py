@@ -6,7 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from worker.domain.versions import newest_first, version_key, without_attachments
+from worker.domain.versions import newest_first, without_attachments
+from worker.domain.versions.order import has_bare_commits, version_key
 
 ORDERED = [
     ["2.0.0", "1.10.0", "1.9.0", "1.2.1"],
@@ -117,14 +118,27 @@ def test_the_order_is_transitive(a: str, b: str, c: str) -> None:
 
 @given(st.lists(NAMES, unique=True, max_size=30))
 def test_versions_come_first_and_moving_names_last(names: list[str]) -> None:
-    kinds = [version_key(name)[0] for name in newest_first(names)]
+    strict = has_bare_commits(names)
+    kinds = [version_key(name, strict=strict)[0] for name in newest_first(names)]
     assert kinds == sorted(kinds, reverse=True)
     if "latest" in names:
         assert kinds[-1] == 0
 
 
 @pytest.mark.parametrize(
-    "name", ["9" * 5000, "1." * 3000 + "0", "\ud800", "", "1\n2", "-" * 5000, "a1" * 3000]
+    "name",
+    [
+        "9" * 5000,
+        "1." * 3000 + "0",
+        "\ud800",
+        "",
+        "1\n2",
+        "-" * 5000,
+        "a1" * 3000,
+        "1-\ud800",
+        "\x01\x7f~}",
+        "9" * 6000,
+    ],
 )
 def test_names_that_break_parsers(name: str) -> None:
     assert sorted(newest_first([name, "1.0"])) == sorted([name, "1.0"])
