@@ -162,6 +162,11 @@ def stops(pager: Pager, handler: Handler, start: int) -> None:
     handler.reply(200, {"tags": page[: int(handler.asked.query.get("n", pager.cap))]})
 
 
+def overlaps(pager: Pager, handler: Handler, start: int) -> None:
+    """A fault: the page begins with some tags from before its cursor."""
+    pager.page(handler, max(0, start - 5), pager.cap)
+
+
 def leaves_out(pager: Pager, handler: Handler, start: int) -> None:
     """A fault: the link of the page leads behind the next page."""
     pager.page(handler, start, pager.cap, skip=pager.cap)

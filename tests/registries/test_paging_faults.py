@@ -34,6 +34,8 @@ def reader() -> Iterator[Reader]:
         Pager(TAGS, cap=500, faults={1: pager.stops}),
         Pager(TAGS, cap=500, faults={2: pager.stops}),
         Pager(TAGS, form=None, cap=1000, faults={1: pager.stops}),
+        Pager(TAGS, form=None, cap=1000, faults={1: pager.overlaps}),
+        Pager(TAGS, form=None, cap=50, refuses=1, ignores=frozenset({"last"})),
         Pager(TAGS, form=FORMS["no query"], cap=500, faults={1: pager.status(400)}),
     ],
 )
