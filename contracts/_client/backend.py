@@ -39,7 +39,7 @@ class AnswerConsumer(ResultConsumer):  # type: ignore[misc]  # celery is untyped
 
     def _look_after(self, connection: Connection) -> None:
         """Raise what reconnects if nothing can come any more; ask for a sign of life if nothing came."""
-        if not connection.is_connected or connection.can_read(timeout=0):
+        if not connection.is_open or connection.can_read(timeout=0):
             return
         if connection.is_silent:
             raise redis.TimeoutError("Redis is silent")

@@ -76,15 +76,20 @@ class _Noticing(AbstractConnection):
         return self.host, getattr(self, "port", None)
 
     @property
+    def is_open(self) -> bool:
+        """Whether it was made and not dropped."""
+        return self._sock is not None
+
+    @property
     def is_doubted(self) -> bool:
         """Whether its host was found silent since it was made."""
-        return self._sock is not None and silences.doubts(self.address, self._made_at)
+        return self.is_open and silences.doubts(self.address, self._made_at)
 
     @property
     def is_silent(self) -> bool:
         """Whether it is in doubt, or an answer has not come for ``SILENT_S``. Read first what is there."""
         is_late = self.asked_at is not None and time.monotonic() - self.asked_at > SILENT_S
-        return self._sock is not None and (is_late or self.is_doubted)
+        return self.is_open and (is_late or self.is_doubted)
 
     def connect(self) -> None:
         """Connect, unless it is; pools call this each time that they lend it."""
