@@ -12,7 +12,7 @@ from contracts.plugin import RegistryType, State, plugin_id_of
 from contracts.query import Query, StatisticsQuery
 from contracts.query.keys import FieldKey
 from contracts.query.listing import MAX_ONLY
-from contracts.values import Contract, FirstWrong, Image, JsonObject, Labels, Name, Names, RegistryConfig
+from contracts.values import Contract, FirstWrong, JsonObject, Labels, Name, NamedImage, Names, RegistryConfig
 
 MAX_BATCH = 500
 """The largest number of writes in one batch."""
@@ -39,7 +39,11 @@ class RegisterPlugin(Command):
     name: Annotated[Name, Field(description="What a person calls it.")]
     service_type: Annotated[Name, Field(description="What it serves, such as notification.Protocol.")]
     image: Annotated[
-        Image, Field(description="OCI repository name, no tag; its last part becomes the plugin_id.")
+        NamedImage,
+        Field(
+            description="OCI repository name, no tag; its last part becomes the plugin_id. "
+            "The registry's own host in front of it is dropped."
+        ),
     ]
     registry_type: Annotated[RegistryType, Field(description="The kind of registry.")] = "DOCKER_HUB"
     registry_url: Annotated[

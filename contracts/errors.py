@@ -27,6 +27,18 @@ from contracts.lengths import MAX_TEXT_LENGTH, bounded, shortened
 Kind = Literal["refused", "unavailable", "fault"]
 """The three kinds of errors."""
 
+RegistryReason = Literal["auth", "refused", "not_allowed", "malformed", "unreachable", "throttled", "timeout"]
+"""Why a registry gave no versions: ``details.reason`` of ``RegistryUnavailable``.
+
+``auth``: the registry, or its token service, does not let us in.
+``refused``: it answers with another error.
+``not_allowed``: this deployment does not follow where the image leads.
+``malformed``: its answer is no list of versions.
+``unreachable``: there is no connection to it.
+``throttled``: it is to be left alone for now.
+``timeout``: it does not answer in time.
+"""
+
 
 class ContractError(Exception):
     """An error that may be answered to a caller.
@@ -207,7 +219,10 @@ class VersionsPending(Unavailable):
 
 
 class RegistryUnavailable(Unavailable):
-    """Raised when the registry does not answer, or refuses us."""
+    """Raised when the registry does not answer, or refuses us. ``details.reason`` is auth, refused,
+    not_allowed, malformed, unreachable, throttled or timeout; ``details.next_try_at`` is when it is asked
+    again (RFC 3339). Either may be absent.
+    """
 
     code = "REGISTRY_UNAVAILABLE"
 

@@ -125,10 +125,27 @@ def _no_secret(value: dict[str, Any]) -> dict[str, Any]:
 
 def _repository_name(value: str) -> str:
     if not IMAGE_PATTERN.match(value):
-        raise PydanticCustomError(
-            "image", "is not an image name: use lower case, without tag, digest or scheme"
-        )
+        raise PydanticCustomError("image", "{why}", {"why": _why_no_image(value)})
     return value
+
+
+def _named_image(value: str) -> str:
+    if not NAMED_IMAGE_PATTERN.match(value):
+        raise PydanticCustomError("image", "{why}", {"why": _why_no_image(value)})
+    return value
+
+
+def _why_no_image(value: str) -> str:
+    """Return what to mend first, in words that do not repeat the value."""
+    if "://" in value:
+        return "has a scheme: leave it out"
+    if "@" in value:
+        return "has a digest: leave out the @ and what follows"
+    if ":" in value.rpartition("/")[2]:
+        return "has a tag: leave out the colon and what follows"
+    if value != value.lower():
+        return "has capital letters: use lower case"
+    return "is not an image name: use a-z and 0-9, one . _ or - between them, and / between parts"
 
 
 def to_milliseconds(value: datetime) -> datetime:
@@ -166,6 +183,13 @@ PART_PATTERN = re.compile(rf"{_PART}\Z")
 IMAGE_PATTERN = re.compile(rf"{_PART}(?:/{_PART})*\Z")
 """An OCI repository name (OCI Distribution 1.1, "Pulling manifests")."""
 
+_HOST = (
+    r"(?:(?:[A-Za-z0-9_-]+\.)+[A-Za-z0-9-]+(?::[0-9]{1,5})?"
+    r"|[A-Za-z0-9_-]+:[0-9]{1,5}|\[[0-9A-Fa-f:.]{2,45}\](?::[0-9]{1,5})?|localhost)"
+)
+NAMED_IMAGE_PATTERN = re.compile(rf"(?:{_HOST}/)?{_PART}(?:/{_PART})*\Z")
+"""The same, with or without the host of its registry in front."""
+
 Name = Annotated[str, StringConstraints(min_length=1, max_length=MAX_NAME_LENGTH)]
 Image = Annotated[
     str,
@@ -174,6 +198,12 @@ Image = Annotated[
     Field(json_schema_extra={"pattern": rf"^{_PART}(?:/{_PART})*$"}),
 ]
 JsonObject = dict[str, Any]
+NamedImage = Annotated[
+    str,
+    StringConstraints(min_length=1, max_length=1024),
+    AfterValidator(_named_image),
+    Field(json_schema_extra={"pattern": rf"^(?:{_HOST}/)?{_PART}(?:/{_PART})*$"}),
+]
 RegistryConfig = Annotated[JsonObject, AfterValidator(_no_secret)]
 Label = Annotated[str, StringConstraints(max_length=255)]
 Labels = Annotated[list[Label], FirstWrong()]

@@ -111,7 +111,13 @@ def _configuration(settings: Settings) -> dict[str, Any]:
             "versions": {
                 "task": TICK,
                 "schedule": TICK_S,
-                "options": {"queue": VERSIONS, "expires": TICK_LASTS_S, "ignore_result": True},
+                "options": {
+                    "queue": VERSIONS,
+                    "expires": TICK_LASTS_S,
+                    "ignore_result": True,
+                    # The next tick is the next try; beat does nothing else while it tries.
+                    "retry": False,
+                },
             }
         },
         "beat_scheduler": SCHEDULER,

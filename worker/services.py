@@ -22,7 +22,8 @@ from worker.plugins.lookahead import Lookahead
 from worker.plugins.read import Reader
 from worker.plugins.write import Writer
 from worker.registries import Budget, BudgetTable
-from worker.registries.registries import Registries
+from worker.registries.auth.realms import Realms
+from worker.registries.registries import Network, Registries
 from worker.repositories.managed.watch import FolderWatch
 from worker.repositories.remote.peer import Remote
 from worker.repositories.remote.remotes import open_remotes
@@ -123,6 +124,7 @@ class Services:
                 credentials=self.settings.registry_credentials,
                 caps=self.settings.registry_caps,
                 ca_files=self.settings.registry_ca_files,
+                network=Network(realms=Realms(self.settings.registry_realms), proxy=self.settings.proxy),
             )
         )
 

@@ -3,6 +3,7 @@
 import logging
 import os
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from difflib import get_close_matches
 from functools import cached_property
 from pathlib import Path
@@ -23,11 +24,15 @@ from worker.registries import (
     Credentials,
     Limit,
     Mirror,
+    Place,
+    Proxy,
     load_credentials,
     parse_ca_files,
     parse_caps,
     parse_limits,
     parse_mirrors,
+    parse_proxy,
+    parse_realms,
 )
 from worker.repositories.remote.tokens import check_tokens
 
@@ -133,6 +138,14 @@ class Settings(Connections):
     registry_budgets: Annotated[Mapping[str, Limit], NoDecode, PlainValidator(parse_limits)] = {}
     registry_caps: Annotated[Caps, NoDecode, PlainValidator(parse_caps)] = Caps()
     registry_ca_files: Annotated[Mapping[str, str], NoDecode, PlainValidator(parse_ca_files)] = {}
+    registry_realms: Annotated[frozenset[tuple[Place, Place]], NoDecode, PlainValidator(parse_realms)] = (
+        frozenset()
+    )
+    registry_proxy: Annotated[Proxy | None, NoDecode, PlainValidator(parse_proxy)] = None
+    registry_no_proxy: Annotated[AllowedRegistries, NoDecode, PlainValidator(AllowedRegistries.parse)] = (
+        AllowedRegistries()
+    )
+    registry_proxy_names: bool = False
     # After what their checks look at: pydantic validates in this order.
     sync_max_interval_s: Annotated[float, Field(gt=0, le=_YEAR_S)] = 43_200.0
     sync_min_interval_s: Annotated[float, Field(gt=0, le=_YEAR_S, validate_default=True)] = 600.0
@@ -168,6 +181,12 @@ class Settings(Connections):
         if "registry_credentials" in info.data:
             check_tokens(value, info.data["registry_credentials"])
         return value
+
+    @cached_property
+    def proxy(self) -> Proxy | None:
+        """The proxy of the registries, with all that is set about it."""
+        proxy = self.registry_proxy
+        return proxy and replace(proxy, direct=self.registry_no_proxy, looks_up=self.registry_proxy_names)
 
     @cached_property
     def intervals(self) -> Intervals:

@@ -4,9 +4,16 @@ from functools import cache
 
 import celery
 
-from contracts._redis.url import TIMEOUTS, check_redis_url, tls_of
+from contracts._redis.url import SILENT_S, TIMEOUTS, check_redis_url, tls_of
 
-_PATIENCE = {"max_retries": 10, "interval_start": 0.1, "interval_step": 0.1, "interval_max": 0.5}
+_PATIENCE = {
+    "max_retries": 10,
+    "interval_start": 0.1,
+    "interval_step": 0.1,
+    "interval_max": 0.5,
+    # One that is silent is asked once more, in case it was only the connection; and not ten times.
+    "timeout": SILENT_S + 1,
+}
 """How often a result backend that does not answer is asked again: for about 4 s. Celery's own default is 20
 s.
 """
@@ -14,6 +21,7 @@ s.
 _DIAL = {"max_retries": 3, "interval_start": 0, "interval_step": 0.2, "interval_max": 1}
 """How often a broker that cannot be connected is dialled again: as Celery does when it sends one task."""
 
+_TRANSPORT = "contracts._client.transport:Transport"
 _BACKEND = "contracts._client.backend:AnswerBackend"
 
 _MESSAGES = {
@@ -44,6 +52,7 @@ def client_app(redis_url: str, results_url: str) -> celery.Celery:
         # One result connection for all threads, which ``close`` can close.
         result_backend_thread_safe=True,
         broker_connection_retry_on_startup=True,
+        broker_transport=_TRANSPORT,
         broker_use_ssl=tls_of(redis_url) or False,
         # kombu shares connections between apps that differ in nothing but TLS, unless an option differs too.
         broker_transport_options={**TIMEOUTS, **_DIAL, "tls": tls_of(redis_url)},

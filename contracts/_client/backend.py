@@ -1,6 +1,7 @@
 """Celery's result backend of a caller: it reads answers as the contract has them."""
 
-from typing import Any
+import time
+from typing import Any, Final
 
 import redis
 from celery import states
@@ -8,6 +9,10 @@ from celery.backends.redis import RedisBackend, ResultConsumer
 
 from contracts._client.decode import read_answer, unreadable
 from contracts._client.unanswered import UnreadableAnswer
+from contracts._redis.silence import Connection, SSLConnection
+
+_QUIET_S: Final = 1.0
+"""A connection that brings no answer for so many seconds is asked whether it still works."""
 
 
 class AnswerConsumer(ResultConsumer):  # type: ignore[misc]  # celery is untyped
@@ -21,6 +26,27 @@ class AnswerConsumer(ResultConsumer):  # type: ignore[misc]  # celery is untyped
             meta = _answer_to(key.removeprefix(self.backend.task_keyprefix.decode()), meta)
         if meta["task_id"] is not None:
             super().on_state_change(meta, message)
+
+    def drain_events(self, timeout: float | None = None) -> None:
+        """Take what is published; listen anew if Redis has fallen silent: nothing else would tell of it."""
+        with self._locked(), self.reconnect_on_error():
+            before = self._pubsub
+            if before is not None and before.connection is not None:
+                self._look_after(before.connection)
+        # To listen anew finds what came meanwhile: there may be nothing to wait for.
+        if self._pubsub is before:
+            super().drain_events(timeout)
+
+    def _look_after(self, connection: Connection) -> None:
+        """Raise what reconnects if nothing can come any more; ask for a sign of life if nothing came."""
+        if not connection.is_open or connection.can_read(timeout=0):
+            return
+        if connection.is_silent:
+            raise redis.TimeoutError("Redis is silent")
+        quiet_s = time.monotonic() - connection.heard_at
+        if connection.asked_at is None and quiet_s > _QUIET_S and self.subscribed_to:
+            # Once more what is subscribed to: a PING would get an answer of another form.
+            self._pubsub.subscribe(next(iter(self.subscribed_to)))
 
     def leave(self, task_id: str) -> None:
         """Listen anew, and no more for an answer that Redis refuses this user: if the refusal of its
@@ -36,6 +62,11 @@ class AnswerBackend(RedisBackend):  # type: ignore[misc]  # celery is untyped
 
     ResultConsumer = AnswerConsumer
 
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        is_tls = "ssl_cert_reqs" in self.connparams
+        self.connparams["connection_class"] = SSLConnection if is_tls else Connection
+
     def decode_result(self, payload: bytes | str) -> dict[str, Any]:
         """Return an answer, or a failure without an id."""
         try:
@@ -50,7 +81,7 @@ class AnswerBackend(RedisBackend):  # type: ignore[misc]  # celery is untyped
     def get(self, key: Any) -> Any:
         """Return what is stored at a key, or None if it is no text: an answer takes its place."""
         try:
-            return super().get(key)
+            return self.ensure(super().get, (key,))
         except redis.ResponseError as error:
             if str(error).startswith("WRONGTYPE"):
                 return None

@@ -3,17 +3,20 @@
 # mypy: disallow-untyped-calls=False
 
 import threading
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import redis
 from redis.backoff import NoBackoff
 from redis.retry import Retry
 
+from contracts._redis.silence import connection_class
 from contracts._redis.url import TIMEOUTS
 
 CONNECTION_OPTIONS = {**TIMEOUTS, "health_check_interval": 5}
-"""How long a worker waits for a Redis, in seconds: options of redis-py, which kombu takes too."""
+"""How long a worker waits for a Redis, and after which idle time it first asks a connection whether it still
+works, in seconds: options of redis-py, which kombu takes too.
+"""
 
 FAIL_FAST_OPTIONS = {"socket_timeout": 0.5, "socket_connect_timeout": 0.5, "retry": Retry(NoBackoff(), 0)}
 """The same for best effort: one try, which takes half a second at most."""
@@ -43,12 +46,16 @@ def open_redis(url: str) -> Any:
 
     A Redis that does not answer within the ``CONNECTION_OPTIONS`` raises redis-py's errors.
     """
-    return NamingRedis.from_url(url, **CONNECTION_OPTIONS)
+    return _open(url, CONNECTION_OPTIONS)
 
 
 def open_fail_fast_redis(url: str) -> Any:
     """Return a client as ``open_redis`` does, with the ``FAIL_FAST_OPTIONS``."""
-    return NamingRedis.from_url(url, **FAIL_FAST_OPTIONS)
+    return _open(url, FAIL_FAST_OPTIONS)
+
+
+def _open(url: str, options: Mapping[str, Any]) -> Any:
+    return NamingRedis.from_url(url, connection_class=connection_class(url), **options)
 
 
 class RedisClients:

@@ -2,11 +2,14 @@
 
 import re
 import ssl
-from typing import Any
+from typing import Any, Final
 from urllib.parse import SplitResult, parse_qs, urlsplit
 
-TIMEOUTS = {"socket_timeout": 10, "socket_connect_timeout": 3}
-"""How long, in seconds, a Redis may be silent, and may take to connect: options of redis-py and of kombu."""
+SILENT_S: Final = 4.0
+"""How long a Redis may be silent, in seconds, until it counts as away. Every wait for it is built on this."""
+
+TIMEOUTS: Final = {"socket_timeout": SILENT_S, "socket_connect_timeout": 3}
+"""The same, and how long a Redis may take to connect: options of redis-py and of kombu."""
 
 _FILES = ("ssl_ca_certs", "ssl_certfile", "ssl_keyfile")
 _VERIFYING = {"ssl_cert_reqs": ("required",), "ssl_check_hostname": ("true", "True")}

@@ -140,6 +140,7 @@ COMMANDS = (
     ("partitions", "set", "1"),
     ("sync", "status"),
     ("sync", "now"),
+    ("images",),
     ("dead-letters", "list"),
     ("dead-letters", "drain"),
     ("register", "--domain-id", "d-1", "--name", "C", "--service-type", "x.Y", "--image", "acme/cli"),

@@ -12,8 +12,11 @@ from contracts.errors import InvalidParameter
 from contracts.events import PLUGIN_CHANGED
 from worker.cli.operate.doctor.finding import Check, Finding
 from worker.domain.dead_letter import DeadLetter
+from worker.domain.image import ImageRef
+from worker.domain.image_record import ImageRecord
 from worker.events.reconcile import Ahead, Repaired
 from worker.registries.budget.budget import Status
+from worker.store.image_list import ListedImage
 from worker.store.image_queue import GroupCount
 
 TEXTS = {
@@ -148,9 +151,30 @@ def services(text: str, as_json: bool) -> Any:
         broker=None,
         image_store=SimpleNamespace(queue=queue, images=images),
         budget=SimpleNamespace(status=lambda *_: status),
+        database=None,
         reconcile=lambda: reconcile,
         settings=SimpleNamespace(command_partitions=1),
     )
+
+
+class Images:
+    """In place of the list of images: one whose texts others have chosen."""
+
+    def __init__(self, text: str) -> None:
+        ref = ImageRef("OCI", text, text, text)
+        versions: Any = (text,)
+        why: Any = text
+        self._listed = ListedImage(ImageRecord(ref, why, versions, last_error=why, last_detail=text), 1)
+        self._text = text
+
+    def find(self, *_: object) -> list[ListedImage]:
+        return [self._listed]
+
+    def count(self, *_: object) -> int:
+        return 1
+
+    def users(self, *_: object) -> tuple[list[str], int]:
+        return [self._text, self._text], 7
 
 
 def findings(text: str) -> tuple[Check, ...]:

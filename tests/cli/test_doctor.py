@@ -320,7 +320,14 @@ def test_images_that_cannot_be_read_are_told_by_host(services: Services, look: L
     consumed(services)
     later = datetime.now(UTC) + timedelta(hours=1)
     services.database["images"].insert_many(
-        {"host": host, "registry_type": "OCI", "next_refresh_at": later, "failures": failures}
+        {
+            "host": host,
+            "registry_type": "OCI",
+            "registry_url": host,
+            "image": "app",
+            "next_refresh_at": later,
+            "failures": failures,
+        }
         for host, failures in (("good.example", 0), ("bad.example", 0), ("bad.example", 3))
     )
     _, found = look("--quick")

@@ -16,7 +16,7 @@ from redis import Redis
 from contracts.client import PluginClient
 from contracts.events import STREAM
 from tests.support.live import Live
-from tests.support.servers import ChildProcess, free_port
+from tests.support.servers import ChildProcess, RedisServer, free_port
 from worker.cli.main import main
 
 
@@ -135,3 +135,20 @@ def test_its_help_names_its_own_options() -> None:
     shown = CliRunner().invoke(main, ["events", "--help"]).stdout
     for option in ("--follow", "--from", "--subject", "--count", "--json"):
         assert option in shown
+
+
+def test_who_follows_waits_for_redis_and_goes_on_behind_the_last_event(
+    mortal_redis: RedisServer, tmp_path: Path
+) -> None:
+    command = [sys.executable, "-u", "-m", "worker.cli", "events", "--follow", "--from", "beginning"]
+    env = {"PLUGINS_REDIS_URL": mortal_redis.url}
+    with ChildProcess(command, log=tmp_path / "events.log", env=env) as child:
+        child.wait_for_output("Waiting for events")
+        mortal_redis.kill()
+        child.wait_for_output("waiting for Redis: ")
+        mortal_redis.start()
+        child.wait_for_output("Redis answers again\n")
+        with Redis.from_url(mortal_redis.url) as client:
+            client.xadd(STREAM, {"no": "event"})
+        child.wait_for_output("unreadable entry")
+        assert child.output().count("waiting for Redis") == 1

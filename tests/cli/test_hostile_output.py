@@ -14,7 +14,7 @@ from click.testing import CliRunner, Result
 from tests.cli import hostile
 from worker.cli import caller
 from worker.cli.main import COMMANDS, main
-from worker.cli.operate import dead_letters, healthcheck, partitions, reconcile, sync
+from worker.cli.operate import dead_letters, healthcheck, images, partitions, reconcile, sync
 from worker.cli.operate.doctor import command as doctor
 from worker.cli.operations import events
 from worker.process.partitions import InUse
@@ -69,6 +69,11 @@ def budgets(patch: Patch, text: str) -> None:
     patch.setattr(sync, "asdict", lambda value: {n: getattr(value, n) for n in value.__slots__})
 
 
+def image_list(patch: Patch, text: str) -> None:
+    services_in(images)(patch, text)
+    patch.setattr(images, "ImageList", lambda _: hostile.Images(text))
+
+
 def key_in_use(patch: Patch, text: str) -> None:
     def change(_: int) -> None:
         raise InUse(text)
@@ -107,6 +112,8 @@ CASES: list[tuple[str, Plant]] = [
     ("doctor", checks),
     ("sync status", budgets),
     ("sync now a/b", budgets),
+    ("images", image_list),
+    ("images a/b", image_list),
     ("partitions show", key_in_use),
     ("partitions set 3", key_in_use),
     ("healthcheck", processes),

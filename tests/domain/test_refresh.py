@@ -18,7 +18,7 @@ REF = ImageRef("DOCKER_HUB", "registry.hub.docker.com", "pyengine/plugin")
 INTERVALS = Intervals()
 
 
-def read(image: ImageRecord, *tags: str, **listing: bool) -> RefreshDecision:
+def read(image: ImageRecord, *tags: str, **listing: Any) -> RefreshDecision:
     return decide_refresh(image, TagList(tags, **listing), NOW, INTERVALS)
 
 

@@ -47,7 +47,7 @@ def test_a_url_is_never_shown() -> None:
         ([LOCAL, {k: v for k, v in MANAGED.items() if k != "path"}], "repository m: path is required"),
         ([LOCAL | {"image_prefix": "a"}], "repository l: unknown image_prefix"),
         ([LOCAL, REMOTE | {"defaults": {}}], "repository r: unknown defaults"),
-        ([LOCAL, MANAGED | {"image_prefix": "A/"}], "repository m: image_prefix: is not an image name"),
+        ([LOCAL, MANAGED | {"image_prefix": "A/"}], "repository m: image_prefix: has capital letters"),
         ([LOCAL, MANAGED | {"image_prefx": "a"}], "repository m: unknown image_prefx"),
         ([LOCAL, MANAGED | {"defaults": []}], "repository m: defaults: Input should be"),
         ([LOCAL, MANAGED | {"defaults": {"name": "x"}}], "repository m: unknown defaults.name"),

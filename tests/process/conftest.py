@@ -4,12 +4,13 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-import redis
+
+from contracts._redis.connect import open_redis
 
 
 @pytest.fixture
 def client(redis_url: str) -> Iterator[Any]:
-    with redis.Redis.from_url(redis_url) as made:
+    with open_redis(redis_url) as made:
         yield made
 
 

@@ -1,5 +1,6 @@
 """A worker that cannot start as it should does not start."""
 
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
@@ -8,6 +9,7 @@ from celery.concurrency.thread import TaskPool
 
 from worker.app import create_app
 from worker.process.checks import Checks, check_partitions, check_profile, check_queues
+from worker.process.heartbeat import seen
 from worker.process.partitions import PARTITIONS, Partitions
 from worker.settings import Settings
 
@@ -24,17 +26,23 @@ def test_the_first_worker_says_the_number(client: Any) -> None:
     assert client.get(PARTITIONS) == b"3"
 
 
-def test_the_checks_are_a_step_of_every_worker() -> None:
-    with create_app(Settings()) as app:
+def test_the_checks_are_a_step_of_every_worker_which_beats_from_then_on(tmp_path: Path) -> None:
+    with create_app(Settings(heartbeat_dir=str(tmp_path / "beats"))) as app:
         assert Checks in app.steps["worker"]
         app.amqp.queues.select(["plugin.commands"])
         worker = SimpleNamespace(
-            app=app, concurrency=1, max_concurrency=2, prefetch_multiplier=1, pool_cls=TaskPool
+            app=app,
+            hostname="w@host",
+            concurrency=1,
+            max_concurrency=2,
+            prefetch_multiplier=1,
+            pool_cls=TaskPool,
         )
         with pytest.raises(SystemExit, match="concurrency 1"):
             Checks(worker).create(worker)
         app.amqp.queues.select(["plugin.queries"])
         Checks(worker).create(worker)
+    assert [each.name for each in seen(tmp_path / "beats")] == ["w@host"]
 
 
 @pytest.mark.parametrize(

@@ -10,8 +10,15 @@ import redis
 
 from contracts.errors import StoreUnavailable
 from worker.process import chores
-from worker.process.chores import DrainParkedMessages, EnsureIndexes, KeepPartitions, ParkedMessageSink
+from worker.process.chores import (
+    DrainParkedMessages,
+    EnsureIndexes,
+    KeepPartitions,
+    ParkedMessageSink,
+    WorkerThreads,
+)
 from worker.process.partitions import PARTITIONS, Partitions
+from worker.process.periodic import Periodic
 from worker.tasks.broker import BrokerUnavailable
 
 
@@ -96,3 +103,24 @@ def test_a_drain_that_waits_is_not_over_before_its_next_try() -> None:
         with pytest.raises(BrokerUnavailable):
             chore.run()
     assert len(tries) == 1
+
+
+class Watched(Periodic):
+    """Notes in ``told`` what it is told."""
+
+    def __init__(self, told: list[str]) -> None:
+        super().__init__("watched", [])
+        self._told = told
+
+    def ask_to_stop(self) -> None:
+        super().ask_to_stop()
+        self._told.append("end")
+
+    def stop(self, within_s: float = 0.0) -> None:
+        self._told.append("wait")
+
+
+def test_no_thread_is_waited_for_before_all_are_told_to_end() -> None:
+    told: list[str] = []
+    WorkerThreads([Watched(told), Watched(told)]).stop()
+    assert told == ["end", "end", "wait", "wait"]

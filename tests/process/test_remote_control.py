@@ -7,8 +7,11 @@ from uuid import uuid4
 
 import pytest
 
+from contracts._redis import silence
+from contracts._redis.connect import open_redis
 from tests.support.control import CHANNEL, REPLIES, answer_in, asking, control_message
-from tests.support.servers import wait_until
+from tests.support.servers import RedisServer, wait_until
+from tests.support.silence import SilentHost
 from worker.app import create_app
 from worker.process import remote_control
 from worker.process.mailbox import reply_list
@@ -124,3 +127,24 @@ def test_the_log_tells_of_refusals_once_a_minute_and_repeats_nothing(
         listener.run()
     assert len(caplog.records) <= 1
     assert "evil" not in caplog.text
+
+
+def test_a_listener_that_can_hear_nothing_any_more_listens_anew(
+    redis_server: RedisServer, client: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(remote_control, "BUSY_S", 600.0)
+    monkeypatch.setattr(silence, "SILENT_S", 0.1)
+    with SilentHost(redis_server.port) as host, open_redis(host.url()) as through:
+        through.connection_pool.connection_kwargs["health_check_interval"] = 0.1
+        listener = Listener(through, Panel(SimpleNamespace(app=create_app(Settings()), hostname="w@host")))
+        listener.run()
+        host.fall_silent()
+        host.come_back()
+
+        def is_heard() -> bool:
+            client.publish(CHANNEL, control_message("ping", **asking(ME)))
+            listener.run()
+            return bool(client.exists(MINE))
+
+        wait_until(is_heard, 60, "an answer")
+        listener.close()

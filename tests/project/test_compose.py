@@ -20,6 +20,7 @@ from worker.process.panel_roles import with_panel
 
 PROCESSES = read_procfile(ROOT / "Procfile")
 PINNED = re.compile(r"[a-z/]+:[0-9][0-9a-z.-]*@sha256:[0-9a-f]{64}")
+GRACE_S = 15
 NOT_PINNED = {"flower"}
 """No public repository that we know says which digest its tag has: docker buildx imagetools inspect does."""
 
@@ -45,6 +46,8 @@ def test_it_runs_each_process_of_the_procfile(compose: dict[str, Any], process: 
     assert service["build"] == "."
     assert service["restart"] == "unless-stopped"
     assert "healthcheck" not in service, "the image has one"
+    # What a process may take to end in an outage.
+    assert int(service["stop_grace_period"].removesuffix("s")) >= GRACE_S
     assert service["depends_on"] == {
         "redis": {"condition": "service_healthy"},
         "mongo": {"condition": "service_healthy"},

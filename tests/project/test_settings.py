@@ -139,12 +139,29 @@ def test_a_number_is_one_that_the_servers_can_work_with(
         ("PLUGINS_REGISTRY_BUDGETS", "ghcr.io=5"),
         ("PLUGINS_REGISTRY_CAPS", "pages=0"),
         ("PLUGINS_REGISTRY_CA_FILES", "registry.example=/nowhere"),
+        ("PLUGINS_REGISTRY_REALMS", f"registry.example=https://u:{SECRET}@auth.example"),
+        ("PLUGINS_REGISTRY_PROXY", f"https://u:{SECRET}@proxy.example:3128"),
+        ("PLUGINS_REGISTRY_NO_PROXY", "10.0.0.1/8"),
+        ("PLUGINS_REGISTRY_PROXY_NAMES", SECRET),
     ],
 )
 def test_a_setting_with_a_language_of_its_own_is_read_at_start(
     monkeypatch: pytest.MonkeyPatch, name: str, value: str
 ) -> None:
     assert SECRET not in refused(monkeypatch, name, value)
+
+
+def test_the_settings_of_the_proxy_are_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PLUGINS_REGISTRY_NO_PROXY", "harbor.example,10.0.0.0/8")
+    monkeypatch.setenv("PLUGINS_REGISTRY_PROXY_NAMES", "1")
+    assert load_settings().proxy is None
+    monkeypatch.setenv("PLUGINS_REGISTRY_PROXY", f"http://u:{SECRET}@proxy.example:3128")
+    settings = load_settings()
+    proxy = settings.proxy
+    assert proxy is not None
+    assert (proxy.port, proxy.looks_up, proxy.spares("harbor.example", 443)) == (3128, True, True)
+    assert SECRET not in repr(settings)
+    assert "Basic" not in repr(settings)
 
 
 def test_several_wrong_settings_are_named_together(monkeypatch: pytest.MonkeyPatch) -> None:

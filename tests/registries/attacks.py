@@ -21,9 +21,9 @@ BASIC = "Basic " + base64.b64encode(f"robot$ci:{SECRET}".encode()).decode()
 
 
 def attempt(registries: Registries, ref: ImageRef) -> str:
-    """The reason of the failure, or "listed"."""
+    """The reason of the failure, also of one behind some pages, or "listed"."""
     try:
-        registries.fetch(ref)
+        listed = registries.fetch(ref)
     except FetchFailed as failed:
         return failed.reason
-    return "listed"
+    return "listed" if listed.failure is None else listed.failure.reason

@@ -13,8 +13,11 @@ from tests.registries.double import Double
 from worker.domain.image import ImageRef
 from worker.domain.registry.allowed import AllowedRegistries
 from worker.registries.auth.credentials import Credentials, parse_credentials
+from worker.registries.auth.realms import Realms
 from worker.registries.http.guard import Resolver, system_resolver
+from worker.registries.http.proxy import Proxy
 from worker.registries.registries import Network, Registries
+from worker.registries.settings import parse_realms
 from worker.registries.tags.docker_hub import API
 
 SECRET = "s3cr3t-Pa$$word"
@@ -50,12 +53,17 @@ def trap(start: Callable[..., Double], double: Double) -> Double:
 
 @pytest.fixture
 def registries(closing: ExitStack) -> Callable[..., Registries]:
-    """Registries that close with the test; ``allowed`` is the setting's text."""
+    """Registries that close with the test; ``allowed`` and ``realms`` are the settings' texts."""
 
     def make(
-        allowed: str = "", resolver: Resolver = system_resolver, docker_hub_api: str = API, **options: Any
+        allowed: str = "",
+        resolver: Resolver = system_resolver,
+        docker_hub_api: str = API,
+        realms: str = "",
+        proxy: Proxy | None = None,
+        **options: Any,
     ) -> Registries:
-        network = Network(resolver, docker_hub_api)
+        network = Network(resolver, docker_hub_api, Realms(parse_realms(realms)), proxy)
         return closing.enter_context(Registries(AllowedRegistries.parse(allowed), network=network, **options))
 
     return make

@@ -30,7 +30,7 @@ def test_a_compression_bomb(
     assert len(bomb) < 1 << 20
     double.behaviours[PATH] = says(200, bomb, {"Content-Encoding": "gzip"})
     if not guarded:
-        monkeypatch.setattr(session, "_read", lambda response, limit: response.content)
+        monkeypatch.setattr(session, "read_body", lambda response, limit: response.content)
     made = registries(f"http://{double.authority}")
     tracemalloc.start()
     try:
@@ -67,7 +67,7 @@ def test_a_page_that_is_too_large(
 ) -> None:
     double.behaviours[PATH] = says(200, b'{"tags": []' + b" " * (9 << 20) + b"}")
     if not guarded:
-        monkeypatch.setattr(session, "_read", lambda response, limit: response.content)
+        monkeypatch.setattr(session, "read_body", lambda response, limit: response.content)
     reason = attempt(registries(f"http://{double.authority}"), oci(double.authority))
     assert reason == ("malformed" if guarded else "listed")
 

@@ -13,11 +13,11 @@ from tests.registries.double import Double, demands, listing, says
 from worker.domain.image import FetchFailed, ImageRef
 from worker.domain.registry.addresses import parse_address
 from worker.registries import Caps, parse_mirror
-from worker.registries.auth import tokens
+from worker.registries.auth.realms import Realms
 from worker.registries.http.bounds import BoundedSocket
 from worker.registries.http.guard import Guard
 from worker.registries.http.origin import parse_url
-from worker.registries.tags import oci as oci_tags
+from worker.registries.tags import reading
 
 Patch = pytest.MonkeyPatch
 
@@ -134,10 +134,10 @@ def test_a_step_down_to_plain_http(
         double.behaviours[PATH] = says(302, b"", {"Location": f"{trap.url}{PATH}"})
     elif where == "realm":
         double.before = demands(f'Bearer realm="{trap.url}/token"')
-        monkeypatch.setattr(tokens, "may_ask_for_token", lambda registry, realm: True)
+        monkeypatch.setattr(Realms, "refusal", lambda self, registry, realm: None)
     else:
         double.behaviours[PATH] = listing("a", link=f"<{trap.url}{PATH}>; rel=next")
-        monkeypatch.setattr(oci_tags, "following", lambda url, reference, visited: urljoin(url, reference))
+        monkeypatch.setattr(reading, "following", urljoin)
     if not guarded:
         monkeypatch.setattr(Guard, "check_url", lambda self, url: parse_url(url)[0])
         monkeypatch.setattr(Guard, "_may_dial", lambda self, host, port, address: True)

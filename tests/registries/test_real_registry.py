@@ -33,6 +33,17 @@ def test_plain(plain: RealRegistry, registries: Make, oci: Oci) -> None:
     assert (listed.truncated, listed.complete) == (False, True)
 
 
+def test_as_many_tags_as_another_registry_has_on_a_page(
+    plain: RealRegistry, registries: Make, oci: Oci
+) -> None:
+    """It pays no attention to ``n`` and ``last``, and gives all tags each time."""
+    tags = [f"1.{n}" for n in range(50)]
+    plain.push("team/round", *tags)
+    made, ref = registries(f"http://{plain.authority}"), oci(plain.authority, "team/round")
+    assert (sorted(made.fetch(ref).tags), made.fetch(ref).truncated) == (sorted(tags), False)
+    assert requests_for(made, ref) == 2
+
+
 def test_an_image_that_is_not_there(plain: RealRegistry, registries: Make, oci: Oci) -> None:
     with pytest.raises(FetchFailed) as failed:
         registries(f"http://{plain.authority}").fetch(oci(plain.authority, "team/other"))

@@ -45,6 +45,35 @@ def seoul(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
         ({"X-RateLimit-Remaining": "0", "X-RateLimit-Reset": "1e300"}, 21_600.0),
         ({"Retry-After": asctime(gmtime(NOW + 3_600))}, 3_600.0),
         ({"Retry-After": "-5"}, 0.0),
+        # Twice, from a registry and its proxy: one header for us. The later time counts.
+        ({"Retry-After": "60, 60"}, 60.0),
+        ({"Retry-After": "60,120"}, 120.0),
+        ({"Retry-After": ", 60 ,"}, 60.0),
+        ({"Retry-After": f"{formatdate(NOW + 90, usegmt=True)}, {formatdate(NOW + 60, usegmt=True)}"}, 90.0),
+        ({"Retry-After": f"30, {formatdate(NOW + 90, usegmt=True)}"}, 90.0),
+        ({"Retry-After": "soon, 60"}, 60.0),
+        ({"Retry-After": '"60"'}, 60.0),
+        ({"Retry-After": "60s"}, 60.0),
+        ({"Retry-After": str(int(NOW * 1000) + 45_000)}, 45.0),
+        ({"Retry-After": "soon", "RateLimit-Reset": "30"}, 30.0),
+        ({"X-Retry-After": f"{int(NOW) + 45}, {int(NOW) + 45}"}, 45.0),
+        # Limits, as drafts and clouds spell them.
+        ({"RateLimit-Reset": "30"}, 30.0),
+        ({"RateLimit-Remaining": "0", "RateLimit-Reset": str(int(NOW) + 30)}, 30.0),
+        ({"RateLimit-Remaining": "0;w=21600"}, None),
+        ({"RateLimit-Remaining": "7", "RateLimit-Reset": "30"}, None),
+        ({"X-RateLimit-Reset": "30"}, 30.0),
+        ({"X-RateLimit-Remaining": "0, 0", "X-RateLimit-Reset": "30, 40"}, 40.0),
+        ({"X-Rate-Limit-Remaining": "0", "X-Rate-Limit-Reset": str(int(NOW) + 30)}, 30.0),
+        ({"RateLimit": "limit=100, remaining=0, reset=50"}, 50.0),
+        ({"RateLimit": "limit=100;remaining=0;reset=50"}, 50.0),
+        ({"RateLimit": "reset=50, remaining=0, limit=100"}, 50.0),
+        ({"RateLimit": "limit=100, remaining=3, reset=50"}, None),
+        ({"RateLimit": '"default";r=0;t=30'}, 30.0),
+        ({"RateLimit": '"burst";r=0;t=5, "day";r=0;t=3600, "other";r=9;t=7200'}, 3600.0),
+        ({"RateLimit": '"default";t=30;r=0'}, 30.0),
+        ({"RateLimit": '"default";r=0'}, None),
+        ({"RateLimit": '"default";r=0;t=9999999'}, 21_600.0),
         ({"Retry-After": "nan"}, None),
         ({"Retry-After": "inf"}, None),
         ({"Retry-After": "soon"}, None),
@@ -69,6 +98,32 @@ def test_a_throttled_fetch_says_for_how_long(
         made.fetch(oci(double.authority))
     assert (failed.value.reason, failed.value.retry_after) == ("throttled", 11.0)
     assert len(double.asked) == 1
+
+
+@pytest.mark.parametrize(
+    ("headers", "reason"),
+    [
+        ({"X-RateLimit-Remaining": "0", "X-RateLimit-Reset": "9"}, "throttled"),
+        ({"X-RateLimit-Remaining": "0"}, "throttled"),
+        ({"RateLimit": '"default";r=0;t=9'}, "throttled"),
+        ({"X-Retry-After": "9"}, "throttled"),
+        ({"X-RateLimit-Remaining": "12", "X-RateLimit-Reset": "9"}, "auth"),
+        ({"X-RateLimit-Reset": "9"}, "auth"),
+        ({}, "auth"),
+    ],
+)
+def test_a_limit_may_be_told_with_a_403(
+    double: Double,
+    registries: Callable[..., Registries],
+    oci: Callable[..., ImageRef],
+    headers: dict[str, str],
+    reason: str,
+) -> None:
+    """As GitHub tells its secondary limits; with something left it is a refusal."""
+    double.behaviours["/v2/app/tags/list"] = says(403, b"", headers)
+    with pytest.raises(FetchFailed) as failed:
+        registries(f"http://{double.authority}").fetch(oci(double.authority))
+    assert failed.value.reason == reason
 
 
 def _hangs(handler: Handler, status: int) -> None:

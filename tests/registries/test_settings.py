@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 from pathlib import Path
 
 import pytest
@@ -14,6 +15,8 @@ from worker.registries import (
     parse_ca_files,
     parse_caps,
     parse_mirrors,
+    parse_proxy,
+    parse_realms,
 )
 from worker.registries.auth.credentials import parse_credentials
 
@@ -155,3 +158,61 @@ def test_a_wrong_cap_is_named(value: str) -> None:
     name = value.rsplit(",", 1)[-1].partition("=")[0]
     with pytest.raises(ValueError, match="^entry 1: the caps are" if name == "age" else f"^entry '{name}': "):
         parse_caps(value)
+
+
+@pytest.mark.parametrize(
+    ("value", "said"),
+    [
+        ("r.example", "^entry 'r.example': must be host"),
+        ("r.example=", "^entry 'r.example': must be host"),
+        ("=a.example", "^entry 1: must be host"),
+        ("r.example=*.example", "without schemes, paths and"),
+        ("*=a.example", "^entry 1: must be host"),
+        ("r.example=https://a.example", "without schemes"),
+        ("r.example=a.example/token", "without schemes"),
+        ("r.example=a.example:0", "^entry 'r.example': "),
+        (f"r.example=u:{SECRET}@a.example", "^entry 'r.example': "),
+        (f"u:{SECRET}@r.example=a.example", "^entry 1: "),
+        ("r.example=a.example,r.example=a.example", "there are two"),
+        ("10.0.0.0/8=a.example", "^entry"),
+    ],
+)
+def test_a_wrong_realm_is_named(value: str, said: str) -> None:
+    with pytest.raises(ValueError, match=said) as fault:
+        parse_realms(value)
+    assert SECRET not in str(fault.value)
+
+
+def test_a_proxy() -> None:
+    proxy = parse_proxy("http://Proxy.Corp:3128")
+    assert proxy is not None
+    assert (proxy.host, proxy.port, proxy.authorization) == ("proxy.corp", 3128, None)
+    known = parse_proxy("http://us%40er:p%3Aw@[fd00::1]:8080/")
+    assert known is not None
+    assert (known.host, known.port) == ("[fd00::1]", 8080)
+    assert base64.b64decode((known.authorization or "").removeprefix("Basic ")) == b"us@er:p:w"
+    assert (known.authorization or "") not in repr(known)
+    assert parse_proxy("") is None
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        "proxy.corp:3128",
+        "proxy.corp",
+        "http://proxy.corp",
+        "https://proxy.corp:3128",
+        "socks5://proxy.corp:1080",
+        "http://proxy.corp:3128/path",
+        "http://proxy.corp:99999",
+        f"http://user:{SECRET}@proxy.corp",
+        f"http://user:p@{SECRET}@proxy.corp:3128",
+        f"http://us%3Aer:{SECRET}@proxy.corp:3128",
+        f"http://{SECRET}@proxy.corp:3128",
+        "http://proxy.corp:3128\r\nX: y",
+    ],
+)
+def test_a_wrong_proxy_is_told_without_its_secret(value: str) -> None:
+    with pytest.raises(ValueError, match=r"must be http://\[user|no colon") as fault:
+        parse_proxy(value)
+    assert SECRET not in str(fault.value)

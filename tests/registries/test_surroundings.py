@@ -11,7 +11,7 @@ import requests
 from tests.registries.attacks import GUARDED, PATH, Make, Oci, attempt
 from tests.registries.conftest import SECRET
 from tests.registries.double import Double, says
-from worker.registries.http.guard import GuardedAdapter
+from worker.registries.http.adapter import GuardedAdapter
 
 Patch = pytest.MonkeyPatch
 

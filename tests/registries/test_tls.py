@@ -10,7 +10,7 @@ import pytest
 
 from tests.registries.double import Double
 from worker.domain.image import FetchFailed, ImageRef, NoAnswer
-from worker.registries.http.guard import GuardedAdapter
+from worker.registries.http.adapter import GuardedAdapter
 from worker.registries.registries import Registries
 
 Make = Callable[..., Registries]

@@ -175,6 +175,30 @@ def test_an_error_is_passed_on_where_it_can_be_an_answer(
             assert told.value.details == {"repository_id": "market", "reason": "refused"}
 
 
+AT = "2026-01-01T12:00:00.000Z"
+
+
+@pytest.mark.parametrize(
+    ("details", "shown"),
+    [
+        ({"reason": "auth", "next_try_at": AT}, {"reason": "auth", "next_try_at": AT}),
+        ({"reason": "timeout", "hunter2": 1}, {"reason": "timeout"}),
+        ({"reason": "not_found"}, {}),
+        ({"reason": "hunter2", "next_try_at": "hunter2"}, {}),
+        ({"reason": ["auth"], "next_try_at": 5}, {}),
+        ({"reason": {}, "next_try_at": AT + " hunter2"}, {}),
+        ({}, {}),
+    ],
+)
+def test_why_a_registry_is_away_is_passed_on_as_far_as_it_can_be_read(
+    opened: list[Remote], details: dict[str, Any], shown: dict[str, str]
+) -> None:
+    opened.append(open_remote(desk_that_raises(RegistryUnavailable("hunter2", details=details))))
+    with pytest.raises(RegistryUnavailable) as told:
+        opened[0].ask("get_versions", lambda answer: answer).result()
+    assert told.value.details == {"repository_id": "market", **shown}
+
+
 @pytest.mark.parametrize(
     ("path", "shown"),
     [

@@ -6,6 +6,9 @@ from collections.abc import Callable, Iterator
 import pytest
 import redis
 
+from contracts._redis import silence
+from contracts._redis.connect import open_redis
+from contracts._redis.silence import Silences
 from tests.support.servers import RedisServer, wait_until
 from worker.transport.wakeup import Wakeup
 
@@ -14,7 +17,7 @@ KEY = "test.watched"
 
 @pytest.fixture
 def watch(server: RedisServer, client: redis.Redis) -> Iterator[Wakeup]:
-    with redis.Redis.from_url(server.url) as for_its_parameters:
+    with open_redis(server.url) as for_its_parameters:
         pool = for_its_parameters.connection_pool
         made = Wakeup({**pool.connection_kwargs, "connection_class": pool.connection_class})
     yield made
@@ -47,3 +50,14 @@ def test_a_change_that_arrives_with_the_answer_is_seen(watch: Wakeup, client: re
 def test_nothing_there_is_nothing_seen(watch: Wakeup) -> None:
     assert watch.arm([KEY]) is False
     assert watch.arm([KEY]) is False
+
+
+def test_a_host_that_was_silent_is_not_asked_over_the_old_connection(
+    watch: Wakeup, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    silences = Silences()
+    monkeypatch.setattr(silence, "silences", silences)
+    assert watch.arm([KEY]) is False
+    silences.note(watch._connection.address)
+    with pytest.raises(redis.ConnectionError, match="was silent"):
+        watch.arm([KEY])

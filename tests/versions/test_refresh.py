@@ -1,9 +1,11 @@
 """A task reads its images one after the other and writes each once; whatever fails is that image's failure."""
 
+from datetime import timedelta
+
 import pytest
 
 from tests.versions.world import HOST, World
-from worker.domain.image import FetchFailed, ImageRef
+from worker.domain.image import FetchFailed, ImageRef, NoAnswer, TagList
 
 
 def test_what_a_frozen_worker_read_is_not_written_over_what_came_after(world: World) -> None:
@@ -49,6 +51,21 @@ def test_a_failure_keeps_the_list(world: World) -> None:
     assert (image.state, image.versions, image.last_error) == ("unavailable", ("2.0", "1.0"), "refused")
 
 
+def test_a_list_that_breaks_off_is_kept_and_tried_again_soon(world: World) -> None:
+    ref = world.follow("team/plugin", "1.0", "2.0")
+    failure = NoAnswer("timeout", detail="registry.example.com does not answer in time")
+    world.registry.tags["team/plugin"] = TagList(("3.0",), truncated=True, failure=failure)
+    world.later(hours=2)
+    assert world.round() == {"changed": 1}
+    image = world.image(ref)
+    assert (image.versions, image.truncated) == (("3.0", "2.0", "1.0"), True)
+    assert (image.last_error, image.last_detail) == ("timeout", failure.detail)
+    assert image.next_refresh_at is not None
+    assert image.next_refresh_at - world.clock.now() <= timedelta(minutes=1)
+    # The circuit of its host counts it.
+    assert world.budget.status(HOST, "OCI").unreachable_in_row == 1
+
+
 def test_a_bug_met_with_one_image_is_that_images_failure(
     world: World, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -63,7 +80,7 @@ def test_a_bug_met_with_one_image_is_that_images_failure(
 
 
 def test_the_log_names_each_image_and_its_reason(world: World, caplog: pytest.LogCaptureFixture) -> None:
-    caplog.set_level("INFO", "worker.versions.refresh")
+    caplog.set_level("INFO", "worker.versions.refresh_log")
     ref = world.plugin("team/plugin")
     world.images.ensure(ref, world.clock.now())
     world.registry.tags["team/plugin"] = ("1.0",)

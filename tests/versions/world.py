@@ -12,7 +12,7 @@ from redis import Redis
 from tests.support.clock import FakeClock
 from worker.domain.clock import Clock
 from worker.domain.events import Subject
-from worker.domain.image import BeforeRequest, FetchFailed, ImageRef, TagList
+from worker.domain.image import BeforeRequest, ImageRef, TagList
 from worker.domain.image_record import ImageRecord
 from worker.domain.schedule import Intervals
 from worker.events.publish import Published, Publisher
@@ -37,7 +37,7 @@ class FakeRegistry:
     ``rights`` says whose plugins may use a credential: everyone's, where it says nothing.
     """
 
-    tags: dict[str, tuple[str, ...] | FetchFailed | Exception] = field(default_factory=dict)
+    tags: dict[str, tuple[str, ...] | TagList | Exception] = field(default_factory=dict)
     asked: list[str] = field(default_factory=list)
     known: list[frozenset[str] | None] = field(default_factory=list)
     rights: dict[str, frozenset[str]] = field(default_factory=dict)
@@ -54,7 +54,7 @@ class FakeRegistry:
         answer = self.tags.get(ref.image, ("1.0",))
         if isinstance(answer, Exception):
             raise answer
-        return TagList(answer)
+        return answer if isinstance(answer, TagList) else TagList(answer)
 
 
 class FakePublisher(Publisher):

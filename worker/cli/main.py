@@ -55,6 +55,7 @@ COMMANDS: list[Entry] = [
         "Show or change the number of command partitions.",
     ),
     Entry("sync", f"{_OPERATE}.sync:sync", "Show or trigger registry synchronisation."),
+    Entry("images", f"{_OPERATE}.images:images", "Show images, and why one cannot be read."),
 ]
 
 

@@ -10,6 +10,8 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, Literal, Protocol
 
+from contracts.errors import RegistryReason
+
 DOCKER_HUB_HOST = "registry.hub.docker.com"
 DOCKER_HUB_NAMES = frozenset(
     {
@@ -23,9 +25,7 @@ DOCKER_HUB_NAMES = frozenset(
 )
 PUBLIC_ECR_HOST = "public.ecr.aws"
 
-FailureReason = Literal[
-    "auth", "refused", "not_allowed", "malformed", "unreachable", "throttled", "timeout", "not_found"
-]
+FailureReason = Literal[RegistryReason, "not_found"]
 """Why a registry gave no list; callers see it, but for ``not_found``, which is an error of its own.
 
 ``auth``: 401 or 403 of the registry or of its token service, or a credential that cannot be used.
@@ -136,26 +136,35 @@ class TagList:
     """The tags that a registry answered.
 
     ``tags``: valid tag names, each once, in any order.
-    ``truncated``: there are more, but a cap on tags or pages was met. Default: False.
+    ``truncated``: there may be more: a cap was met, or a page could not be followed. Default: False.
     ``complete``: these are all tags; False: only the newest, to be joined to those already known.
     ``shifted``: the list changed while its pages were read: names that exist may be missing.
+    ``failure``: why the page after these tags was not read, if it failed; the list is ``truncated`` then.
+    ``detail``: why it is truncated otherwise: a few words for operators. Default: none.
     """
 
     tags: tuple[str, ...]
     truncated: bool = False
     complete: bool = True
     shifted: bool = False
+    failure: "FetchFailed | None" = None
+    detail: str = ""
+
+
+DETAIL_MAX = 300
+"""The longest detail of a failure, in characters."""
 
 
 class FetchFailed(Exception):
     """Raised when a registry gave no list.
 
     ``retry_after``: seconds that the registry asked for, or None.
-    ``detail``: one sentence for operators. It may name the registry's host and a status; never a secret, an
-    address that a name resolved to, or a body.
+    ``detail``: one sentence for operators, of which ``DETAIL_MAX`` characters are kept. It may name the
+    registry's host and a status; never a secret, an address that a name resolved to, or a body.
     """
 
     def __init__(self, reason: FailureReason, retry_after: float | None = None, detail: str = "") -> None:
+        detail = detail[:DETAIL_MAX]
         super().__init__(f"{reason}: {detail}" if detail else reason)
         self.reason: FailureReason = reason
         self.retry_after = retry_after

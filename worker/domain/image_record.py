@@ -23,8 +23,9 @@ class ImageRecord:
     ``next_refresh_at``: when it is due; None: it is not followed, because no plugin uses it.
     ``interval_s``: the present time between two readings, in seconds; 0: never read.
     ``failures``, ``not_found_in_row``: readings in a row that failed, and that found no such image.
-    ``last_error``, ``last_detail``: why the last reading failed, and one sentence about it for operators;
-    None: it did not fail, or a version of this program stored it that had other reasons.
+    ``last_error``: why the last reading failed, or stopped before the end of the list; None: it did not, or
+    a version of this program stored it that had other reasons.
+    ``last_detail``: one sentence for operators about that, or about why the list is truncated.
     ``failing_since``: when the first of the failures in a row came; None: there are none, or it is not known.
     ``suspicious``: the digest of a list that lost so much that only a second such reading counts.
     ``outbox``: the events that may not be on the stream yet.

@@ -25,6 +25,7 @@ from contracts.events import PluginChange
 from contracts.plugin import PluginInfo, State
 from contracts.values import MAX_NAME_LENGTH, MAX_PLUGIN_BYTES
 from worker.domain.policy import Policy
+from worker.domain.registry.image_name import repository_in
 from worker.domain.same import same
 from worker.domain.template import check_template
 
@@ -93,9 +94,10 @@ def not_found(domain_id: str, plugin_id: str) -> PluginNotFound:
 def _register(
     plugin: PluginInfo | None, revision: int, command: RegisterPlugin, now: datetime, policy: Policy
 ) -> Changed:
-    _check_length("image", command.image, policy.image_max_length)
     _check_length("the last part of image, the plugin_id,", command.plugin_id, MAX_NAME_LENGTH)
     registry_url = policy.registry(command.registry_type, command.registry_url)
+    image = repository_in(command.image, command.registry_type, registry_url, command.registry_url)
+    _check_length("image", image, policy.image_max_length)
     _check_credential(command, registry_url, policy)
     check_template(command.template)
     if plugin is not None:
@@ -107,7 +109,7 @@ def _register(
         {
             "plugin_id": command.plugin_id,
             "name": command.name,
-            "image": command.image,
+            "image": image,
             "registry_type": command.registry_type,
             "registry_url": registry_url,
             "registry_config": command.registry_config,

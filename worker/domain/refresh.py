@@ -11,8 +11,8 @@ from worker.domain.schedule import CONFIRM_S, DENIED_FIRST_S, Intervals, backoff
 from worker.domain.versions import VersionsChange, newest_first, without_attachments
 
 NOT_FOUND_AFTER = 3
-DETAIL_MAX = 300
-"""How many characters of a failure's detail are kept."""
+KEPT = 50_000
+"""How many tags a list has at most that only grows, because it is never read whole."""
 
 Reason = (
     FailureReason
@@ -54,6 +54,8 @@ def decide_refresh(
     """
     if isinstance(outcome, FetchFailed):
         return _failed(image, outcome, now, intervals)
+    if outcome.failure is not None:
+        return _interrupted(image, outcome, outcome.failure, now, intervals)
     return _listed(image, outcome, now, intervals)
 
 
@@ -61,26 +63,30 @@ def _failed(image: ImageRecord, failure: FetchFailed, now: datetime, intervals: 
     """Keep the list; and the whole record where the host throttles, which is not the image's fault."""
     if failure.reason == "throttled":
         return RefreshDecision(image, None, "throttled")
-    failed = replace(
+    failed = _with_failure(image, failure, now)
+    if failure.reason == "not_found":
+        return _not_found(replace(failed, not_found_in_row=image.not_found_in_row + 1), now, intervals)
+    state: SyncState = "auth_failed" if failure.reason == "auth" else "unavailable"
+    due = _after(now, _wait_s(failed, failure, now, intervals))
+    return RefreshDecision(replace(failed, state=state, next_refresh_at=due), None, failure.reason)
+
+
+def _with_failure(image: ImageRecord, failure: FetchFailed, now: datetime) -> ImageRecord:
+    return replace(
         image,
         failures=image.failures + 1,
         not_found_in_row=0,
         last_error=failure.reason,
-        last_detail=failure.detail[:DETAIL_MAX],
+        last_detail=failure.detail,
         failing_since=image.failing_since or now,
     )
-    if failure.reason == "not_found":
-        return _not_found(replace(failed, not_found_in_row=image.not_found_in_row + 1), now, intervals)
-    chance = _chance(image, now)
+
+
+def _wait_s(failed: ImageRecord, failure: FetchFailed, now: datetime, intervals: Intervals) -> float:
+    chance = _chance(failed, now)
     if failure.reason in _DENIED:
-        wait_s = _denied(failed.failures, chance, intervals)
-    else:
-        wait_s = backoff(failed.failures, chance)
-        wait_s = max(wait_s, min(failure.retry_after or 0.0, intervals.max_s))
-    state: SyncState = "auth_failed" if failure.reason == "auth" else "unavailable"
-    return RefreshDecision(
-        replace(failed, state=state, next_refresh_at=_after(now, wait_s)), None, failure.reason
-    )
+        return _denied(failed.failures, chance, intervals)
+    return max(backoff(failed.failures, chance), min(failure.retry_after or 0.0, intervals.max_s))
 
 
 def _not_found(image: ImageRecord, now: datetime, intervals: Intervals) -> RefreshDecision:
@@ -97,9 +103,20 @@ def _not_found(image: ImageRecord, now: datetime, intervals: Intervals) -> Refre
     return RefreshDecision(replace(image, next_refresh_at=due), None, "not_found_unconfirmed")
 
 
+def _interrupted(
+    image: ImageRecord, listed: TagList, failure: FetchFailed, now: datetime, intervals: Intervals
+) -> RefreshDecision:
+    """Take what was read before a page failed, and read the image again as soon as after any failure."""
+    decision = _listed(image, listed, now, intervals)
+    row = replace(decision.image, failures=image.failures, failing_since=image.failing_since)
+    failed = _with_failure(row, failure, now)
+    due = _after(now, _wait_s(failed, failure, now, intervals))
+    return replace(decision, image=replace(failed, next_refresh_at=due))
+
+
 def _listed(image: ImageRecord, listed: TagList, now: datetime, intervals: Intervals) -> RefreshDecision:
     before = frozenset(image.versions)
-    after = frozenset(listed.tags) if listed.complete else before.union(listed.tags)
+    after = _joined(before, listed)
     digest = digest_of(after)
     read = replace(
         image,
@@ -107,13 +124,13 @@ def _listed(image: ImageRecord, listed: TagList, now: datetime, intervals: Inter
         not_found_in_row=0,
         suspicious=None,
         last_error=None,
-        last_detail=None,
+        last_detail=f"the list is truncated: {listed.detail}" if listed.detail else None,
         failing_since=None,
     )
     if _is_suspicious(image, before, after, listed) and not _is_confirmed(image, after, digest):
         return _unconfirmed(read, digest, now, intervals)
-    truncated = listed.truncated or (image.truncated and not listed.complete)
-    read = replace(read, state="ok", digest=digest, truncated=truncated, synced_at=now)
+    is_part = listed.truncated or (image.truncated and not listed.complete)
+    read = replace(read, state="ok", digest=digest, truncated=is_part or listed.shifted, synced_at=now)
     # The same list may be kept in the order of an older version of this program.
     versions = tuple(newest_first(after))
     read = replace(read, versions=versions)
@@ -121,12 +138,25 @@ def _listed(image: ImageRecord, listed: TagList, now: datetime, intervals: Inter
         return RefreshDecision(_scheduled(read, now, intervals, changed=False), None, "unchanged")
     read = _scheduled(read, now, intervals, changed=True)
     change = _change(image, before, versions)
-    if truncated:  # each new tag pushes an old one out, which is still there
+    if is_part:  # each new tag pushes an old one out, which is still there
         change = replace(change, removed=())
     if image.listed and not change.added and not change.removed:
         return RefreshDecision(read, None, "changed_hidden")
     read = replace(read, revision=image.revision + 1, changed_at=now)
     return RefreshDecision(read, change, "changed" if image.listed else "first_list")
+
+
+def _joined(before: frozenset[str], listed: TagList) -> frozenset[str]:
+    """Return all tags after a reading: a list that may lack some takes none away that is known.
+
+    Of a list that is never read whole only so many are kept.
+    """
+    tags = frozenset(listed.tags)
+    if not listed.truncated:
+        return tags if listed.complete else before | tags
+    room = max(0, KEPT - len(tags))
+    known = before - tags
+    return tags.union(known if len(known) <= room else newest_first(known)[:room])
 
 
 def _is_suspicious(

@@ -1,6 +1,7 @@
 """Celery's beat in this service: the schedule of the app, and a heartbeat."""
 
 import logging
+from functools import cached_property
 from typing import Any
 
 from celery import beat
@@ -19,6 +20,18 @@ class Scheduler(beat.Scheduler):  # type: ignore[misc]  # celery is untyped
         # Celery makes a lazy scheduler too, only to show what it would do.
         super().setup_schedule()
         self._heartbeat = begin_heartbeat("beat", self.app.settings.heartbeat_dir)
+
+    @cached_property
+    def connection(self) -> Any:
+        """The connection to the Redis of the commands, which is tried once each time."""
+        return self.app.connection_for_write(transport_options={"max_retries": 0})
+
+    @cached_property
+    def producer(self) -> Any:
+        """What sends. It connects when it is used: Celery's own waits for Redis, however long, and no tick
+        comes meanwhile.
+        """
+        return self.Producer(self.connection, auto_declare=False)
 
     def apply_entry(self, entry: Any, producer: Any = None) -> None:
         try:

@@ -8,6 +8,7 @@ from typing import Any
 from celery import bootsteps
 
 from contracts.partition import COMMANDS, QUERIES, VERSIONS, command_queues
+from worker.process.heartbeat import begin_heartbeat
 from worker.process.partitions import Partitions
 from worker.process.rights import check_rights, uses_of
 from worker.process.store_rights import check_store
@@ -22,6 +23,8 @@ class Checks(bootsteps.Step):  # type: ignore[misc]  # celery is untyped
 
     def create(self, worker: Any) -> None:
         app = worker.app
+        # A silent Redis takes its time here already. The consumer goes on with the same one.
+        begin_heartbeat(str(worker.hostname), app.settings.heartbeat_dir)
         queues, partitions = list(app.amqp.queues.consume_from), app.settings.command_partitions
         check_queues(queues, partitions)
         check_rights(roles_of(queues), uses_of(app.services), app.settings.remote_control)

@@ -32,6 +32,8 @@ from worker.transport.parked import Sink
 logger = logging.getLogger(__name__)
 
 _TURN_S = 1.0
+# For all threads together: they are daemons, and what they do may be cut off.
+_STOP_S = 3.0
 _AFTER_OUTAGE_S = 2.0
 _AFTER_FAULT_S = 30.0
 # What is drained of one queue before the other chores of its thread get their turn.
@@ -54,10 +56,17 @@ class WorkerThreads:
         for thread in self._threads:
             thread.start()
 
-    def stop(self) -> None:
+    def ask_to_stop(self) -> None:
         """End the threads when the chores that run now are done."""
         for thread in self._threads:
-            thread.stop()
+            thread.ask_to_stop()
+
+    def stop(self) -> None:
+        """The same, and wait for that, 3 s at most."""
+        self.ask_to_stop()
+        until = time.monotonic() + _STOP_S
+        for thread in self._threads:
+            thread.stop(max(0.0, until - time.monotonic()))
         try:
             if self._turn is not None:
                 self._turn.leave()

@@ -92,6 +92,12 @@ class ServiceConsumer(LosslessConsumer):
         ]
         AnswerStore.best_effort(self.app.services).store_all(answers)
 
+    def stop(self) -> None:
+        """Take no more messages; what runs beside the worker ends meanwhile."""
+        if self._beside is not None:
+            self._beside.ask_to_stop()
+        super().stop()
+
     def shutdown(self) -> None:
         """Give back what the worker holds, then end what runs beside it, and the heartbeat last."""
         super().shutdown()

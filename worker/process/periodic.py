@@ -12,7 +12,7 @@ from worker.tasks.outages import outage_of
 
 logger = logging.getLogger(__name__)
 
-_STOP_S = 10.0
+_STOP_S = 3.0
 
 
 class Chore(Protocol):
@@ -53,11 +53,15 @@ class Periodic(threading.Thread):
                     self._due[chore] = time.monotonic() + chore.interval_s
             wait_s = max(0.0, min(self._due.values()) - time.monotonic())
 
-    def stop(self) -> None:
-        """End the thread when the chore that runs now is done; wait for that 10 s at most."""
+    def ask_to_stop(self) -> None:
+        """End the thread when the chore that runs now is done."""
         self._stopping.set()
+
+    def stop(self, within_s: float = _STOP_S) -> None:
+        """The same, and wait for it, ``within_s`` seconds at most."""
+        self.ask_to_stop()
         if self.is_alive():
-            self.join(timeout=_STOP_S)
+            self.join(timeout=within_s)
 
     def _do(self, chore: Chore) -> None:
         try:

@@ -39,7 +39,7 @@ TOLD_S: Final = 60.0
 class Listener:
     """Hears the questions to a worker, and answers them: a chore.
 
-    ``client``: a redis-py client of the Redis of the commands, which does not decode.
+    ``client``: a client of the Redis of the commands, by ``open_redis``.
     """
 
     name = "the panel of remote control"
@@ -76,6 +76,10 @@ class Listener:
             self._line = self._redis.pubsub(ignore_subscribe_messages=True)
             self._line.subscribe(channel(self._redis))
         message = self._line.get_message(timeout=WAIT_S)
+        if message is None and self._line.connection.is_silent:
+            # What listens is told of nothing, not even of its end.
+            self.close()
+            return
         ends, answers = time.monotonic() + BUSY_S, 0
         while message is not None:
             answers += self._take(message["data"])

@@ -8,6 +8,8 @@ from worker.registries.auth.credentials import CredentialError, Credentials, loa
 from worker.registries.budget.budget import Budget, BudgetUnavailable
 from worker.registries.budget.table import BudgetTable
 from worker.registries.http.caps import Caps
+from worker.registries.http.origin import Place
+from worker.registries.http.proxy import Proxy, parse_proxy
 from worker.registries.kinds import KINDS, Limit, RegistryProfile
 from worker.registries.settings import (
     Mirror,
@@ -16,6 +18,7 @@ from worker.registries.settings import (
     parse_limits,
     parse_mirror,
     parse_mirrors,
+    parse_realms,
 )
 
 __all__ = [
@@ -28,6 +31,8 @@ __all__ = [
     "Credentials",
     "Limit",
     "Mirror",
+    "Place",
+    "Proxy",
     "RegistryProfile",
     "load_credentials",
     "parse_ca_files",
@@ -35,4 +40,6 @@ __all__ = [
     "parse_limits",
     "parse_mirror",
     "parse_mirrors",
+    "parse_proxy",
+    "parse_realms",
 ]

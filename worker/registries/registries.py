@@ -1,8 +1,9 @@
 """The registries of this deployment: which may be named, and what tags their images have."""
 
 import logging
-from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
+from functools import partial
 from typing import Self
 
 from contracts.values import IMAGE_PATTERN
@@ -10,13 +11,16 @@ from worker.domain.clock import Clock
 from worker.domain.image import BeforeRequest, FetchFailed, ImageRef, TagList
 from worker.domain.registry.allowed import AllowedRegistries, default_port, parse_authority
 from worker.domain.registry.hosts import FIXED_TYPES, type_of
-from worker.registries.auth.authorizer import Account, Authorizer
+from worker.registries.auth.account import Account
+from worker.registries.auth.authorizer import Authorizer
 from worker.registries.auth.credentials import Credential, CredentialError, Credentials
 from worker.registries.auth.logins import Logins
+from worker.registries.auth.realms import Realms
 from worker.registries.http.caps import Caps
 from worker.registries.http.guard import Resolver, system_resolver
 from worker.registries.http.origin import Origin, parse_url
 from worker.registries.http.pools import ConnectionPools
+from worker.registries.http.proxy import Proxy
 from worker.registries.http.session import RegistrySession
 from worker.registries.kinds import KINDS
 from worker.registries.settings import Mirror
@@ -31,11 +35,14 @@ class Network:
     """The network around this process.
 
     ``resolver``: names to addresses. ``docker_hub_api``: where Docker Hub's API is; an address other than the
-    public one is trusted as a mirror is.
+    public one is trusted as a mirror is. ``realms``: where registries have their tokens.
+    ``proxy``: through which registries are reached; None: directly.
     """
 
     resolver: Resolver = system_resolver
     docker_hub_api: str = API
+    realms: Realms = field(default_factory=Realms)
+    proxy: Proxy | None = None
 
     def trusted(self, mirrors: Mapping[str, Mirror]) -> dict[str, Origin]:
         """Return the trusted origin of each registry type that has one."""
@@ -74,11 +81,12 @@ class Registries:
         self._pools = self._open_pools()
         trusted = self._network.trusted(self._mirrors)
         self._pools_by_type = {name: self._open_pools(origin) for name, origin in trusted.items()}
-        self._authorizer = Authorizer(self._clock)
+        self._authorizer = Authorizer(self._clock, self._network.realms)
         self._logins = Logins(self._clock)
 
     def _open_pools(self, *trusted: Origin) -> ConnectionPools:
-        return ConnectionPools(self._allowed, trusted, self._network.resolver, self._ca_files)
+        network = self._network
+        return ConnectionPools(self._allowed, trusted, network.resolver, self._ca_files, network.proxy)
 
     def domains(self, ref: ImageRef) -> frozenset[str] | None:
         """Return the domains whose plugins may have the image read with its credential; None: all of them."""
@@ -95,10 +103,17 @@ class Registries:
         Raises: ``FetchFailed``.
         """
         ref = replace(ref, registry_type=type_of(ref.host, ref.registry_type))
-        pools = self._pools_by_type.get(ref.registry_type, self._pools)
-        return self._fetch(RegistrySession(pools, self._caps, before_request), ref, known)
+        session_at = partial(
+            RegistrySession,
+            self._pools_by_type.get(ref.registry_type, self._pools),
+            self._caps,
+            before_request,
+        )
+        return self._fetch(session_at, ref, known)
 
-    def _fetch(self, session: RegistrySession, ref: ImageRef, known: frozenset[str] | None) -> TagList:
+    def _fetch(
+        self, session_at: Callable[[Origin], RegistrySession], ref: ImageRef, known: frozenset[str] | None
+    ) -> TagList:
         profile = KINDS.get(ref.registry_type)
         if profile is None or not IMAGE_PATTERN.match(ref.repository):
             raise FetchFailed("not_allowed", detail="not an image that can be asked for")
@@ -112,12 +127,13 @@ class Registries:
                 credential = None  # it is for the registry, and not for whoever stands in for it
         elif ref.registry_type == "DOCKER_HUB" and credential is None:
             api = self._network.docker_hub_api.rstrip("/")
+            session = session_at(parse_url(api)[0])
             return list_docker_hub_tags(session, api, name, known, self._clock)
         else:
             base = self._base(ref, profile.oci_host)
-        account = self._account(parse_url(base)[0], credential, ref)
-        tags = list_oci_tags(session, self._authorizer, base, name, account)
-        return TagList(tags.names(), tags.truncated)
+        home = parse_url(base)[0]
+        account = self._account(home, credential, ref)
+        return list_oci_tags(session_at(home), self._authorizer, base, name, account)
 
     def _credential(self, ref: ImageRef) -> Credential | None:
         if ref.credential is None:

@@ -10,9 +10,10 @@ from worker.domain.image import PUBLIC_ECR_HOST
 from worker.domain.registry.allowed import parse_authority, shown_entry
 from worker.domain.registry.hosts import REGISTRY_TYPES, one_name
 from worker.registries.http.caps import Caps
-from worker.registries.http.origin import Origin, parse_url
+from worker.registries.http.origin import Origin, Place, parse_url
 from worker.registries.kinds import Limit
 
+K = TypeVar("K")
 T = TypeVar("T")
 
 _LIMIT = re.compile(r"(?P<rate>[0-9]*\.?[0-9]+)/(?P<at_once>[0-9]+)")
@@ -31,7 +32,7 @@ _BOUNDS: Mapping[str, tuple[float, float]] = {
 }
 
 
-def entries(text: str, read: Callable[[str, str], tuple[str, T]], known: Container[str] = ()) -> dict[str, T]:
+def entries(text: str, read: Callable[[str, str], tuple[K, T]], known: Container[str] = ()) -> dict[K, T]:
     """Return the entries of a setting by the key that ``read(name, value)`` gives each.
 
     Empty entries are skipped. ``known``: the names that there are, where they are words of ours.
@@ -39,7 +40,7 @@ def entries(text: str, read: Callable[[str, str], tuple[str, T]], known: Contain
     Raises: ``ValueError``, if ``read`` raises one or if two entries have one key. It has the name of the
     entry, or its place where the name may hold a secret, and never its value.
     """
-    found: dict[str, T] = {}
+    found: dict[K, T] = {}
     for number, entry in enumerate(text.split(","), start=1):
         name, _, value = (part.strip() for part in entry.partition("="))
         if not name and not value:
@@ -91,6 +92,26 @@ def parse_mirror(url: str) -> Mirror:
     if "?" in path or "#" in path:
         raise ValueError("the URL must be http[s]://host[:port][/path]")
     return Mirror(origin, path.strip("/"))
+
+
+def parse_realms(text: str) -> frozenset[tuple[Place, Place]]:
+    """Return the pairs in ``PLUGINS_REGISTRY_REALMS``: a registry, and a place of its tokens.
+
+    ``text``: ``host[:port]=host[:port],...``; a registry may have several. Without a port the entry is about
+    the port of whichever scheme is spoken.
+
+    Raises: ``ValueError`` naming the entry.
+    """
+
+    def read(name: str, value: str) -> tuple[tuple[Place, Place], None]:
+        if not value:
+            raise ValueError("must be host[:port]=host[:port] of a registry and of its tokens")
+        try:
+            return (parse_authority(name), parse_authority(value)), None
+        except ValueError:
+            raise ValueError("must be host[:port]=host[:port], without schemes, paths and *") from None
+
+    return frozenset(entries(text, read))
 
 
 def parse_ca_files(text: str) -> dict[str, str]:

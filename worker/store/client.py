@@ -13,6 +13,9 @@ Document = dict[str, Any]
 
 DEFAULT_DATABASE = "plugins"
 
+SILENT_S = 5.0
+"""How long MongoDB may leave a command without an answer, in seconds."""
+
 
 def check_mongodb_url(url: str) -> None:
     """Refuse a URL that ``connect_mongodb`` cannot use, without showing it.
@@ -37,7 +40,8 @@ def connect_mongodb(url: str) -> Database[Document]:
     primary.
 
     Nothing is dialled or resolved before the first command. A server that is away fails after 2 s, a command
-    without an answer after 10 s, so that a process that waits for the store can still end.
+    without an answer after ``SILENT_S``, and again after as long where the driver tries it twice: a process
+    that waits for the store ends within its grace.
     """
     client: MongoClient[Document] = MongoClient(
         url,
@@ -46,13 +50,13 @@ def connect_mongodb(url: str) -> Database[Document]:
         appname="plugin-repository",
         serverSelectionTimeoutMS=2_000,
         connectTimeoutMS=3_000,
-        socketTimeoutMS=10_000,
+        socketTimeoutMS=int(SILENT_S * 1000),
         readPreference="primary",
     )
     return client.get_database(
         _database_in(url),
         read_concern=ReadConcern("majority"),
-        write_concern=WriteConcern(w="majority", wtimeout=10_000),
+        write_concern=WriteConcern(w="majority", wtimeout=int(SILENT_S * 1000)),
     )
 
 

@@ -50,17 +50,31 @@ def image_of(document: Mapping[str, Any]) -> ImageRecord:
         credential=document.get("credential"),
     )
     known = {name: document[name] for name in _SIMPLE if name in document}
-    known["last_error"] = _reason_of(document)
+    known["last_error"] = reason_of(document.get("last_error"), is_old="last_detail" not in document)
     return ImageRecord(
         ref, versions=tuple(document.get("versions", ())), outbox=pending_of(document), **known
     )
 
 
-def _reason_of(document: Mapping[str, Any]) -> FailureReason | None:
-    reason = document.get("last_error")
-    if "last_detail" not in document:
-        return _OLD_ERRORS.get(reason or "")
-    return reason if reason in get_args(FailureReason) else None
+def reason_of(stored: str | None, *, is_old: bool) -> FailureReason | None:
+    """Return the reason that a document has as ``last_error``, or None.
+
+    ``is_old``: it has no ``last_detail``.
+    """
+    if is_old:
+        return _OLD_ERRORS.get(stored or "")
+    return next((reason for reason in get_args(FailureReason) if reason == stored), None)
+
+
+def failed_for(reason: FailureReason) -> Document:
+    """Return the condition of the documents for which ``reason_of`` returns ``reason``."""
+    old = [stored for stored, meant in _OLD_ERRORS.items() if meant == reason]
+    return {
+        "$or": [
+            {"last_error": reason, "last_detail": {"$exists": True}},
+            {"last_error": {"$in": old}, "last_detail": {"$exists": False}},
+        ]
+    }
 
 
 def new_document(ref: ImageRef, now: datetime, due: datetime, *, priority: bool) -> Document:

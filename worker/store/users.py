@@ -21,7 +21,7 @@ class ImageUsers:
 
     def of(self, ref: ImageRef) -> Users:
         """Return the local plugins that use the image: up to ``MAX_NAMES`` of them, and their count."""
-        query = _using(ref, {"$gt": MANAGED})
+        query = using(ref, {"$gt": MANAGED})
         with outage():
             found = self._plugins.find(query, {"scope": 1, "plugin.plugin_id": 1}).limit(MAX_NAMES)
             plugins = tuple(sorted((d["scope"], d["plugin"]["plugin_id"]) for d in found))
@@ -36,7 +36,7 @@ class ImageUsers:
         scope = _LIVING
         if domains is not None:
             scope = {"$in": sorted({*domains, MANAGED} if NOBODY in domains else domains)}
-        return self._has(_using(ref, scope))
+        return self._has(using(ref, scope))
 
     def named(self, ref: ImageRef) -> bool:
         """Return whether a plugin names the image exactly so, with this type and address of the registry."""
@@ -70,7 +70,7 @@ class ImageUsers:
             return self._plugins.find_one(query, {"_id": 1}) is not None
 
 
-def _using(ref: ImageRef, scope: Document) -> Document:
+def using(ref: ImageRef, scope: Document) -> Document:
     """Return the query of the plugins with this image, however they spell it; no tombstone has a scope."""
     named = [{"plugin.registry_url": url, "plugin.image": image} for url, image in ref.spellings]
     images = sorted({image for _, image in ref.spellings})

@@ -14,6 +14,7 @@ from typing import Any
 from redis.exceptions import ResponseError
 
 from contracts._redis.outage import redis_outage
+from contracts._redis.silence import Connection, SSLConnection
 from contracts._redis.waits import Waits
 from worker.transport.full import StockChannel
 from worker.transport.group import Group
@@ -43,6 +44,8 @@ class Channel(StockChannel):
     channel does.
     """
 
+    connection_class = Connection
+    connection_class_ssl = SSLConnection
     queue_options = Options()
 
     from_transport_options = (  # type: ignore[assignment]  # kombu says how many

@@ -22,7 +22,7 @@ from worker.transport.group import Group
 from worker.transport.heart import Heart
 from worker.transport.inboxes import close_inboxes, open_inboxes
 from worker.transport.request import Request
-from worker.transport.state import stop_requested
+from worker.transport.state import request_stop, stop_requested
 from worker.transport.unfinished import settle_unfinished
 
 logger = logging.getLogger(__name__)
@@ -201,7 +201,7 @@ class Consumer(CeleryConsumer):  # type: ignore[misc]  # celery is untyped
     def stop(self) -> None:
         """Take no more messages, and release the queues without a message in work."""
         # Not every end begins with a signal: commands that wait must learn of it in any case.
-        stop_requested.set()
+        request_stop()
         super().stop()
         for inbox in open_inboxes():
             try:
@@ -213,7 +213,7 @@ class Consumer(CeleryConsumer):  # type: ignore[misc]  # celery is untyped
         """End the commands that wait. A thread cannot be ended: its message is returned if it does not
         finish.
         """
-        stop_requested.set()
+        request_stop()
 
     def shutdown(self) -> None:
         """Settle, return the other messages to the head, and release the leases, after the pool has ended."""

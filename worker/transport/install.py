@@ -6,7 +6,7 @@ from typing import Any
 from celery import signals
 
 from worker.transport.options import Options
-from worker.transport.state import stop_requested
+from worker.transport.state import request_stop
 
 TRANSPORT = "worker.transport.kombu:Transport"
 CONSUMER = "worker.transport.consumer:Consumer"
@@ -48,4 +48,4 @@ def install(
 
 
 def _stop(**_: Any) -> None:
-    stop_requested.set()
+    request_stop()

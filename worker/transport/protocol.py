@@ -153,7 +153,9 @@ def _check_format(element: Element) -> None:
         raise BadPart("bad_properties", "properties.delivery_info", "delivery_info must be an object")
     content_type, charset = message.get("content-type"), message.get("content-encoding")
     if element.headers.get("compression"):
-        raise BadPart("compressed", "headers.compression", "a compressed body is not accepted; send it as it is")
+        raise BadPart(
+            "compressed", "headers.compression", "a compressed body is not accepted; send it as it is"
+        )
     if content_type != "application/json":
         raise BadPart("foreign_content_type", "content-type", "the content type must be application/json")
     if charset is not None and (not isinstance(charset, str) or charset.lower() not in _CHARSETS):

@@ -3,10 +3,18 @@
 import threading
 from dataclasses import dataclass
 
+from contracts._redis.silence import silences
 from worker.transport.keys import QueueKeys
 
 stop_requested = threading.Event()
 """Set when the process must end. A thread that waits for the end of an outage waits on it too."""
+
+
+def request_stop() -> None:
+    """The process must end: nobody waits for the end of an outage, nor again for a Redis that is silent."""
+    stop_requested.set()
+    silences.hurry()
+
 
 NEVER = float("inf")
 

@@ -9,6 +9,7 @@ import logging
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+import redis
 from redis.exceptions import ResponseError
 
 logger = logging.getLogger(__name__)
@@ -40,9 +41,14 @@ class Wakeup:
         changed meanwhile.
 
         An earlier change shows in the answer, a later one at ``fileno``.
+
+        Raises: redis-py's errors. Where another connection has found the host silent, this one is not asked:
+        it belongs to no pool that would make it anew.
         """
         if not self.supported:
             return False
+        if self._connection.is_doubted:
+            raise redis.ConnectionError("the host of Redis was silent since this connection was made")
         if self.fileno() is None:
             self._connection.connect()
             try:

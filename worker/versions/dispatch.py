@@ -83,6 +83,13 @@ class Dispatch:
                 break
         return Sent(sent)
 
+    def left_alone_s(self, budget_group: str, registry_type: str) -> float:
+        """Return for how many seconds from now the registries of a group are not asked.
+
+        Raises ``Unavailable`` when the Redis of the budgets is away.
+        """
+        return self._budget.status(budget_group, registry_type).left_alone_s
+
     def _start(self, budget_group: str, keys: list[str], token: str) -> list[str]:
         images: list[str] = []
         started = False

@@ -1,6 +1,9 @@
 """Read an image's versions: what the store has; the first time, after a short wait for the fetch."""
 
 import threading
+from collections.abc import Mapping
+from dataclasses import replace
+from datetime import datetime, timedelta
 
 from contracts.errors import (
     ContractError,
@@ -13,10 +16,11 @@ from contracts.errors import (
 from contracts.results import VersionsInfo
 from contracts.values import format_time
 from worker.domain.clock import Clock
-from worker.domain.image import DomainsOf, ImageRef, without_credential
+from worker.domain.image import DomainsOf, FailureReason, ImageRef, without_credential
 from worker.domain.image_record import ImageRecord
 from worker.domain.scope import NOBODY
 from worker.domain.versions import without_attachments
+from worker.registries.budget.budget import Admission
 from worker.store.images import Images
 from worker.versions.dispatch import Dispatch
 
@@ -25,6 +29,8 @@ FIRST_WAIT_S = 3.0
 
 WAITERS = 4
 """How many callers of one process may wait for a first reading at a time."""
+
+_LEFT_ALONE: Mapping[Admission, FailureReason] = {"cooldown": "throttled", "circuit_open": "unreachable"}
 
 # The time between two looks into the store during such a wait, in seconds.
 _POLL_S = 0.05
@@ -66,10 +72,11 @@ class VersionsReader:
         """
         domains = self._domains(ref)
         if domains is not None and domain_id not in domains:
-            raise RegistryUnavailable("the registry cannot be asked: the plugin may not use its credential")
+            text = "the registry cannot be asked: the plugin may not use its credential"
+            raise _unavailable(text, "auth")
         image = self._image(ref)
         if image is None or not image.listed:
-            raise _without_list(ref, image)
+            raise self._without_list(ref, image)
         visible = list(without_attachments(image.versions))
         return VersionsInfo(
             results=visible,
@@ -86,22 +93,25 @@ class VersionsReader:
         now = self._clock.now()
         if image is None:
             self._images.ensure(ref, now)
-        elif image.stale(now):
-            self._images.request_refresh(ref, now)
+        elif image.stale(now) and self._images.request_refresh(ref, now):
+            image = replace(image, next_refresh_at=now)
         if image is not None and (image.listed or image.state != "pending"):
             return image
-        if self._is_left_alone(ref):
-            raise RegistryUnavailable("the registry is left alone for now; it is asked again later")
+        refusal = self._start(ref)
+        if refusal is not None:
+            text = "the registry is left alone for now; it is asked again later"
+            raise _unavailable(text, _LEFT_ALONE[refusal], self._next_try(ref, now))
         return self._first(ref)
 
-    def _is_left_alone(self, ref: ImageRef) -> bool:
-        """Have the image read; return whether its registry is not to be asked for some time."""
+    def _start(self, ref: ImageRef) -> Admission | None:
+        """Have the image read; return why its registry is not to be asked for some time, or None."""
         try:
-            return self._dispatch.group(ref.budget_group).left_alone
+            sent = self._dispatch.group(ref.budget_group)
         except StoreUnavailable:
             raise
         except Unavailable:
-            return False  # a tick dispatches it when the Redis of the budgets, or of the queues, is back
+            return None  # a tick dispatches it when the Redis of the budgets, or of the queues, is back
+        return sent.refusal if sent.left_alone else None
 
     def _first(self, ref: ImageRef) -> ImageRecord | None:
         """Return the image after its first reading, or as it is when the wait is over."""
@@ -119,11 +129,29 @@ class VersionsReader:
         finally:
             self._waiting.release()
 
+    def _without_list(self, ref: ImageRef, image: ImageRecord | None) -> ContractError:
+        if image is None or image.state in ("ok", "pending"):
+            return VersionsPending("the versions are being fetched for the first time")
+        if image.state == "not_found":
+            return ImageNotFound(f"the registry has no image {ref.image}")
+        text = "the registry did not give the versions; they are asked for again"
+        return _unavailable(text, image.last_error, self._next_try(ref, image.next_refresh_at))
 
-def _without_list(ref: ImageRef, image: ImageRecord | None) -> ContractError:
-    state = image.state if image else "pending"
-    if state == "not_found":
-        return ImageNotFound(f"the registry has no image {ref.image}")
-    if state in ("unavailable", "auth_failed"):
-        return RegistryUnavailable("the registry did not give the versions; they are asked for again")
-    return VersionsPending("the versions are being fetched for the first time")
+    def _next_try(self, ref: ImageRef, due: datetime | None) -> datetime:
+        """Return when the image is read next: when it is due, and its registry is not left alone.
+
+        ``due``: None: it was not followed until now.
+        """
+        now = self._clock.now()
+        try:
+            alone_s = self._dispatch.left_alone_s(ref.budget_group, ref.registry_type)
+        except Unavailable:
+            alone_s = 0.0  # nobody is asked before that Redis is back, and nobody knows when that is
+        return max(due or now, now + timedelta(seconds=alone_s))
+
+
+def _unavailable(
+    text: str, reason: FailureReason | None, next_try_at: datetime | None = None
+) -> RegistryUnavailable:
+    details = {"reason": reason, "next_try_at": next_try_at and format_time(next_try_at)}
+    return RegistryUnavailable(text, details={name: value for name, value in details.items() if value})

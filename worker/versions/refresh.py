@@ -18,11 +18,12 @@ from worker.domain.image_record import ImageRecord
 from worker.domain.refresh import RefreshDecision, decide_refresh
 from worker.domain.schedule import Intervals
 from worker.events.publish import Publisher
-from worker.registries.budget.budget import Budget, Slot
+from worker.registries.budget.budget import Budget, LeftAlone, Slot
 from worker.store.image_store import ImageStore
 from worker.store.images import Claim
 from worker.versions.claimed import ClaimedImages, ClaimLost
 from worker.versions.dispatch import TASK_IMAGES
+from worker.versions.refresh_log import Ending, RefreshLog
 
 logger = logging.getLogger(__name__)
 
@@ -64,6 +65,7 @@ class Refresh:
         self._intervals = intervals
         self._clock = clock
         self._stopping = stopping
+        self._log = RefreshLog(clock)
 
     def run(self, budget_group: str, keys: Sequence[str], token: str) -> RefreshReport:
         """Refresh the images ``keys`` of a budget group, claimed under ``token``.
@@ -103,13 +105,13 @@ class Refresh:
                 continue
             claimed.confirm()
             slot = slot or self._budget.slot(budget_group, claim.image.ref.registry_type, token)
-            reason = self._refresh(claim, claimed, slot)
-            logger.info("refreshed %s: %s", key, reason, extra={"subject": key, "reason": reason})
-            yield reason
-            if reason == "throttled":
+            ending = self._refresh(claim, claimed, slot)
+            self._log.write(key, budget_group, ending)
+            yield ending.reason
+            if ending.reason == "throttled":
                 return
 
-    def _refresh(self, claim: Claim, claimed: ClaimedImages, slot: Slot) -> str:
+    def _refresh(self, claim: Claim, claimed: ClaimedImages, slot: Slot) -> Ending:
         try:
             return self._refresh_used(claim, claimed, slot)
         except Unavailable:
@@ -121,27 +123,29 @@ class Refresh:
             failure = FetchFailed("malformed", detail=f"a fault of ours: {type(error).__name__}")
             return self._conclude(claim, claimed, failure)
 
-    def _refresh_used(self, claim: Claim, claimed: ClaimedImages, slot: Slot) -> str:
+    def _refresh_used(self, claim: Claim, claimed: ClaimedImages, slot: Slot) -> Ending:
         if not self._store.users.any(claim.image.ref):
             if self._store.images.unfollow(claim):
                 claimed.done()
-                return "unused"
+                return Ending("unused")
             claimed.give_back_current()
-            return "requested"
+            return Ending("requested")
         try:
             outcome = self._fetch(claim.image, claimed, slot)
         except ClaimLost:
-            return "claim_lost"
+            return Ending("claim_lost")
         return self._conclude(claim, claimed, outcome)
 
-    def _conclude(self, claim: Claim, claimed: ClaimedImages, outcome: TagList | FetchFailed) -> str:
+    def _conclude(self, claim: Claim, claimed: ClaimedImages, outcome: TagList | FetchFailed) -> Ending:
         now = self._clock.now()
         decision = decide_refresh(claim.image, outcome, now, self._intervals)
+        ending = Ending.of(claim.image, decision, outcome)
         if decision.reason == "throttled":
-            return decision.reason
+            # Our own budget is no news: the registry itself has said so before.
+            return ending._replace(is_news=not isinstance(outcome, LeftAlone))
         written = self._write(claim, decision, now)
         claimed.done()
-        return decision.reason if written else "claim_lost"
+        return ending if written else Ending("claim_lost")
 
     def _fetch(self, image: ImageRecord, claimed: ClaimedImages, slot: Slot) -> TagList | FetchFailed:
         def before_request() -> None:
@@ -165,7 +169,10 @@ class Refresh:
                 # Else it would be the first to be asked for after each cooldown, and perhaps the only one.
                 claimed.put_last(cooldown_s)
             return failure
-        slot.listed()
+        if tags.failure is None:
+            slot.listed()
+        else:
+            slot.failed(tags.failure)
         return tags
 
     def _write(self, claim: Claim, decision: RefreshDecision, now: datetime) -> bool:

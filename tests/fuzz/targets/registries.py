@@ -1,5 +1,7 @@
 """What registries answer, and the names of registries and images."""
 
+import gzip
+import zlib
 from collections.abc import Sequence
 from contextlib import suppress
 from typing import Any
@@ -15,15 +17,18 @@ from worker.domain.image import FetchFailed, ImageRef
 from worker.domain.registry.addresses import is_forbidden, parse_address
 from worker.domain.registry.allowed import AllowedRegistries
 from worker.domain.registry.hosts import REGISTRY_TYPES, check_registry
+from worker.domain.registry.image_name import repository_in
 from worker.domain.versions import newest_first
-from worker.registries.auth.challenge import parse_challenge
-from worker.registries.auth.realms import may_ask_for_token
+from worker.registries.auth.challenge import parse_challenges
+from worker.registries.auth.realms import Realms
 from worker.registries.auth.tokens import _read_token
+from worker.registries.http.body import _Deflate, _Gzip
 from worker.registries.http.origin import parse_url
 from worker.registries.http.retry_after import retry_after
 from worker.registries.tags.docker_hub import _count, _names
-from worker.registries.tags.names import Tags, read_list, read_object
-from worker.registries.tags.paging import following, next_link
+from worker.registries.tags.links import next_link
+from worker.registries.tags.names import Tags, read_list, read_object, strings_in
+from worker.registries.tags.paging import after, cursor_of, following
 
 ALLOWED = AllowedRegistries.parse(
     "registry.example.com, a.example.org:5000, http://127.0.0.1, 10.0.0.0/8, [::1]:5000"
@@ -42,6 +47,8 @@ HOST_WORDS: Sequence[str] = [
 ANSWERS: Sequence[bytes] = [
     b'Bearer realm="https://auth.example.com/token",service="registry",scope="repository:acme/jira:pull"',
     b'Negotiate, Basic realm="a \\"b\\"", Bearer realm=https://registry.example.com/t',
+    b'Negotiate YII/Jv==, Basic realm="x"',
+    *(b"limit=100, remaining=0, reset=50", b'"default";r=0;t=30, "day";r=0;t=3600'),
     b'<https://registry.example.com/v2/acme/jira/tags/list?n=100&last=x>; rel="next", </v2/>; rel=prev',
     b'</v2/acme/jira/tags/list?last=1.0&n=100>; title="a, b"; rel="prev next"',
     *(b"120", b"Fri, 31 Dec 1999 23:59:59 GMT", b"1700000060", b"0;w=60", b"Mon Nov 30 2026", b"2.5"),
@@ -74,6 +81,8 @@ def _use_host(text: str) -> None:
             continue
         if IMAGE_PATTERN.match(text) or text.isascii():
             _use_image(kind, url, text)
+            with suppress(ContractError):
+                assert IMAGE_PATTERN.match(repository_in(f"{text}/acme/jira", kind, url, text))
 
 
 def _use_image(kind: str, url: str, text: str) -> None:
@@ -96,17 +105,26 @@ def _answer(script: Script) -> bytes:
 def _use_answer(raw: bytes) -> None:
     # As http.client gives a header.
     text = raw.decode("latin-1")
-    if challenge := parse_challenge(text):
+    for challenge in parse_challenges(text):
         with suppress(ValueError):
-            may_ask_for_token(parse_url(HERE)[0], parse_url(challenge.realm)[0])
-    for headers in ({"Retry-After": text}, {"X-RateLimit-Remaining": "0", "X-RateLimit-Reset": text}):
+            Realms().refusal(parse_url(HERE)[0], parse_url(challenge.realm)[0])
+    for headers in (
+        {"Retry-After": text},
+        {"X-RateLimit-Remaining": "0", "X-RateLimit-Reset": text},
+        {"RateLimit": text},
+    ):
         left = retry_after(CaseInsensitiveDict(headers), 1_700_000_000.0)
         assert left is None or 0 <= left <= 21_600
-    with suppress(FetchFailed):
-        if reference := next_link(text):
-            following(HERE, reference, {HERE})
+    reference = next_link(text)
+    if reference is not None:
+        for url in (following(HERE, reference), after(HERE, cursor_of(reference) or text, 1)):
+            assert url is None or parse_url(url)[0] == parse_url(HERE)[0]
     with suppress(FetchFailed):
         _read_token(raw)
+    for decoder, head in ((_Gzip(), gzip.compress(raw[:64], mtime=0)), (_Deflate(), b"")):
+        with suppress(zlib.error):
+            assert len(decoder.decode(head + raw, 80)) <= 80
+            decoder.is_whole()
     _use_tags(raw)
 
 
@@ -117,7 +135,7 @@ def _use_tags(raw: bytes) -> None:
         _count(document)
         for key in ("tags", "results"):
             names = read_list(document, key)
-            tags.add(_names(names) if key == "results" else names)
+            tags.add(_names(names) if key == "results" else strings_in(names))
     newest_first(tags.names())
 
 

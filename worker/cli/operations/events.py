@@ -1,13 +1,17 @@
 """`plugins events`: the event stream as it is, without a consumer group."""
 
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from contextlib import suppress
+from functools import partial
 from itertools import islice
 from typing import Any
 
 import click
+import redis
 
 from contracts._redis.connect import open_redis
+from contracts._redis.outage import is_redis_outage, refusal
 from contracts.events import PLUGIN_CHANGED, STREAM
 from contracts.subscriber import Event, UnreadableEvent, entries_of, read_event
 from worker.cli.caller import ending_errors, read_connections
@@ -18,6 +22,7 @@ from worker.terminal import Coloured, say
 
 _PAGE = 500
 _BLOCK_MS = 1000
+_AGAIN_S = 0.5
 _COLOURS = {"registered": "green", "enabled": "green", "disabled": "yellow", "deregistered": "red"}
 
 SUBCOMMANDS: list[Entry] = [
@@ -71,11 +76,13 @@ def events(
 def _read(url: str, start: str, follow: bool) -> Iterator[Event]:
     """Yield the events after ``start``; with ``follow`` without end."""
     with open_redis(url) as client:
-        last = _entry(client, start)
+        ask = _Patient() if follow else _ask
+        last = ask(partial(_entry, client, start))
         if follow:
             say(f"Waiting for events on {STREAM} (Ctrl-C ends)", err=True)
+        block_ms = _BLOCK_MS if follow else None
         while True:
-            found = client.xread({STREAM: last}, count=_PAGE, block=_BLOCK_MS if follow else None)
+            found = ask(partial(client.xread, {STREAM: last}, count=_PAGE, block=block_ms))
             entries = entries_of(found)
             for entry, fields in entries:
                 last = entry
@@ -85,6 +92,34 @@ def _read(url: str, start: str, follow: bool) -> Iterator[Event]:
                     say(f"unreadable entry: {error}", err=True)
             if not entries and not follow:
                 return
+
+
+def _ask(question: Callable[[], Any]) -> Any:
+    return question()
+
+
+class _Patient:
+    """Asks Redis until it answers, as a subscriber does; says so when it is away, and when it is back."""
+
+    def __init__(self) -> None:
+        self._away = False
+
+    def __call__(self, question: Callable[[], Any]) -> Any:
+        while True:
+            try:
+                answer = question()
+            except redis.RedisError as error:
+                if not is_redis_outage(error) or refusal(error):
+                    raise
+                if not self._away:
+                    say(f"waiting for Redis: {error}", err=True)
+                self._away = True
+                time.sleep(_AGAIN_S)
+            else:
+                if self._away:
+                    say("Redis answers again", err=True)
+                self._away = False
+                return answer
 
 
 def _entry(client: Any, start: str) -> Any:

@@ -189,7 +189,12 @@ def _failure() -> dict[str, Any]:
                 "prefixItems": [
                     {"type": "string", "description": "One sentence for a person."},
                     {"enum": sorted({row["code"] for row in table}), "description": "The stable code."},
-                    {"type": "object", "description": "`path` names the faulty field."},
+                    {
+                        "type": "object",
+                        "description": (
+                            "`path` names the faulty field; `reason` and `next_try_at` are of a registry."
+                        ),
+                    },
                 ],
             },
         },

@@ -1,17 +1,15 @@
 """Where a registry's tokens may be had."""
 
-from functools import cache
-
-from publicsuffixlist import PublicSuffixList
+from collections.abc import Collection
 
 from worker.domain.registry.addresses import parse_address
-from worker.registries.http.origin import Origin
-
-# The registries whose tokens come from elsewhere.
-_REALMS = {"registry-1.docker.io": "auth.docker.io"}
+from worker.domain.registry.allowed import default_port
+from worker.domain.registry.suffixes import public_suffixes
+from worker.registries.auth.clouds import is_token_host
+from worker.registries.http.origin import Origin, Place
 
 # Below these names too, neighbours are strangers, at one depth or another, which the public suffix list does
-# not say. A token for a host below one of them comes from the same host only.
+# not say. A token for a host below one of them comes from the same host, or from one of `clouds.py`.
 _SHARED = frozenset(
     {
         "aliyuncs.com",
@@ -52,17 +50,38 @@ _SHARED = frozenset(
 )
 
 
-def may_ask_for_token(registry: Origin, realm: Origin) -> bool:
-    """Return whether a registry's token may be had from ``realm``: a known place, the same host or owner.
+class Realms:
+    """The places where registries may have their tokens.
 
-    Never over plain HTTP if the registry speaks TLS.
+    ``own``: the pairs of a registry and a place of its tokens that the operator names
+    (``PLUGINS_REGISTRY_REALMS``). They open no address: the guard of the connections decides about that.
     """
-    if registry.scheme == "https" and realm.scheme != "https":
-        return False
-    if realm.host == registry.host or _REALMS.get(registry.host) == realm.host:
-        return True
-    owner = registrable_domain(registry.host)
-    return owner is not None and owner == registrable_domain(realm.host)
+
+    def __init__(self, own: Collection[tuple[Place, Place]] = ()) -> None:
+        self._own = own
+
+    def refusal(self, registry: Origin, realm: Origin) -> str | None:
+        """Return why a registry's token is not asked for at ``realm``, for operators; None: it may be.
+
+        It may be at a known place, at the same host, at the same owner, or where the operator says; never
+        over plain HTTP if the registry speaks TLS.
+        """
+        if registry.scheme == "https" and realm.scheme != "https":
+            return f"the token realm {realm} of {registry.authority} does not speak TLS as the registry does"
+        if realm.host == registry.host or is_token_host(registry.authority, realm.authority):
+            return None
+        owner = registrable_domain(registry.host)
+        if owner is not None and owner == registrable_domain(realm.host):
+            return None
+        if any(_is_at(here, registry) and _is_at(there, realm) for here, there in self._own):
+            return None
+        pair = f"{registry.authority}={realm.authority}"
+        return f"the token realm {realm.authority} is another's; PLUGINS_REGISTRY_REALMS does not list {pair}"
+
+
+def _is_at(place: Place, origin: Origin) -> bool:
+    host, port = place
+    return (host, port or default_port(origin.scheme)) == (origin.host, origin.port)
 
 
 def registrable_domain(host: str) -> str | None:
@@ -74,9 +93,4 @@ def registrable_domain(host: str) -> str | None:
     above = {".".join(labels[-count:]) for count in range(1, len(labels) + 1)}
     if parse_address(host) is not None or above & _SHARED:
         return None
-    return _suffixes().privatesuffix(host)
-
-
-@cache
-def _suffixes() -> PublicSuffixList:
-    return PublicSuffixList()
+    return public_suffixes().privatesuffix(host)

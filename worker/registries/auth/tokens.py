@@ -11,7 +11,7 @@ from cachetools import TLRUCache
 from worker.domain.clock import Clock
 from worker.domain.image import FetchFailed
 from worker.registries.auth.logins import Login
-from worker.registries.auth.realms import may_ask_for_token
+from worker.registries.auth.realms import Realms
 from worker.registries.http.failure import failure_of
 from worker.registries.http.origin import Origin, parse_url
 from worker.registries.http.session import RegistrySession, is_ok
@@ -38,9 +38,13 @@ class _Token(NamedTuple):
 
 
 class Tokens:
-    """The 2,000 tokens used last, each until a tenth of its time is left. For all threads."""
+    """The 2,000 tokens used last, each until a tenth of its time is left. For all threads.
 
-    def __init__(self, clock: Clock) -> None:
+    ``realms``: where they may be asked for.
+    """
+
+    def __init__(self, clock: Clock, realms: Realms) -> None:
+        self._realms = realms
         self._clock = clock
         self._lock = threading.Lock()
         self._kept: TLRUCache[TokenKey, _Token] = TLRUCache(
@@ -59,12 +63,7 @@ class Tokens:
         Raises: ``FetchFailed``: ``not_allowed`` if the realm is not one that this registry may name. It has
         no query: a scope there would be granted beside ours.
         """
-        try:
-            realm, path = parse_url(key.realm)
-        except ValueError:
-            raise FetchFailed("not_allowed", detail="a token realm that may not be asked") from None
-        if not may_ask_for_token(key.registry, realm) or "?" in path:
-            raise FetchFailed("not_allowed", detail="a token realm that may not be asked")
+        realm, path = self._realm(key)
         query = urlencode([*([("service", key.service)] if key.service else []), ("scope", key.scope)])
         url = f"{realm}{path}?{query}"
         answer = session.get(url, login.basic if login else None, limit=session.caps.token_bytes)
@@ -74,6 +73,23 @@ class Tokens:
         with self._lock:
             self._kept[key] = token
         return token.text
+
+    def _realm(self, key: TokenKey) -> tuple[Origin, str]:
+        if not key.realm:
+            raise FetchFailed(
+                "malformed", detail=f"{key.registry.authority} demands a token and names no realm"
+            )
+        try:
+            realm, path = parse_url(key.realm)
+        except ValueError:
+            realm, path = None, "?"
+        if realm is None or "?" in path:
+            what = "is not a plain http or https URL without user, query and fragment"
+            raise FetchFailed("not_allowed", detail=f"the token realm of {key.registry.authority} {what}")
+        refusal = self._realms.refusal(key.registry, realm)
+        if refusal is not None:
+            raise FetchFailed("not_allowed", detail=refusal)
+        return realm, path
 
     def _now(self) -> float:
         return self._clock.now().timestamp()

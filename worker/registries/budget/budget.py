@@ -66,6 +66,11 @@ class Status:
     unreachable_in_row: int
     unreached: bool
 
+    @property
+    def left_alone_s(self) -> float:
+        """Return for how many seconds the group is not asked at all."""
+        return max(self.cooldown_s, self.circuit_open_s)
+
 
 class Budget:
     """The budgets of all groups.

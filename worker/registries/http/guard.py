@@ -1,32 +1,36 @@
 """Dialling without being led astray: every address is checked, and the checked address is the one dialled.
 
 Checking a name and then letting a library resolve it again would leave a gap for a name that changes in
-between. So the connections of this adapter resolve by themselves, once, and keep the name for SNI,
-certificate and Host.
+between. So a guard resolves once, and the name is kept for SNI, certificate and Host.
 """
 
 import socket
-import ssl
 from collections.abc import Callable, Collection, Sequence
-from typing import Any, ClassVar
-
-import certifi
-from requests import PreparedRequest
-from requests.adapters import HTTPAdapter
-from urllib3 import HTTPConnectionPool, HTTPSConnectionPool, PoolManager
-from urllib3.connection import HTTPConnection, HTTPSConnection
-from urllib3.util import Retry
+from typing import Any
 
 from worker.domain.registry.addresses import Address, is_forbidden, parse_address
 from worker.domain.registry.allowed import AllowedRegistries
-from worker.registries.http.bounds import BoundedResponse, BoundedSocket, BoundedSSLSocket, bounded
+from worker.registries.http.bounds import BoundedSocket, bounded
 from worker.registries.http.origin import Origin, parse_url
+from worker.registries.http.proxy import Proxy
+from worker.registries.http.tunnel import ProxyFailed, open_tunnel
 
 Resolver = Callable[[str, int], Sequence[str]]
 """``(host, port) -> addresses``; raises ``OSError`` if there are none."""
 
 _DIALS = 3
-_CONNECTIONS = 64  # kept alive to each host
+
+_NEVER = "it has an address that is never dialled, such as that of a metadata service"
+_NOT_LISTED = (
+    "it has an address that is not public, and PLUGINS_ALLOWED_REGISTRIES does not list both the host"
+    " and a network with that address"
+)
+
+# Of the registry types with one host, and of Docker Hub's tokens.
+_PUBLIC_HOSTS = frozenset(
+    (host, 443)
+    for host in ("hub.docker.com", "registry-1.docker.io", "auth.docker.io", "ghcr.io", "public.ecr.aws")
+)
 
 
 class DialRefused(Exception):
@@ -42,7 +46,8 @@ class Guard:
     """Decides what may be dialled.
 
     ``allowed``: the hosts that callers may name. ``trusted``: origins from the operator's settings, such as
-    mirrors; they may lie in a private network. ``resolver``: names to addresses.
+    mirrors; they may lie in a private network. ``resolver``: names to addresses. ``proxy``: through which
+    registries are reached; None: directly.
     """
 
     def __init__(
@@ -50,8 +55,10 @@ class Guard:
         allowed: AllowedRegistries,
         trusted: Collection[Origin] = (),
         resolver: Resolver = system_resolver,
+        proxy: Proxy | None = None,
     ) -> None:
         self._allowed = allowed
+        self._proxy = proxy
         self._trusted = frozenset(trusted)
         self._trusted_hosts = frozenset((origin.host, origin.port) for origin in trusted)
         self._resolver = resolver
@@ -67,7 +74,7 @@ class Guard:
             raise DialRefused("not a plain http or https URL") from None
         plain = origin.scheme == "http"
         if plain and origin not in self._trusted and self._allowed.scheme(origin.host, origin.port) != "http":
-            raise DialRefused("plain HTTP is not allowed there")
+            raise DialRefused(f"PLUGINS_ALLOWED_REGISTRIES does not list {origin}, and plain HTTP needs that")
         return origin
 
     def addresses(self, host: str, port: int) -> list[Address]:
@@ -75,109 +82,106 @@ class Guard:
 
         Raises: ``DialRefused`` if one of them may not; ``OSError`` if there is none.
         """
-        literal = parse_address(host)
-        name = host if literal is None else f"[{literal}]" if literal.version == 6 else str(literal)
-        found = [literal] if literal is not None else [parse_address(a) for a in self._resolver(host, port)]
-        checked = [address for address in found if address is not None]
-        if not checked:
-            raise OSError("the name has no address")
+        checked = self._look_up(host, port)
         for address in checked:
-            if not self._may_dial(name, port, address):
-                raise DialRefused("an address of this host may not be dialled")
+            if not self._may_dial(host, port, address):
+                raise DialRefused(_NEVER if is_forbidden(address) else _NOT_LISTED)
         return checked
 
+    def _look_up(self, host: str, port: int) -> list[Address]:
+        literal = parse_address(host)
+        if literal is not None:
+            return [literal]
+        found = [parse_address(text) for text in self._resolver(host, port)]
+        addresses = list(dict.fromkeys(address for address in found if address is not None))
+        if not addresses:
+            raise OSError("the name has no address")
+        return addresses
+
     def _may_dial(self, host: str, port: int, address: Address) -> bool:
-        if (host, port) in self._trusted_hosts:
+        name = _name(host)
+        if (name, port) in self._trusted_hosts:
             return not is_forbidden(address)
-        return self._allowed.may_dial(host, port, address)
+        return self._allowed.may_dial(name, port, address)
 
     def dial(self, host: str, port: int, timeout: float | None, options: Sequence[Any]) -> socket.socket:
         """Return a socket that is connected to one of the checked addresses; at most three are tried.
 
         ``timeout``: seconds for each, None: no limit of its own. ``options``: for ``setsockopt``.
+
+        Raises: ``DialRefused``, ``OSError``; ``ProxyFailed`` where a proxy is between.
         """
-        failure: OSError = OSError("no address to dial")
-        for address in list(dict.fromkeys(self.addresses(host, port)))[:_DIALS]:
-            connection = BoundedSocket(socket.AF_INET6 if address.version == 6 else socket.AF_INET)
+        proxy = self._proxy
+        if proxy is None or proxy.spares(_name(host), port):
+            return _connect(self.addresses(host, port), port, timeout, options)
+        if proxy.looks_up and parse_address(host) is None:
+            self._check_name(host, port)
+            return self._dial_through(proxy, [f"{host}:{port}"], timeout, options)
+        try:
+            addresses = self.addresses(host, port)
+        except OSError:
+            hint = "PLUGINS_REGISTRY_PROXY_NAMES lets the proxy look names up"
+            raise ProxyFailed(f"its name is not known here; {hint}") from None
+        if proxy.spares_all(addresses, port):
+            return _connect(addresses, port, timeout, options)
+        targets = [f"{_name(str(address))}:{port}" for address in addresses]
+        return self._dial_through(proxy, targets, timeout, options)
+
+    def _check_name(self, host: str, port: int) -> None:
+        """Let only names go to a proxy that were written into the settings, or are public registries' own:
+        where they lead is not checked here, and a registry must not choose a name inside.
+        """
+        is_trusted = (host, port) in self._trusted_hosts
+        is_listed = self._allowed.scheme(host, port) is not None
+        if not is_trusted and not is_listed and (host, port) not in _PUBLIC_HOSTS:
+            raise DialRefused("its name goes to the proxy only if PLUGINS_ALLOWED_REGISTRIES lists it")
+
+    def _dial_through(
+        self, proxy: Proxy, targets: Sequence[str], timeout: float | None, options: Sequence[Any]
+    ) -> socket.socket:
+        failure = ProxyFailed("no address to dial")
+        for target in targets[:_DIALS]:
             try:
-                for option in options:
-                    connection.setsockopt(*option)
-                connection.settimeout(bounded(timeout))
-                connection.connect((str(address), port))
-            except OSError as error:
+                where = [a for a in self._look_up(proxy.host, proxy.port) if not is_forbidden(a)]
+                connection = _connect(where, proxy.port, timeout, options)
+            except TimeoutError:
+                raise ProxyFailed("the proxy does not answer in time", "timeout") from None
+            except OSError:
+                raise ProxyFailed("the proxy is not reached") from None
+            try:
+                open_tunnel(connection, proxy, target, timeout)
+            except ProxyFailed as failed:
                 connection.close()
-                failure = error
+                failure = failed
+                if not failed.may_try_on:
+                    break
             else:
                 return connection
         raise failure
 
 
-class _GuardedConnection(HTTPConnection):
-    response_class = BoundedResponse
-    guard: ClassVar[Guard]
-
-    def _new_conn(self) -> socket.socket:
-        return self.guard.dial(self._dns_host, self.port, _seconds(self.timeout), self.socket_options or ())
-
-
-class _GuardedTLSConnection(HTTPSConnection):
-    response_class = BoundedResponse
-    guard: ClassVar[Guard]
-
-    def _new_conn(self) -> socket.socket:
-        return self.guard.dial(self._dns_host, self.port, _seconds(self.timeout), self.socket_options or ())
+def _name(host: str) -> str:
+    """Return a host as the settings have it: IPv6 addresses in brackets."""
+    literal = parse_address(host)
+    if literal is None:
+        return host
+    return f"[{literal}]" if literal.version == 6 else str(literal)
 
 
-def _seconds(timeout: object) -> float | None:
-    return float(timeout) if isinstance(timeout, int | float) else None
-
-
-def _pools(of: Guard) -> dict[str, type[HTTPConnectionPool]]:
-    """Return pool classes of one guard: urllib3 makes connections from classes, and passes them nothing."""
-
-    class Connection(_GuardedConnection):
-        guard = of
-
-    class TLSConnection(_GuardedTLSConnection):
-        guard = of
-
-    class Pool(HTTPConnectionPool):
-        ConnectionCls = Connection
-
-    class TLSPool(HTTPSConnectionPool):
-        ConnectionCls = TLSConnection
-
-    return {"http": Pool, "https": TLSPool}
-
-
-class GuardedAdapter(HTTPAdapter):
-    """A requests adapter whose every connection is dialled by a ``Guard``. For all threads.
-
-    It is used without a ``requests.Session``, so that there is no cookie jar, no ``.netrc``, no proxy from
-    the environment, and no redirect or retry by requests or urllib3. TLS is always verified.
-
-    ``ca_file``: the only roots of trust; None: certifi's.
-    """
-
-    def __init__(self, guard: Guard, ca_file: str | None = None) -> None:
-        self._guard = guard
-        self._tls = ssl.create_default_context(cafile=ca_file or certifi.where())
-        self._tls.sslsocket_class = BoundedSSLSocket
-        retry = Retry(0, read=False, redirect=False, respect_retry_after_header=False)
-        super().__init__(pool_connections=256, pool_maxsize=_CONNECTIONS, max_retries=retry)
-
-    def init_poolmanager(self, connections: int, maxsize: int, block: bool = False, **_: Any) -> None:
-        self.poolmanager = PoolManager(connections, maxsize=maxsize, block=block, ssl_context=self._tls)
-        self.poolmanager.pool_classes_by_scheme = _pools(self._guard)
-
-    def cert_verify(self, conn: Any, url: Any, verify: Any, cert: Any) -> None:
-        """Do nothing: the TLS context of the pool always verifies."""
-
-    def build_connection_pool_key_attributes(
-        self,
-        request: PreparedRequest,
-        verify: Any,  # every connection verifies
-        cert: Any = None,
-    ) -> tuple[Any, Any]:
-        host, _ = super().build_connection_pool_key_attributes(request, True, None)
-        return host, {}
+def _connect(
+    addresses: Sequence[Address], port: int, timeout: float | None, options: Sequence[Any]
+) -> socket.socket:
+    failure: OSError = OSError("no address to dial")
+    for address in addresses[:_DIALS]:
+        connection = BoundedSocket(socket.AF_INET6 if address.version == 6 else socket.AF_INET)
+        try:
+            for option in options:
+                connection.setsockopt(*option)
+            connection.settimeout(bounded(timeout))
+            connection.connect((str(address), port))
+        except OSError as error:
+            connection.close()
+            failure = error
+        else:
+            return connection
+    raise failure

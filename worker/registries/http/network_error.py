@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from http.client import HTTPException, IncompleteRead
 from socket import gaierror
 
-from urllib3.exceptions import DecodeError, InvalidChunkLength, InvalidHeader
+from urllib3.exceptions import DecodeError, InvalidHeader
 from urllib3.exceptions import TimeoutError as Urllib3Timeout
 
 from worker.domain.image import FailureReason, FetchFailed, NoAnswer
@@ -29,8 +29,8 @@ _MEANINGS: tuple[tuple[tuple[type[BaseException], ...], FailureReason, str], ...
     ((TimeoutError, Urllib3Timeout), "timeout", "it takes too long"),
     ((gaierror,), "unreachable", "its name is not known"),
     ((ConnectionRefusedError,), "unreachable", "the connection is refused"),
-    ((InvalidChunkLength,), "malformed", "it is not HTTP"),
-    ((ConnectionError, IncompleteRead), "unreachable", "the connection is closed"),
+    ((IncompleteRead,), "unreachable", "it ends early"),
+    ((ConnectionError,), "unreachable", "the connection is closed"),
     ((HTTPException, InvalidHeader, DecodeError), "malformed", "it is not HTTP"),
 )
 """What the types of errors mean; the first that fits counts."""

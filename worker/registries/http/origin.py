@@ -13,6 +13,10 @@ _URL = re.compile(
 _MAX_URL = 8192
 
 
+Place = tuple[str, int | None]
+"""A host and its port; None: the port of whichever scheme is spoken there."""
+
+
 class Origin(NamedTuple):
     """Scheme, lower-case host (IPv6 in brackets) and port of a URL."""
 

@@ -3,8 +3,10 @@
 from collections.abc import Collection, Mapping
 
 from worker.domain.registry.allowed import AllowedRegistries
-from worker.registries.http.guard import Guard, GuardedAdapter, Resolver
+from worker.registries.http.adapter import GuardedAdapter
+from worker.registries.http.guard import Guard, Resolver
 from worker.registries.http.origin import Origin
+from worker.registries.http.proxy import Proxy
 
 
 class ConnectionPools:
@@ -15,6 +17,7 @@ class ConnectionPools:
     trust in it does not open a way for another registry's redirect.
     ``resolver``: names to addresses.
     ``ca_files``: paths by ``host[:port]``, each the only roots of trust for its host.
+    ``proxy``: through which registries are reached; None: directly.
     """
 
     def __init__(
@@ -23,8 +26,9 @@ class ConnectionPools:
         trusted: Collection[Origin],
         resolver: Resolver,
         ca_files: Mapping[str, str],
+        proxy: Proxy | None = None,
     ) -> None:
-        self.guard = Guard(allowed, trusted, resolver)
+        self.guard = Guard(allowed, trusted, resolver, proxy)
         self._others = GuardedAdapter(self.guard)
         self._adapters = {host: GuardedAdapter(self.guard, path) for host, path in ca_files.items()}
 

@@ -1,6 +1,5 @@
 """The HTTP requests of one image: paced, bounded in time and size, redirected by hand."""
 
-import zlib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from http import HTTPStatus
@@ -9,16 +8,17 @@ from time import monotonic
 from requests import PreparedRequest, RequestException, Response
 from urllib3.exceptions import HTTPError
 
-from worker.domain.image import BeforeRequest, FetchFailed
+from worker.domain.image import BeforeRequest, FetchFailed, NoAnswer
+from worker.registries.http.body import read_body
 from worker.registries.http.bounds import until
 from worker.registries.http.caps import Caps
 from worker.registries.http.guard import DialRefused
 from worker.registries.http.network_error import failure_of_error
 from worker.registries.http.origin import Origin, parse_url, resolve
 from worker.registries.http.pools import ConnectionPools
+from worker.registries.http.tunnel import ProxyFailed
 
 _REDIRECTS = frozenset({301, 302, 303, 307, 308})
-_CHUNK = 64 * 1024
 _USER_AGENT = "plugin-repository"
 
 
@@ -45,10 +45,14 @@ class RegistrySession:
     Every method raises ``FetchFailed``.
 
     ``before_request``: called before each request; its time does not count as the image's. None: nothing.
+    ``home``: the registry, which the caller has named.
     """
 
-    def __init__(self, pools: ConnectionPools, caps: Caps, before_request: BeforeRequest | None) -> None:
+    def __init__(
+        self, pools: ConnectionPools, caps: Caps, before_request: BeforeRequest | None, home: Origin
+    ) -> None:
         self.caps = caps
+        self._home = home
         self._pools = pools
         self._before_request = before_request
         self._ends = monotonic() + caps.image_s
@@ -101,11 +105,16 @@ class RegistrySession:
                     raise
         except DialRefused as refusal:
             failure: FetchFailed = FetchFailed("not_allowed", detail=f"{origin.authority}: {refusal}")
+        except ProxyFailed as failed:
+            failure = failed.failure(origin.authority)
         except (RequestException, HTTPError, OSError) as error:
             # Not chained to the error: the request that requests attaches to it holds the credentials.
             failure = failure_of_error(error, origin, answered=answered)
         else:
             return Answer(response.status_code, response.headers, body, url)
+        if isinstance(failure, NoAnswer) and origin != self._home:
+            # A registry chose that host. What listens there is for the operator to know.
+            failure = NoAnswer("unreachable", detail=failure.detail)
         raise failure
 
     def _pace(self) -> None:
@@ -127,41 +136,9 @@ def _resolve(url: str, target: str) -> str:
 def _body(response: Response, limit: int) -> bytes:
     """Return the body of a 200. Any other answer says everything by its status."""
     if response.status_code == HTTPStatus.OK:
-        return _read(response, limit)
+        return read_body(response, limit)
     response.close()
     return b""
-
-
-def _read(response: Response, limit: int) -> bytes:
-    """Return the body, decoded piece by piece: few bytes cannot become many before they are counted."""
-    encoding = response.headers.get("Content-Encoding", "identity").strip().lower()
-    if encoding not in ("identity", "", "gzip", "x-gzip"):
-        raise FetchFailed("malformed", detail="an answer in an encoding that was not asked for")
-    unzip = zlib.decompressobj(wbits=31) if encoding.endswith("gzip") else None
-    pieces: list[bytes] = []
-    received = size = 0
-    while piece := _piece(response):
-        received += len(piece)
-        if unzip is not None:
-            try:
-                piece = unzip.decompress(piece, limit - size + 1)
-            except zlib.error:
-                raise FetchFailed("malformed", detail="an answer that cannot be decoded") from None
-        size += len(piece)
-        if size > limit or received > limit:
-            raise FetchFailed("malformed", detail="an answer that is too large")
-        pieces.append(piece)
-    if unzip is not None and received and not unzip.eof:
-        raise FetchFailed("malformed", detail="an answer that cannot be decoded")
-    return b"".join(pieces)
-
-
-def _piece(response: Response) -> bytes:
-    try:
-        piece: bytes = response.raw.read(_CHUNK, decode_content=False)
-    except ValueError:  # a chunk of a negative size
-        raise FetchFailed("malformed", detail="an answer that cannot be read") from None
-    return piece
 
 
 def keeps_authorization(origin: Origin, following: Origin) -> bool:

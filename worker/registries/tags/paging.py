@@ -1,43 +1,49 @@
-"""Where the next page is, if it is where the first one was."""
+"""The URL of the next page: always the scheme, host, port and path of this page, whatever the registry says.
 
-import re
+A page elsewhere would get our credentials. So a registry chooses nothing but the query.
+"""
 
-from worker.domain.image import FetchFailed
-from worker.registries.http.origin import parse_url, resolve
+from urllib.parse import parse_qsl, quote, urlencode
 
-_LINK = re.compile(r'<([^<>]*)>((?:\s*;\s*[^\s=;,"<]+(?:\s*=\s*(?:"[^"]*"|[^\s;,"<]*))?)*)')
-_PARAMETER = re.compile(r';\s*([^\s=;,"<]+)(?:\s*=\s*(?:"([^"]*)"|([^\s;,"<]*)))?')
-_MAX_HEADER = 16_384
+from worker.registries.http.origin import parse_url
+
+_QUERY = "!$%&'()*+,-./:;=?@_~"
 
 
-def next_link(header: str | None) -> str | None:
-    """Return the reference of the first ``rel="next"`` in a ``Link`` header, or None.
+def following(url: str, reference: str) -> str | None:
+    """Return the URL of the page that ``reference`` names, in the answer from ``url``; None: it names none.
 
-    Not ``requests.utils.parse_header_links``: it cuts a URL at its first ``;`` and a quoted text at a comma,
-    so that a title can pass for a link.
+    Only its query counts: behind proxies and in virtual repositories many registries write another scheme,
+    host or path than they were asked for.
     """
-    for match in _LINK.finditer((header or "")[:_MAX_HEADER]):
-        for name, quoted, bare in _PARAMETER.findall(match[2]):
-            if name.lower() == "rel" and "next" in (quoted or bare).lower().split():
-                return str(match[1])
-    return None
+    query = quote(_query(reference), safe=_QUERY)
+    return _checked(url, query) if query else None
 
 
-def following(url: str, reference: str, visited: set[str]) -> str:
-    """Return the absolute URL of the next page of ``url``, and add it to ``visited``.
+def after(url: str, last: str, size: int | None) -> str | None:
+    """Return the URL of the page that begins behind the tag ``last``; None: there can be none.
 
-    Raises: ``FetchFailed``: ``not_allowed`` unless scheme, host, port and path are those of ``url`` (a page
-    elsewhere would get our credentials), ``malformed`` if it was visited before.
+    ``url``: of the page that ended with ``last``. ``size``: how many tags to ask for; None: do not say.
     """
+    others = [(name, value) for name, value in parse_qsl(_query(url)) if name not in ("n", "last")]
+    asked = [] if size is None else [("n", str(size))]
+    # A lone surrogate in a name cannot be encoded.
+    return _checked(url, urlencode([*others, *asked, ("last", last)], errors="replace"))
+
+
+def cursor_of(reference: str) -> str | None:
+    """Return the tag behind which the page begins that ``reference`` names, as far as it says so."""
+    return dict(parse_qsl(_query(reference))).get("last")
+
+
+def _query(reference: str) -> str:
+    return reference.strip().partition("#")[0].partition("?")[2]
+
+
+def _checked(url: str, query: str) -> str | None:
+    target = f"{url.partition('?')[0]}?{query}"
     try:
-        target = resolve(url, reference)
-        here, path = parse_url(url)
-        there, next_path = parse_url(target)
+        parse_url(target)
     except ValueError:
-        raise FetchFailed("not_allowed", detail="a next page elsewhere") from None
-    if (there, next_path.partition("?")[0]) != (here, path.partition("?")[0]):
-        raise FetchFailed("not_allowed", detail="a next page elsewhere")
-    if target in visited:
-        raise FetchFailed("malformed", detail="pages without an end")
-    visited.add(target)
+        return None
     return target

@@ -3,12 +3,12 @@
 import re
 from collections.abc import Mapping
 from functools import cached_property
-from typing import Annotated, Any
+from typing import Annotated, Any, get_args
 
 from pydantic import BaseModel, Field, ValidationError, create_model
 from pydantic_core import PydanticSerializationError, to_json
 
-from contracts.errors import ContractError, RegistryNotAllowed
+from contracts.errors import ContractError, RegistryNotAllowed, RegistryReason
 from contracts.plugin import PluginInfo, RepositoryInfo, plugin_id_of
 from contracts.query import Query
 from contracts.query.keys import root_of
@@ -46,6 +46,17 @@ _ALWAYS = frozenset(name for name, field in PluginInfo.model_fields.items() if f
 """The fields that every plugin has."""
 
 _KNOWN = frozenset(PluginInfo.model_fields)
+
+
+def why_unavailable(details: Mapping[str, Any]) -> dict[str, str]:
+    """Return what is usable of the details of a ``RegistryUnavailable`` that a remote answered."""
+    known: dict[str, str] = {}
+    if details.get("reason") in get_args(RegistryReason):
+        known["reason"] = details["reason"]
+    moment = details.get("next_try_at")
+    if isinstance(moment, str) and _TIME.fullmatch(moment):
+        known["next_try_at"] = moment
+    return known
 
 
 class Answers:

@@ -7,6 +7,7 @@ import redis
 from redis.backoff import NoBackoff
 from redis.retry import Retry
 
+from contracts._redis.silence import connection_class
 from contracts.client import AskTimeout, PluginClient
 
 _CONNECT_S = 3.0
@@ -25,6 +26,7 @@ class Line:
         self._client = PluginClient(redis_url, token=token, own_only=True)
         self._redis = redis.Redis.from_url(
             redis_url,
+            connection_class=connection_class(redis_url),
             socket_timeout=timeout_s,
             socket_connect_timeout=min(timeout_s, _CONNECT_S),
             retry=Retry(NoBackoff(), 0),

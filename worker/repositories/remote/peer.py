@@ -26,7 +26,7 @@ from contracts.errors import (
 from contracts.plugin import RepositoryInfo
 from contracts.query import Query
 from worker.domain.repositories import RemoteOptions
-from worker.repositories.remote.answers import Answers, BadAnswer
+from worker.repositories.remote.answers import Answers, BadAnswer, why_unavailable
 from worker.repositories.remote.circuit import Circuit, Permit
 from worker.repositories.remote.clients import Clients, Connect
 from worker.repositories.remote.line import Line
@@ -160,7 +160,9 @@ class Remote:
         if kind is None:
             return self._failed("refused", type(error).__name__)
         name = self.info.repository_id
-        details = {"repository_id": name}
+        details: dict[str, Any] = {"repository_id": name}
+        if kind is RegistryUnavailable:
+            details |= why_unavailable(error.details)
         if kind is InvalidQuery:
             details |= {"path": _place(error), "expected": "a query that the remote repository takes"}
         return kind(f"the remote repository {name} answered {kind.code}", details=details)
