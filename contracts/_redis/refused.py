@@ -31,7 +31,9 @@ def _what(text: str) -> str:
     ran, key = _ran(text)
     if command := _COMMAND.search(text):
         name = command[1].replace("|", " ").upper()
-        where = command[2] or (key if ran == name.split()[0] else "")
+        first, *sub = name.split()
+        # Of a command in two words, the second one stands where other commands have their key.
+        where = command[2] or (key if ran == first and [key.upper()] != sub else "")
         return f"{name} on {where}" if where else name
     if found := _NAMED_OBJECT.search(text):
         return f"{ran or 'a command'} on {found[1]}"

@@ -64,6 +64,14 @@ CASES: list[tuple[Exception, str, str]] = [
         "no_right",
         "the user few INFO:",
     ),
+    (
+        NoPermissionError(
+            "Command # 1 (XGROUP DELCONSUMER plugin.events g c) of pipeline caused error: User few has no "
+            "permissions to run the 'xgroup|delconsumer' command"
+        ),
+        "no_right",
+        "the user few XGROUP DELCONSUMER:",
+    ),
     (ResponseError("max requests limit exceeded. Limit: 500000"), "away", "limit of requests"),
     (ResponseError("max daily request limit exceeded"), "away", "limit of requests"),
     (ResponseError("max concurrent connections exceeded"), "away", "too many clients"),
