@@ -45,6 +45,13 @@ def test_the_reason_is_told_and_the_detail_is_not(world: World, reason: FailureR
     assert details == {"reason": reason, "next_try_at": format_time(due(world, ref))}
 
 
+def test_a_404_that_is_not_believed_yet_is_no_reason(world: World) -> None:
+    """So it is stored between the first 404 behind another failure, and the third."""
+    ref = failing(world, FetchFailed("timeout"))
+    world.database["images"].update_one({"_id": ref.key}, {"$set": {"last_error": "not_found"}})
+    assert refusal(world, ref) == {"next_try_at": format_time(due(world, ref))}
+
+
 def test_it_is_asked_again_when_it_is_due(world: World) -> None:
     """The first reading was requested less than a minute ago: a caller does not bring it forward."""
     ref = failing(world, FetchFailed("timeout"))

@@ -8,6 +8,7 @@ from datetime import datetime, timedelta
 from contracts.errors import (
     ContractError,
     ImageNotFound,
+    RegistryReason,
     RegistryUnavailable,
     StoreUnavailable,
     Unavailable,
@@ -16,7 +17,7 @@ from contracts.errors import (
 from contracts.results import VersionsInfo
 from contracts.values import format_time
 from worker.domain.clock import Clock
-from worker.domain.image import DomainsOf, FailureReason, ImageRef, without_credential
+from worker.domain.image import DomainsOf, ImageRef, without_credential
 from worker.domain.image_record import ImageRecord
 from worker.domain.scope import NOBODY
 from worker.domain.versions import without_attachments
@@ -30,7 +31,7 @@ FIRST_WAIT_S = 3.0
 WAITERS = 4
 """How many callers of one process may wait for a first reading at a time."""
 
-_LEFT_ALONE: Mapping[Admission, FailureReason] = {"cooldown": "throttled", "circuit_open": "unreachable"}
+_LEFT_ALONE: Mapping[Admission, RegistryReason] = {"cooldown": "throttled", "circuit_open": "unreachable"}
 
 # The time between two looks into the store during such a wait, in seconds.
 _POLL_S = 0.05
@@ -135,7 +136,9 @@ class VersionsReader:
         if image.state == "not_found":
             return ImageNotFound(f"the registry has no image {ref.image}")
         text = "the registry did not give the versions; they are asked for again"
-        return _unavailable(text, image.last_error, self._next_try(ref, image.next_refresh_at))
+        # A 404 is believed at the third in a row.
+        reason = None if image.last_error == "not_found" else image.last_error
+        return _unavailable(text, reason, self._next_try(ref, image.next_refresh_at))
 
     def _next_try(self, ref: ImageRef, due: datetime | None) -> datetime:
         """Return when the image is read next: when it is due, and its registry is not left alone.
@@ -151,7 +154,7 @@ class VersionsReader:
 
 
 def _unavailable(
-    text: str, reason: FailureReason | None, next_try_at: datetime | None = None
+    text: str, reason: RegistryReason | None, next_try_at: datetime | None = None
 ) -> RegistryUnavailable:
     details = {"reason": reason, "next_try_at": next_try_at and format_time(next_try_at)}
     return RegistryUnavailable(text, details={name: value for name, value in details.items() if value})
