@@ -46,12 +46,11 @@ Use = tuple[Server, str, Any]
 """What a Redis is for, its URL, and a redis-py client of it."""
 
 
-class RightsUnknown(Exception):
-    """Raised when a Redis cannot be asked for rights. ``url``: which one."""
+class RightsUnknown(NamedTuple):
+    """A Redis cannot be asked for rights. ``url``: which one. ``error``: that of an outage, or a refusal."""
 
-    def __init__(self, url: str) -> None:
-        super().__init__("a Redis cannot be asked for rights")
-        self.url = url
+    url: str
+    error: redis.RedisError
 
 
 class Need(NamedTuple):
@@ -116,23 +115,21 @@ def check_rights(names: Iterable[str], uses: Sequence[Use], panel: bool = False)
 
     Without it a message would wait in the middle of its way. ``panel``: whether remote control is open.
     """
-    try:
-        for sentence in missing(names, uses, panel):
-            sys.exit(sentence)
-    except RightsUnknown as error:
-        known = [role.name for role in ROLES if role.name in names]
-        outage = redis_outage(error.__cause__, "Redis does not answer")
+    known = [role.name for role in ROLES if role.name in names]
+    for found in missing(names, uses, panel):
+        if isinstance(found, str):
+            sys.exit(found)
+        outage = redis_outage(found.error, "Redis does not answer")
         if outage.state == "wrong_login":
             sys.exit(outage.text)
         if outage.is_refusal:
-            sys.exit(_another_user(error.url, known) + outage.text)
+            sys.exit(_another_user(found.url, known) + outage.text)
         logger.warning("%s: the rights of this process were not checked", outage.text)
 
 
-def missing(names: Iterable[str], uses: Sequence[Use], panel: bool = False) -> Iterator[str]:
-    """Yield what the user of this process lacks of the roles ``names``, a sentence for each Redis.
-
-    Raises: ``RightsUnknown``.
+def missing(names: Iterable[str], uses: Sequence[Use], panel: bool = False) -> Iterator[str | RightsUnknown]:
+    """Yield what the user of this process lacks of the roles ``names``: a sentence for each Redis where it
+    lacks something, and ``RightsUnknown`` for each that does not say so.
     """
     roles = [role for role in (with_panel() if panel else ROLES) if role.name in names]
     for url in dict.fromkeys(url for _, url, _ in uses):
@@ -144,9 +141,10 @@ def missing(names: Iterable[str], uses: Sequence[Use], panel: bool = False) -> I
                 needs.append(Need("subscribe", channel(client)))
             found = lacking(client, needs)
         except redis.RedisError as error:
-            if is_redis_outage(error):
-                raise RightsUnknown(url) from error
-            raise
+            if not is_redis_outage(error):
+                raise
+            yield RightsUnknown(url, error)
+            continue
         if found:
             yield _sentence(url, [role.name for role in roles], found, panel)
 

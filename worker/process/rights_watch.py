@@ -27,13 +27,15 @@ class WatchRights:
 
     def run(self) -> None:
         """Log what is missing, when that changes. Raises ``BrokerUnavailable``."""
-        try:
-            found = list(missing(self._roles, self._uses, self._panel))
-        except RightsUnknown as error:
-            raise BrokerUnavailable(redis_outage(error.__cause__, BROKER_AWAY).text) from error.__cause__
-        for sentence in found:
+        found = list(missing(self._roles, self._uses, self._panel))
+        lacks = [each for each in found if isinstance(each, str)]
+        for sentence in lacks:
             if sentence not in self._told:
                 logger.error("this process waits where it needs what it lacks: %s", sentence)
-        if self._told and not found:
+        if unknown := next((each for each in found if isinstance(each, RightsUnknown)), None):
+            # Whether that Redis has given back what it refused is not known.
+            self._told = list(dict.fromkeys([*self._told, *lacks]))
+            raise BrokerUnavailable(redis_outage(unknown.error, BROKER_AWAY).text) from unknown.error
+        if self._told and not lacks:
             logger.info("this process has its rights again")
-        self._told = found
+        self._told = lacks
