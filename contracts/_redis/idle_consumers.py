@@ -13,7 +13,7 @@ from typing import Any
 import redis
 
 from contracts._client.entries import text_of
-from contracts._redis.outage import refusal
+from contracts._redis.outage import redis_outage
 
 logger = logging.getLogger(__name__)
 
@@ -55,11 +55,11 @@ class IdleConsumers:
         try:
             removed = sum(self._remove(name) for name in self._gone(self._idle_s * 1000))
         except redis.RedisError as error:
-            why = refusal(error)
-            if why is None or isinstance(error, redis.AuthenticationError):
+            outage = redis_outage(error, "")
+            if outage.state != "no_right":
                 raise
             if not self._told:
-                logger.warning("consumers that are gone stay in the group %s: %s", self._group, why)
+                logger.warning("consumers that are gone stay in the group %s: %s", self._group, outage.text)
                 self._told = True
             return
         if removed:

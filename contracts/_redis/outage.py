@@ -18,8 +18,8 @@ from contextlib import contextmanager
 
 import redis
 
-from contracts._redis.refused import what_is_refused
-from contracts._redis.state import Outage
+from contracts._redis.refusal import what_is_refused
+from contracts._redis.state import UNREACHED, Outage
 from contracts.errors import Unavailable
 
 _REFUSALS = (
@@ -30,15 +30,16 @@ _REFUSALS = (
 )
 # A right that is missing for a command of a script.
 _NO_RIGHT_IN_SCRIPT = r"The user executing the script can't |ACL failure in script: "
+# Of a hosted one.
+_OVER_QUOTA, _NO_QUOTA = r"max (?:daily )?requests? limit exceeded", "DB capacity quota exceeded"
+_TOO_MANY = "max concurrent connections"
 # Redis 6 names these in the middle of a sentence about the script, redis-py behind one about the pipeline.
 _REFUSED = re.compile(
     r"(?:^|: |-)(?:BUSY|DENIED|MASTERDOWN|MISCONF|NOPERM|NOREPLICAS|OOM|READONLY|UNBLOCKED) |"
     + _NO_RIGHT_IN_SCRIPT
-    + r"|max (?:daily )?requests? limit exceeded|max concurrent connections|DB capacity quota exceeded"
+    + f"|{_OVER_QUOTA}|{_TOO_MANY}|{_NO_QUOTA}"
 )
-_FULL = re.compile(r"(?:^|: |-)OOM |OOM command not allowed|DB capacity quota exceeded")
-# A hosted one.
-_OVER_QUOTA = r"max (?:daily )?requests? limit exceeded"
+_FULL = re.compile(r"(?:^|: |-)OOM |OOM command not allowed|" + _NO_QUOTA)
 _NO_RIGHT = re.compile(r"(?:^|: |-)NOPERM |" + _NO_RIGHT_IN_SCRIPT)
 _PROTECTED = re.compile(r"(?:^|: |-)DENIED ")
 
@@ -53,19 +54,16 @@ _CHECK_LOGIN = "check the user and the password of its URL in PLUGINS_*"
 _GIVE = (
     "deploy/redis/users.acl has the rights that it needs; for the user `operator`, those of plugins doctor"
 )
-_CHECK_URL = "check that it runs, and that its URL in PLUGINS_* is right"
+CHECK_URL = "check that it runs, and that its URL in PLUGINS_* is right"
 
 _AWAY_WHY = (
     (r"LOADING |is loading the dataset", "it loads its data"),
     (r"MASTERDOWN ", "it is a replica that has lost its primary"),
     (r"BUSY ", "a script holds it up"),
     (r"UNBLOCKED ", "it lost the stream, or became a replica"),
-    (r"max number of clients|max concurrent connections", "it has too many clients"),
+    (r"max number of clients|" + _TOO_MANY, "it has too many clients"),
     (_OVER_QUOTA, "its limit of requests is used up"),
-    (r"[Cc]onnection refused", "connection refused"),
-    (r"not known|No address associated|name resolution", "its name is not known"),
-    (r"certificate|SSL|TLS", "no TLS connection"),
-    (r"No route|unreachable", "no way to its host"),
+    *UNREACHED,
     (r"[Tt]imed? ?out|[Tt]imeout", "no answer in time"),
     (r"[Cc]onnection (?:closed|reset)|[Bb]roken pipe", "the connection was closed"),
 )
@@ -105,13 +103,7 @@ def redis_outage(error: BaseException | None, away: str, keys: Sequence[str] = (
             return Outage("read_only", sentence, advice)
     why = next((why for pattern, why in _AWAY_WHY if re.search(pattern, text)), None)
     is_known = isinstance(error, (redis.RedisError, OSError)) and why is not None
-    return Outage("away", f"{away} ({why})" if is_known else away, _CHECK_URL)
-
-
-def refusal(error: BaseException | None) -> str | None:
-    """Return a sentence that says what Redis refuses this user, if that is the error; else None."""
-    refused = _refused(error)
-    return refused.text if refused else None
+    return Outage("away", f"{away} ({why})" if is_known else away, CHECK_URL)
 
 
 def _refused(error: BaseException | None, keys: Sequence[str] = ()) -> Outage | None:

@@ -6,7 +6,7 @@ import pytest
 import redis
 from redis import ConnectionPool, Redis
 
-from contracts._redis.outage import refusal
+from contracts._redis.outage import redis_outage
 from tests.acl.attacks import ATTACKS
 from tests.acl.left import LEFT
 from tests.support.guarded import GuardedRedis
@@ -45,7 +45,7 @@ def is_denied(server: GuardedRedis, user: str, attack: str) -> bool:
         connection.read_response()
     except redis.ResponseError as error:
         # Some are refused to everybody, unless the server was started with them.
-        return refusal(error) is not None or "command not allowed" in str(error)
+        return redis_outage(error, "").is_refusal or "command not allowed" in str(error)
     finally:
         pool.disconnect()
     return False

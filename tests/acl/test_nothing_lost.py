@@ -9,7 +9,7 @@ import pytest
 import redis
 from redis import Redis
 
-from contracts._redis.outage import refusal
+from contracts._redis.outage import redis_outage
 from tests.acl.weaker import role, without
 from tests.support.guarded import GuardedRedis
 from tests.support.seams import take_out
@@ -144,7 +144,8 @@ def test_nothing_is_lost_or_doubled(
 ) -> None:
     before, after, error = outcome(guarded, who, prepare, command, key)
     assert after == before
-    told = refusal(redis.ResponseError(error)) or error
+    outage = redis_outage(redis.ResponseError(error), "")
+    told = outage.text if outage.is_refusal else error
     # Whatever a script begins with fails by itself, and Redis does not say which key it was.
     assert command.upper() in told or command == "hdel", told
 

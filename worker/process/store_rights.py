@@ -20,8 +20,10 @@ def check_store(roles: Iterable[str], database: Any) -> None:
     """
     for role in roles:
         for collections, writes in ((_READS.get(role, ()), False), (_WRITES.get(role, ()), True)):
-            for outage in refused(database, collections, writes=writes):
-                if outage.is_refusal:
-                    sys.exit(f"{outage.text}.\n{outage.advice[0].upper()}{outage.advice[1:]}")
-                logger.warning("%s: the rights of this process were not checked", outage.text)
-                return
+            outage = refused(database, collections, writes=writes)
+            if outage is None:
+                continue
+            if outage.is_refusal:
+                sys.exit(f"{outage.text}.\n{outage.advice[0].upper()}{outage.advice[1:]}")
+            logger.warning("%s: the rights of this process were not checked", outage.text)
+            return

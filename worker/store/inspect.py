@@ -1,6 +1,6 @@
 """Facts for operators: the MongoDB server, and the outboxes in it."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
@@ -59,8 +59,8 @@ def store_facts(database: Database[Document]) -> StoreFacts:
     )
 
 
-def refused(database: Database[Document], collections: Iterable[str], *, writes: bool) -> Iterator[Outage]:
-    """Yield why collections cannot be read, or written; nothing is changed."""
+def refused(database: Database[Document], collections: Iterable[str], *, writes: bool) -> Outage | None:
+    """Return why the first of some collections cannot be read, or written; nothing is changed."""
     for name in collections:
         try:
             database[name].find_one({"_id": _NOBODY}, {"_id": 1})
@@ -69,7 +69,8 @@ def refused(database: Database[Document], collections: Iterable[str], *, writes:
         except PyMongoError as error:
             if not is_mongodb_outage(error):
                 raise
-            yield mongodb_outage(error)
+            return mongodb_outage(error)
+    return None
 
 
 def outboxes(database: Database[Document]) -> list[Outbox]:

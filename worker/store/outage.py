@@ -12,7 +12,7 @@ from pymongo.errors import (
     ServerSelectionTimeoutError,
 )
 
-from contracts._redis.state import Outage, State
+from contracts._redis.state import UNREACHED, Outage, State
 
 STORE_AWAY: Final = "the store does not answer"
 UNUSABLE: Final = (
@@ -41,10 +41,7 @@ _WAIT = "name the whole replica set in PLUGINS_MONGODB_URL; wait for an election
 _REFUSED = re.compile(r"not authorized on (\S+) to execute command \{ (\w+): (?:\"([^\"]*)\")?")
 _ATLAS_REFUSED = re.compile(r"not allowed to do action \[(\w+)\] on \[([^\]]+)\]")
 _WHY = (
-    (r"[Cc]onnection refused", "connection refused"),
-    (r"not known|No address associated|name resolution|does not exist", "its name is not known"),
-    (r"certificate|SSL|TLS", "no TLS connection"),
-    (r"No route|unreachable", "no way to its host"),
+    *UNREACHED,
     (r"[Tt]imed? ?out", "no answer in time"),
     (r"connection closed|reset by peer", "the connection was closed"),
 )

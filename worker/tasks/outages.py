@@ -2,7 +2,7 @@
 
 import redis
 
-from contracts._redis.outage import redis_outage
+from contracts._redis.outage import CHECK_URL, redis_outage
 from contracts._redis.state import Outage
 from contracts.errors import ContractError
 from worker.store.errors import store_outage
@@ -14,4 +14,4 @@ def outage_of(error: ContractError) -> Outage:
     if isinstance(cause, redis.RedisError):
         found = redis_outage(cause, "")
         return Outage(found.state, error.message, found.advice)
-    return store_outage(cause) or Outage("away", error.message)
+    return store_outage(cause) or Outage("away", error.message, CHECK_URL)

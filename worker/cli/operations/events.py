@@ -11,7 +11,7 @@ import click
 import redis
 
 from contracts._redis.connect import open_redis
-from contracts._redis.outage import is_redis_outage, refusal
+from contracts._redis.outage import is_redis_outage, redis_outage
 from contracts.events import PLUGIN_CHANGED, STREAM
 from contracts.subscriber import Event, UnreadableEvent, entries_of, read_event
 from worker.cli.caller import ending_errors, read_connections
@@ -109,7 +109,7 @@ class _Patient:
             try:
                 answer = question()
             except redis.RedisError as error:
-                if not is_redis_outage(error) or refusal(error):
+                if not is_redis_outage(error) or redis_outage(error, "").is_refusal:
                     raise
                 if not self._away:
                     say(f"waiting for Redis: {error}", err=True)

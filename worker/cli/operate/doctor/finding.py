@@ -55,8 +55,7 @@ class Check:
             yield from self.inspect(services)
         except ContractError as outage:
             told = outage_of(outage)
-            advice = told.advice or "check that it runs, and that its URL in PLUGINS_* is right"
-            yield Finding(UNREACHABLE, "fail", self.name, told.text, advice, {"state": told.state})
+            yield Finding(UNREACHABLE, "fail", self.name, told.text, told.advice, {"state": told.state})
         except Exception as error:  # noqa: BLE001
             text = f"the check failed: {type(error).__name__}: {error}"
             advice = "this is a bug, or the server gave an unexpected answer"

@@ -2,7 +2,6 @@
 
 from collections.abc import Iterator, Sequence
 from functools import partial
-from itertools import islice
 from typing import Any
 
 import redis
@@ -177,7 +176,7 @@ def inspect_mongodb(services: Services) -> Iterator[Finding]:
     else:
         text = f"replica set {facts.replica_set}, {facts.members or 'sharded,'} member(s)"
         yield Finding(found, "ok", "mongodb", text)
-    if facts.replica_set is None or facts.writable:
-        for outage in islice(refused(services.database, COLLECTIONS, writes=True), 1):
-            details = {"state": outage.state}
-            yield Finding("mongodb_writes", "fail", "mongodb", outage.text, outage.advice, details)
+    may_write = facts.replica_set is None or facts.writable
+    if may_write and (outage := refused(services.database, COLLECTIONS, writes=True)):
+        details = {"state": outage.state}
+        yield Finding("mongodb_writes", "fail", "mongodb", outage.text, outage.advice, details)
