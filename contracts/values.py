@@ -3,7 +3,7 @@
 import re
 from collections.abc import Iterable
 from datetime import UTC, datetime
-from functools import lru_cache
+from functools import lru_cache, partial
 from typing import Annotated, Any, cast
 
 from pydantic import (
@@ -123,14 +123,8 @@ def _no_secret(value: dict[str, Any]) -> dict[str, Any]:
     return value
 
 
-def _repository_name(value: str) -> str:
-    if not IMAGE_PATTERN.match(value):
-        raise PydanticCustomError("image", "{why}", {"why": _why_no_image(value)})
-    return value
-
-
-def _named_image(value: str) -> str:
-    if not NAMED_IMAGE_PATTERN.match(value):
+def _image(pattern: re.Pattern[str], value: str) -> str:
+    if not pattern.match(value):
         raise PydanticCustomError("image", "{why}", {"why": _why_no_image(value)})
     return value
 
@@ -180,30 +174,31 @@ _PART = r"[a-z0-9]+(?:(?:\.|_|__|-+)[a-z0-9]+)*"
 PART_PATTERN = re.compile(rf"{_PART}\Z")
 """One path part of an OCI repository name."""
 
-IMAGE_PATTERN = re.compile(rf"{_PART}(?:/{_PART})*\Z")
+_PARTS = rf"{_PART}(?:/{_PART})*"
+IMAGE_PATTERN = re.compile(rf"{_PARTS}\Z")
 """An OCI repository name (OCI Distribution 1.1, "Pulling manifests")."""
 
 _HOST = (
     r"(?:(?:[A-Za-z0-9_-]+\.)+[A-Za-z0-9-]+(?::[0-9]{1,5})?"
     r"|[A-Za-z0-9_-]+:[0-9]{1,5}|\[[0-9A-Fa-f:.]{2,45}\](?::[0-9]{1,5})?|localhost)"
 )
-NAMED_IMAGE_PATTERN = re.compile(rf"(?:{_HOST}/)?{_PART}(?:/{_PART})*\Z")
+NAMED_IMAGE_PATTERN = re.compile(rf"(?:{_HOST}/)?{_PARTS}\Z")
 """The same, with or without the host of its registry in front."""
 
 Name = Annotated[str, StringConstraints(min_length=1, max_length=MAX_NAME_LENGTH)]
 Image = Annotated[
     str,
     StringConstraints(min_length=1, max_length=MAX_IMAGE_LENGTH),
-    AfterValidator(_repository_name),
-    Field(json_schema_extra={"pattern": rf"^{_PART}(?:/{_PART})*$"}),
+    AfterValidator(partial(_image, IMAGE_PATTERN)),
+    Field(json_schema_extra={"pattern": f"^{_PARTS}$"}),
 ]
-JsonObject = dict[str, Any]
 NamedImage = Annotated[
     str,
-    StringConstraints(min_length=1, max_length=1024),
-    AfterValidator(_named_image),
-    Field(json_schema_extra={"pattern": rf"^(?:{_HOST}/)?{_PART}(?:/{_PART})*$"}),
+    StringConstraints(min_length=1, max_length=MAX_IMAGE_LENGTH),
+    AfterValidator(partial(_image, NAMED_IMAGE_PATTERN)),
+    Field(json_schema_extra={"pattern": f"^(?:{_HOST}/)?{_PARTS}$"}),
 ]
+JsonObject = dict[str, Any]
 RegistryConfig = Annotated[JsonObject, AfterValidator(_no_secret)]
 Label = Annotated[str, StringConstraints(max_length=255)]
 Labels = Annotated[list[Label], FirstWrong()]
