@@ -1,9 +1,8 @@
 """The registries of this deployment: which may be named, and what tags their images have."""
 
 import logging
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from functools import partial
 from typing import Self
 
 from contracts.values import IMAGE_PATTERN
@@ -103,17 +102,6 @@ class Registries:
         Raises: ``FetchFailed``.
         """
         ref = replace(ref, registry_type=type_of(ref.host, ref.registry_type))
-        session_at = partial(
-            RegistrySession,
-            self._pools_by_type.get(ref.registry_type, self._pools),
-            self._caps,
-            before_request,
-        )
-        return self._fetch(session_at, ref, known)
-
-    def _fetch(
-        self, session_at: Callable[[Origin], RegistrySession], ref: ImageRef, known: frozenset[str] | None
-    ) -> TagList:
         profile = KINDS.get(ref.registry_type)
         if profile is None or not IMAGE_PATTERN.match(ref.repository):
             raise FetchFailed("not_allowed", detail="not an image that can be asked for")
@@ -127,13 +115,18 @@ class Registries:
                 credential = None  # it is for the registry, and not for whoever stands in for it
         elif ref.registry_type == "DOCKER_HUB" and credential is None:
             api = self._network.docker_hub_api.rstrip("/")
-            session = session_at(parse_url(api)[0])
+            session = self._session(ref, before_request, parse_url(api)[0])
             return list_docker_hub_tags(session, api, name, known, self._clock)
         else:
             base = self._base(ref, profile.oci_host)
         home = parse_url(base)[0]
         account = self._account(home, credential, ref)
-        return list_oci_tags(session_at(home), self._authorizer, base, name, account)
+        session = self._session(ref, before_request, home)
+        return list_oci_tags(session, self._authorizer, base, name, account)
+
+    def _session(self, ref: ImageRef, before_request: BeforeRequest | None, home: Origin) -> RegistrySession:
+        pools = self._pools_by_type.get(ref.registry_type, self._pools)
+        return RegistrySession(pools, self._caps, before_request, home)
 
     def _credential(self, ref: ImageRef) -> Credential | None:
         if ref.credential is None:
