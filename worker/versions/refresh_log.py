@@ -55,10 +55,8 @@ class Ending(NamedTuple):
         if listed.failure is not None:
             detail = f"only a part of the list was read: {listed.failure}"
             return cls(decision.reason, detail, before.last_error != listed.failure.reason)
-        if not listed.detail:
-            return cls(decision.reason)
-        detail = f"the list is truncated: {listed.detail}"
-        return cls(decision.reason, detail, is_news=not before.truncated)
+        detail = decision.image.last_detail or ""
+        return cls(decision.reason, detail, is_news=bool(detail) and not before.truncated)
 
 
 class RefreshLog:
