@@ -10,7 +10,7 @@ from contracts._redis.connect import CONNECTION_OPTIONS, open_fail_fast_redis, o
 from contracts._redis.silence import Connection, SSLConnection
 from contracts._redis.url import SILENT_S
 from worker.app import create_app
-from worker.process.chores import _STOP_S
+from worker.process.periodic import STOP_S
 from worker.settings import Settings
 from worker.store.client import connect_mongodb
 
@@ -50,4 +50,4 @@ def test_a_command_that_mongodb_leaves_unanswered_twice_and_the_end_of_the_threa
     database = connect_mongodb("mongodb://localhost:1/plugins")
     waits_s = database.client.options.pool_options.socket_timeout or float("inf")
     database.client.close()
-    assert 2 * waits_s + _STOP_S < GRACE_S
+    assert 2 * waits_s + STOP_S < GRACE_S

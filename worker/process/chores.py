@@ -16,7 +16,7 @@ from worker.dead_letters.parking import Parking
 from worker.events.sweeper import Sweeper, Turn
 from worker.process.checks import is_commands, roles_of
 from worker.process.partitions import Partitions
-from worker.process.periodic import Chore, Periodic
+from worker.process.periodic import STOP_S, Chore, Periodic
 from worker.process.rights import uses_of
 from worker.process.rights_watch import WatchRights
 from worker.services import Services
@@ -32,8 +32,6 @@ from worker.transport.parked import Sink
 logger = logging.getLogger(__name__)
 
 _TURN_S = 1.0
-# For all threads together: they are daemons, and what they do may be cut off.
-_STOP_S = 3.0
 _AFTER_OUTAGE_S = 2.0
 _AFTER_FAULT_S = 30.0
 # What is drained of one queue before the other chores of its thread get their turn.
@@ -62,9 +60,9 @@ class WorkerThreads:
             thread.ask_to_stop()
 
     def stop(self) -> None:
-        """The same, and wait for that, 3 s at most."""
+        """The same, and wait for all of them together, ``STOP_S`` at most."""
         self.ask_to_stop()
-        until = time.monotonic() + _STOP_S
+        until = time.monotonic() + STOP_S
         for thread in self._threads:
             thread.stop(max(0.0, until - time.monotonic()))
         try:

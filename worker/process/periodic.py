@@ -12,7 +12,8 @@ from worker.tasks.outages import outage_of
 
 logger = logging.getLogger(__name__)
 
-_STOP_S = 3.0
+STOP_S = 3.0
+"""How long the end of threads is waited for, in seconds: they are daemons, and may be cut off."""
 
 
 class Chore(Protocol):
@@ -57,7 +58,7 @@ class Periodic(threading.Thread):
         """End the thread when the chore that runs now is done."""
         self._stopping.set()
 
-    def stop(self, within_s: float = _STOP_S) -> None:
+    def stop(self, within_s: float = STOP_S) -> None:
         """The same, and wait for it, ``within_s`` seconds at most."""
         self.ask_to_stop()
         if self.is_alive():
