@@ -14,41 +14,14 @@ Key = tuple[int, str, str]
 
 _LATEST, _MOVING, _OTHER, _VERSION = range(4)
 
-# fmt: off  # one name on a line is thirty lines
 MOVING = frozenset(
     {
-        "latest",
-        "stable",
-        "edge",
-        "nightly",
-        "main",
-        "master",
-        "trunk",
-        "head",
-        "dev",
-        "develop",
-        "devel",
-        "development",
-        "canary",
-        "next",
-        "rolling",
-        "current",
-        "testing",
-        "unstable",
-        "experimental",
-        "snapshot",
-        "mainline",
-        "lts",
-        "staging",
-        "production",
-        "prod",
-        "alpha",
-        "beta",
-        "rc",
-        "preview",
+        "latest", "stable", "edge", "nightly", "main", "master", "trunk", "head", "dev", "develop",
+        "devel", "development", "canary", "next", "rolling", "current", "testing", "unstable",
+        "experimental", "snapshot", "mainline", "lts", "staging", "production", "prod", "alpha", "beta",
+        "rc", "preview",
     }
-)
-# fmt: on
+)  # fmt: skip
 """Names that move from one image to another, alone or with a variant (``stable-slim``)."""
 
 # A version begins in one of so many words of a name, or nowhere.

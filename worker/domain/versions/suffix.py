@@ -7,7 +7,7 @@ pre-releases.
 
 import re
 from itertools import islice
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 from worker.domain.versions.words import DIGITS, SEPARATORS, WORD, is_commit, natural, sortable
 
@@ -48,6 +48,10 @@ _NO_MORE, _NUMBER = "}", "~"
 _MOST_WORDS = 16
 
 
+_Open = Literal["any", "dot", ""]
+"""Which number belongs to the word before: any, one behind a dot, or none."""
+
+
 class Suffix(NamedTuple):
     """What stands behind a number.
 
@@ -74,8 +78,7 @@ class _Reading:
     def __init__(self, text: str) -> None:
         self._text = text
         self._steps: list[str] = []
-        # Which number belongs to the word before: "any", one behind a "dot", or none.
-        self._open = ""
+        self._open: _Open = ""
         self._end = 0
 
     def suffix(self) -> Suffix:
@@ -124,7 +127,7 @@ class _Reading:
             return True
         return not separators and _LETTER.fullmatch(letters) is not None
 
-    def _step(self, step: str, number: str, follows: str) -> bool:
+    def _step(self, step: str, number: str, follows: _Open) -> bool:
         self._steps.append(step + (sortable(number) if number else ""))
         self._open = "dot" if number and follows else follows
         return True
