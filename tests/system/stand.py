@@ -147,15 +147,14 @@ class Stand:
         keys = [f"celery-task-meta-{command_id}" for command_id in command_ids]
         wait_until(lambda: self.redis.exists(*keys) == len(keys), within_s, f"answers to {command_ids}")
 
-    def settle(self, within_s: float = 60.0, ignoring: str | None = None) -> None:
+    def settle(self, within_s: float = 60.0, ignoring: str = "") -> None:
         """Wait until nothing is queued, unacked, parked or unpublished; what stays is found by `inspect`.
 
-        `ignoring`: a key that may stay.
+        `ignoring`: a key that may stay. Default: none.
         """
+        may_stay = f"{ignoring}:"
         try:
-            wait_until(
-                lambda: all(left.startswith(f"{ignoring}:") for left in self._leftovers()), within_s, "rest"
-            )
+            wait_until(lambda: all(left.startswith(may_stay) for left in self._leftovers()), within_s, "rest")
         except TimeoutError:
             return
 

@@ -1,7 +1,8 @@
 """Every shape of message that kills, stalls or misleads a stock worker, and what is to become of it.
 
 ``parked``: moved whole, with the reason. ``refused``: its id can be read, so its task is told to refuse it.
-``unknown``: answered and parked. ``foreign``: the same, but answered with the reason. ``ran``: odd, but there is nothing wrong with it for the task.
+``unknown``: answered and parked. ``foreign``: the same, but answered with the reason. ``ran``: odd, but there is
+nothing wrong with it for the task.
 """
 
 import json

@@ -133,7 +133,7 @@ def _of_protocol_1(
     if isinstance(body, dict) and ("task" in body or "id" in body):
         arguments, told = _in_form_of_2(body)
         return Element(message, {**headers, **told}, decoder, arguments if is_whole else None)
-    if body is None and headers == message.get("headers") and "id" not in headers:
+    if body is None and isinstance(message.get("headers"), dict) and "id" not in headers:
         # Most clients of protocol 1 give the id there as well: it can be answered that the body is wrong.
         return Element(message, {**headers, "id": _properties(message).get("correlation_id")}, decoder)
     return None

@@ -25,7 +25,7 @@ _PRIVATE = frozenset(
 def repository_in(image: str, registry_type: str, registry_url: str, named_url: str | None = None) -> str:
     """Return ``image`` without the name of its own registry.
 
-    ``registry_url``: as it is stored. ``named_url``: as the caller gave it.
+    ``registry_url``: as it is stored. ``named_url``: as the caller gave it. Default: None, it was not given.
 
     Raises: ``InvalidImage`` if it begins with what looks like another host, or is not a repository name.
     """
@@ -51,7 +51,7 @@ def _is_host(first: str, registry_type: str) -> bool:
         return False
     if registry_type in _WITHOUT_DOTS or parse_address(first) is not None or _type_at(first):
         return True
-    return registry_type != _DOMAIN_SCOPED and ends_like_a_host(first)
+    return registry_type != _DOMAIN_SCOPED and _ends_like_a_host(first)
 
 
 def _type_at(host: str) -> str:
@@ -59,7 +59,7 @@ def _type_at(host: str) -> str:
     return type_of(one_name(host), "")
 
 
-def ends_like_a_host(name: str) -> bool:
+def _ends_like_a_host(name: str) -> bool:
     """Return whether a name with dots ends as names of hosts do: with a top-level domain, or privately."""
     name = name.lower()
     is_public = public_suffixes().publicsuffix(name, accept_unknown=False) is not None

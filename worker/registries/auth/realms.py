@@ -54,7 +54,8 @@ class Realms:
     """The places where registries may have their tokens.
 
     ``own``: the pairs of a registry and a place of its tokens that the operator names
-    (``PLUGINS_REGISTRY_REALMS``). They open no address: the guard of the connections decides about that.
+    (``PLUGINS_REGISTRY_REALMS``); default: none. They open no address: the guard of the connections decides
+    about that.
     """
 
     def __init__(self, own: Collection[tuple[Place, Place]] = ()) -> None:

@@ -11,6 +11,11 @@ from worker.domain.versions import is_version_name
 # some for each image.
 _CONTAINERS = 200_000
 
+_OCI_ERRORS = frozenset(
+    {"UNAUTHORIZED", "DENIED", "NAME_UNKNOWN", "NAME_INVALID", "TOOMANYREQUESTS", "UNSUPPORTED"}
+)
+"""The codes of OCI Distribution that a list of tags may be answered with."""
+
 
 class Tags:
     """The tags gathered so far. ``most``: their highest number; with more of them, ``truncated`` is set."""
@@ -38,12 +43,6 @@ class Tags:
     def names(self) -> tuple[str, ...]:
         """Return the tags in the order in which they were added."""
         return tuple(self._names)
-
-
-_OCI_ERRORS = frozenset(
-    {"UNAUTHORIZED", "DENIED", "NAME_UNKNOWN", "NAME_INVALID", "TOOMANYREQUESTS", "UNSUPPORTED"}
-)
-"""The codes of OCI Distribution that a list of tags may be answered with."""
 
 
 def read_object(body: bytes) -> dict[str, Any]:
