@@ -7,7 +7,6 @@ from functools import cached_property, partial
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from contracts._redis.connect import RedisClients
-from contracts.events import STREAM
 from worker.dead_letters.parking import Parking
 from worker.domain.clock import Clock
 from worker.domain.policy import Policy
@@ -21,8 +20,7 @@ from worker.plugins.listing import Listing
 from worker.plugins.lookahead import Lookahead
 from worker.plugins.read import Reader
 from worker.plugins.write import Writer
-from worker.registries import Budget, BudgetTable
-from worker.registries.auth.realms import Realms
+from worker.registries import Budget, BudgetTable, Realms
 from worker.registries.registries import Network, Registries
 from worker.repositories.managed.watch import FolderWatch
 from worker.repositories.remote.peer import Remote
@@ -231,7 +229,7 @@ class Services:
 
     def sweep(self, between: Callable[[], None] = lambda: None) -> Sweep:
         """Return a sweep of every kind of subject; ``between`` is called between its chunks."""
-        mark = Mark(self.redis, StreamMark(self.database, STREAM))
+        mark = Mark(self.redis, StreamMark(self.database))
         return Sweep([self.plugins, self.image_store.images], self.publisher, mark, between=between)
 
     def reconcile(self) -> Reconcile:

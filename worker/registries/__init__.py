@@ -5,6 +5,7 @@ must not wait for requests to be imported.
 """
 
 from worker.registries.auth.credentials import CredentialError, Credentials, load_credentials
+from worker.registries.auth.realms import Realms
 from worker.registries.budget.budget import Budget, BudgetUnavailable
 from worker.registries.budget.table import BudgetTable
 from worker.registries.http.caps import Caps
@@ -33,6 +34,7 @@ __all__ = [
     "Mirror",
     "Place",
     "Proxy",
+    "Realms",
     "RegistryProfile",
     "load_credentials",
     "parse_ca_files",

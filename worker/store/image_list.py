@@ -1,6 +1,7 @@
 """The images as operators list them: without their versions, by registry and reason, with their plugins."""
 
 import re
+from collections import defaultdict
 from dataclasses import dataclass
 
 from pymongo.database import Database
@@ -14,6 +15,7 @@ from worker.store.errors import outage
 from worker.store.image_documents import failed_for, image_of, reason_of
 from worker.store.users import using
 
+_SHORT: Document = {"outbox": 0, "versions": {"$slice": 1}}
 _FAILING: Document = {"failures": {"$gt": 0}, "next_refresh_at": {"$exists": True}}
 
 
@@ -102,18 +104,25 @@ class ImageList:
             keys = [key for row in rows for key in row["examples"]]
             found = self._images.find({"_id": {"$in": keys}}, _SHORT)
             images = {document["_id"]: image_of(document) for document in found}
-        failures: dict[tuple[str, FailureReason | None], Failures] = {}
+        # What an older version stored may mean the same.
+        alike: defaultdict[tuple[str, FailureReason | None], list[Document]] = defaultdict(list)
         for row in rows:
             stored = row["_id"]
-            named = stored["host"], reason_of(stored.get("last_error"), is_old=stored["is_old"])
-            before = failures.get(named, Failures(*named, 0, ()))
-            named_now = (*before.examples, *(images[key] for key in row["examples"] if key in images))
-            first = sorted(named_now, key=lambda image: image.ref.key)[:examples]
-            failures[named] = Failures(*named, before.count + row["count"], tuple(first))
-        return sorted(failures.values(), key=lambda row: (row.budget_group, -row.count, row.reason or ""))
+            reason = reason_of(stored.get("last_error"), is_old=stored["is_old"])
+            alike[stored["host"], reason].append(row)
+        failures = [
+            Failures(
+                *named,
+                sum(row["count"] for row in its_rows),
+                tuple(images[key] for key in _first(its_rows, examples) if key in images),
+            )
+            for named, its_rows in alike.items()
+        ]
+        return sorted(failures, key=lambda row: (row.budget_group, -row.count, row.reason or ""))
 
 
-_SHORT: Document = {"outbox": 0, "versions": {"$slice": 1}}
+def _first(rows: list[Document], examples: int) -> list[str]:
+    return sorted(key for row in rows for key in row["examples"])[:examples]
 
 
 def _query(wanted: ImageFilter) -> Document:

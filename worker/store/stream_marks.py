@@ -2,17 +2,19 @@
 
 from pymongo.database import Database
 
+from contracts.events import STREAM
 from worker.store.client import Document
 from worker.store.errors import outage
 
 
 class StreamMark:
-    """The mark of one stream, in the collection ``stream_marks``. ``stream``: its name.
+    """The mark of one stream, in the collection ``stream_marks``. ``stream``: its name. Default: that of
+    the events.
 
     Raises: ``StoreUnavailable``.
     """
 
-    def __init__(self, database: Database[Document], stream: str) -> None:
+    def __init__(self, database: Database[Document], stream: str = STREAM) -> None:
         self._marks = database["stream_marks"]
         self._stream = stream
 
