@@ -9,13 +9,15 @@ from typing import Any, get_args
 import pytest
 
 from contracts import errors
+from contracts._redis.state import State
 from contracts.catalog import OPERATIONS
-from contracts.errors import ContractError, Fault, Refused, Unavailable
+from contracts.errors import ContractError, Fault, Refused, RegistryReason, Unavailable
 from contracts.events import PluginChange
 from contracts.plugin import RegistryType
 from tests.bench.cases import CASES
 from tests.docs.pages import page
 from tests.support.servers import ROOT
+from worker.domain.image import FailureReason
 from worker.registries.http.caps import Caps
 from worker.registries.kinds import KINDS
 from worker.settings import DOMAIN_ID, REPLAY_TOKEN, Settings
@@ -82,6 +84,20 @@ def test_every_error_is_shown() -> None:
     }
     rows = {code(name)[0]: (code(of)[0], kind) for of, name, kind, _ in table_of("Answers and errors")}
     assert rows == {name: (value.code, value.kind) for name, value in classes.items()}
+
+
+def test_every_reason_of_a_registry_is_shown() -> None:
+    told = page("contracts.md").text.split("| `details.reason` | meaning |")[1].split("\n\n")[0]
+    assert re.findall(r"^\| `([a-z_]+)`", told, re.MULTILINE) == [*get_args(RegistryReason)]
+    (listed,) = re.findall(r"``details.reason`` is ([a-z_,\s]+);", errors.RegistryUnavailable.__doc__ or "")
+    assert re.split(r",\s+| or ", listed) == [*get_args(RegistryReason)]
+    rows = page("registries.md").table("When a registry fails")
+    assert {reason for row in rows for reason in code(row[1])} == set(get_args(FailureReason))
+
+
+def test_every_state_of_a_server_is_shown() -> None:
+    rows = page("operations.md").table("Least privilege at Redis")
+    assert {row[0].strip("`") for row in rows if len(row) == 4} == set(get_args(State))
 
 
 def test_every_code_of_spaceone_is_shown_with_ours() -> None:
