@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import tracemalloc
 from collections.abc import Callable
 
 import pytest
@@ -27,3 +28,13 @@ def attempt(registries: Registries, ref: ImageRef) -> str:
     except FetchFailed as failed:
         return failed.reason
     return "listed" if listed.failure is None else listed.failure.reason
+
+
+def attempt_in_memory(registries: Registries, ref: ImageRef) -> tuple[str, int]:
+    """The same, and the most memory that Python took meanwhile, in bytes."""
+    tracemalloc.start()
+    try:
+        reason = attempt(registries, ref)
+        return reason, tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()

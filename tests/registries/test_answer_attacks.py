@@ -5,13 +5,12 @@ from __future__ import annotations
 import contextlib
 import gzip
 import threading
-import tracemalloc
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
-from tests.registries.attacks import GUARDED, PATH, Make, Oci, Start, attempt
+from tests.registries.attacks import GUARDED, PATH, Make, Oci, Start, attempt, attempt_in_memory
 from tests.registries.double import Double, Handler, says
 from worker.registries import Caps
 from worker.registries.http import session
@@ -32,12 +31,7 @@ def test_a_compression_bomb(
     if not guarded:
         monkeypatch.setattr(session, "read_body", lambda response, limit: response.content)
     made = registries(f"http://{double.authority}")
-    tracemalloc.start()
-    try:
-        reason = attempt(made, oci(double.authority))
-        peak = tracemalloc.get_traced_memory()[1]
-    finally:
-        tracemalloc.stop()
+    reason, peak = attempt_in_memory(made, oci(double.authority))
     assert (reason == "malformed") is guarded
     assert (peak < 32 << 20) is guarded
 

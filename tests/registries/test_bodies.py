@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import gzip
 import json
-import tracemalloc
 import zlib
 
 import pytest
 
-from tests.registries.attacks import GUARDED, PATH, Make, Oci, attempt
+from tests.registries.attacks import GUARDED, PATH, Make, Oci, attempt, attempt_in_memory
 from tests.registries.double import Double, says
 from worker.registries import Caps
 from worker.registries.http import body, bounds
@@ -123,11 +122,6 @@ def test_members_that_grow(double: Double, registries: Make, oci: Oci, encoding:
     data = gzip.compress(grows) * 60 if encoding == "gzip" else zlib.compress(grows * 60)
     double.behaviours[PATH] = says(200, data, {"Content-Encoding": encoding})
     made = registries(f"http://{double.authority}", caps=Caps(page_bytes=1 << 20))
-    tracemalloc.start()
-    try:
-        reason = attempt(made, oci(double.authority))
-        peak = tracemalloc.get_traced_memory()[1]
-    finally:
-        tracemalloc.stop()
+    reason, peak = attempt_in_memory(made, oci(double.authority))
     assert reason == "malformed"
     assert peak < 16 << 20
