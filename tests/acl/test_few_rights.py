@@ -18,10 +18,10 @@ from redis.exceptions import RedisError
 from contracts.client import PluginClient
 from contracts.errors import ContractError
 from contracts.subscriber import Event, Subscriber
+from tests.acl.one_user import one_user
 from tests.docs.pages import page
 from tests.support.servers import MongoReplicaSet, run_worker, start_beat, wait_until
 from worker.cli.main import main
-from worker.devtools.acl import one_user
 from worker.devtools.embedded import Binary, RedisServer, redis_binaries
 
 WORKERS = {"commands": "1", "queries": "2", "versions": "2"}
