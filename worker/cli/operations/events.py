@@ -109,10 +109,11 @@ class _Patient:
             try:
                 answer = question()
             except redis.RedisError as error:
-                if not is_redis_outage(error) or redis_outage(error, "").is_refusal:
+                outage = redis_outage(error, "it does not answer")
+                if not is_redis_outage(error) or outage.is_refusal:
                     raise
                 if not self._away:
-                    say(f"waiting for Redis: {error}", err=True)
+                    say(f"waiting for Redis: {outage.text}", err=True)
                 self._away = True
                 time.sleep(_AGAIN_S)
             else:
