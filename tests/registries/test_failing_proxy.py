@@ -9,12 +9,13 @@ from itertools import repeat
 
 import pytest
 
-from tests.registries.attacks import GUARDED, Make, Oci
+from tests.registries.attacks import GUARDED, Make, Oci, attempt
 from tests.registries.double import Double
 from tests.registries.forward_proxy import Answer, ForwardProxy, says_status
 from worker.domain.image import FetchFailed, NoAnswer
 from worker.registries import Caps
-from worker.registries.http import bounds
+from worker.registries.http import bounds, guard
+from worker.registries.http.bounds import BoundedSocket
 from worker.registries.http.proxy import Proxy
 
 PUBLIC = ["93.184.216.34", "93.184.216.35", "93.184.216.36", "93.184.216.37"]
@@ -135,6 +136,29 @@ def test_a_proxy_that_is_not_there(failure: Callable[..., FetchFailed]) -> None:
         "unreachable",
         "no way to registry.test: the proxy is not reached",
     )
+
+
+@GUARDED
+def test_a_proxy_whose_name_leads_to_a_metadata_service(
+    registries: Make, oci: Oci, monkeypatch: pytest.MonkeyPatch, guarded: bool
+) -> None:
+    """It would be given the login of the proxy."""
+    dialled: list[str] = []
+
+    def connect(self: BoundedSocket, where: tuple[str, int]) -> None:
+        dialled.append(where[0])
+        raise ConnectionRefusedError
+
+    monkeypatch.setattr(BoundedSocket, "connect", connect)
+    if not guarded:
+        monkeypatch.setattr(guard, "is_forbidden", lambda address: False)
+    made = registries(
+        "http://registry.test",
+        resolver=lambda host, port: ["169.254.169.254"] if host == "proxy.corp" else PUBLIC[:1],
+        proxy=Proxy("proxy.corp", 3128, "Basic c2VjcmV0"),
+    )
+    assert attempt(made, oci("registry.test")) == "unreachable"
+    assert dialled == ([] if guarded else ["169.254.169.254"])
 
 
 def test_another_address_is_tried_where_the_proxy_reaches_none(
