@@ -135,7 +135,8 @@ def test_a_restored_plugin_goes_on_above_its_events(
     assert len(stream.entries()) == before
     assert [row["revision"] for row in run(environment)["repaired"]] == [above]
     assert run(environment) == {"repaired": [], "left": []}
-    assert outbox(services, "d/jira") == []
+    # Until the sweep has moved the mark: see tests/events/test_losses_of_two.py.
+    assert outbox(services, "d/jira") == [above]
 
     Hand(worker).flip("jira", 2)
     stream.assert_gapless()
