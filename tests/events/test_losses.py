@@ -79,7 +79,7 @@ def test_nothing_is_emptied_until_a_loss_is_repaired(
 
 def test_the_store_knows_the_mark_before_an_outbox_is_emptied(client: Any, publisher: Publisher) -> None:
     class Ending(MemoryMark):
-        def keep(self, mark: str) -> None:
+        def keep(self, mark: str, before: str | None) -> bool:
             raise Died
 
     subjects, memory = MemorySubjects(), Ending()
@@ -93,12 +93,26 @@ def test_the_store_knows_the_mark_before_an_outbox_is_emptied(client: Any, publi
 
 
 @pytest.mark.process
+@pytest.mark.parametrize("fields", [{}, {"mark": None}, {"mark": 7}, {"mark": {}}])
+def test_what_is_no_mark_in_the_store_is_replaced(mongodb_url: str, fields: dict[str, Any]) -> None:
+    database = connect_mongodb(mongodb_url)
+    database["stream_marks"].insert_one({"_id": "plugin.events", **fields})
+    memory = StreamMark(database, "plugin.events")
+    assert memory.read() is None
+    assert memory.keep("a", None)
+    assert memory.read() == "a"
+    database.client.close()
+
+
+@pytest.mark.process
 def test_the_store_keeps_the_mark(mongodb_url: str) -> None:
     database = connect_mongodb(mongodb_url)
     first, second = StreamMark(database, "plugin.events"), StreamMark(database, "plugin.events")
     assert first.read() is None
-    first.keep("a")
-    second.keep("b")
+    assert first.keep("a", None)
+    assert not second.keep("x", None)
+    assert second.keep("b", "a")
+    assert not first.keep("c", "a")
     assert first.read() == "b"
     assert StreamMark(database, "another").read() is None
     database.client.close()

@@ -1,5 +1,6 @@
 """A MongoDB restored from a backup, and the events that are out already."""
 
+import itertools
 import json
 from collections.abc import Iterator
 from datetime import UTC, datetime
@@ -22,6 +23,7 @@ from worker.domain.schedule import Intervals
 from worker.services import Services
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
+_numbers = itertools.count(1)
 
 
 @pytest.fixture
@@ -40,11 +42,10 @@ class Hand:
 
     def __init__(self, services: Services) -> None:
         self.services = services
-        self._number = 0
 
     def write(self, command: Any) -> Any:
-        self._number += 1
-        return apply(self.services, command, by(f"c-{id(self)}-{self._number}"))
+        # Of all hands: an id that was used once is no other command's.
+        return apply(self.services, command, by(f"c-{next(_numbers)}"))
 
     def register(self, plugin: str) -> Any:
         return self.write(RegisterPlugin(domain_id="d", name="n", service_type="s", image=f"a/{plugin}"))
@@ -135,7 +136,8 @@ def test_a_restored_plugin_goes_on_above_its_events(
     assert len(stream.entries()) == before
     assert [row["revision"] for row in run(environment)["repaired"]] == [above]
     assert run(environment) == {"repaired": [], "left": []}
-    assert outbox(services, "d/jira") == []
+    # Until the sweep has moved the mark: see tests/events/test_losses_of_two.py.
+    assert outbox(services, "d/jira") == [above]
 
     Hand(worker).flip("jira", 2)
     stream.assert_gapless()

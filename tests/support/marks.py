@@ -14,8 +14,11 @@ class MemoryMark:
     def read(self) -> str | None:
         return self.kept
 
-    def keep(self, mark: str) -> None:
+    def keep(self, mark: str, before: str | None) -> bool:
+        if self.kept != before:
+            return False
         self.kept = mark
+        return True
 
 
 def kept_mark(client: Any) -> Mark:

@@ -72,6 +72,12 @@ def foreign(body: bytes, content_type: str, compression: str = "", **properties:
     return json.dumps(message).encode()
 
 
+def old_cut_off(headers: Any) -> bytes:
+    """A message of protocol 1 with other headers, whose body cannot be read."""
+    message, _ = parts_of_1(TASK, {"number": 1})
+    return json.dumps({**message, "headers": headers, "body": "e30"}).encode()
+
+
 HEADERS = (
     *("argsrepr", "authorization", "eta", "expires", "group", "kwargsrepr", "lang", "origin", "parent_id"),
     *("root_id", "shadow", "stamped_headers", "timelimit", "traceparent", "\ud800"),
@@ -165,6 +171,9 @@ SHAPES: dict[str, tuple[bytes, Fate]] = {
     "protocol 1, headers an empty list": (old_put([], "headers"), ("ran", "")),
     "protocol 1, headers a list": (old_put([1], "headers"), ("parked", "bad_headers")),
     "protocol 1, body cut off": (old_put(b64({})[:-1], "body"), ("foreign", "bad_base64")),
+    "protocol 1, no headers, body cut off": (old_cut_off(None), ("foreign", "bad_base64")),
+    "protocol 1, headers an empty list, body cut off": (old_cut_off([]), ("foreign", "bad_base64")),
+    "protocol 1, headers a list, body cut off": (old_cut_off([1]), ("parked", "bad_headers")),
     "protocol 1, too deep to parse": (
         old_put(b64(b'{"id": "x", "kwargs": ' + b"[" * 20_000 + b"]" * 20_000 + b"}"), "body"),
         ("foreign", "too_deep"),

@@ -25,8 +25,8 @@ class MarkMemory(Protocol):
     def read(self) -> str | None:
         """Return the mark that was kept last; None for none."""
 
-    def keep(self, mark: str) -> None:
-        """Keep a mark in place of the last one."""
+    def keep(self, mark: str, before: str | None) -> bool:
+        """Keep a mark in place of ``before``; return False if another one is kept by now."""
 
 
 class Mark:
@@ -47,16 +47,13 @@ class Mark:
         """Return whether Redis has the mark that the store knows: nothing was lost."""
         with translate_outage(EventsUnavailable, EVENTS_AWAY):
             self._found = _text(self._redis.get(MARK))
-        if self._found is None:
-            return False
-        if self._found != self._kept:
-            # Another process may have moved it.
-            self._kept = self._memory.read()
-        return self._found == self._kept
+        # Each time: another process may have kept one since, and Redis may be back at the one before.
+        self._kept = self._memory.read()
+        return self._found is not None and self._found == self._kept
 
     def put(self) -> None:
         """Put a new mark into Redis alone: until ``keep``, everything counts as lost."""
-        mark = uuid4().hex
+        mark, self._kept = uuid4().hex, self._memory.read()
         with translate_outage(EventsUnavailable, EVENTS_AWAY):
             self._redis.set(MARK, mark)
         self._found = mark
@@ -80,11 +77,15 @@ class Mark:
             for value, revision in zip(positions, revisions.values(), strict=True)
         )
 
-    def keep(self) -> None:
-        """Keep the mark in the store: from now on, its loss is noticed."""
-        if self._found is not None:
-            self._memory.keep(self._found)
-            self._kept = self._found
+    def keep(self) -> bool:
+        """Keep the mark in the store: from now on, its loss is noticed.
+
+        Returns False if another process has kept one meanwhile: it may have emptied outboxes under that one.
+        """
+        if self._found is None or not self._memory.keep(self._found, self._kept):
+            return False
+        self._kept = self._found
+        return True
 
     def is_found_again(self) -> bool:
         """Return whether Redis still has the mark that was put, or moved, last."""

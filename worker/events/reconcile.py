@@ -99,10 +99,9 @@ class Reconcile:
             now = datetime.now(UTC)
             revision = subjects.raise_revision(ahead.subject, ahead.stream, now)
             if revision is not None:
-                # If this process ends before it has published, the sweep publishes.
-                results = self._publisher.publish_many(subjects.load([ahead.subject], now))
-                if all(result.outcome == "ok" for result in results):
-                    subjects.clear({ahead.subject: revision})
+                # The event stays in its outbox: the sweep publishes it if this process ends before, and
+                # empties the outbox when the mark tells of a loss of the event.
+                self._publisher.publish_many(subjects.load([ahead.subject], now))
                 return Repaired(ahead, revision)
             again = self._again(ahead)
             if again is None:

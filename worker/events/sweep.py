@@ -79,9 +79,7 @@ class Sweep:
         self._ahead.forget()
         self._mark.put()
         report = self._pass(lambda subjects: subjects.revisions(), Report(), clear=False)
-        report.is_sound = report.is_sound and self._mark.is_found_again()
-        if report.is_sound:
-            self._mark.keep()
+        report.is_sound = report.is_sound and self._mark.is_found_again() and self._mark.keep()
         return report
 
     def _pass(
@@ -100,18 +98,19 @@ class Sweep:
     def _clear(self, subjects: Subjects, published: dict[str, int], report: Report) -> None:
         if not (published and report.is_sound):
             return
-        report.is_sound = self._mark.move(subjects.event_type, published)
+        # Kept first: who finds the outboxes empty must know what Redis has to have.
+        report.is_sound = self._mark.move(subjects.event_type, published) and self._mark.keep()
         if report.is_sound:
-            # First: who finds the outboxes empty must know what Redis has to have.
-            self._mark.keep()
             subjects.clear(published)
 
     def _settle(self, subjects: Subjects, positions: list[Position], report: Report, clear: bool) -> None:
         done, repaired = self._bring_up(subjects, positions, report)
+        there = done | repaired
         if clear:
-            self._clear(subjects, done | repaired, report)
-        elif repaired:
-            report.is_sound &= self._mark.move(subjects.event_type, repaired)
+            self._clear(subjects, there, report)
+        elif there:
+            # Also for what was not repaired here: a writer may have done that since the mark was put.
+            report.is_sound &= self._mark.move(subjects.event_type, there)
 
     def _bring_up(
         self, subjects: Subjects, positions: list[Position], report: Report

@@ -133,9 +133,10 @@ def _of_protocol_1(
     if isinstance(body, dict) and ("task" in body or "id" in body):
         arguments, told = _in_form_of_2(body)
         return Element(message, {**headers, **told}, decoder, arguments if is_whole else None)
-    if body is None and isinstance(message.get("headers"), dict) and "id" not in headers:
-        # Most clients of protocol 1 give the id there as well: it can be answered that the body is wrong.
-        return Element(message, {**headers, "id": _properties(message).get("correlation_id")}, decoder)
+    # Most clients of protocol 1 give the id there as well: it can be answered that the body is wrong.
+    told_beside = _properties(message).get("correlation_id")
+    if body is None and "id" not in headers and (told_beside or isinstance(message.get("headers"), dict)):
+        return Element(message, {**headers, "id": told_beside}, decoder)
     return None
 
 
