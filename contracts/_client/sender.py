@@ -58,7 +58,7 @@ class Sender:
         Raises: ``RedisUnavailable``: each queue has all of its commands, or none of them.
         """
         if self.waiting:
-            with redis_errors(), self._app.connection_or_acquire() as connection:
+            with redis_errors(*self._elements), self._app.connection_or_acquire() as connection:
                 self._push(connection.default_channel)
         self.waiting = {}
         self._elements = {}
