@@ -113,6 +113,13 @@ def test_no_header_takes_long(piece: str) -> None:
             "https://dockerauth.cn-hangzhou.aliyuncs.com/",
             True,
         ),
+        ("https://registry.aliyuncs.com", "https://dockerauth.aliyuncs.com/auth", True),
+        ("https://acme-registry.cn-hangzhou.cr.aliyuncs.com", "https://dockerauth.aliyuncs.com/auth", True),
+        (
+            "https://registry-intl-vpc.ap-southeast-5.aliyuncs.com",
+            "https://dockerauth-vpc.ap-southeast-5.aliyuncs.com/auth",
+            True,
+        ),
         ("https://ccr-2v-pub.cnc.bj.baidubce.com", "https://ccr-auth.bj.baidubce.com/service/token", True),
         # Their neighbours, and whoever has a name like theirs.
         ("https://evil.fr-par.scw.cloud", "https://api.scaleway.com/", False),
@@ -129,6 +136,8 @@ def test_no_header_takes_long(piece: str) -> None:
             False,
         ),
         ("https://registry.cn-shanghai.aliyuncs.com", "https://evil.cn-shanghai.aliyuncs.com/", False),
+        ("https://registry.aliyuncs.com", "https://evil.aliyuncs.com/", False),
+        ("https://evil.aliyuncs.com", "https://dockerauth.aliyuncs.com/", False),
         (
             "https://a-registry.cn-hangzhou.cr.aliyuncs.com",
             "https://b-registry.cn-hangzhou.cr.aliyuncs.com/",

@@ -37,6 +37,8 @@ def reader() -> Iterator[Reader]:
         Pager(TAGS, form=None, cap=1000, faults={1: pager.overlaps}),
         Pager(TAGS, form=None, cap=50, refuses=1, ignores=frozenset({"last"})),
         Pager(TAGS, form=FORMS["no query"], cap=500, faults={1: pager.status(400)}),
+        # Two pages of names that no tag may have, and tags behind them.
+        Pager([*(f"-{n}" for n in range(2000)), *TAGS], form=None, cap=1000),
     ],
 )
 def test_what_cannot_be_read_is_truncated(reader: Reader, registry: Pager) -> None:

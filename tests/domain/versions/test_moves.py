@@ -88,7 +88,11 @@ def test_a_pre_release_behind_a_variant_is_one(version: str, variant: str, label
 
 
 @given(
-    VERSIONS, SEPARATORS, st.sampled_from(["post", "patch", "hotfix", "sp", "sec", "p", "pl"]), COUNTS, LABELS
+    VERSIONS,
+    SEPARATORS,
+    st.sampled_from(["post", "patch", "hotfix", "security", "sp", "sr", "sec", "hf", "p", "pl"]),
+    COUNTS,
+    LABELS,
 )
 def test_a_later_patch_goes_above_its_version(
     version: str, separator: str, word: str, count: int, label: str

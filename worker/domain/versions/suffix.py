@@ -30,10 +30,10 @@ _LADDER = (
 PRE_RELEASES = {word: chr(16 + step) for step, words in enumerate(_LADDER) for word in words}
 """Words of pre-releases, and how near to the release they are."""
 
-PATCHES = frozenset({"post", "patch", "hotfix"})
+PATCHES = frozenset({"post", "patch", "hotfix", "security"})
 """Words of later patches."""
 
-NUMBERED_PATCHES = frozenset({"p", "pl", "sp", "sec"})
+NUMBERED_PATCHES = frozenset({"p", "pl", "sp", "sr", "sec", "hf"})
 """Words of later patches only where a number follows at once."""
 
 # 1.0.2a to 1.0.2z, then 1.0.2za

@@ -7,7 +7,7 @@ of the first stands for the same text in the second.
 import re
 
 _ALIYUN_REGION = r"[a-z]{2}-[a-z]+(?:-[a-z0-9]+)*"
-_ALIYUN_TOKENS = rf"dockerauth(?:-ee)?(?:-vpc)?\.{_ALIYUN_REGION}\.aliyuncs\.com"
+_ALIYUN_TOKENS = rf"dockerauth(?:-ee)?(?:-vpc)?(?:\.{_ALIYUN_REGION})?\.aliyuncs\.com"
 
 TOKEN_HOSTS: tuple[tuple[str, str], ...] = (
     # https://docs.docker.com/reference/api/registry/auth/
@@ -20,9 +20,13 @@ TOKEN_HOSTS: tuple[tuple[str, str], ...] = (
     (r"registry\.redhat\.io", r"sso\.redhat\.com"),
     # https://www.scaleway.com/en/docs/container-registry/, the challenge of its registry
     (r"rg\.[a-z]{2}-[a-z]{3}\.scw\.cloud", r"api\.scaleway\.com"),
-    # Alibaba's registries of one region ask another for tokens, too:
-    # https://github.com/ketches/registry-proxy/issues/3, https://github.com/agentscope-ai/AgentTeams/issues/564
-    (rf"registry(?:-vpc|-internal)?\.{_ALIYUN_REGION}\.aliyuncs\.com", _ALIYUN_TOKENS),
+    # Alibaba's registries of one region ask another for tokens, too, or the host without a region:
+    # https://github.com/ketches/registry-proxy/issues/3, https://github.com/agentscope-ai/AgentTeams/issues/564,
+    # https://github.com/canonical/microk8s/issues/3221
+    (
+        rf"registry(?:-intl)?(?:-vpc|-internal)?(?:\.{_ALIYUN_REGION})?\.aliyuncs\.com",
+        _ALIYUN_TOKENS,
+    ),
     (rf"[a-z0-9-]+-registry(?:-vpc)?\.{_ALIYUN_REGION}\.cr\.aliyuncs\.com", _ALIYUN_TOKENS),
     (rf"crpi-[a-z0-9-]+\.{_ALIYUN_REGION}\.personal\.cr\.aliyuncs\.com", _ALIYUN_TOKENS),
     # https://cloud.baidu.com/doc/CCR/index.html, the challenge of ccr-2vdh3abv-pub.cnc.bj.baidubce.com

@@ -107,7 +107,8 @@ class Reading:
             return False
         # The list is whole if nothing but the cursor itself is behind it, or if the registry answers with all
         # tags although it was asked for fewer.
-        is_all = self._asked is not None and self._tags.seen() <= set(page.names)
+        seen = self._tags.seen()
+        is_all = self._asked is not None and bool(seen) and seen <= set(page.names)
         if page.link is not None or not (is_all or page.names == [page.step.cursor]):
             self._miss("the registry does not look at the last tag")
         return False
