@@ -122,6 +122,7 @@ class Services:
                 caps=self.settings.registry_caps,
                 ca_files=self.settings.registry_ca_files,
                 network=Network(realms=Realms(self.settings.registry_realms), proxy=self.settings.proxy),
+                stopping=self._stopping,
             )
         )
 

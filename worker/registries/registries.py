@@ -16,7 +16,9 @@ from worker.registries.auth.authorizer import Authorizer
 from worker.registries.auth.credentials import Credential, CredentialError, Credentials
 from worker.registries.auth.logins import Logins
 from worker.registries.auth.realms import Realms
+from worker.registries.http.bounds import apart, until
 from worker.registries.http.caps import Caps
+from worker.registries.http.deadline import Deadline
 from worker.registries.http.guard import Resolver, system_resolver
 from worker.registries.http.origin import Origin, parse_url
 from worker.registries.http.pools import ConnectionPools
@@ -58,7 +60,7 @@ class Registries:
     ``credentials``: by name (``PLUGINS_REGISTRY_CREDENTIALS``).
     ``caps``: the limits of one image's fetch (``PLUGINS_REGISTRY_CAPS``).
     ``ca_files``: paths by ``host[:port]``, each the only roots of trust for its host; otherwise certifi's.
-    ``network``: the network around this process.
+    ``network``: the network around this process. ``stopping``: returns whether the process is to end.
     """
 
     def __init__(
@@ -70,7 +72,9 @@ class Registries:
         ca_files: Mapping[str, str] | None = None,
         network: Network | None = None,
         clock: Clock | None = None,
+        stopping: Callable[[], bool] = lambda: False,
     ) -> None:
+        self._stopping = stopping
         self._allowed = allowed or AllowedRegistries()
         self._mirrors = dict(mirrors or {})
         self._credentials = credentials or Credentials()
@@ -100,19 +104,25 @@ class Registries:
         ``before_request``: called before every HTTP request; what it raises is let through. None: nothing.
         ``known``: the tags as last read; None: read everything.
 
-        Raises: ``FetchFailed``.
+        Raises: ``FetchFailed``; ``CutShort`` when the process ends.
         """
+        deadline = Deadline(self._caps.image_s, self._stopping)
         ref = replace(ref, registry_type=type_of(ref.host, ref.registry_type))
         session_at = partial(
             RegistrySession,
             self._pools_by_type.get(ref.registry_type, self._pools),
             self._caps,
+            deadline,
             before_request,
         )
-        return self._fetch(session_at, ref, known)
+        return self._fetch(session_at, ref, known, deadline)
 
     def _fetch(
-        self, session_at: Callable[[Origin], RegistrySession], ref: ImageRef, known: frozenset[str] | None
+        self,
+        session_at: Callable[[Origin], RegistrySession],
+        ref: ImageRef,
+        known: frozenset[str] | None,
+        deadline: Deadline,
     ) -> TagList:
         profile = KINDS.get(ref.registry_type)
         if profile is None or not IMAGE_PATTERN.match(ref.repository):
@@ -132,7 +142,7 @@ class Registries:
         else:
             base = self._base(ref, profile.oci_host)
         home = parse_url(base)[0]
-        account = self._account(home, credential, ref)
+        account = self._account(home, credential, ref, deadline)
         return list_oci_tags(session_at(home), self._authorizer, base, name, account)
 
     def _credential(self, ref: ImageRef) -> Credential | None:
@@ -143,14 +153,22 @@ class Registries:
             raise FetchFailed("auth", detail="the credential is not for this host")
         return credential
 
-    def _account(self, home: Origin, credential: Credential | None, ref: ImageRef) -> Account:
+    def _account(
+        self, home: Origin, credential: Credential | None, ref: ImageRef, deadline: Deadline
+    ) -> Account:
         if credential is None:
             return Account(home)
+        get = partial(self._logins.get, KINDS[ref.registry_type].login, credential, ref.host)
         try:
-            login = self._logins.get(KINDS[ref.registry_type].login, credential, ref.host)
+            with until(deadline):
+                # The libraries of the clouds take what time they like.
+                login = get() if credential.provider is None else apart(get)
         except CredentialError as error:
             logger.warning("%s", error)
             raise FetchFailed("auth", detail="the credential cannot be used") from None
+        except TimeoutError:
+            deadline.check()
+            raise FetchFailed("timeout", detail="its cloud gave no token in time") from None
         return Account(home, credential.name, login)
 
     def _base(self, ref: ImageRef, oci_host: str | None) -> str:
