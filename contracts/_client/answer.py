@@ -11,6 +11,7 @@ from kombu.exceptions import OperationalError
 
 from contracts._client.unanswered import AskTimeout, RedisRefused, RedisUnavailable
 from contracts._redis.outage import is_redis_outage, outage_sentence, refusal
+from contracts._redis.patience import OutOfTime
 
 
 @contextmanager
@@ -20,6 +21,8 @@ def redis_errors() -> Iterator[None]:
         yield
     except OperationalError as error:
         raise _unavailable(error.__cause__, error) from error
+    except OutOfTime as error:
+        raise RedisUnavailable(f"Redis does not answer: {error}") from error
     except redis.RedisError as error:
         if is_redis_outage(error):
             raise _unavailable(error, error) from error
