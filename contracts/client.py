@@ -234,12 +234,13 @@ class PluginClient:
         headers = self._headers_with(traceparent)
         if result is not None and result.id != sent_id:
             headers[ANSWER_ID] = result.id
-        with redis_errors(), awaiting(result):
+        queue = queue_for(task, dict(params), self._partitions)
+        with redis_errors(queue, f"_kombu.binding.{queue}"), awaiting(result):
             sent = self._app.send_task(
                 task,
                 task_id=sent_id,
                 kwargs=dict(params),
-                queue=queue_for(task, dict(params), self._partitions),
+                queue=queue,
                 expires=expires_s,
                 headers=headers or None,
                 ignore_result=result is None,

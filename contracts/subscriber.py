@@ -18,7 +18,7 @@ import redis
 
 from contracts._client.entries import Event, UnreadableEvent, entries_of, read_event, text_of
 from contracts._redis.idle_consumers import IdleConsumers
-from contracts._redis.outage import is_redis_outage, outage_sentence
+from contracts._redis.outage import is_redis_outage, redis_outage
 from contracts._redis.waits import Waits
 from contracts.events import STREAM
 
@@ -28,6 +28,7 @@ logger = logging.getLogger(__name__)
 
 _STARTS = {"beginning": "0", "now": "$"}
 _LOOK_S = 0.2
+_AWAY = "it does not answer"
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,7 +129,8 @@ class Subscriber:
                 if error is self._raised or not is_redis_outage(error):
                     raise
                 waits.tell(
-                    f"group {self._group} waits for its Redis", outage_sentence(error, str(error)), error
+                    f"group {self._group} waits for its Redis",
+                    redis_outage(error, _AWAY, (self._stream, self._seen)),
                 )
                 time.sleep(min(block_s, 1.0))
             else:

@@ -7,10 +7,12 @@ from functools import cached_property, partial
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from contracts._redis.connect import RedisClients
+from contracts.events import STREAM
 from worker.dead_letters.parking import Parking
 from worker.domain.clock import Clock
 from worker.domain.policy import Policy
 from worker.domain.registry.hosts import check_registry
+from worker.events.mark import Mark
 from worker.events.publish import Publisher
 from worker.events.reconcile import Reconcile
 from worker.events.rejections import Rejections
@@ -33,6 +35,7 @@ from worker.store.image_store import ImageStore
 from worker.store.managed import ManagedPlugins
 from worker.store.plugins import Plugins
 from worker.store.search import Search
+from worker.store.stream_marks import StreamMark
 from worker.versions.cycle import Cycle
 from worker.versions.discover import Discovery
 from worker.versions.dispatch import Dispatch, Send, send_nothing
@@ -229,7 +232,8 @@ class Services:
 
     def sweep(self, between: Callable[[], None] = lambda: None) -> Sweep:
         """Return a sweep of every kind of subject; ``between`` is called between its chunks."""
-        return Sweep([self.plugins, self.image_store.images], self.publisher, between=between)
+        mark = Mark(self.redis, StreamMark(self.database, STREAM))
+        return Sweep([self.plugins, self.image_store.images], self.publisher, mark, between=between)
 
     def reconcile(self) -> Reconcile:
         """Return the search for what the stream is ahead of, of every kind of subject, and its repair."""

@@ -1,7 +1,7 @@
 """The answer to a command: waits for it, and forgets it once it is read."""
 
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
@@ -10,35 +10,38 @@ from celery.exceptions import TimeoutError as CeleryTimeout
 from kombu.exceptions import OperationalError
 
 from contracts._client.unanswered import AskTimeout, RedisRefused, RedisUnavailable
-from contracts._redis.outage import is_redis_outage, outage_sentence, refusal
+from contracts._redis.outage import is_redis_outage, redis_outage
 from contracts._redis.patience import OutOfTime
 
 
 @contextmanager
-def redis_errors() -> Iterator[None]:
-    """Raise ``RedisUnavailable`` in place of an error of an outage; let any other error pass."""
+def redis_errors(*keys: str) -> Iterator[None]:
+    """Raise ``RedisUnavailable`` in place of an error of an outage; let any other error pass.
+
+    ``keys``: what is used inside.
+    """
     try:
         yield
     except OperationalError as error:
-        raise _unavailable(error.__cause__, error) from error
+        raise _unavailable(error.__cause__, error, keys) from error
     except OutOfTime as error:
         raise RedisUnavailable(f"Redis does not answer: {error}") from error
     except redis.RedisError as error:
         if is_redis_outage(error):
-            raise _unavailable(error, error) from error
+            raise _unavailable(error, error, keys) from error
         raise
     except RuntimeError as error:
         # How Celery's result consumer says that it could not connect again.
         if isinstance(error.__cause__, redis.RedisError):
-            raise _unavailable(error.__cause__, error.__cause__) from error
+            raise _unavailable(error.__cause__, error.__cause__, keys) from error
         raise
 
 
-def _unavailable(error: BaseException | None, told: BaseException) -> RedisUnavailable:
-    refused = refusal(error)
-    if refused:
-        return RedisRefused(refused)
-    return RedisUnavailable(outage_sentence(error, f"Redis does not answer: {told}"))
+def _unavailable(error: BaseException | None, told: BaseException, keys: Sequence[str]) -> RedisUnavailable:
+    outage = redis_outage(error, "", keys)
+    if outage.is_refusal:
+        return RedisRefused(outage.text)
+    return RedisUnavailable(f"Redis does not answer: {told}" if outage.state == "away" else outage.text)
 
 
 @contextmanager
@@ -68,7 +71,7 @@ def wait_for_answer(result: Any, command_id: str, timeout_s: float, begun: float
     Raises: an error of ``contracts.errors``, ``AskTimeout``, ``RedisUnavailable``.
     """
     left_s = max(0.001, begun + timeout_s - time.monotonic())
-    with redis_errors():
+    with redis_errors(f"celery-task-meta-{result.id}"):
         try:
             # Also inside a Celery task: the worker of another deployment answers, not this one.
             return result.get(timeout=left_s, disable_sync_subtasks=False)

@@ -63,7 +63,8 @@ class Sender:
         Raises: ``RedisUnavailable``: each queue has all of its commands, or none of them.
         """
         if self.waiting:
-            with redis_errors(), within(self._patience_s), self._app.connection_or_acquire() as connection:
+            patient, telling = within(self._patience_s), redis_errors(*self._elements)
+            with telling, patient, self._app.connection_or_acquire() as connection:
                 self._push(connection.default_channel)
         self.waiting = {}
         self._elements = {}

@@ -7,17 +7,19 @@ Redis                     what happens
 is away, or refuses       an outage: what is under way waits, and is tried again
 writes for now
 refuses this user         the same, since a right can be given while everything runs, and nothing may
-(NOPERM, WRONGPASS)       be lost until then. But it is told as what it is: `refusal`
+(NOPERM, WRONGPASS)       be lost until then. But it is told as what it is: `redis_outage`
 any other error           a bug
 ========================  ==========================================================================
 """
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
 import redis
 
+from contracts._redis.refused import what_is_refused
+from contracts._redis.state import Outage
 from contracts.errors import Unavailable
 
 _REFUSALS = (
@@ -30,16 +32,43 @@ _REFUSALS = (
 _NO_RIGHT_IN_SCRIPT = r"The user executing the script can't |ACL failure in script: "
 # Redis 6 names these in the middle of a sentence about the script, redis-py behind one about the pipeline.
 _REFUSED = re.compile(
-    r"(?:^|: |-)(?:BUSY|MASTERDOWN|MISCONF|NOPERM|NOREPLICAS|OOM|READONLY|UNBLOCKED) |" + _NO_RIGHT_IN_SCRIPT
+    r"(?:^|: |-)(?:BUSY|DENIED|MASTERDOWN|MISCONF|NOPERM|NOREPLICAS|OOM|READONLY|UNBLOCKED) |"
+    + _NO_RIGHT_IN_SCRIPT
+    + r"|max (?:daily )?requests? limit exceeded|max concurrent connections|DB capacity quota exceeded"
 )
-_FULL = re.compile(r"(?:^|: |-)OOM |OOM command not allowed")
+_FULL = re.compile(r"(?:^|: |-)OOM |OOM command not allowed|DB capacity quota exceeded")
+# A hosted one.
+_OVER_QUOTA = r"max (?:daily )?requests? limit exceeded"
 _NO_RIGHT = re.compile(r"(?:^|: |-)NOPERM |" + _NO_RIGHT_IN_SCRIPT)
-_USER = re.compile(r"\bUser (\S+) has no permissions")
-_COMMAND = re.compile(r"(?:may not run|permissions to run the) '([^']+)'(?: command)?(?: on '([^']+)')?")
-_OBJECT = re.compile(r"(?:one of the (key|channel)s|access a (key|channel)|at least one of the (key)s)")
+_PROTECTED = re.compile(r"(?:^|: |-)DENIED ")
 
+_READ_ONLY = (
+    ("READONLY", "Redis is a replica, and takes no writes", "name its primary in the URL"),
+    ("MISCONF", "Redis takes no writes, since it cannot write to its disk", "see its log, and its disk"),
+    ("NOREPLICAS", "Redis takes no writes, since it has too few replicas", "see that its replicas run"),
+)
 _NO_ROOM = "Redis is full: 'plugins doctor' says of what"
 _WHERE = "see deploy/redis/README.md; ACL LOG of that Redis names what it refused"
+_CHECK_LOGIN = "check the user and the password of its URL in PLUGINS_*"
+_GIVE = (
+    "deploy/redis/users.acl has the rights that it needs; for the user `operator`, those of plugins doctor"
+)
+_CHECK_URL = "check that it runs, and that its URL in PLUGINS_* is right"
+
+_AWAY_WHY = (
+    (r"LOADING |is loading the dataset", "it loads its data"),
+    (r"MASTERDOWN ", "it is a replica that has lost its primary"),
+    (r"BUSY ", "a script holds it up"),
+    (r"UNBLOCKED ", "it lost the stream, or became a replica"),
+    (r"max number of clients|max concurrent connections", "it has too many clients"),
+    (_OVER_QUOTA, "its limit of requests is used up"),
+    (r"[Cc]onnection refused", "connection refused"),
+    (r"not known|No address associated|name resolution", "its name is not known"),
+    (r"certificate|SSL|TLS", "no TLS connection"),
+    (r"No route|unreachable", "no way to its host"),
+    (r"[Tt]imed? ?out|[Tt]imeout", "no answer in time"),
+    (r"[Cc]onnection (?:closed|reset)|[Bb]roken pipe", "the connection was closed"),
+)
 
 
 def is_redis_outage(error: redis.RedisError) -> bool:
@@ -61,43 +90,61 @@ def is_full(error: BaseException | None) -> bool:
     return isinstance(error, redis.ResponseError) and _FULL.search(str(error)) is not None
 
 
+def redis_outage(error: BaseException | None, away: str, keys: Sequence[str] = ()) -> Outage:
+    """Return what ``error`` says of Redis.
+
+    ``away``: a sentence for one that does not answer. ``keys``: what was used, for a refusal that names none.
+    """
+    if refused := _refused(error, keys):
+        return refused
+    if is_full(error):
+        return Outage("full", _NO_ROOM, "make room in it, or raise its maxmemory")
+    text = str(error)
+    for word, sentence, advice in _READ_ONLY:
+        if _starts(error, word):
+            return Outage("read_only", sentence, advice)
+    why = next((why for pattern, why in _AWAY_WHY if re.search(pattern, text)), None)
+    is_known = isinstance(error, (redis.RedisError, OSError)) and why is not None
+    return Outage("away", f"{away} ({why})" if is_known else away, _CHECK_URL)
+
+
 def refusal(error: BaseException | None) -> str | None:
     """Return a sentence that says what Redis refuses this user, if that is the error; else None."""
+    refused = _refused(error)
+    return refused.text if refused else None
+
+
+def _refused(error: BaseException | None, keys: Sequence[str] = ()) -> Outage | None:
     if isinstance(error, redis.AuthenticationError):
-        return f"Redis refuses the user or the password of its URL ({error})"
+        text = f"Redis refuses the user or the password of its URL ({error})"
+        return Outage("wrong_login", text, _CHECK_LOGIN)
+    if isinstance(error, redis.RedisError) and _PROTECTED.search(str(error)):
+        text = "Redis has no password, and then takes connections from its own machine alone"
+        return Outage("wrong_login", text, "give it users, and name one in its URL in PLUGINS_*")
     if not isinstance(error, redis.exceptions.NoPermissionError) and not (
         isinstance(error, redis.ResponseError) and _NO_RIGHT.search(str(error))
     ):
         return None
-    text = str(error)
-    user = _USER.search(text)
-    who = f"the user {user[1]}" if user else "this user"
-    return f"Redis refuses {who} {_what(text)}: its line of the ACL file lacks that right ({_WHERE})"
+    text = f"Redis refuses {what_is_refused(str(error), keys)}: its line of the ACL file lacks that right"
+    return Outage("no_right", f"{text} ({_WHERE})", _GIVE)
 
 
-def _what(text: str) -> str:
-    if command := _COMMAND.search(text):
-        name = command[1].replace("|", " ").upper()
-        return f"{name} on {command[2]}" if command[2] else name
-    if found := _OBJECT.search(text):
-        return f"a {next(filter(None, found.groups()))} of a command"
-    return "a command of a script"
-
-
-def outage_sentence(error: BaseException | None, away: str) -> str:
-    """Return what to tell of an outage: ``away``, unless Redis is full or refuses this user."""
-    return refusal(error) or (_NO_ROOM if is_full(error) else away)
+def _starts(error: BaseException | None, word: str) -> bool:
+    if word == "READONLY" and isinstance(error, redis.exceptions.ReadOnlyError):
+        return True
+    is_answer = isinstance(error, redis.ResponseError)
+    return is_answer and re.search(rf"(?:^|: |-){word} ", str(error)) is not None
 
 
 @contextmanager
 def translate_outage(error_type: type[Unavailable], message: str) -> Iterator[None]:
     """Raise ``error_type(message)`` in place of an error that means that Redis is away; pass others on.
 
-    If Redis is full, or refuses this user, the message is that instead.
+    If Redis is full, takes no writes, or refuses this user, the message is that instead.
     """
     try:
         yield
     except redis.RedisError as error:
         if is_redis_outage(error):
-            raise error_type(outage_sentence(error, message)) from error
+            raise error_type(redis_outage(error, message).text) from error
         raise

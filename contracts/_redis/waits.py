@@ -4,14 +4,14 @@ import logging
 import time
 from collections.abc import Callable
 
-from contracts._redis.outage import refusal
+from contracts._redis.state import Outage
 
 AGAIN_S = 60.0
 """How long a wait goes on, in seconds, until it is told again."""
 
 
 class Waits:
-    """Tells of a wait when it begins, and once a minute; what Redis refuses this user, each as it is met.
+    """Tells of a wait when it begins, and once a minute; what a server refuses this user, each as it is met.
 
     ``logger``: where. ``clock``: seconds, never set back. Default: ``time.monotonic``.
     """
@@ -22,18 +22,17 @@ class Waits:
         self._told: str | None = None
         self._told_at = 0.0
 
-    def tell(self, what: str, why: str, error: BaseException | None = None) -> None:
-        """Log ``what`` waits, and ``why``: a warning, or an error if Redis refuses this user, for that does
+    def tell(self, what: str, outage: Outage) -> None:
+        """Log ``what`` waits, and why: a warning, or an error if a server refuses this user, for that does
         not end by itself.
-
-        ``error``: that of Redis.
         """
-        now, refused = self._clock(), refusal(error)
-        reason = refused or ""
+        now = self._clock()
+        reason = outage.text if outage.is_refusal else ""
         if reason == self._told and now - self._told_at < AGAIN_S:
             return
         self._told, self._told_at = reason, now
-        self._logger.log(logging.ERROR if refused else logging.WARNING, "%s: %s", what, why)
+        level = logging.ERROR if outage.is_refusal else logging.WARNING
+        self._logger.log(level, "%s: %s", what, outage.text)
 
     def over(self) -> bool:
         """Note that the wait is over; return whether there was one."""

@@ -66,14 +66,17 @@ def test_the_command_is_named(act: Callable[[str], None], command: str, weak: Ca
 
 
 def test_a_queue_that_is_not_its_own_is_told(guarded: GuardedRedis) -> None:
-    with PluginClient(guarded.url_of("beat")) as client, pytest.raises(RedisRefused, match="refuses"):
+    with (
+        PluginClient(guarded.url_of("beat")) as client,
+        pytest.raises(RedisRefused, match=r"refuses .* on plugin\.commands:"),
+    ):
         client.send("register", **REGISTRATION)
 
 
 def test_what_was_refused_is_not_told_to_the_next(guarded: GuardedRedis) -> None:
     """That an answer may not be read is known before the refusal of its subscription is."""
     with PluginClient(guarded.url_of("billing")) as client:
-        with pytest.raises(RedisRefused, match="a key of a command"):
+        with pytest.raises(RedisRefused, match=r"a key of a command \(it used celery-task-meta-"):
             client.ask("register", **REGISTRATION, command_id="other.1")
         with pytest.raises(AskTimeout):
             client.ask("register", **REGISTRATION, command_id="billing.1", timeout_s=0.1)
@@ -92,8 +95,7 @@ def test_the_command_line_tells_it(guarded: GuardedRedis, arguments: tuple[str, 
         result = CliRunner().invoke(main, arguments, env={"PLUGINS_REDIS_URL": url}, catch_exceptions=False)
         assert result.exit_code == 1
         assert told in result.output
-        assert "Redis does not answer" not in result.output
-        assert "does not answer" not in result.output.replace("the store does not answer", "")
+        assert "does not answer" not in result.output.replace("MongoDB does not answer", "")
 
 
 def test_a_subscriber_waits_and_tells_it(guarded: GuardedRedis, caplog: pytest.LogCaptureFixture) -> None:

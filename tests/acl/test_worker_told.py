@@ -119,7 +119,7 @@ def push(url: str, task: str, queue: str, **params: Any) -> str:
     ("command", "key", "told"),
     [
         ("hset", "plugin.commands*:unacked", "HSET on plugin.commands:unacked"),
-        ("evalsha", "plugin.commands", "a key of a command"),
+        ("evalsha", "plugin.commands", "EVALSHA on plugin.commands:lease"),
         ("xadd", "plugin.events", REFUSED),
         ("hset", "plugin.events:revisions", "HSET on plugin.events:revisions"),
         ("setex", "celery-task-meta-", REFUSED),

@@ -14,7 +14,7 @@ from contracts.commands import RegisterPlugin
 from tests.support.commands import apply, by
 from tests.support.servers import RedisServer, start_redis
 from worker.cli.operate.doctor.command import doctor
-from worker.events.publish import LAST_REVISIONS
+from worker.events.positions import LAST_REVISIONS
 from worker.events.sweeper import TURN
 from worker.process.heartbeat import STALE_S, Heartbeat
 from worker.process.mailbox import channel

@@ -140,4 +140,7 @@ def test_without_a_right_it_tells_so(client: redis.Redis, server: RedisServer) -
     assert "for the user `operator`" in found.advice
     with redis.Redis(port=server.port, username="none", password="x") as none:
         (told_so,) = inspect_redis(none, USES)
-    assert (told_so.level, told_so.text) == ("warn", "no right to INFO")
+        (settled,) = inspect_redis(none, USES, limits=(1, 1))
+    assert (told_so.level, told_so.text.split(":")[0]) == ("warn", "no right to INFO")
+    assert "PLUGINS_EVENTS_MAX_BYTES" in told_so.advice
+    assert settled.level == "ok"

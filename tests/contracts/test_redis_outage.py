@@ -3,7 +3,7 @@
 import pytest
 import redis
 
-from contracts._redis.outage import is_full, is_redis_outage, outage_sentence
+from contracts._redis.outage import is_full, is_redis_outage, redis_outage
 
 IN_A_SCRIPT = "Error running script: OOM command not allowed when used memory > 'maxmemory'."
 
@@ -19,7 +19,7 @@ IN_A_SCRIPT = "Error running script: OOM command not allowed when used memory > 
 def test_a_full_redis_is_told_as_full(error: redis.RedisError) -> None:
     assert is_full(error)
     assert is_redis_outage(error)
-    assert "full" in outage_sentence(error, "away")
+    assert redis_outage(error, "away").state == "full"
 
 
 @pytest.mark.parametrize(
@@ -27,4 +27,4 @@ def test_a_full_redis_is_told_as_full(error: redis.RedisError) -> None:
 )
 def test_another_error_is_not(error: redis.RedisError | None) -> None:
     assert not is_full(error)
-    assert outage_sentence(error, "away") == "away"
+    assert redis_outage(error, "away").text == "away"

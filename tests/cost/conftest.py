@@ -3,6 +3,7 @@
 import ctypes
 import gc
 import json
+import logging
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -14,6 +15,7 @@ import pytest
 import redis
 from celery import Celery
 
+from contracts._redis.waits import Waits
 from contracts.partition import COMMANDS, QUERIES
 from tests.cost.writes import DOMAIN, LARGE, LONG_NUMBERS, NUMBERED
 from tests.plugins.writes import register
@@ -92,6 +94,9 @@ def _memory(name: str) -> float:
     return int(next(line for line in lines if line.startswith(name)).split()[1]) / 1024
 
 
+logger = logging.getLogger(__name__)
+
+
 class App(Celery):  # type: ignore[misc]  # celery is untyped
     """The tasks, with these services."""
 
@@ -144,7 +149,7 @@ class Process:
         if isinstance(task, CommandTask):
             GroupRun(made, self._announcer, group, [request]).run()
         else:
-            SingleRun(self._answers, request).run()
+            SingleRun(self._answers, request, Waits(logger)).run()
         group.flush()
         answer: str = made.results.get(f"celery-task-meta-{envelope.id}").decode()
         made.results.delete(f"celery-task-meta-{envelope.id}")

@@ -6,8 +6,10 @@ import pytest
 import redis
 
 from tests.support.any_redis import AnyRedis, any_redis
+from tests.support.marks import kept_mark
 from tests.support.stream import Stream
 from tests.support.subjects import ChangingSubjects, MemorySubjects, StoredSubjects
+from worker.events.mark import Mark
 from worker.events.publish import Publisher
 from worker.services import Services
 from worker.settings import Settings
@@ -24,6 +26,12 @@ def client(any_redis: AnyRedis) -> redis.Redis:
 @pytest.fixture
 def publisher(client: redis.Redis) -> Publisher:
     return Publisher(client, "/repositories/repo-local", 1_000_000)
+
+
+@pytest.fixture
+def mark(client: redis.Redis) -> Mark:
+    """As it is after a comparison."""
+    return kept_mark(client)
 
 
 @pytest.fixture

@@ -1,10 +1,13 @@
 """What anyone who can write to Redis puts into the hash of positions: no other subject's events wait for it."""
 
+from datetime import timedelta
+
 import pytest
 
 from tests.support.clock import START, FakeClock
 from tests.support.stream import Stream
 from tests.support.subjects import ChangingSubjects
+from worker.events.mark import Mark
 from worker.events.publish import Publisher
 from worker.events.sweep import Sweep
 
@@ -49,12 +52,12 @@ def test_what_is_no_position_is_repaired_by_the_next_event(
 
 @pytest.mark.parametrize("forged", [*(text.encode() for text in NO_POSITIONS), b"\xff\xfe"])
 def test_what_is_no_position_is_repaired_by_the_sweep(
-    subjects: ChangingSubjects, publisher: Publisher, stream: Stream, forged: bytes
+    subjects: ChangingSubjects, publisher: Publisher, mark: Mark, stream: Stream, forged: bytes
 ) -> None:
     for name in ("d/forged", "d/other"):
         subjects.change(name)
-    sweep = Sweep([subjects], publisher, clock=FakeClock(START))
-    sweep.compare()
+    sweep = Sweep([subjects], publisher, mark, clock=FakeClock(START + timedelta(minutes=1)))
+    sweep.pending()
     stream.client.hset(REVISIONS, FIELD, forged)
     assert sweep.compare().repaired == 1
     assert sweep.compare().repaired == 0

@@ -19,7 +19,8 @@ from tests.support.servers import start_redis
 from tests.support.stream import Stream
 from worker.devtools.embedded.binaries import Binary, redis_binaries
 from worker.domain.events import Pending, Subject
-from worker.events.publish import EventsUnavailable, Published, Publisher
+from worker.events.publish import Published, Publisher
+from worker.events.unavailable import EventsUnavailable
 
 NAME = "d-1/jira"
 

@@ -11,7 +11,8 @@ from tests.support.any_redis import REAL
 from tests.support.stream import Stream
 from worker.domain.events import Pending, Subject
 from worker.events import script
-from worker.events.publish import EventsUnavailable, Published, Publisher
+from worker.events.publish import Published, Publisher
+from worker.events.unavailable import EventsUnavailable
 
 TRACE = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"
 REVISIONS = "plugin.events:revisions"

@@ -14,8 +14,9 @@ from contracts.events import PLUGIN_CHANGED, STREAM
 from tests.support.servers import redis_by_age, start_redis
 from worker.devtools.embedded.binaries import Binary
 from worker.domain.events import Pending, Subject
-from worker.events.publish import EventsUnavailable, Publisher
+from worker.events.publish import Publisher
 from worker.events.script import LEDGER
+from worker.events.unavailable import EventsUnavailable
 
 KIB = 1024
 BUDGET = 640 * KIB

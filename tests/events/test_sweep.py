@@ -7,6 +7,7 @@ import pytest
 from tests.support.clock import START, FakeClock
 from tests.support.stream import Stream
 from tests.support.subjects import ChangingSubjects, StoredSubjects
+from worker.events.mark import Mark
 from worker.events.publish import Publisher
 from worker.events.sweep import Sweep
 
@@ -19,14 +20,14 @@ def waiting(subjects: ChangingSubjects) -> int:
     return len(list(subjects.pending(START + timedelta(days=1))))
 
 
-def sweep_of(subjects: ChangingSubjects, publisher: Publisher, age_s: float = 10.0) -> Sweep:
+def sweep_of(subjects: ChangingSubjects, publisher: Publisher, mark: Mark, age_s: float = 10.0) -> Sweep:
     """A sweep when the events are ``age_s`` old."""
-    return Sweep([subjects], publisher, clock=FakeClock(START + timedelta(seconds=age_s)))
+    return Sweep([subjects], publisher, mark, clock=FakeClock(START + timedelta(seconds=age_s)))
 
 
 @pytest.fixture
-def sweep(subjects: ChangingSubjects, publisher: Publisher) -> Sweep:
-    return sweep_of(subjects, publisher)
+def sweep(subjects: ChangingSubjects, publisher: Publisher, mark: Mark) -> Sweep:
+    return sweep_of(subjects, publisher, mark)
 
 
 def publish(subjects: ChangingSubjects, publisher: Publisher, *names: str) -> None:
@@ -59,10 +60,12 @@ def test_it_clears_what_is_published_and_publishes_nothing_twice(
     assert len(stream.changes()) == 7
 
 
-def test_the_newest_are_left_to_their_writer(subjects: ChangingSubjects, publisher: Publisher) -> None:
+def test_the_newest_are_left_to_their_writer(
+    subjects: ChangingSubjects, publisher: Publisher, mark: Mark
+) -> None:
     subjects.change("d/p1")
-    assert sweep_of(subjects, publisher, age_s=1.0).pending().seen == 0
-    assert sweep_of(subjects, publisher, age_s=3.0).pending().seen == 1
+    assert sweep_of(subjects, publisher, mark, age_s=1.0).pending().seen == 0
+    assert sweep_of(subjects, publisher, mark, age_s=3.0).pending().seen == 1
 
 
 def test_comparing_repairs_a_redis_that_lost_everything(

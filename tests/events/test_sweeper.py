@@ -5,30 +5,28 @@ from typing import Any
 import pytest
 import redis
 
-from tests.support.any_redis import REAL
+from tests.support.marks import MemoryMark
 from tests.support.servers import wait_until
 from tests.support.stream import Stream
 from tests.support.subjects import MemorySubjects
+from worker.events.mark import Mark
 from worker.events.publish import Publisher
 from worker.events.sweep import Sweep
 from worker.events.sweeper import Sweeper, Turn
 from worker.process.periodic import Periodic
 
 
-# A fake has no run of its own: no INFO.
-@pytest.mark.parametrize("any_redis", REAL, indirect=True)
-def test_the_thread_repairs_after_each_new_run_of_redis(
+def test_the_thread_repairs_after_each_loss_of_redis(
     client: redis.Redis, publisher: Publisher, stream: Stream
 ) -> None:
     subjects = MemorySubjects()
-    sweep = Sweep([subjects], publisher)
+    sweep = Sweep([subjects], publisher, Mark(client, MemoryMark()))
     subjects.change("d/p1")
-    sweep.pending()
     turn = Turn(client)
-    thread = Periodic("chores", [Sweeper(sweep, publisher, turn, client, interval_s=0.02)])
+    thread = Periodic("chores", [Sweeper(sweep, turn, interval_s=0.02)])
     thread.start()
     try:
-        wait_until(lambda: stream.client.get("plugin.events:compared") is not None, what="a first comparison")
+        wait_until(lambda: not subjects.stored["d/p1"].outbox, what="a first comparison and sweep")
         stream.client.flushall()
         wait_until(lambda: stream.changes() == [(1, "resynced")], what="the repair")
     finally:
@@ -46,9 +44,7 @@ def test_one_process_sweeps_at_a_time(client: redis.Redis) -> None:
     assert yours.take()
 
 
-def test_a_bug_in_the_sweep_does_not_end_it(
-    client: redis.Redis, publisher: Publisher, caplog: pytest.LogCaptureFixture
-) -> None:
+def test_a_bug_in_the_sweep_does_not_end_it(client: redis.Redis, caplog: pytest.LogCaptureFixture) -> None:
     class Faulty:
         calls = 0
 
@@ -57,7 +53,7 @@ def test_a_bug_in_the_sweep_does_not_end_it(
             raise ZeroDivisionError
 
     faulty: Any = Faulty()
-    thread = Periodic("chores", [Sweeper(faulty, publisher, Turn(client), client, interval_s=0.01)])
+    thread = Periodic("chores", [Sweeper(faulty, Turn(client), interval_s=0.01)])
     thread.start()
     wait_until(lambda: faulty.calls > 2, what="another try")
     thread.stop()

@@ -16,7 +16,7 @@ from tests.support.mongo_commands import MongoCommands
 from tests.support.stream import Stream
 from worker.domain.command import Fenced
 from worker.domain.record import MAX_APPLIED, MAX_PENDING
-from worker.events.publish import EventsUnavailable
+from worker.events.unavailable import EventsUnavailable
 from worker.plugins.write import OutboxFull
 from worker.services import Services
 

@@ -16,8 +16,8 @@ from tests.plugins.writes import register
 from tests.support.commands import by, command_of, decide
 from tests.support.stream import Stream
 from worker.devtools.embedded.redis import RedisServer
-from worker.events.publish import EventsUnavailable
 from worker.events.rejections import Refusal
+from worker.events.unavailable import EventsUnavailable
 from worker.services import Services
 from worker.settings import Settings
 from worker.tasks.announce import Announcer

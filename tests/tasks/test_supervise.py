@@ -8,7 +8,7 @@ import pytest
 
 from contracts.errors import InternalFault, PluginNotFound, StoreUnavailable
 from worker.domain.command import Fenced, GiveBack
-from worker.events.publish import EventsUnavailable
+from worker.events.unavailable import EventsUnavailable
 from worker.plugins.plan import TRIES
 from worker.tasks.supervise import GIVE_UP_S, supervise
 

@@ -7,6 +7,7 @@ import redis
 from redis.backoff import NoBackoff
 from redis.retry import Retry
 
+from contracts._redis.connect import NamingRedis
 from tests.support.servers import RedisServer, wait_until
 from tests.transport.elements import elements
 from worker.lua import Call
@@ -97,7 +98,7 @@ def lose_reply(inbox: Inbox, state: QueueState, most: int = 1) -> None:
 def lose_connection(inbox: Inbox) -> Callable[[], None]:
     """Redis is away for the inbox until what is returned is called."""
     good = inbox.client
-    inbox.client = redis.Redis(port=1, retry=Retry(NoBackoff(), 0))
+    inbox.client = NamingRedis(port=1, retry=Retry(NoBackoff(), 0))
 
     def mend() -> None:
         inbox.client.close()

@@ -10,13 +10,14 @@ import redis
 
 from contracts._client.frames import MAX_EXPIRES_S
 from contracts._redis.connect import open_redis
-from contracts._redis.outage import outage_sentence
+from contracts._redis.outage import redis_outage
 from contracts.client import AskTimeout, PluginClient, RedisUnavailable
-from contracts.errors import ContractError
+from contracts.errors import ContractError, Unavailable
 from worker.cli.param_types import Seconds
 from worker.cli.text import to_json
 from worker.process.partitions import Partitions
 from worker.settings import Connections, SettingsError, load_connections
+from worker.tasks.outages import outage_of
 from worker.terminal import say, say_lines
 
 CommandCallback = Callable[..., Any]
@@ -37,9 +38,11 @@ def ending_errors(as_json: bool) -> Iterator[None]:
         say_lines(str(error), err=True)
         sys.exit(REFUSED)
     except ContractError as error:
-        fail(error.code, error.message, as_json, type(error).__name__, error.details)
+        told = outage_of(error).text if isinstance(error, Unavailable) else error.message
+        fail(error.code, told, as_json, type(error).__name__, error.details)
     except redis.RedisError as error:
-        told = outage_sentence(error, f"Redis does not answer: {error}")
+        outage = redis_outage(error, "")
+        told = f"Redis does not answer: {error}" if outage.state == "away" else outage.text
         fail("REDIS_UNAVAILABLE", told, as_json, "RedisUnavailable", {})
 
 

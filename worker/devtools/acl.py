@@ -5,7 +5,7 @@ from pathlib import Path
 
 from worker.process.grants import Grant, Role
 from worker.process.panel_roles import with_panel
-from worker.process.roles import ROLES
+from worker.process.roles import HELPFUL, ROLES
 
 _CLIENT = ("caching", "kill", "list", "no-evict", "pause", "reply", "tracking", "unblock", "unpause")
 """What nobody needs of CLIENT. The rest is about the connection itself, and one of it, SETINFO, is unknown to
@@ -29,6 +29,31 @@ def rules(role: Role) -> list[str]:
     free = [word for command in role.free for word in _allowed(command)]
     channels = [f"&{channel}" for channel in role.channels]
     return ["resetchannels", *channels, "-@all", *free, *map(_selector, role.grants)]
+
+
+ONE_USER_KEYS = (
+    "plugin.*",
+    "celery-task-meta-*",
+    "_kombu.binding.plugin.*",
+    "_kombu.binding_permanent.plugin.*",
+)
+
+
+def one_user() -> list[str]:
+    """Return the rules of one user for every process, caller and operator, as docs/operations.md shows them.
+
+    For a Redis older than 7, or a hosted one that knows no selectors. Without what is only ``HELPFUL``.
+    """
+    commands = {command for role in ROLES for command in role.free}
+    commands |= {command for role in ROLES for grant in role.grants for command in grant.commands}
+    channels = {channel for role in ROLES for channel in role.channels if "billing" not in channel}
+    return [
+        "resetchannels",
+        "-@all",
+        *(f"~{key}" for key in ONE_USER_KEYS),
+        *(f"&{channel}" for channel in sorted(channels)),
+        *(f"+{command}" for command in sorted(commands.difference(HELPFUL))),
+    ]
 
 
 def _line(role: Role) -> str:

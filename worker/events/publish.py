@@ -1,49 +1,23 @@
 """Publish: put a subject's pending events on the stream, each once, in the order of its revisions."""
 
-import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from threading import Lock
-from typing import Any, Literal, NamedTuple
+from typing import Any, Literal
 
 from cachetools import LRUCache
 
 from contracts._redis.outage import translate_outage
-from contracts.errors import Unavailable
-from contracts.events import STREAM
 from worker.domain.events import ANY, Pending, Subject
 from worker.events.limits import StreamLimits
+from worker.events.positions import LAST_REVISIONS, NOWHERE, StreamPosition, field_of, position_of
 from worker.events.script import PublishScript, Work, publish_calls
+from worker.events.unavailable import EVENTS_AWAY, EventsUnavailable
 from worker.lua import is_forgotten, run_script
 
-LAST_REVISIONS = f"{STREAM}:revisions"
-"""The Redis hash of the last revision on the stream, by ``{type}|{subject}``."""
-
 _REMEMBERED = 100_000
-_REVISION = re.compile(rb"[0-9]{1,15}")
 
 PublishOutcome = Literal["ok", "lost", "ahead"]
-
-
-class EventsUnavailable(Unavailable):
-    """Raised when the Redis of the events does not answer. It is never answered to a caller: a write
-    waits.
-    """
-
-    code = "STORE_UNAVAILABLE"
-
-
-EVENTS_AWAY = "the Redis of the events does not answer"
-
-
-class StreamPosition(NamedTuple):
-    """How far a subject is on the stream: its last revision, and the SHA-1 of that event's data."""
-
-    revision: int = 0
-    digest: str = ""
-
-
-_NOWHERE = StreamPosition()
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,9 +102,9 @@ class Publisher:
         published, the store has been restored from a backup since: its pending event is not the one that is
         on the stream under the same revision. The answer is then 0, so that the stream is asked again.
         """
-        field = _field(event_type, subject)
+        field = field_of(event_type, subject)
         with self._lock:
-            last, digest = self._last.get(field, _NOWHERE)
+            last, digest = self._last.get(field, NOWHERE)
             if last <= revision and (digest in ("", ANY) or _digest(pending, last) in ("", digest)):
                 return last
             self._last.pop(field, None)
@@ -141,15 +115,15 @@ class Publisher:
         if not subjects:
             return []
         with translate_outage(EventsUnavailable, EVENTS_AWAY):
-            found = self._redis.hmget(LAST_REVISIONS, [_field(event_type, name) for name in subjects])
-        return [_position(value) if value else _NOWHERE for value in found]
+            found = self._redis.hmget(LAST_REVISIONS, [field_of(event_type, name) for name in subjects])
+        return [position_of(value) for value in found]
 
     def subjects(self, event_type: str, count: int) -> Iterator[list[str]]:
         """Yield the names of all subjects of a type that were ever on the stream, about ``count`` at a time.
 
         A name may come twice.
         """
-        prefix, cursor = _field(event_type, ""), 0
+        prefix, cursor = field_of(event_type, ""), 0
         while True:
             with translate_outage(EventsUnavailable, EVENTS_AWAY):
                 cursor, found = self._redis.hscan(LAST_REVISIONS, cursor, match=f"{prefix}*", count=count)
@@ -158,11 +132,6 @@ class Publisher:
                 yield names
             if not cursor:
                 return
-
-    def run_id(self) -> str:
-        """Return Redis's id of its present run: a new one means that Redis may have lost writes."""
-        with translate_outage(EventsUnavailable, EVENTS_AWAY):
-            return str(self._redis.info("server")["run_id"])
 
     def _results(self, calls: Sequence[Sequence[Work]], replies: Sequence[Any]) -> list[Published]:
         """Return the results in the replies of calls, and remember the positions.
@@ -189,7 +158,7 @@ class Publisher:
         ]
         with self._lock:
             for (subject, pending), result in zip(call, results, strict=True):
-                field = _field(subject.type, subject.name)
+                field = field_of(subject.type, subject.name)
                 if result.outcome == "ahead":
                     self._last.pop(field, None)
                 else:
@@ -216,15 +185,3 @@ def _in_place(subject: Subject) -> Pending:
     known = last is not None and last.revision == present.revision
     # If the outbox is empty, a writer that read it earlier may still publish that last event.
     return replace(present, stands_for=last.digest if last and known else ANY)
-
-
-def _field(event_type: str, name: str) -> str:
-    return f"{event_type.rsplit('.', 1)[-1]}|{name}"
-
-
-def _position(value: bytes) -> StreamPosition:
-    """Return the position in a field of the hash; what is none counts as none, as in the script."""
-    revision, _, digest = value.partition(b":")
-    if not _REVISION.fullmatch(revision):
-        return _NOWHERE
-    return StreamPosition(int(revision), digest.decode(errors="replace"))

@@ -13,7 +13,8 @@ from typing import Any, Literal
 from contracts._redis.outage import translate_outage
 from contracts.events import STREAM
 from worker.domain.subjects import Subjects
-from worker.events.publish import EVENTS_AWAY, EventsUnavailable, Publisher
+from worker.events.publish import Publisher
+from worker.events.unavailable import EVENTS_AWAY, EventsUnavailable
 
 _CHUNK = 500
 _TRIES = 5

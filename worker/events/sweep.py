@@ -12,7 +12,9 @@ from itertools import islice
 from worker.domain.clock import Clock
 from worker.domain.events import ANY, Position
 from worker.domain.subjects import Subjects
-from worker.events.publish import Publisher, StreamPosition
+from worker.events.mark import Mark
+from worker.events.positions import StreamPosition
+from worker.events.publish import Publisher
 
 logger = logging.getLogger(__name__)
 
@@ -25,18 +27,24 @@ Positions = tuple[Position, StreamPosition]
 
 @dataclass(slots=True)
 class Report:
-    """The result of one pass: subjects in all, subjects whose events it published or repaired, and subjects
-    whose stream is ahead of the store.
+    """The result of one pass.
+
+    ``seen``, ``repaired``, ``ahead``: subjects in all, those whose events it published or repaired, and those
+    whose stream is ahead of the store. ``is_sound``: whether Redis lost nothing before the pass, or, for a
+    comparison, during it.
     """
 
     seen: int = 0
     repaired: int = 0
     ahead: int = 0
+    is_sound: bool = True
 
 
 class Sweep:
     """Brings the stream up to the store, for several kinds of subjects.
 
+    ``mark``: tells of a Redis that lost data; an outbox is emptied only if it would tell of a loss of the
+    events.
     ``grace_s``: leave events younger than this to their writer, in seconds.
     ``between``: called between two chunks; it may raise to end a pass.
     """
@@ -45,28 +53,40 @@ class Sweep:
         self,
         kinds: Sequence[Subjects],
         publisher: Publisher,
+        mark: Mark,
         grace_s: float = 2.0,
         clock: Clock | None = None,
         between: Callable[[], None] = lambda: None,
     ) -> None:
         self._kinds = kinds
         self._publisher = publisher
+        self._mark = mark
         self._grace = timedelta(seconds=grace_s)
         self._now = (clock or Clock.system()).now
         self._between = between
         self._ahead = _Ahead()
 
     def pending(self) -> Report:
-        """Publish and clear the outboxes that have waited longer than the grace."""
-        return self._pass(lambda subjects: subjects.pending(self._now() - self._grace), clear=True)
+        """Publish the outboxes that have waited longer than the grace, and empty them.
+
+        They stay as they are after Redis has lost data: compare everything first.
+        """
+        report = Report(is_sound=self._mark.is_kept())
+        return self._pass(lambda subjects: subjects.pending(self._now() - self._grace), report, clear=True)
 
     def compare(self) -> Report:
         """Compare every subject with the stream, and repair what the stream lacks."""
         self._ahead.forget()
-        return self._pass(lambda subjects: subjects.revisions(), clear=False)
+        self._mark.put()
+        report = self._pass(lambda subjects: subjects.revisions(), Report(), clear=False)
+        report.is_sound = report.is_sound and self._mark.is_found_again()
+        if report.is_sound:
+            self._mark.keep()
+        return report
 
-    def _pass(self, positions_of: Callable[[Subjects], Iterator[Position]], clear: bool) -> Report:
-        report = Report()
+    def _pass(
+        self, positions_of: Callable[[Subjects], Iterator[Position]], report: Report, clear: bool
+    ) -> Report:
         try:
             for subjects in self._kinds:
                 positions = positions_of(subjects)
@@ -77,7 +97,28 @@ class Sweep:
             self._ahead.log()
         return report
 
+    def _clear(self, subjects: Subjects, published: dict[str, int], report: Report) -> None:
+        if not (published and report.is_sound):
+            return
+        report.is_sound = self._mark.move(subjects.event_type, published)
+        if report.is_sound:
+            # First: who finds the outboxes empty must know what Redis has to have.
+            self._mark.keep()
+            subjects.clear(published)
+
     def _settle(self, subjects: Subjects, positions: list[Position], report: Report, clear: bool) -> None:
+        done, repaired = self._bring_up(subjects, positions, report)
+        if clear:
+            self._clear(subjects, done | repaired, report)
+        elif repaired:
+            report.is_sound &= self._mark.move(subjects.event_type, repaired)
+
+    def _bring_up(
+        self, subjects: Subjects, positions: list[Position], report: Report
+    ) -> tuple[dict[str, int], dict[str, int]]:
+        """Publish what the stream lacks of some subjects. Return the revisions that it had, and those that
+        it has now.
+        """
         report.seen += len(positions)
         on_stream = self._publisher.positions(subjects.event_type, [each.name for each in positions])
         done: dict[str, int] = {}
@@ -90,8 +131,7 @@ class Sweep:
                 report.ahead += 1
             else:
                 behind[stored.name] = stored, published
-        repaired = self._repair(subjects, behind, report)
-        subjects.clear(done | repaired if clear else repaired)
+        return done, self._repair(subjects, behind, report)
 
     def _repair(self, subjects: Subjects, behind: Mapping[str, Positions], report: Report) -> dict[str, int]:
         done, ahead = self._publish(subjects, behind)

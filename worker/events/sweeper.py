@@ -7,16 +7,13 @@ from uuid import uuid4
 
 from contracts._redis.outage import translate_outage
 from contracts.events import STREAM
-from worker.events.publish import EVENTS_AWAY, EventsUnavailable, Publisher
 from worker.events.sweep import Sweep
+from worker.events.unavailable import EVENTS_AWAY, EventsUnavailable
 
 logger = logging.getLogger(__name__)
 
 TURN = f"{STREAM}:sweeper"
 """The Redis key that says whose turn it is."""
-
-COMPARED = f"{STREAM}:compared"
-"""The Redis key with the ``run_id`` under which the last full comparison was made."""
 
 
 class NotMyTurn(Exception):
@@ -56,26 +53,17 @@ class Sweeper:
     """The sweep, whenever it is this process's turn; and a comparison of everything with the stream.
 
     ``interval_s``: seconds between two sweeps. ``compare_s``: seconds between two comparisons; there is one
-    after each new run of Redis, too.
+    after each loss of Redis's data, too.
     """
 
     name = "the sweep"
 
     def __init__(
-        self,
-        sweep: Sweep,
-        publisher: Publisher,
-        turn: Turn,
-        client: Any,
-        *,
-        interval_s: float = 1.0,
-        compare_s: float = 3600.0,
+        self, sweep: Sweep, turn: Turn, *, interval_s: float = 1.0, compare_s: float = 3600.0
     ) -> None:
         self.interval_s = interval_s
         self._sweep = sweep
-        self._publisher = publisher
         self._turn = turn
-        self._redis = client
         self._compare_every = compare_s
         self._compared_at = time.monotonic()
 
@@ -83,17 +71,17 @@ class Sweeper:
         """Make one pass, unless another process has the turn. Raises ``Unavailable``."""
         try:
             self._turn.keep()
-            self._sweep.pending()
-            if self._is_due():
+            is_sound = self._sweep.pending().is_sound
+            if not is_sound or time.monotonic() - self._compared_at > self._compare_every:
                 self._compare()
         except NotMyTurn:
             return
 
     def _compare(self) -> None:
-        run_id = self._publisher.run_id()
         report = self._sweep.compare()
-        with translate_outage(EventsUnavailable, EVENTS_AWAY):
-            self._redis.set(COMPARED, run_id)
+        if not report.is_sound:
+            logger.warning("Redis lost events while they were compared: they are compared again")
+            return
         self._compared_at = time.monotonic()
         logger.info(
             "compared %d subjects with the stream, repaired %d, left %d ahead of the store",
@@ -101,10 +89,3 @@ class Sweeper:
             report.repaired,
             report.ahead,
         )
-
-    def _is_due(self) -> bool:
-        if time.monotonic() - self._compared_at > self._compare_every:
-            return True
-        with translate_outage(EventsUnavailable, EVENTS_AWAY):
-            compared = self._redis.get(COMPARED)
-        return bool(compared != self._publisher.run_id().encode())

@@ -11,6 +11,7 @@ from contracts.partition import COMMANDS, QUERIES, VERSIONS, command_queues
 from worker.process.heartbeat import begin_heartbeat
 from worker.process.partitions import Partitions
 from worker.process.rights import check_rights, uses_of
+from worker.process.store_rights import check_store
 from worker.tasks.belong import kind_of
 from worker.tasks.broker import BrokerUnavailable
 
@@ -27,6 +28,7 @@ class Checks(bootsteps.Step):  # type: ignore[misc]  # celery is untyped
         queues, partitions = list(app.amqp.queues.consume_from), app.settings.command_partitions
         check_queues(queues, partitions)
         check_rights(roles_of(queues), uses_of(app.services), app.settings.remote_control)
+        check_store(roles_of(queues), app.services.database)
         if not is_commands(queues):
             return
         most = max(worker.concurrency, worker.max_concurrency or 0)
@@ -89,9 +91,9 @@ def check_partitions(partitions: Partitions, number: int) -> None:
     """Refuse to start with another number of partitions than the one in force."""
     try:
         kept = partitions.agree(number)
-    except BrokerUnavailable:
+    except BrokerUnavailable as outage:
         # The worker waits for Redis anyway; a number that differs is found when it answers again.
-        logger.warning("Redis does not answer: the number of partitions was not compared")
+        logger.warning("%s: the number of partitions was not compared", outage.message)
         return
     if kept != number:
         sys.exit(

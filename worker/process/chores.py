@@ -14,9 +14,11 @@ from contracts.errors import Unavailable
 from contracts.partition import QUERIES, VERSIONS
 from worker.dead_letters.parking import Parking
 from worker.events.sweeper import Sweeper, Turn
-from worker.process.checks import is_commands
+from worker.process.checks import is_commands, roles_of
 from worker.process.partitions import Partitions
 from worker.process.periodic import Chore, Periodic
+from worker.process.rights import uses_of
+from worker.process.rights_watch import WatchRights
 from worker.services import Services
 from worker.store.dead_letter_retention import Retention
 from worker.store.indexes import ensure_indexes
@@ -75,8 +77,11 @@ class WorkerThreads:
 def threads_beside(app: Any, queues: Sequence[str]) -> WorkerThreads:
     """Return what runs beside a worker of ``app``, a ``worker.app.PluginRepository``, on these queues."""
     services: Services = app.services
-    # The subscription has a thread of its own: it waits for events.
-    threads = [Periodic("subscription", [services.subscription()])] if VERSIONS in queues else []
+    watch = WatchRights(roles_of(queues), uses_of(services), services.settings.remote_control)
+    threads = [Periodic("rights", [watch])]
+    if VERSIONS in queues:
+        # The subscription has a thread of its own: it waits for events.
+        threads.append(Periodic("subscription", [services.subscription()]))
     if not is_commands(queues):
         return WorkerThreads(threads)
     turn = Turn(services.redis)
@@ -85,7 +90,7 @@ def threads_beside(app: Any, queues: Sequence[str]) -> WorkerThreads:
         EnsureIndexes(services.database),
         DrainParkedMessages(services.broker, queues, sink, services.dead_letters.retention),
         KeepPartitions(Partitions(services.broker), services.settings.command_partitions),
-        Sweeper(services.sweep(turn.keep), services.publisher, turn, services.redis),
+        Sweeper(services.sweep(turn.keep), turn),
     ]
     # Folders have a thread of their own: to load a large one must not hold up the sweep.
     threads += [Periodic("sweeper", chores), Periodic("repositories", [services.folders()])]

@@ -1,10 +1,12 @@
 """Celery's consumer in this service: its heartbeat, what runs beside it, and answers that no task gives."""
 
+import logging
 from collections.abc import Sequence
 from typing import Any
 
 from celery import bootsteps
 
+from contracts._redis.waits import Waits
 from worker.process.chores import WorkerThreads, threads_beside
 from worker.process.garbage import collect_less_garbage
 from worker.process.heartbeat import BEAT_S, Heartbeat, begin_heartbeat
@@ -18,6 +20,8 @@ from worker.tasks.single import SingleRun
 from worker.transport import Delivery, Group
 from worker.transport.consumer import Consumer as LosslessConsumer
 from worker.transport.request import Request
+
+logger = logging.getLogger(__name__)
 
 
 class Pulse(bootsteps.StartStopStep):  # type: ignore[misc]  # celery is untyped
@@ -46,6 +50,7 @@ class ServiceConsumer(LosslessConsumer):
     class Blueprint(LosslessConsumer.Blueprint):
         default_steps = (*LosslessConsumer.Blueprint.default_steps, RemoteControl, Pulse)
 
+    _told = Waits(logger)
     _heartbeat: Heartbeat | None = None
     _beside: WorkerThreads | None = None
 
@@ -76,7 +81,7 @@ class ServiceConsumer(LosslessConsumer):
 
     def apply_single(self, request: Request) -> None:
         """Carry out a task of a shared queue, and answer it."""
-        SingleRun(AnswerStore.of(self.app.services), request).run()
+        SingleRun(AnswerStore.of(self.app.services), request, self._told).run()
 
     def answer_unknown_tasks(self, deliveries: Sequence[Delivery]) -> None:
         """Answer messages that name no known task; they are parked as well."""

@@ -6,7 +6,7 @@ from typing import Literal
 
 from contracts.events import STREAM
 from contracts.partition import COMMANDS, QUERIES, VERSIONS
-from worker.events.publish import LAST_REVISIONS
+from worker.events.positions import LAST_REVISIONS
 from worker.events.script import LEDGER
 from worker.tasks.answer_store import COUNTED_ANSWERS
 

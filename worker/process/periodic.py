@@ -8,6 +8,7 @@ from typing import Protocol
 
 from contracts._redis.waits import Waits
 from contracts.errors import Unavailable
+from worker.tasks.outages import outage_of
 
 logger = logging.getLogger(__name__)
 
@@ -67,7 +68,7 @@ class Periodic(threading.Thread):
             chore.run()
             self._waits[chore].over()
         except Unavailable as outage:
-            self._waits[chore].tell(f"{chore.name} waits", outage.message, outage.__cause__)
+            self._waits[chore].tell(f"{chore.name} waits", outage_of(outage))
         except Exception:
             # What the chore mends is then mended late, not never.
             logger.exception("%s failed and will be tried again", chore.name)

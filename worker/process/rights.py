@@ -4,18 +4,18 @@ import json
 import logging
 import re
 import sys
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any, Final, NamedTuple
 from urllib.parse import unquote, urlsplit
 
 import redis
 
-from contracts._redis.outage import is_redis_outage, refusal
+from contracts._redis.outage import is_redis_outage, redis_outage
 from worker.lua import RIGHTS
 from worker.process.grants import Grant, Role, Server
 from worker.process.mailbox import channel
 from worker.process.panel_roles import with_panel
-from worker.process.roles import ROLES
+from worker.process.roles import HELPFUL, ROLES
 from worker.services import Services
 
 logger = logging.getLogger(__name__)
@@ -46,6 +46,14 @@ Use = tuple[Server, str, Any]
 """What a Redis is for, its URL, and a redis-py client of it."""
 
 
+class RightsUnknown(Exception):
+    """Raised when a Redis cannot be asked for rights. ``url``: which one."""
+
+    def __init__(self, url: str) -> None:
+        super().__init__("a Redis cannot be asked for rights")
+        self.url = url
+
+
 class Need(NamedTuple):
     """A command that a process runs, with the words that it would send. ``key``: empty if it needs none."""
 
@@ -72,12 +80,16 @@ def example_of(pattern: str) -> str:
 
 
 def needs_of(role: Role, servers: Iterable[Server]) -> list[Need]:
-    """Return what a role needs of a Redis with these uses."""
+    """Return what a role cannot do without, of a Redis with these uses."""
     grants: list[Grant] = [grant for grant in role.grants if grant.server in servers]
     keys = [
-        Need(command, example_of(key)) for grant in grants for command in grant.commands for key in grant.keys
+        Need(command, example_of(key))
+        for grant in grants
+        for command in grant.commands
+        if command not in HELPFUL
+        for key in grant.keys
     ]
-    free = [Need(command, "") for command in role.free if command not in _OF_CHANNELS]
+    free = [Need(command, "") for command in role.free if command not in (*_OF_CHANNELS, *HELPFUL)]
     return list(dict.fromkeys([*free, *keys]))
 
 
@@ -104,8 +116,25 @@ def check_rights(names: Iterable[str], uses: Sequence[Use], panel: bool = False)
 
     Without it a message would wait in the middle of its way. ``panel``: whether remote control is open.
     """
+    try:
+        for sentence in missing(names, uses, panel):
+            sys.exit(sentence)
+    except RightsUnknown as error:
+        known = [role.name for role in ROLES if role.name in names]
+        outage = redis_outage(error.__cause__, "Redis does not answer")
+        if outage.state == "wrong_login":
+            sys.exit(outage.text)
+        if outage.is_refusal:
+            sys.exit(_another_user(error.url, known) + outage.text)
+        logger.warning("%s: the rights of this process were not checked", outage.text)
+
+
+def missing(names: Iterable[str], uses: Sequence[Use], panel: bool = False) -> Iterator[str]:
+    """Yield what the user of this process lacks of the roles ``names``, a sentence for each Redis.
+
+    Raises: ``RightsUnknown``.
+    """
     roles = [role for role in (with_panel() if panel else ROLES) if role.name in names]
-    known = [role.name for role in roles]
     for url in dict.fromkeys(url for _, url, _ in uses):
         servers = [server for server, its_url, _ in uses if its_url == url]
         client = next(client for _, its_url, client in uses if its_url == url)
@@ -115,15 +144,11 @@ def check_rights(names: Iterable[str], uses: Sequence[Use], panel: bool = False)
                 needs.append(Need("subscribe", channel(client)))
             found = lacking(client, needs)
         except redis.RedisError as error:
-            if sentence := refusal(error):
-                is_wrong_password = isinstance(error, redis.AuthenticationError)
-                sys.exit(sentence if is_wrong_password else _another_user(url, known) + sentence)
-            if not is_redis_outage(error):
-                raise
-            logger.warning("Redis does not answer: the rights of this process were not checked")
-            continue
+            if is_redis_outage(error):
+                raise RightsUnknown(url) from error
+            raise
         if found:
-            sys.exit(_sentence(url, known, found, panel))
+            yield _sentence(url, [role.name for role in roles], found, panel)
 
 
 def _sentence(url: str, roles: Sequence[str], found: Sequence[Need], panel: bool) -> str:

@@ -5,7 +5,7 @@ when it starts.
 """
 
 from contracts.events import REJECTIONS, STREAM
-from worker.events.publish import LAST_REVISIONS
+from worker.events.positions import LAST_REVISIONS
 from worker.process.grants import (
     ANSWERS,
     BUDGETS,
@@ -25,6 +25,13 @@ from worker.process.grants import (
     take,
 )
 from worker.process.partitions import PARTITIONS
+
+HELPFUL = ("client", "client|tracking", "info", "memory|usage", "xgroup|delconsumer", "xinfo|consumers")
+"""Commands that nothing depends on; a hosted Redis, or an older file of users, may refuse them.
+
+Without CLIENT TRACKING, queues are asked 25 times a second; without INFO, nobody knows how much memory Redis
+has; without the last two, consumers that are gone stay in their group.
+"""
 
 CONNECT = ("ping", "client", "multi", "exec", "discard")
 LISTEN = ("subscribe", "unsubscribe")

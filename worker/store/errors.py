@@ -20,12 +20,14 @@ from pymongo.errors import (
     WTimeoutError,
 )
 
+from contracts._redis.state import Outage
 from contracts.errors import InvalidQuery, QueryTimeout, ResultTooLarge, StoreUnavailable
 from contracts.query import Query, StatisticsQuery
 from contracts.query.faults import invalid_query
 from contracts.query.filters import Condition, Pattern, Patterns
 from contracts.query.stages import SortStage
 from worker.store.client import Document
+from worker.store.outage import CALLERS, UNUSABLE, mongodb_outage
 from worker.store.query.operators import compile_condition
 
 PING_S = 1.0
@@ -34,7 +36,6 @@ PING_S = 1.0
 _LOCATE_S = 1.0
 _BAD_VALUE = 2  # a sort by two lists at once
 _BAD_REGEX = 51091  # a regular expression that PCRE does not take
-_UNUSABLE = "the store cannot be reached: a name in its URL does not resolve, or an option of it is wrong"
 
 _AWAY = frozenset(
     {
@@ -51,6 +52,7 @@ _AWAY = frozenset(
         134,  # ReadConcernMajorityNotAvailableYet
         189,  # PrimarySteppedDown
         262,  # ExceededTimeLimit
+        8000,  # AtlasError: no login, no right, no room
         9001,  # SocketException
         10058,  # LegacyNotPrimary
         10107,  # NotWritablePrimary
@@ -102,8 +104,16 @@ def outage() -> Iterator[None]:
         if is_mongodb_outage(error):
             # Fixed texts: the driver's own may quote the URL.
             is_setting = isinstance(error, ConfigurationError)
-            raise StoreUnavailable(_UNUSABLE if is_setting else "the store does not answer") from error
+            told = UNUSABLE if is_setting else CALLERS[mongodb_outage(error).state]
+            raise StoreUnavailable(told) from error
         raise
+
+
+def store_outage(error: BaseException | None) -> Outage | None:
+    """Return what an error says of the store, for log and doctor; None if it is not one of the store."""
+    if isinstance(error, PyMongoError) and is_mongodb_outage(error):
+        return mongodb_outage(error)
+    return None
 
 
 @contextmanager

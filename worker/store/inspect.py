@@ -1,12 +1,21 @@
 """Facts for operators: the MongoDB server, and the outboxes in it."""
 
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Final
 
 from pymongo.database import Database
+from pymongo.errors import PyMongoError
 
+from contracts._redis.state import Outage
 from worker.store.client import Document
-from worker.store.errors import outage
+from worker.store.errors import is_mongodb_outage, outage
+from worker.store.outage import mongodb_outage
+
+COLLECTIONS: Final = ("plugins", "images", "dead_letters", "dead_letter_drops", "stream_marks")
+
+_NOBODY: Final = "a document that there is not"
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +57,19 @@ def store_facts(database: Database[Document]) -> StoreFacts:
         members=len(hello.get("hosts", ())),
         writable=bool(hello.get("isWritablePrimary")),
     )
+
+
+def refused(database: Database[Document], collections: Iterable[str], *, writes: bool) -> Iterator[Outage]:
+    """Yield why collections cannot be read, or written; nothing is changed."""
+    for name in collections:
+        try:
+            database[name].find_one({"_id": _NOBODY}, {"_id": 1})
+            if writes:
+                database[name].update_one({"_id": _NOBODY}, {"$set": {"nothing": True}})
+        except PyMongoError as error:
+            if not is_mongodb_outage(error):
+                raise
+            yield mongodb_outage(error)
 
 
 def outboxes(database: Database[Document]) -> list[Outbox]:

@@ -4,12 +4,13 @@ import logging
 import time
 
 from contracts._redis.waits import Waits
-from contracts.errors import ContractError
+from contracts.errors import ContractError, Unavailable
 from worker.tasks.answer_store import AnswerStore, AnswersUnavailable
 from worker.tasks.answers import Answer
 from worker.tasks.base import ServiceTask
 from worker.tasks.belong import check_queue
 from worker.tasks.envelope import answer_id_of
+from worker.tasks.outages import outage_of
 from worker.transport.request import Request
 from worker.transport.state import stop_requested
 
@@ -20,11 +21,15 @@ _WAIT_S = 0.5
 
 
 class SingleRun:
-    """Answers one message by itself, and settles it."""
+    """Answers one message by itself, and settles it.
 
-    def __init__(self, answers: AnswerStore, request: Request) -> None:
+    ``told``: what the log was told of servers that are away; of the process.
+    """
+
+    def __init__(self, answers: AnswerStore, request: Request, told: Waits) -> None:
         self._answers = answers
         self._request = request
+        self._told = told
 
     def run(self) -> None:
         """Carry out the task, store its answer, and settle the message."""
@@ -37,6 +42,8 @@ class SingleRun:
             answer = Answer.success(answer_id, task.result(request.delivery))
         except ContractError as error:
             failure, answer = error, Answer.failure(answer_id, error)
+            if isinstance(error, Unavailable) and error.__cause__ and (outage := outage_of(error)).is_refusal:
+                self._told.tell(f"{request.type} is answered {error.code}", outage)
         if not request.ignore_result and not self._store(answer):
             # Delivered again, it is answered then.
             request.delivery.give_back()
@@ -54,7 +61,7 @@ class SingleRun:
             try:
                 self._answers.store(answer)
             except AnswersUnavailable as outage:
-                told.tell(f"the answer to {self._request.id} waits", outage.message, outage.__cause__)
+                told.tell(f"the answer to {self._request.id} waits", outage_of(outage))
                 # A read that was done must not be parked because of processes that end while it waits here.
                 self._request.delivery.waiting()
                 if stop_requested.wait(_WAIT_S):

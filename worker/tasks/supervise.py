@@ -12,6 +12,7 @@ from contracts._redis.waits import Waits
 from contracts.errors import Fault, InternalFault, Refused, StoreUnavailable, Unavailable
 from worker.domain.command import Fenced, GiveBack, Lease
 from worker.plugins.plan import TRIES
+from worker.tasks.outages import outage_of
 
 logger = logging.getLogger(__name__)
 
@@ -71,7 +72,7 @@ def supervise(
             if faults >= TRIES:
                 faults = 0
             waits += 1
-            told.tell(f"{name} waits", outage.message, outage.__cause__)
+            told.tell(f"{name} waits", outage_of(outage))
             if not isinstance(outage, StoreUnavailable):
                 store_away_since = None
             elif store_away_since is None:

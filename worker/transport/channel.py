@@ -13,7 +13,7 @@ from typing import Any
 
 from redis.exceptions import ResponseError
 
-from contracts._redis.outage import refusal
+from contracts._redis.outage import redis_outage
 from contracts._redis.silence import Connection, SSLConnection
 from contracts._redis.waits import Waits
 from worker.transport.full import StockChannel
@@ -110,9 +110,10 @@ class Channel(StockChannel):
         try:
             self._pump(self.inbox, self.watch)
         except ResponseError as error:
-            if (sentence := refusal(error)) is None:
+            outage = redis_outage(error, "")
+            if not outage.is_refusal:
                 raise
-            self._waits.tell(f"{' and '.join(self._states)}: messages wait", sentence, error)
+            self._waits.tell(f"{' and '.join(self._states)}: messages wait", outage)
             self.connection.turn_soon(RECHECK_S)
         else:
             self._waits.over()

@@ -15,7 +15,7 @@ from celery.worker.consumer import Consumer as CeleryConsumer
 from celery.worker.state import maybe_shutdown
 from kombu.exceptions import OperationalError
 
-from contracts._redis.outage import refusal
+from contracts._redis.outage import redis_outage
 from contracts._redis.waits import Waits
 from worker.transport.delivery import Delivery
 from worker.transport.group import Group
@@ -83,11 +83,11 @@ class Consumer(CeleryConsumer):  # type: ignore[misc]  # celery is untyped
         super().on_connection_error_after_connected(exc)
 
     def _wait_for_rights(self, error: Exception) -> bool:
-        sentence = refusal(error)
-        if sentence is None:
+        outage = redis_outage(error, "")
+        if not outage.is_refusal:
             return False
-        self._waits.tell("this worker waits", sentence, error)
-        self._wait_is_no_hang(sentence)
+        self._waits.tell("this worker waits", outage)
+        self._wait_is_no_hang(outage.text)
         stop_requested.wait(RIGHTS_S)
         return True
 

@@ -17,6 +17,7 @@ import redis
 from redis.backoff import NoBackoff
 from redis.retry import Retry
 
+from contracts._redis.connect import NamingRedis
 from worker.lua import Call
 from worker.transport import scripts
 from worker.transport.delivery import Delivery
@@ -45,7 +46,7 @@ class Inbox:
         parameters = {**connection, "retry": Retry(NoBackoff(), 0)}
         # Retries are the event loop's: it knows the tag that makes asking again safe.
         parameters.pop("retry_on_timeout", None)
-        self.client = redis.Redis(connection_pool=redis.ConnectionPool(**parameters))
+        self.client = NamingRedis(connection_pool=redis.ConnectionPool(**parameters))
         self.options = options
         self.owner = f"{socket.gethostname()}:{os.getpid()}:{uuid.uuid4().hex[:16]}"
         self.draining = False

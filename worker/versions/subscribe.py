@@ -18,7 +18,7 @@ from contracts.events import PLUGIN_CHANGED
 from contracts.subscriber import Event, Subscriber
 from worker.domain.clock import Clock
 from worker.domain.image import ImageRef
-from worker.events.publish import EVENTS_AWAY, EventsUnavailable
+from worker.events.unavailable import EVENTS_AWAY, EventsUnavailable
 from worker.store.image_store import ImageStore
 from worker.versions.dispatch import Dispatch
 

@@ -13,9 +13,10 @@ from contracts.events import STREAM
 from worker.cli.operate.doctor.finding import Finding, ago
 from worker.domain.subjects import Subjects
 from worker.events.memory import Memory
-from worker.events.publish import EVENTS_AWAY, EventsUnavailable, Publisher
+from worker.events.publish import Publisher
 from worker.events.script import LEDGER
 from worker.events.sweeper import TURN
+from worker.events.unavailable import EVENTS_AWAY, EventsUnavailable
 from worker.services import Services
 from worker.store.inspect import outboxes
 

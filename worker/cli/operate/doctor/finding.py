@@ -5,9 +5,9 @@ from dataclasses import asdict, dataclass, field
 from datetime import datetime
 from typing import Any, Literal
 
-from contracts._redis.outage import refusal
 from contracts.errors import ContractError
 from worker.services import Services
+from worker.tasks.outages import outage_of
 
 Level = Literal["ok", "warn", "fail"]
 Server = Literal["broker", "results", "events", "store"]
@@ -54,13 +54,9 @@ class Check:
         try:
             yield from self.inspect(services)
         except ContractError as outage:
-            advice = "check that it runs, and that its URL in PLUGINS_* is right"
-            if refusal(outage.__cause__):
-                advice = (
-                    "check the user and the password of its URL in PLUGINS_*; deploy/redis/users.acl has "
-                    "the rights that it needs, for the user `operator`"
-                )
-            yield Finding(UNREACHABLE, "fail", self.name, outage.message, advice)
+            told = outage_of(outage)
+            advice = told.advice or "check that it runs, and that its URL in PLUGINS_* is right"
+            yield Finding(UNREACHABLE, "fail", self.name, told.text, advice, {"state": told.state})
         except Exception as error:  # noqa: BLE001
             text = f"the check failed: {type(error).__name__}: {error}"
             advice = "this is a bug, or the server gave an unexpected answer"

@@ -9,7 +9,7 @@ import redis
 from contracts.events import REJECTIONS, STREAM
 from worker.cli.operate.doctor.finding import Finding, Level, Server
 from worker.events.memory import Memory
-from worker.events.publish import LAST_REVISIONS
+from worker.events.positions import LAST_REVISIONS
 from worker.events.script import LEDGER
 from worker.process.partitions import Partitions
 from worker.process.queues import keys_of

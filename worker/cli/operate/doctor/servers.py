@@ -2,20 +2,23 @@
 
 from collections.abc import Iterator, Sequence
 from functools import partial
+from itertools import islice
 from typing import Any
 
 import redis
 from redis.exceptions import NoPermissionError
 
 from contracts._redis.connect import open_redis
-from contracts._redis.outage import translate_outage
+from contracts._redis.outage import is_redis_outage, redis_outage, translate_outage
 from worker.cli.operate.doctor.finding import Check, Finding, Server
 from worker.cli.operate.doctor.memory import inspect_memory
+from worker.events.script import LEDGER
 from worker.process.rights import Need, lacking
 from worker.services import Services
-from worker.store.inspect import store_facts
+from worker.store.inspect import COLLECTIONS, refused, store_facts
 from worker.tasks.broker import BROKER_AWAY, BrokerUnavailable
 
+_NOWHERE = 2**31 - 1
 _REDIS_OLDEST = (6, 2)
 _MONGODB_OLDEST = (6, 0)
 
@@ -38,26 +41,56 @@ def server_checks(services: Services) -> Iterator[Check]:
 
 
 def _inspect_redis(url: str, uses: Sequence[Server], services: Services) -> Iterator[Finding]:
+    limits = (services.settings.events_max_bytes, services.settings.answers_max_bytes)
     with open_redis(url) as client:
-        yield from inspect_redis(client, uses)
+        yield from inspect_redis(client, uses, limits)
 
 
-def inspect_redis(client: Any, uses: Sequence[Server]) -> Iterator[Finding]:
+def inspect_redis(
+    client: Any, uses: Sequence[Server], limits: Sequence[int | None] = (None,)
+) -> Iterator[Finding]:
     """Yield what there is to say about a Redis that serves as ``uses``.
+
+    ``limits``: the settings without which INFO is needed.
 
     Raises:
         BrokerUnavailable: it does not answer.
     """
     subject = f"redis ({', '.join(uses)})"
+    with translate_outage(BrokerUnavailable, BROKER_AWAY):
+        client.ping()
+        info = _info(client)
+        if info is None:
+            yield _without_info(limits, subject)
+        else:
+            yield from _told_by_info(client, info, uses, subject)
+        yield from _writes(client, subject)
+
+
+def _info(client: Any) -> dict[str, Any] | None:
+    """Return what INFO says; None where this user has no right to it, or the Redis has no INFO."""
     try:
-        with translate_outage(BrokerUnavailable, BROKER_AWAY):
-            info = client.info()
-    except BrokerUnavailable as outage:
-        if not isinstance(outage.__cause__, NoPermissionError):
+        return dict(client.info())
+    except redis.ResponseError as error:
+        if is_redis_outage(error) and not isinstance(error, NoPermissionError):
             raise
-        advice = "give INFO, for the user `operator`; else nothing is known of its memory and durability"
-        yield Finding("redis_info", "warn", subject, "no right to INFO", advice)
-        return
+        return None
+
+
+def _without_info(limits: Sequence[int | None], subject: str) -> Finding:
+    text = "no right to INFO: its version, memory and durability are not known"
+    if all(limits):
+        return Finding("redis_info", "ok", subject, text)
+    advice = (
+        "give INFO, for the user `operator`; or, where nobody may have it, set PLUGINS_EVENTS_MAX_BYTES to a "
+        "quarter of its memory, and PLUGINS_ANSWERS_MAX_BYTES to an eighth"
+    )
+    return Finding("redis_info", "warn", subject, text, advice)
+
+
+def _told_by_info(
+    client: Any, info: dict[str, Any], uses: Sequence[Server], subject: str
+) -> Iterator[Finding]:
     version = tuple(int(part) for part in str(info["redis_version"]).split(".")[:2])
     text = f"version {info['redis_version']}"
     if version < _REDIS_OLDEST:
@@ -67,8 +100,21 @@ def inspect_redis(client: Any, uses: Sequence[Server]) -> Iterator[Finding]:
     if set(uses) & {"broker", "events"}:
         yield _durability(client, info, subject)
         yield _eviction(info, subject)
-    with translate_outage(BrokerUnavailable, BROKER_AWAY):
-        yield from inspect_memory(client, info, uses, subject)
+    yield from inspect_memory(client, info, uses, subject)
+
+
+def _writes(client: Any, subject: str) -> Iterator[Finding]:
+    """Find a Redis that takes no writes, or nothing more: by a write that can have no effect."""
+    try:
+        client.lset(LEDGER, _NOWHERE, "")
+    except NoPermissionError:
+        return
+    except redis.ResponseError as error:
+        # That there is no such place, or no such list, is the answer of one that takes writes.
+        if is_redis_outage(error):
+            outage = redis_outage(error, BROKER_AWAY)
+            details = {"state": outage.state}
+            yield Finding("redis_writes", "fail", subject, outage.text, outage.advice, details)
 
 
 def _durability(client: Any, info: dict[str, Any], subject: str) -> Finding:
@@ -131,3 +177,7 @@ def inspect_mongodb(services: Services) -> Iterator[Finding]:
     else:
         text = f"replica set {facts.replica_set}, {facts.members or 'sharded,'} member(s)"
         yield Finding(found, "ok", "mongodb", text)
+    if facts.replica_set is None or facts.writable:
+        for outage in islice(refused(services.database, COLLECTIONS, writes=True), 1):
+            details = {"state": outage.state}
+            yield Finding("mongodb_writes", "fail", "mongodb", outage.text, outage.advice, details)
