@@ -19,6 +19,8 @@ from contracts._client.outcome import BatchOutcome
 from contracts._client.send_many import send_many
 from contracts._client.sender import Sender
 from contracts._client.unanswered import AskTimeout, RedisRefused, RedisUnavailable, UnreadableAnswer
+from contracts._redis.patience import within
+from contracts._redis.url import LATE_S, SEND_S
 from contracts.catalog import BY_TASK, task_of
 from contracts.headers import ANSWER_ID, AUTHORIZATION, OWN, REPOSITORIES, TRACEPARENT, new_answer_id
 
@@ -62,7 +64,7 @@ class PluginClient:
         if own_only:
             self._headers[REPOSITORIES] = OWN
         self._urls = redis_url, results_url or redis_url
-        self._apps = {os.getpid(): self._new_app()}
+        self._apps = {os.getpid(): client_app(*self._urls)}
 
     def __enter__(self) -> Self:
         return self
@@ -70,14 +72,11 @@ class PluginClient:
     def __exit__(self, *exc: object) -> None:
         self.close()
 
-    def _new_app(self) -> celery.Celery:
-        return client_app(*self._urls)
-
     @property
     def _app(self) -> celery.Celery:
         """The app of this process: a fork must not use the sockets of its parent."""
         pid = os.getpid()
-        return self._apps.get(pid) or self._apps.setdefault(pid, self._new_app())
+        return self._apps.get(pid) or self._apps.setdefault(pid, client_app(*self._urls))
 
     def close(self) -> None:
         """Close every connection of this process."""
@@ -104,11 +103,12 @@ class PluginClient:
         ``traceparent``: a W3C Trace Context header, passed on to the event.
         ``params``: the keyword arguments of the operation.
 
-        Raises: ``RedisUnavailable``, and of it ``RedisRefused`` if Redis refuses this user;
+        Raises: ``RedisUnavailable``, within 10 s, and of it ``RedisRefused`` if Redis refuses this user;
         ``InvalidParameter`` for a command that is too large, a wrong ``command_id``, or a wrong
         ``expires_s``; ``ValueError`` for an unknown operation.
         """
-        return self._send(operation, params, id_of(command_id), expires_s, traceparent)
+        with within(SEND_S):
+            return self._send(operation, params, id_of(command_id), expires_s, traceparent)
 
     def ask(
         self,
@@ -122,8 +122,8 @@ class PluginClient:
     ) -> Any:
         """Send a command and return its answer.
 
-        ``timeout_s``: how long to wait for the answer, in seconds, default 10. The other parameters are those
-        of ``send``.
+        ``timeout_s``: how long to wait for the answer, in seconds, default 10; up to one more if Redis is
+        away. The other parameters are those of ``send``.
 
         Raises: an error of ``contracts.errors``; ``AskTimeout`` if no answer came in time;
         ``UnreadableAnswer``; and what ``send`` raises.
@@ -133,8 +133,9 @@ class PluginClient:
         # deployments that ask each other are upgraded one after the other.
         is_secret = command_id is None and not BY_TASK[task_of(operation)].is_write
         result = self._app.AsyncResult(sent_id if is_secret else new_answer_id(sent_id))
-        self._send(operation, params, sent_id, expires_s, traceparent, result)
-        return wait_for_answer(result, sent_id, timeout_s, begun)
+        with within(timeout_s + LATE_S):
+            self._send(operation, params, sent_id, expires_s, traceparent, result)
+            return wait_for_answer(result, sent_id, timeout_s, begun)
 
     def send_many(
         self,
@@ -155,7 +156,7 @@ class PluginClient:
         Raises: what ``send`` raises; ``ValueError`` also for an id that is used twice, and a command without
         operation or params. ``RedisUnavailable``: send those that its ``ids`` name again, with these ids.
         """
-        return send_many(commands, self._sender(expires_s, traceparent, ignore_result=True))
+        return send_many(commands, self._sender(expires_s, traceparent))
 
     def ask_many(
         self,
@@ -178,7 +179,7 @@ class PluginClient:
         Raises: ``ValueError`` as ``send_many``; ``AskTimeout`` and ``RedisUnavailable``, with the commands
         that were read and have no outcome in ``ids``: send them again with these ids.
         """
-        sender = self._sender(expires_s, traceparent, ignore_result=False)
+        sender = self._sender(expires_s, traceparent, timeout_s)
         answers = Answers(self._app.backend, timeout_s)
         return ManyQuestions(sender, answers, window).ask(commands)
 
@@ -204,14 +205,15 @@ class PluginClient:
         ``InvalidParameter`` for a wrong ``expires_s``: for a sequence before anything is sent. Later,
         ``AskTimeout`` and ``RedisUnavailable``: send all commands again with their ``ids``.
         """
-        sender = self._sender(expires_s, None, ignore_result=False)
+        sender = self._sender(expires_s, None, timeout_s)
         answers = Answers(self._app.backend, timeout_s)
         return Batches(sender, answers, flush_s).apply(commands, self._partitions)
 
-    def _sender(self, expires_s: float | None, traceparent: str | None, *, ignore_result: bool) -> Sender:
+    def _sender(self, expires_s: float | None, trace: str | None, timeout_s: float | None = None) -> Sender:
+        """Return what sends. ``timeout_s``: for the answers; None: they are not wanted."""
         check_expires(expires_s)
-        headers = self._headers_with(traceparent)
-        return Sender(self._app, self._partitions, Composer(headers, expires_s, ignore_result))
+        composer = Composer(self._headers_with(trace), expires_s, timeout_s is None)
+        return Sender(self._app, self._partitions, composer, timeout_s)
 
     def _headers_with(self, traceparent: str | None) -> dict[str, str]:
         return self._headers | ({TRACEPARENT: traceparent} if traceparent else {})

@@ -121,8 +121,12 @@ class Services:
                 mirrors=self.settings.registry_mirrors,
                 credentials=self.settings.registry_credentials,
                 caps=self.settings.registry_caps,
-                ca_files=self.settings.registry_ca_files,
-                network=Network(realms=Realms(self.settings.registry_realms), proxy=self.settings.proxy),
+                network=Network(
+                    realms=Realms(self.settings.registry_realms),
+                    proxy=self.settings.proxy,
+                    ca_files=self.settings.registry_ca_files,
+                ),
+                stopping=self._stopping,
             )
         )
 
@@ -173,15 +177,8 @@ class Services:
 
     @once
     def refresh(self) -> Refresh:
-        return Refresh(
-            self.image_store,
-            self.budget,
-            self.registries,
-            self.publisher,
-            self.settings.intervals,
-            self.clock,
-            self._stopping,
-        )
+        images, intervals, ask = self.image_store, self.settings.intervals, self.registries
+        return Refresh(images, self.budget, ask, self.publisher, intervals, self.clock, self._stopping)
 
     @once
     def cycle(self) -> Cycle:

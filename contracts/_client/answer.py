@@ -11,6 +11,7 @@ from kombu.exceptions import OperationalError
 
 from contracts._client.unanswered import AskTimeout, RedisRefused, RedisUnavailable
 from contracts._redis.outage import is_redis_outage, redis_outage
+from contracts._redis.patience import OutOfTime
 
 
 @contextmanager
@@ -23,6 +24,8 @@ def redis_errors(*keys: str) -> Iterator[None]:
         yield
     except OperationalError as error:
         raise _unavailable(error.__cause__, error, keys) from error
+    except OutOfTime as error:
+        raise RedisUnavailable(f"Redis does not answer: {error}") from error
     except redis.RedisError as error:
         if is_redis_outage(error):
             raise _unavailable(error, error, keys) from error

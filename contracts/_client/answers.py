@@ -16,6 +16,8 @@ from contracts._client.answer import redis_errors
 from contracts._client.command import Command
 from contracts._client.decode import read_answer, unreadable
 from contracts._client.unanswered import AskTimeout, UnreadableAnswer
+from contracts._redis.patience import within
+from contracts._redis.url import LATE_S, SEND_S
 from contracts.errors import ContractError
 
 _SLICE: Final = 250
@@ -99,7 +101,7 @@ class Answers:
 
     def _take(self, ids: list[str]) -> list[Answer]:
         keys = [self._backend.get_key_for_task(self._waits[command_id].answer_id) for command_id in ids]
-        with redis_errors():
+        with redis_errors(), within(self._patience_s()):
             found = self._backend.ensure(self._backend.client.mget, (keys,))
         answers = []
         read = []
@@ -109,7 +111,7 @@ class Answers:
             answers.append(answer)
             read.append(key)
         if read:
-            with redis_errors():
+            with redis_errors(), within(self._patience_s()):
                 self._backend.ensure(self._backend.client.delete, read)
         for answer in answers:
             del self._waits[answer.id]
@@ -136,6 +138,12 @@ class Answers:
         command_id, oldest = next(iter(self._waits.items()))
         if asked_at >= oldest.since + self._timeout_s:
             raise AskTimeout(command_id, self._timeout_s)
+
+    def _patience_s(self) -> float:
+        """Return how long Redis may take: until the first timeout, and ``LATE_S``."""
+        oldest = next(iter(self._waits.values()))
+        left_s = oldest.since + self._timeout_s - time.monotonic()
+        return min(max(0.0, left_s) + LATE_S, SEND_S)
 
     def _pause_s(self) -> float:
         quiet_s = time.monotonic() - self._stirred_at

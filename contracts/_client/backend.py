@@ -1,6 +1,8 @@
 """Celery's result backend of a caller: it reads answers as the contract has them."""
 
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any, Final
 
 import redis
@@ -9,7 +11,9 @@ from celery.backends.redis import RedisBackend, ResultConsumer
 
 from contracts._client.decode import read_answer, unreadable
 from contracts._client.unanswered import UnreadableAnswer
+from contracts._redis.patience import OutOfTime, patience
 from contracts._redis.silence import Connection, SSLConnection
+from contracts._redis.url import LATE_S
 
 _QUIET_S: Final = 1.0
 """A connection that brings no answer for so many seconds is asked whether it still works."""
@@ -27,6 +31,26 @@ class AnswerConsumer(ResultConsumer):  # type: ignore[misc]  # celery is untyped
         if meta["task_id"] is not None:
             super().on_state_change(meta, message)
 
+    @contextmanager
+    def _locked(self) -> Iterator[None]:
+        """Celery's own waits for as long as another thread waits for Redis."""
+        wait_s = patience(None)
+        if not self._pubsub_lock.acquire(timeout=-1 if wait_s is None else wait_s):
+            raise OutOfTime("another thread waits for it")
+        try:
+            with super()._locked():
+                yield
+        finally:
+            self._pubsub_lock.release()
+
+    def consume_from(self, task_id: str) -> None:
+        """Listen for an answer; first for what came while nobody listened."""
+        with self._locked():
+            if self._pubsub is not None and self._pubsub.connection is not None:
+                with self.reconnect_on_error():
+                    self._look_after_what_was_cut(self._pubsub.connection)
+            super().consume_from(task_id)
+
     def drain_events(self, timeout: float | None = None) -> None:
         """Take what is published; listen anew if Redis has fallen silent: nothing else would tell of it."""
         with self._locked(), self.reconnect_on_error():
@@ -35,10 +59,11 @@ class AnswerConsumer(ResultConsumer):  # type: ignore[misc]  # celery is untyped
                 self._look_after(before.connection)
         # To listen anew finds what came meanwhile: there may be nothing to wait for.
         if self._pubsub is before:
-            super().drain_events(timeout)
+            super().drain_events(_until_it_is_late(timeout))
 
     def _look_after(self, connection: Connection) -> None:
         """Raise what reconnects if nothing can come any more; ask for a sign of life if nothing came."""
+        self._look_after_what_was_cut(connection)
         if not connection.is_open or connection.can_read(timeout=0):
             return
         if connection.is_silent:
@@ -47,6 +72,13 @@ class AnswerConsumer(ResultConsumer):  # type: ignore[misc]  # celery is untyped
         if connection.asked_at is None and quiet_s > _QUIET_S and self.subscribed_to:
             # Once more what is subscribed to: a PING would get an answer of another form.
             self._pubsub.subscribe(next(iter(self.subscribed_to)))
+
+    def _look_after_what_was_cut(self, connection: Connection) -> None:
+        """Raise what reconnects if a wait was ended in the middle: redis-py would listen again, and what came
+        meanwhile would never be found.
+        """
+        if self.subscribed_to and not connection.is_open:
+            raise redis.ConnectionError("the wait for it was ended")
 
     def leave(self, task_id: str) -> None:
         """Listen anew, and no more for an answer that Redis refuses this user: if the refusal of its
@@ -89,6 +121,15 @@ class AnswerBackend(RedisBackend):  # type: ignore[misc]  # celery is untyped
 
     def on_task_call(self, producer: Any, task_id: str) -> None:
         """Do nothing: who waits for an answer subscribes under its own id."""
+
+
+def _until_it_is_late(wait_s: float | None) -> float | None:
+    """Return ``wait_s``, or what is left to the caller's own timeout: Celery looks at it once a second."""
+    left_s = patience(None)
+    if left_s is None:
+        return wait_s
+    left_s = max(0.0, left_s - LATE_S)
+    return left_s if wait_s is None else min(wait_s, left_s)
 
 
 def _answer_to(task_id: str, meta: dict[str, Any]) -> dict[str, Any]:

@@ -8,6 +8,8 @@ import celery
 from contracts._client.answer import redis_errors
 from contracts._client.command import Command, queue_for
 from contracts._client.compose import Composer
+from contracts._redis.patience import within
+from contracts._redis.url import LATE_S, SEND_S
 
 MAX_CHUNK: Final = 250
 """The most commands that are sent in one round trip."""
@@ -22,10 +24,13 @@ FLUSH_S: Final = 0.05
 class Sender:
     """Collects commands, and pushes them to their queues in the order given.
 
-    ``partitions``: the number of partitions of the deployment.
+    ``partitions``: the number of partitions of the deployment. ``timeout_s``: for an answer; None: for none.
     """
 
-    def __init__(self, app: celery.Celery, partitions: int, composer: Composer) -> None:
+    def __init__(
+        self, app: celery.Celery, partitions: int, composer: Composer, timeout_s: float | None
+    ) -> None:
+        self._patience_s = SEND_S if timeout_s is None else min(SEND_S, timeout_s + LATE_S)
         self.waiting: dict[str, Command] = {}
         """The commands by id that were not sent yet, or may not have arrived."""
         self._app = app
@@ -58,7 +63,8 @@ class Sender:
         Raises: ``RedisUnavailable``: each queue has all of its commands, or none of them.
         """
         if self.waiting:
-            with redis_errors(*self._elements), self._app.connection_or_acquire() as connection:
+            patient, telling = within(self._patience_s), redis_errors(*self._elements)
+            with telling, patient, self._app.connection_or_acquire() as connection:
                 self._push(connection.default_channel)
         self.waiting = {}
         self._elements = {}

@@ -9,11 +9,14 @@ not used again, whichever pool they are in.
 
 import socket
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any, Final
 
 import redis
 from redis.connection import AbstractConnection
 
+from contracts._redis.patience import is_limited, patience
 from contracts._redis.url import SILENT_S
 
 _Address = tuple[Any, Any]
@@ -100,12 +103,16 @@ class _Noticing(AbstractConnection):
     def _connect(self) -> Any:
         if silences.gives_up(self.address):
             raise redis.ConnectionError("Redis is silent, and this process ends")
-        self.asked_at, made_at = None, time.monotonic()
+        self.asked_at, made_at, waits_s = None, time.monotonic(), self.socket_connect_timeout
         try:
+            self.socket_connect_timeout = patience(waits_s)
             made = super()._connect()  # type: ignore[safe-super]  # it comes before a class that has it
         except TimeoutError:
+            patience(None)
             silences.note(self.address)
             raise
+        finally:
+            self.socket_connect_timeout = waits_s
         self._made_at = made_at
         made.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
         for name, value in _KEEPALIVE.items():
@@ -117,17 +124,19 @@ class _Noticing(AbstractConnection):
     def on_connect_check_health(self, check_health: bool = True) -> None:
         """Log in: whoever does not even greet is waited for no longer than one who does not pick up."""
         made: Any = self._sock
-        made.settimeout(self.socket_connect_timeout)
+        made.settimeout(patience(self.socket_connect_timeout))
         super().on_connect_check_health(check_health)
         made.settimeout(self.socket_timeout)
 
     def send_packed_command(self, command: Any, check_health: bool = True) -> None:
         """Send a command, connecting if need be."""
         begun = time.monotonic()
+        patience(None)
         try:
             super().send_packed_command(command, check_health)
         except redis.TimeoutError:
             self._note_since(begun)
+            patience(None)
             raise
         if self.asked_at is None:
             self.asked_at = time.monotonic()
@@ -136,15 +145,32 @@ class _Noticing(AbstractConnection):
         """Return one answer."""
         begun = time.monotonic()
         try:
-            answer = super().read_response(*args, **kwargs)
+            with self._in_time():
+                answer = super().read_response(*args, **kwargs)
         except redis.ResponseError:
             self._heard()
             raise
         except redis.TimeoutError:
             self._note_since(begun)
+            patience(None)
             raise
         self._heard()
         return answer
+
+    @contextmanager
+    def _in_time(self) -> Iterator[None]:
+        """Wait for no longer than this thread may."""
+        if not is_limited() or self._sock is None:
+            yield
+            return
+        read: Any = self._sock
+        given = read.gettimeout()
+        read.settimeout(patience(given))
+        try:
+            yield
+        finally:
+            if self._sock is read:
+                read.settimeout(given)
 
     def _heard(self) -> None:
         self.asked_at, self.heard_at = None, time.monotonic()

@@ -11,6 +11,12 @@ SILENT_S: Final = 4.0
 TIMEOUTS: Final = {"socket_timeout": SILENT_S, "socket_connect_timeout": 3}
 """The same, and how long a Redis may take to connect: options of redis-py and of kombu."""
 
+SEND_S: Final = 10.0
+"""How long a caller's commands, or a look for their answers, may take in all, in seconds."""
+
+LATE_S: Final = 0.8
+"""How much later than its timeout a call ends in which Redis does not answer, in seconds."""
+
 _FILES = ("ssl_ca_certs", "ssl_certfile", "ssl_keyfile")
 _VERIFYING = {"ssl_cert_reqs": ("required",), "ssl_check_hostname": ("true", "True")}
 

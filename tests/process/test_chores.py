@@ -3,12 +3,14 @@
 import logging
 import os
 import signal
+import time
 from typing import Any
 
 import pytest
 import redis
 
 from contracts.errors import StoreUnavailable
+from tests.support.servers import wait_until
 from worker.process import chores
 from worker.process.chores import (
     DrainParkedMessages,
@@ -117,10 +119,22 @@ class Watched(Periodic):
         self._told.append("end")
 
     def stop(self, within_s: float = 0.0) -> None:
-        self._told.append("wait")
+        self._told.append("wait" if within_s else "do not wait")
 
 
 def test_no_thread_is_waited_for_before_all_are_told_to_end() -> None:
     told: list[str] = []
     WorkerThreads([Watched(told), Watched(told)]).stop()
     assert told == ["end", "end", "wait", "wait"]
+
+
+def test_threads_that_were_told_to_end_long_ago_are_not_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A pool that waits for the store has taken of the same time."""
+    told: list[str] = []
+    threads = WorkerThreads([Watched(told)])
+    monkeypatch.setattr(chores, "_STOP_S", 0.1)
+    threads.ask_to_stop()
+    long_after = time.monotonic() + 0.1
+    wait_until(lambda: time.monotonic() >= long_after, 30, "the end of the time for it")
+    threads.stop()
+    assert told == ["end", "end", "do not wait"]

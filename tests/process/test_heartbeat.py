@@ -11,7 +11,7 @@ import pytest
 from click.testing import CliRunner
 
 from worker.cli.operate.healthcheck import healthcheck
-from worker.process.heartbeat import STALE_S, Heartbeat, HeartbeatError, folder, seen
+from worker.process.heartbeat import STALE_S, Heartbeat, HeartbeatError, begin_heartbeat, folder, seen
 
 
 def check(directory: Path) -> Any:
@@ -102,6 +102,28 @@ def test_a_file_that_was_tidied_away_is_written_again(directory: Path) -> None:
     (directory / f"{os.getpid()}.json").unlink()
     heartbeat.beat()
     assert [s.name for s in seen(directory)] == ["here"]
+
+
+@pytest.mark.process
+def test_an_empty_file_that_a_crash_of_the_machine_left_is_cleared_away(directory: Path) -> None:
+    Heartbeat("here", directory).begin()
+    with subprocess.Popen([sys.executable, "-c", ""]) as gone:
+        gone.wait()
+    (directory / f"{gone.pid}.json").touch()
+    assert check(directory).exit_code == 0
+    assert not (directory / f"{gone.pid}.json").exists()
+
+
+def test_a_heartbeat_that_could_not_begin_begins_later(
+    directory: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Its disk was full, or its folder was not there."""
+    directory.touch()
+    heartbeat = begin_heartbeat("commands@x", str(directory))
+    assert "no heartbeat" in caplog.text
+    directory.unlink()
+    heartbeat.beat()
+    assert check(directory).exit_code == 0
 
 
 def test_a_folder_that_others_may_write_or_own_is_refused(tmp_path: Path) -> None:

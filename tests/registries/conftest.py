@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import ssl
 import subprocess
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
@@ -61,9 +61,10 @@ def registries(closing: ExitStack) -> Callable[..., Registries]:
         docker_hub_api: str = API,
         realms: str = "",
         proxy: Proxy | None = None,
+        ca_files: Mapping[str, str] | None = None,
         **options: Any,
     ) -> Registries:
-        network = Network(resolver, docker_hub_api, Realms(parse_realms(realms)), proxy)
+        network = Network(resolver, docker_hub_api, Realms(parse_realms(realms)), proxy, ca_files or {})
         return closing.enter_context(Registries(AllowedRegistries.parse(allowed), network=network, **options))
 
     return make

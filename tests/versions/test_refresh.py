@@ -5,7 +5,8 @@ from datetime import timedelta
 import pytest
 
 from tests.versions.world import HOST, World
-from worker.domain.image import FetchFailed, ImageRef, NoAnswer, TagList
+from worker.domain.image import CutShort, FetchFailed, ImageRef, NoAnswer, TagList
+from worker.versions.refresh import Refresh
 
 
 def test_what_a_frozen_worker_read_is_not_written_over_what_came_after(world: World) -> None:
@@ -134,6 +135,43 @@ def test_a_stopping_worker_gives_its_images_back(world: World) -> None:
     world.stopping = False
     world.registry.during = lambda ref: None
     assert world.round() == {"first_list": 4}
+
+
+def test_a_read_that_is_cut_short_by_the_end_of_the_worker_is_no_failure(world: World) -> None:
+    refs = [world.plugin(f"team/plugin-{number}") for number in range(3)]
+    for ref in refs:
+        world.images.ensure(ref, world.clock.now())
+    world.registry.tags["team/plugin-0"] = CutShort()
+    before = [world.document(ref) for ref in refs]
+    assert world.round() == {"stopping": 1}
+    assert [world.document(ref) for ref in refs] == before, "an image is blamed, or not given back"
+    status = world.budget.status(HOST, "OCI")
+    assert (status.unreachable_in_row, status.in_use) == (0, 0)
+    assert world.registry.asked == ["team/plugin-0"]
+
+
+def test_a_worker_that_ends_does_not_wait_for_the_pace_of_a_registry(world: World) -> None:
+    ref = world.plugin("team/plugin")
+    world.images.ensure(ref, world.clock.now())
+    world.dispatch.all_groups()
+    other = world.budget.slot(HOST, "OCI", "another")
+    other.reserve()
+    waits_s = [other.acquire() for _ in range(20)]
+    clock = world.clock
+    refresh = Refresh(
+        world.store,
+        world.budget,
+        world.registry,
+        world.publisher,
+        world.intervals,
+        clock,
+        lambda: bool(clock.slept),
+    )
+    task = world.sent.pop()
+    assert refresh.run(task["host"], task["images"], task["lease"]).reasons == {"stopping": 1}
+    assert sum(clock.slept) < max(waits_s)
+    assert world.registry.asked == []
+    assert "lease" not in world.document(ref)
 
 
 def test_a_task_of_a_slow_registry_makes_room_for_others(world: World) -> None:

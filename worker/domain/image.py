@@ -175,6 +175,10 @@ class NoAnswer(FetchFailed):
     """Raised when no HTTP answer came at all: the circuit of the host counts it."""
 
 
+class CutShort(Exception):
+    """Raised when the read of an image ends because the process does: that is no failure of its registry."""
+
+
 BeforeRequest = Callable[[], None]
 """Called before every HTTP request of a fetch, token requests included.
 
@@ -191,7 +195,7 @@ class Fetcher(Protocol):
         """Return all tags, or the newest ones to be joined to ``known``.
 
         ``known``: the tags as last read; None: read everything.
-        Raises ``FetchFailed``.
+        Raises ``FetchFailed``, ``CutShort``.
         """
         ...
 

@@ -48,6 +48,7 @@ class WorkerThreads:
     def __init__(self, threads: Sequence[Periodic], turn: Turn | None = None) -> None:
         self._threads = threads
         self._turn = turn
+        self._asked_at: float | None = None
 
     def start(self) -> None:
         """Start the threads."""
@@ -56,13 +57,14 @@ class WorkerThreads:
 
     def ask_to_stop(self) -> None:
         """End the threads when the chores that run now are done."""
+        self._asked_at = self._asked_at or time.monotonic()
         for thread in self._threads:
             thread.ask_to_stop()
 
     def stop(self) -> None:
-        """The same, and wait for all of them together, ``STOP_S`` at most."""
+        """The same, and wait for that, until ``STOP_S`` after it was first asked for."""
         self.ask_to_stop()
-        until = time.monotonic() + STOP_S
+        until = (self._asked_at or 0.0) + STOP_S
         for thread in self._threads:
             thread.stop(max(0.0, until - time.monotonic()))
         try:

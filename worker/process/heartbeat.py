@@ -81,15 +81,16 @@ class Heartbeat:
             self._path.unlink()
 
 
-def begin_heartbeat(name: str, setting: str) -> Heartbeat | None:
-    """Begin the heartbeat of this process in ``folder(setting)``; return None, and log why, if that fails."""
+def begin_heartbeat(name: str, setting: str) -> Heartbeat:
+    """Begin the heartbeat of this process in ``folder(setting)``; log why if that fails: each beat tries it
+    again.
+    """
     heartbeat = Heartbeat(name, folder(setting))
     try:
         heartbeat.begin()
     except HeartbeatError as error:
         # The work goes on without it; the health check finds no heartbeat and says so.
         logger.error("no heartbeat: %s", error)
-        return None
     return heartbeat
 
 
@@ -125,6 +126,8 @@ def seen(directory: Path, now: float | None = None) -> list[Seen]:
         except FileNotFoundError:
             continue
         except (OSError, ValueError, KeyError, TypeError) as error:
+            if _removed_if_dead(path):
+                continue
             raise HeartbeatError(f"{path} cannot be read: {error}") from error
         if _started(pid) != started or not _alive(pid):
             # It was killed; its number may be another process's by now.
@@ -133,6 +136,19 @@ def seen(directory: Path, now: float | None = None) -> list[Seen]:
             continue
         found.append(Seen(name, pid, max(0.0, present - touched)))
     return found
+
+
+def _removed_if_dead(path: Path) -> bool:
+    """Remove what cannot be read, such as the empty file that a crash of the machine leaves, unless a process
+    has its number; return whether it was removed.
+    """
+    if path.stem.isdecimal() and _alive(int(path.stem)):
+        return False
+    try:
+        path.unlink()
+    except OSError:
+        return False
+    return True
 
 
 def _make(directory: Path) -> None:

@@ -63,8 +63,7 @@ class Consumer(CeleryConsumer):  # type: ignore[misc]  # celery is untyped
 
         def tell(error: Exception, interval: float) -> None:
             logger.error("no connection to %s: %s; again in %.1f s", conn.as_uri(), error, interval)
-            # Waiting for Redis is not a hang, although the event loop stands still.
-            self.alive()
+            self._wait_is_no_hang(f"no connection to Redis: {error}")
 
         pause = random.uniform(*RECONNECT_S)  # noqa: S311  spreads reconnects, guards nothing
         conn = conn.ensure_connection(
@@ -88,10 +87,15 @@ class Consumer(CeleryConsumer):  # type: ignore[misc]  # celery is untyped
         if not outage.is_refusal:
             return False
         self._waits.tell("this worker waits", outage)
-        # Waiting for an operator is not a hang, although the event loop stands still.
-        self.alive()
+        self._wait_is_no_hang(outage.text)
         stop_requested.wait(RIGHTS_S)
         return True
+
+    def _wait_is_no_hang(self, outage: str) -> None:
+        """Beat, although the event loop does not turn: it waits for Redis, or for an operator."""
+        self.alive()
+        for inbox in open_inboxes():
+            inbox.waits(outage)
 
     # A message's way to the pool
 

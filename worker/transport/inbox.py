@@ -64,6 +64,10 @@ class Inbox:
         self._renewal.beat()
         self._tell_parked()
 
+    def waits(self, outage: str) -> None:
+        """Note that the event loop waits for the end of an outage, which a sentence names."""
+        self._renewal.wait(outage)
+
     def flush(self) -> None:
         """Send the pending settlements."""
         if self.unacked.pending:

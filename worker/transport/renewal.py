@@ -24,6 +24,8 @@ class Renewal:
         self._interval_s = interval_s
         self._stopped = threading.Event()
         self.last_beat = time.monotonic()
+        self._waited_at = float("-inf")
+        self._waits_for = ""
         self._thread = threading.Thread(target=self._run, name="lease-renewal", daemon=True)
         self._thread.start()
 
@@ -31,20 +33,32 @@ class Renewal:
         """Note that the event loop is alive."""
         self.last_beat = time.monotonic()
 
+    def wait(self, outage: str) -> None:
+        """Note that the event loop waits for the end of an outage, which a sentence names."""
+        self._waits_for, self._waited_at = outage, time.monotonic()
+
     def stop(self) -> None:
         """End the thread in its next turn."""
         self._stopped.set()
 
     def _run(self) -> None:
-        silent = False
+        told: bool | None = None
         while not self._stopped.wait(self._interval_s):
-            if time.monotonic() - self.last_beat > LOOP_ALIVE_S:
-                if not silent:
-                    logger.critical("the event loop stands still: leases are no longer renewed")
-                silent = True
+            now = time.monotonic()
+            if now - self.last_beat > LOOP_ALIVE_S:
+                is_outage = now - self._waited_at <= LOOP_ALIVE_S
+                if is_outage != told:
+                    self._tell(is_outage)
+                told = is_outage
                 continue
-            silent = False
+            told = None
             try:
                 self._renew()
             except RedisError as error:
                 logger.warning("leases could not be renewed: %r", error)
+
+    def _tell(self, is_outage: bool) -> None:
+        if is_outage:
+            logger.warning("leases are not renewed in this outage: %s", self._waits_for)
+        else:
+            logger.critical("the event loop stands still: leases are no longer renewed")

@@ -1,7 +1,8 @@
 """Refresh: read the registry for each image of a task, and write what that means.
 
 Between two images of the task, those of the same budget group that were requested meanwhile are read. The
-task ends early, with its images given back, when the group must be left alone or the process is to stop.
+task ends early, with its images given back, when the group must be left alone or the process is to stop. A
+read that is under way then is cut short, and its image is due as it was.
 """
 
 import logging
@@ -13,12 +14,13 @@ from typing import NamedTuple
 
 from contracts.errors import Unavailable
 from worker.domain.clock import Clock
-from worker.domain.image import Fetcher, FetchFailed, TagList
+from worker.domain.image import CutShort, Fetcher, FetchFailed, TagList
 from worker.domain.image_record import ImageRecord
 from worker.domain.refresh import RefreshDecision, decide_refresh
 from worker.domain.schedule import Intervals
 from worker.events.publish import Publisher
 from worker.registries.budget.budget import Budget, LeftAlone, Slot
+from worker.registries.http.deadline import LOOK_S
 from worker.store.image_store import ImageStore
 from worker.store.images import Claim
 from worker.versions.claimed import ClaimedImages, ClaimLost
@@ -105,7 +107,11 @@ class Refresh:
                 continue
             claimed.confirm()
             slot = slot or self._budget.slot(budget_group, claim.image.ref.registry_type, token)
-            ending = self._refresh(claim, claimed, slot)
+            try:
+                ending = self._refresh(claim, claimed, slot)
+            except CutShort:
+                yield "stopping"
+                return
             self._log.write(key, budget_group, ending)
             yield ending.reason
             if ending.reason == "throttled":
@@ -114,7 +120,7 @@ class Refresh:
     def _refresh(self, claim: Claim, claimed: ClaimedImages, slot: Slot) -> Ending:
         try:
             return self._refresh_used(claim, claimed, slot)
-        except Unavailable:
+        except (CutShort, Unavailable):
             raise
         except Exception as error:
             # It would be the first of every task to come: the others must not wait until the fault is mended.
@@ -150,9 +156,7 @@ class Refresh:
     def _fetch(self, image: ImageRecord, claimed: ClaimedImages, slot: Slot) -> TagList | FetchFailed:
         def before_request() -> None:
             claimed.renew()
-            wait_s = slot.acquire()
-            if wait_s > 0:
-                self._clock.sleep(wait_s)
+            self._wait(slot.acquire())
 
         domains = self._fetcher.domains(image.ref)
         if domains is not None and not self._store.users.any(image.ref, domains):
@@ -174,6 +178,14 @@ class Refresh:
         else:
             slot.failed(tags.failure)
         return tags
+
+    def _wait(self, seconds: float) -> None:
+        """Wait for the pace of the group. Raises ``CutShort`` if the process is to end before."""
+        while seconds > 0:
+            if self._stopping():
+                raise CutShort
+            self._clock.sleep(min(seconds, LOOK_S))
+            seconds -= LOOK_S
 
     def _write(self, claim: Claim, decision: RefreshDecision, now: datetime) -> bool:
         """Write, then publish. Events of earlier changes go out first, so that they can leave the outbox."""

@@ -6,11 +6,12 @@ between. So a guard resolves once, and the name is kept for SNI, certificate and
 
 import socket
 from collections.abc import Callable, Collection, Sequence
+from functools import partial
 from typing import Any
 
 from worker.domain.registry.addresses import Address, is_forbidden, parse_address
 from worker.domain.registry.allowed import AllowedRegistries
-from worker.registries.http.bounds import BoundedSocket, bounded
+from worker.registries.http.bounds import BoundedSocket, apart, bounded
 from worker.registries.http.origin import Origin, parse_url
 from worker.registries.http.proxy import Proxy
 from worker.registries.http.tunnel import ProxyFailed, open_tunnel
@@ -39,7 +40,8 @@ class DialRefused(Exception):
 
 def system_resolver(host: str, port: int) -> list[str]:
     """Return the addresses of a host by the system's resolver."""
-    return [str(info[4][0]) for info in socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)]
+    found = apart(partial(socket.getaddrinfo, host, port, type=socket.SOCK_STREAM))
+    return [str(info[4][0]) for info in found]
 
 
 class Guard:

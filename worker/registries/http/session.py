@@ -12,6 +12,7 @@ from worker.domain.image import BeforeRequest, FetchFailed, NoAnswer
 from worker.registries.http.body import read_body
 from worker.registries.http.bounds import until
 from worker.registries.http.caps import Caps
+from worker.registries.http.deadline import Deadline
 from worker.registries.http.guard import DialRefused
 from worker.registries.http.network_error import failure_of_error
 from worker.registries.http.origin import Origin, parse_url, resolve
@@ -42,20 +43,26 @@ class Answer:
 class RegistrySession:
     """The requests for one image. For one thread.
 
-    Every method raises ``FetchFailed``.
+    Every method raises ``FetchFailed``; ``CutShort`` when the process ends.
 
-    ``before_request``: called before each request; its time does not count as the image's. None: nothing.
+    ``deadline``: of the image. ``before_request``: called before each request; its time does not count as the
+    image's. None: nothing.
     ``home``: the registry, which the caller has named.
     """
 
     def __init__(
-        self, pools: ConnectionPools, caps: Caps, before_request: BeforeRequest | None, home: Origin
+        self,
+        pools: ConnectionPools,
+        caps: Caps,
+        deadline: Deadline,
+        before_request: BeforeRequest | None,
+        home: Origin,
     ) -> None:
         self.caps = caps
         self._home = home
         self._pools = pools
         self._before_request = before_request
-        self._ends = monotonic() + caps.image_s
+        self._deadline = deadline
 
     def get(self, url: str, authorization: str | None = None, limit: int | None = None) -> Answer:
         """Return the answer to a GET, whatever its status.
@@ -95,7 +102,7 @@ class RegistrySession:
         try:
             request = PreparedRequest()
             request.prepare(method="GET", url=url, headers=headers)
-            with until(self._ends):
+            with until(self._deadline):
                 response = self._pools.adapter(origin).send(request, stream=True, timeout=timeout)
                 answered = True
                 try:
@@ -112,6 +119,7 @@ class RegistrySession:
             failure = failure_of_error(error, origin, answered=answered)
         else:
             return Answer(response.status_code, response.headers, body, url)
+        self._deadline.check()
         if isinstance(failure, NoAnswer) and origin != self._home:
             # A registry chose that host. What listens there is for the operator to know.
             failure = NoAnswer("unreachable", detail=failure.detail)
@@ -121,8 +129,9 @@ class RegistrySession:
         started = monotonic()
         if self._before_request is not None:
             self._before_request()
-        self._ends += monotonic() - started
-        if monotonic() >= self._ends:
+        self._deadline.put_off(monotonic() - started)
+        self._deadline.check()
+        if self._deadline.left_s() <= 0:
             raise FetchFailed("timeout", detail="took too long")
 
 
