@@ -123,7 +123,7 @@ def check_rights(names: Iterable[str], uses: Sequence[Use], panel: bool = False)
         known = [role.name for role in ROLES if role.name in names]
         outage = redis_outage(error.__cause__, "Redis does not answer")
         if outage.state == "wrong_login":
-            sys.exit(outage.text)
+            sys.exit(f"{outage.text}.\n{outage.advice[:1].upper()}{outage.advice[1:]}")
         if outage.is_refusal:
             sys.exit(_another_user(error.url, known) + outage.text)
         logger.warning("%s: the rights of this process were not checked", outage.text)

@@ -49,6 +49,7 @@ class Consumer(CeleryConsumer):  # type: ignore[misc]  # celery is untyped
         options = {**(worker_options or {}), "without_mingle": True, "without_gossip": True}
         super().__init__(*args, worker_options=options, **kwargs)
         self._waits = Waits(logger)
+        self._connecting = Waits(logger)
 
     def alive(self) -> None:
         """Do nothing. A subclass may note that the main thread is not stuck: it waits for Redis."""
@@ -61,8 +62,12 @@ class Consumer(CeleryConsumer):  # type: ignore[misc]  # celery is untyped
     def ensure_connected(self, conn: Any) -> Any:
         """Connect, however long it takes, trying again every 0.2 to 1 s."""
 
-        def tell(error: Exception, interval: float) -> None:
-            logger.error("no connection to %s: %s; again in %.1f s", conn.as_uri(), error, interval)
+        where = conn.as_uri().rpartition("@")[2].rpartition("//")[2]
+
+        def tell(error: Exception, _: float) -> None:
+            self._connecting.tell(
+                f"no connection to Redis at {where}", redis_outage(error, "it does not answer")
+            )
             # Waiting for Redis is not a hang, although the event loop stands still.
             self.alive()
 
@@ -70,6 +75,7 @@ class Consumer(CeleryConsumer):  # type: ignore[misc]  # celery is untyped
         conn = conn.ensure_connection(
             tell, None, interval_start=pause, interval_step=0, interval_max=pause, callback=maybe_shutdown
         )
+        self._connecting.over()
         self.first_connection_attempt = False
         return conn
 

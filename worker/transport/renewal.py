@@ -8,6 +8,9 @@ from typing import Final
 
 from redis.exceptions import RedisError
 
+from contracts._redis.outage import redis_outage
+from contracts._redis.waits import Waits
+
 logger = logging.getLogger(__name__)
 
 LOOP_ALIVE_S: Final = 30.0
@@ -36,10 +39,12 @@ class Renewal:
         self._stopped.set()
 
     def _run(self) -> None:
-        silent = False
+        silent, waits = False, Waits(logger)
+        is_away = False
         while not self._stopped.wait(self._interval_s):
             if time.monotonic() - self.last_beat > LOOP_ALIVE_S:
-                if not silent:
+                # In an outage the event loop waits for a connection, and there is no lease to renew.
+                if not silent and not is_away:
                     logger.critical("the event loop stands still: leases are no longer renewed")
                 silent = True
                 continue
@@ -47,4 +52,8 @@ class Renewal:
             try:
                 self._renew()
             except RedisError as error:
-                logger.warning("leases could not be renewed: %r", error)
+                is_away = True
+                waits.tell("leases are not renewed", redis_outage(error, "Redis does not answer"))
+            else:
+                is_away = False
+                waits.over()
