@@ -51,9 +51,7 @@ _READ_ONLY = (
 _NO_ROOM = "Redis is full: 'plugins doctor' says of what"
 _WHERE = "see deploy/redis/README.md; ACL LOG of that Redis names what it refused"
 _CHECK_LOGIN = "check the user and the password of its URL in PLUGINS_*"
-_GIVE = (
-    "deploy/redis/users.acl has the rights that it needs; for the user `operator`, those of plugins doctor"
-)
+_GIVE = "deploy/redis/users.acl has the rights that each user needs: plugins doctor needs those of `operator`"
 CHECK_URL = "check that it runs, and that its URL in PLUGINS_* is right"
 
 _AWAY_WHY = (

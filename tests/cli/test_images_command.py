@@ -220,3 +220,18 @@ def test_doctor_names_images_by_reason(services: Services) -> None:
         "reason": "malformed",
         "examples": ["images/ghcr.io/page"],
     }
+
+
+def test_an_image_whose_registry_is_left_alone_says_so(services: Services) -> None:
+    keep(services, GHCR)
+    services.budget.slot("ghcr.io", "GITHUB", "a").failed(FetchFailed("throttled", retry_after=600))
+    output = CliRunner().invoke(images, ["--json"]).output
+    (shown,) = json.loads(output)["results"]
+    assert shown["detail"] == "its registry is left alone for now: see plugins sync status"
+
+
+def test_times_of_one_image_are_shown_without_quotes(services: Services) -> None:
+    denied = keep(services, GHCR, DENIED)
+    assert denied.failing_since is not None
+    output = CliRunner().invoke(images, ["team/plugin"]).output
+    assert re.search(r"^failing_since +[0-9T:.-]+Z$", output, re.MULTILINE)

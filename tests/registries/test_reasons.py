@@ -187,7 +187,11 @@ def expired(certificate: tuple[Path, Path], tmp_path: Path) -> tuple[Path, Path]
         ("registry.test", "expired", "its certificate has expired"),
         ("other.test", "", "its certificate is for another name"),
         ("127.0.0.2", "", "its certificate is for another name"),
-        ("registry.test", "unknown", "its certificate is self-signed"),
+        (
+            "registry.test",
+            "unknown",
+            "its certificate is self-signed; PLUGINS_REGISTRY_CA_FILES names roots of trust",
+        ),
         ("registry.test", "plain", "it does not speak TLS"),
     ],
 )

@@ -6,8 +6,10 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
+import redis
 from kombu.exceptions import OperationalError
 
+from contracts._redis.waits import Waits
 from tests.support.servers import wait_until
 from worker.transport import consumer
 from worker.transport.consumer import Consumer
@@ -58,5 +60,23 @@ class Away:
 def test_a_consumer_that_cannot_connect_names_the_outage(monkeypatch: pytest.MonkeyPatch) -> None:
     named: list[str] = []
     monkeypatch.setattr(consumer, "open_inboxes", lambda: [SimpleNamespace(waits=named.append)])
-    Consumer.__new__(Consumer).ensure_connected(Away())
-    assert named == ["no connection to Redis: refused"]
+    made = Consumer.__new__(Consumer)
+    made._connecting = Waits(logging.getLogger(__name__))
+    made.ensure_connected(Away())
+    assert named == ["it does not answer"]
+
+
+def test_a_redis_that_is_away_is_told_once(caplog: pytest.LogCaptureFixture) -> None:
+    tries: list[None] = []
+
+    def renew() -> None:
+        tries.append(None)
+        raise redis.ConnectionError("Connection refused")
+
+    made = Renewal(renew, 0.001)
+    try:
+        wait_until(lambda: len(tries) > 5, 30, "the tries")
+    finally:
+        made.stop()
+    told = [(record.levelno, record.getMessage()) for record in caplog.records]
+    assert told == [(logging.WARNING, "leases are not renewed: Redis does not answer (connection refused)")]

@@ -189,6 +189,7 @@ def test_redis_may_die_and_return_under_a_running_task(
         wait_until(lambda: "no connection to" in worker.output(), what="the worker to notice")
         mortal_server.start()
         wait_until(lambda: worker.output().count("Connected to ") == 2, what="the worker to be back")
+        assert worker.output().count("no connection to") == 1, "it is told once, not at each try"
         let_go(client, 0)
         wait_until(lambda: len(ledger(client)) == 4, what="all to run")
         wait_until(lambda: not leftovers(client), what="the settlements")

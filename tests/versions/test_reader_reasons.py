@@ -52,6 +52,14 @@ def test_a_404_that_is_not_believed_yet_is_no_reason(world: World) -> None:
     assert refusal(world, ref) == {"next_try_at": format_time(due(world, ref))}
 
 
+def test_the_message_says_why_and_until_when(world: World) -> None:
+    ref = failing(world, FetchFailed("auth", detail="registry.internal answers with hunter2"))
+    with pytest.raises(RegistryUnavailable) as told:
+        world.reader().versions(ref)
+    why = "the registry did not give the versions: it does not let us in"
+    assert told.value.message == f"{why}; it is asked again at {format_time(due(world, ref))}"
+
+
 def test_it_is_asked_again_when_it_is_due(world: World) -> None:
     """The first reading was requested less than a minute ago: a caller does not bring it forward."""
     ref = failing(world, FetchFailed("timeout"))

@@ -45,7 +45,7 @@ def test_a_failure_is_a_warning_with_its_detail_once(world: World, lines: Lines)
     ref = world.follow("team/plugin")
     lines.new()
     failure = FetchFailed("auth", detail="registry.test does not let us in (status 403)")
-    text = f"refreshed {ref.key}: auth: registry.test does not let us in (status 403)"
+    text = f"could not refresh {ref.key}: auth: registry.test does not let us in (status 403)"
     for level in ("WARNING", "INFO", "INFO"):
         again(world, ref, failure)
         assert lines.new() == [(level, text)]
@@ -60,7 +60,7 @@ def test_another_reason_is_news(world: World, lines: Lines) -> None:
     again(world, ref, FetchFailed("auth"))
     lines.new()
     again(world, ref, FetchFailed("timeout", detail="no answer from registry.test: it takes too long"))
-    text = f"refreshed {ref.key}: timeout: no answer from registry.test: it takes too long"
+    text = f"could not refresh {ref.key}: timeout: no answer from registry.test: it takes too long"
     assert lines.new() == [("WARNING", text)]
 
 
@@ -85,7 +85,7 @@ def test_a_registry_that_asks_to_be_left_alone_is_news_and_our_own_budget_is_not
     world.dispatch.all_groups()
     world.budget.slot(HOST, "OCI", "another").failed(FetchFailed("throttled", retry_after=60))
     world.work()
-    assert lines.new() == [("INFO", f"refreshed {ref.key}: throttled: the host's budget: cooldown")]
+    assert lines.new() == [("INFO", f"could not refresh {ref.key}: throttled: the host's budget: cooldown")]
 
 
 def test_a_truncated_list_is_told_with_its_image(world: World, lines: Lines) -> None:
@@ -132,11 +132,11 @@ def test_another_registry_and_later_failures_are_warnings_again(world: World, li
     other = world.plugin("team/other", host="other.test")
     world.images.ensure(other, world.clock.now())
     again(world, other, FetchFailed("refused"))
-    assert ("WARNING", f"refreshed {other.key}: refused") in lines.new()
+    assert ("WARNING", f"could not refresh {other.key}: refused") in lines.new()
     for ref in refs:
         again(world, ref, FetchFailed("malformed"))
     warned = {line.split(": ")[0] for level, line in lines.new() if level == "WARNING"}
-    assert warned == {f"refreshed {ref.key}" for ref in refs}
+    assert warned == {f"could not refresh {ref.key}" for ref in refs}
 
 
 def test_fields_of_the_log(world: World, caplog: pytest.LogCaptureFixture, lines: Lines) -> None:

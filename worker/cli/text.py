@@ -9,7 +9,11 @@ from worker.terminal import printable_lines
 
 
 def plain(value: Any) -> str:
-    """Return a value in one line: a text without what could move the cursor, anything else as JSON."""
+    """Return a value in one line: a text without what could move the cursor, a time as
+    RFC 3339, anything else as JSON.
+    """
+    if isinstance(value, datetime):
+        return format_time(value)
     return value if isinstance(value, str) and value.isprintable() else to_json(value)
 
 

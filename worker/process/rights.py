@@ -121,7 +121,7 @@ def check_rights(names: Iterable[str], uses: Sequence[Use], panel: bool = False)
             sys.exit(found)
         outage = redis_outage(found.error, "Redis does not answer")
         if outage.state == "wrong_login":
-            sys.exit(outage.text)
+            sys.exit(f"{outage.text}.\n{outage.advice[:1].upper()}{outage.advice[1:]}")
         if outage.is_refusal:
             sys.exit(_another_user(found.url, known) + outage.text)
         logger.warning("%s: the rights of this process were not checked", outage.text)

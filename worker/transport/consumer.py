@@ -49,6 +49,7 @@ class Consumer(CeleryConsumer):  # type: ignore[misc]  # celery is untyped
         options = {**(worker_options or {}), "without_mingle": True, "without_gossip": True}
         super().__init__(*args, worker_options=options, **kwargs)
         self._waits = Waits(logger)
+        self._connecting = Waits(logger)
 
     def alive(self) -> None:
         """Do nothing. A subclass may note that the main thread is not stuck: it waits for Redis."""
@@ -61,14 +62,18 @@ class Consumer(CeleryConsumer):  # type: ignore[misc]  # celery is untyped
     def ensure_connected(self, conn: Any) -> Any:
         """Connect, however long it takes, trying again every 0.2 to 1 s."""
 
-        def tell(error: Exception, interval: float) -> None:
-            logger.error("no connection to %s: %s; again in %.1f s", conn.as_uri(), error, interval)
-            self._wait_is_no_hang(f"no connection to Redis: {error}")
+        where = conn.as_uri().rpartition("@")[2].rpartition("//")[2]
+
+        def tell(error: Exception, _: float) -> None:
+            outage = redis_outage(error, "it does not answer")
+            self._connecting.tell(f"no connection to Redis at {where}", outage)
+            self._wait_is_no_hang(outage.text)
 
         pause = random.uniform(*RECONNECT_S)  # noqa: S311  spreads reconnects, guards nothing
         conn = conn.ensure_connection(
             tell, None, interval_start=pause, interval_step=0, interval_max=pause, callback=maybe_shutdown
         )
+        self._connecting.over()
         self.first_connection_attempt = False
         return conn
 

@@ -8,6 +8,9 @@ from typing import Final
 
 from redis.exceptions import RedisError
 
+from contracts._redis.outage import redis_outage
+from contracts._redis.waits import Waits
+
 logger = logging.getLogger(__name__)
 
 LOOP_ALIVE_S: Final = 30.0
@@ -43,6 +46,7 @@ class Renewal:
 
     def _run(self) -> None:
         told: bool | None = None
+        waits = Waits(logger)
         while not self._stopped.wait(self._interval_s):
             now = time.monotonic()
             if now - self.last_beat > LOOP_ALIVE_S:
@@ -55,7 +59,9 @@ class Renewal:
             try:
                 self._renew()
             except RedisError as error:
-                logger.warning("leases could not be renewed: %r", error)
+                waits.tell("leases are not renewed", redis_outage(error, "Redis does not answer"))
+            else:
+                waits.over()
 
     def _tell(self, is_outage: bool) -> None:
         if is_outage:

@@ -33,6 +33,16 @@ WAITERS = 4
 
 _LEFT_ALONE: Mapping[Admission, RegistryReason] = {"cooldown": "throttled", "circuit_open": "unreachable"}
 
+_WHY: Mapping[RegistryReason, str] = {
+    "auth": "it does not let us in",
+    "refused": "it answers with an error",
+    "not_allowed": "it leads where this deployment does not follow",
+    "malformed": "its answer is not a list of versions",
+    "unreachable": "there is no connection to it",
+    "throttled": "it asks to be left alone",
+    "timeout": "it does not answer in time",
+}
+
 # The time between two looks into the store during such a wait, in seconds.
 _POLL_S = 0.05
 
@@ -135,10 +145,12 @@ class VersionsReader:
             return VersionsPending("the versions are being fetched for the first time")
         if image.state == "not_found":
             return ImageNotFound(f"the registry has no image {ref.image}")
-        text = "the registry did not give the versions; they are asked for again"
         # A 404 is believed at the third in a row.
         reason = None if image.last_error == "not_found" else image.last_error
-        return _unavailable(text, reason, self._next_try(ref, image.next_refresh_at))
+        next_try_at = self._next_try(ref, image.next_refresh_at)
+        why = f": {_WHY[reason]}" if reason else ""
+        text = f"the registry did not give the versions{why}; it is asked again at {format_time(next_try_at)}"
+        return _unavailable(text, reason, next_try_at)
 
     def _next_try(self, ref: ImageRef, due: datetime | None) -> datetime:
         """Return when the image is read next: when it is due, and its registry is not left alone.

@@ -32,12 +32,13 @@ class Ending(NamedTuple):
     """How the refresh of one image ended.
 
     ``reason``: as in ``RefreshReport``. ``detail``: of a failure, for operators. ``is_news``: it did not end
-    so the last time, and somebody should know.
+    so the last time, and somebody should know. ``is_failure``: nothing was read.
     """
 
     reason: str
     detail: str = ""
     is_news: bool = False
+    is_failure: bool = False
 
     @classmethod
     def of(cls, before: ImageRecord, decision: RefreshDecision, outcome: TagList | FetchFailed) -> "Ending":
@@ -48,7 +49,7 @@ class Ending(NamedTuple):
             is_news = decision.image.state == "not_found" != before.state
         else:
             is_news = before.last_error != outcome.reason
-        return cls(decision.reason, outcome.detail, is_news)
+        return cls(decision.reason, outcome.detail, is_news, is_failure=True)
 
     @classmethod
     def _listed(cls, before: ImageRecord, decision: RefreshDecision, listed: TagList) -> "Ending":
@@ -70,7 +71,8 @@ class RefreshLog:
 
     def write(self, key: str, budget_group: str, ending: Ending) -> None:
         """Log the end of the refresh of the image ``key``."""
-        reason, detail, is_news = ending
+        reason, detail, is_news, is_failure = ending
+        what = "could not refresh" if is_failure else "refreshed"
         level = logging.INFO
         if is_news:
             number = self._count(budget_group, reason)
@@ -81,9 +83,9 @@ class RefreshLog:
         extra = {"subject": key, "reason": reason}
         if detail:
             extra["detail"] = ending.detail
-            logger.log(level, "refreshed %s: %s: %s", key, reason, detail, extra=extra)
+            logger.log(level, "%s %s: %s: %s", what, key, reason, detail, extra=extra)
         else:
-            logger.log(level, "refreshed %s: %s", key, reason, extra=extra)
+            logger.log(level, "%s %s: %s", what, key, reason, extra=extra)
 
     def _count(self, budget_group: str, reason: str) -> int:
         with self._lock:

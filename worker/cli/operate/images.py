@@ -18,6 +18,7 @@ from worker.terminal import say
 _COLUMNS = ("image", "state", "reason", "since", "failures", "next try", "plugins", "detail")
 _REASONS = [reason for reason in get_args(FailureReason) if reason != "throttled"]
 _USERS = 100
+_ALONE = "its registry is left alone for now: see plugins sync status"
 
 
 class _Shown(NamedTuple):
@@ -27,11 +28,16 @@ class _Shown(NamedTuple):
     plugins: list[str]
     plugin_count: int
     next_try_at: datetime | None
+    is_alone: bool
+
+    @property
+    def detail(self) -> str | None:
+        return self.listed.image.last_detail or (_ALONE if self.is_alone else None)
 
 
 @click.command()
 @click.argument("image", required=False, type=Utf8())
-@click.option("--failed", is_flag=True, help="Only those that could not be read at the last try.")
+@click.option("--failed", is_flag=True, help="Only those of plugins that could not be read at the last try.")
 @click.option("--host", type=Utf8(), help="Only those of this registry, such as ghcr.io.")
 @click.option("--reason", type=click.Choice(_REASONS), help="Only those that could not be read for this.")
 @click.option(
@@ -47,6 +53,12 @@ def images(
     is shown with all that is known of it. Default: a list.
 
     A registry that asks to be left alone is not the fault of an image: see plugins sync status.
+
+    \b
+    Examples:
+      plugins images --failed
+      plugins images --host ghcr.io --reason auth
+      plugins images team/plugin --json
     """
     wanted = ImageFilter(image, host, failed or reason is not None, reason)
     now = datetime.now(UTC)
@@ -77,7 +89,8 @@ def _look(services: Services, store: ImageList, found: list[ListedImage], now: d
         image = listed.image
         due = image.next_refresh_at
         next_try_at = due and max(due, alone[image.ref.budget_group])
-        shown.append(_Shown(listed, *store.users(image.ref, _USERS), next_try_at))
+        is_alone = due is not None and alone[image.ref.budget_group] > now
+        shown.append(_Shown(listed, *store.users(image.ref, _USERS), next_try_at, is_alone))
     return shown
 
 
@@ -91,7 +104,7 @@ def _details(row: _Shown) -> dict[str, Any]:
         "credential": ref.credential,
         "state": image.state,
         "reason": image.last_error,
-        "detail": image.last_detail,
+        "detail": row.detail,
         "failing_since": image.failing_since,
         "failures": image.failures,
         "next_try_at": row.next_try_at,
@@ -116,7 +129,7 @@ def _row(row: _Shown, now: datetime) -> dict[str, str]:
         "failures": str(image.failures),
         "next try": _until(row.next_try_at, now),
         "plugins": (row.plugins[0] if row.plugins else "-") + (f" and {others} more" if others > 0 else ""),
-        "detail": image.last_detail or "-",
+        "detail": row.detail or "-",
     }
 
 

@@ -58,6 +58,11 @@ def now(image: str | None, as_json: bool) -> None:
 
     IMAGE is a repository name, on any registry (team/plugin), or the subject of an event
     (images/registry.hub.docker.com/team/plugin). Default: all images of plugins.
+
+    \b
+    Examples:
+      plugins sync now
+      plugins sync now team/plugin
     """
     with connected(as_json) as services:
         count = services.image_store.images.make_due(image, datetime.now(UTC))

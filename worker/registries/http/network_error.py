@@ -12,13 +12,15 @@ from worker.domain.image import FailureReason, FetchFailed, NoAnswer
 from worker.registries.http.bounds import TooManyPieces
 from worker.registries.http.origin import Origin
 
+_ROOTS = "PLUGINS_REGISTRY_CA_FILES names roots of trust"
+
 _CERTIFICATE = {
     9: "its certificate is not valid yet",
     10: "its certificate has expired",
-    18: "its certificate is self-signed",
-    19: "its certificate comes from an unknown authority",
-    20: "its certificate comes from an unknown authority",
-    21: "its certificate comes from an unknown authority",
+    18: f"its certificate is self-signed; {_ROOTS}",
+    19: f"its certificate comes from an unknown authority; {_ROOTS}",
+    20: f"its certificate comes from an unknown authority; {_ROOTS}",
+    21: f"its certificate comes from an unknown authority; {_ROOTS}",
     62: "its certificate is for another name",
     64: "its certificate is for another name",
 }

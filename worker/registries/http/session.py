@@ -79,17 +79,17 @@ class RegistrySession:
             if answer.status not in _REDIRECTS or target is None:
                 return answer
             url = _resolve(url, target)
-            following = self._check(url)
+            following = self._check(url, f"{origin.authority} leads to ")
             if not keeps_authorization(origin, following):
                 authorization = None
             origin = following
         raise FetchFailed("not_allowed", detail="redirected too often")
 
-    def _check(self, url: str) -> Origin:
+    def _check(self, url: str, said: str = "") -> Origin:
         try:
             return self._pools.guard.check_url(url)
         except DialRefused as refusal:
-            failure = FetchFailed("not_allowed", detail=f"a URL that may not be asked: {refusal}")
+            failure = FetchFailed("not_allowed", detail=f"{said}a URL that may not be asked: {refusal}")
         raise failure
 
     def _once(self, origin: Origin, url: str, authorization: str | None, limit: int) -> Answer:

@@ -20,7 +20,9 @@ _ADVICE: Mapping[FailureReason | None, str] = {
         "images that are private or do not exist"
     ),
     "refused": "see the registry's own log or status",
-    "not_allowed": "PLUGINS_ALLOWED_REGISTRIES and PLUGINS_REGISTRY_REALMS permit hosts",
+    "not_allowed": (
+        "PLUGINS_ALLOWED_REGISTRIES and PLUGINS_REGISTRY_REALMS permit hosts here; a proxy has its own rules"
+    ),
     "malformed": "is {host} a registry, and is no proxy or login page in front of it?",
     "not_found": "deregister the plugins whose images are gone or were never there",
 }
