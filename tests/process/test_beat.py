@@ -23,10 +23,13 @@ class Refusing(Scheduler):
         raise SchedulingError("no room")
 
 
-def test_a_tick_that_cannot_be_sent_is_one_line(caplog: pytest.LogCaptureFixture) -> None:
-    with create_app(Settings()) as app, caplog.at_level(logging.ERROR):
-        Refusing(app=app, lazy=True).apply_entry(object())
-    assert [(line.getMessage(), line.exc_info) for line in caplog.records] == [("no room", None)]
+def test_ticks_that_cannot_be_sent_are_one_line(caplog: pytest.LogCaptureFixture) -> None:
+    with create_app(Settings()) as app, caplog.at_level(logging.WARNING):
+        scheduler = Refusing(app=app, lazy=True)
+        for _ in range(3):
+            scheduler.apply_entry(object())
+    told = [(line.getMessage(), line.exc_info) for line in caplog.records]
+    assert told == [("a tick is not sent: no room", None)]
 
 
 def test_a_tick_ends_while_redis_is_away_and_is_a_beat_all_the_same(tmp_path: Path) -> None:

@@ -6,6 +6,8 @@ from typing import Any
 
 from celery import beat
 
+from contracts._redis.outage import redis_outage
+from contracts._redis.waits import Waits
 from worker.process.heartbeat import Heartbeat, begin_heartbeat
 
 logger = logging.getLogger(__name__)
@@ -15,6 +17,10 @@ class Scheduler(beat.Scheduler):  # type: ignore[misc]  # celery is untyped
     """Keeps nothing on disk: what is due is in the store. Each tick is a beat of its heartbeat."""
 
     _heartbeat: Heartbeat | None = None
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        self._waits = Waits(logger)
+        super().__init__(*args, **kwargs)
 
     def setup_schedule(self) -> None:
         # Celery makes a lazy scheduler too, only to show what it would do.
@@ -38,7 +44,9 @@ class Scheduler(beat.Scheduler):  # type: ignore[misc]  # celery is untyped
             self.apply_async(entry, producer=producer, advance=False)
         except beat.SchedulingError as error:
             # The next one is due soon. Celery's own logs two stacks each time that Redis is away, or full.
-            logger.error("%s", error)
+            self._waits.tell("a tick is not sent", redis_outage(error.__context__, str(error)))
+        else:
+            self._waits.over()
 
     def tick(self, *args: Any, **kwargs: Any) -> Any:
         interval = super().tick(*args, **kwargs)
