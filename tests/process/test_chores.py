@@ -132,7 +132,7 @@ def test_threads_that_were_told_to_end_long_ago_are_not_waited_for(monkeypatch: 
     """A pool that waits for the store has taken of the same time."""
     told: list[str] = []
     threads = WorkerThreads([Watched(told)])
-    monkeypatch.setattr(chores, "_STOP_S", 0.1)
+    monkeypatch.setattr(chores, "STOP_S", 0.1)
     threads.ask_to_stop()
     long_after = time.monotonic() + 0.1
     wait_until(lambda: time.monotonic() >= long_after, 30, "the end of the time for it")
