@@ -11,6 +11,7 @@ from celery.backends.redis import RedisBackend, ResultConsumer
 
 from contracts._client.decode import read_answer, unreadable
 from contracts._client.unanswered import UnreadableAnswer
+from contracts._redis.outage import redis_outage
 from contracts._redis.patience import OutOfTime, patience
 from contracts._redis.silence import Connection, SSLConnection
 from contracts._redis.url import LATE_S
@@ -118,6 +119,14 @@ class AnswerBackend(RedisBackend):  # type: ignore[misc]  # celery is untyped
             if str(error).startswith("WRONGTYPE"):
                 return None
             raise
+
+    def on_connection_error(self, max_retries: int, exc: Exception, intervals: Any, retries: int) -> float:
+        """Return when to connect again. To who is refused that brings nothing: the time would pass, and what
+        is refused be told to nobody.
+        """
+        if redis_outage(exc, "").is_refusal:
+            raise exc
+        return float(super().on_connection_error(max_retries, exc, intervals, retries))
 
     def on_task_call(self, producer: Any, task_id: str) -> None:
         """Do nothing: who waits for an answer subscribes under its own id."""

@@ -11,6 +11,9 @@ refuses the user or the password. ``full``: no memory, or no disk, is left. ``re
 UNREACHED: Final = (
     (r"[Cc]onnection refused", "connection refused"),
     (r"not known|No address associated|name resolution|does not exist", "its name is not known"),
+    (r"[Hh]ostname mismatch|IP address mismatch", "its certificate is of another host"),
+    (r"certificate has expired", "its certificate has expired"),
+    (r"CERTIFICATE_VERIFY_FAILED|certificate verify failed", "its certificate is not trusted"),
     (r"certificate|SSL|TLS", "no TLS connection"),
     (r"No route|unreachable", "no way to its host"),
 )

@@ -25,4 +25,4 @@ def test_a_refused_check_names_the_user_whose_rights_it_needs() -> None:
         raise BrokerUnavailable("refused") from NoPermissionError("User x has no permissions")
 
     (found,) = Check("queues", refused).findings(Services(Settings()))
-    assert "for the user `operator`" in found.advice
+    assert "those of `operator`" in found.advice
