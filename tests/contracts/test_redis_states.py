@@ -15,6 +15,7 @@ from contracts._redis.outage import is_redis_outage, redis_outage
 
 RUN = "has no permissions to run the 'hset' command"
 IN_PIPE = "Command # 2 (HSET plugin.events:revisions PluginChanged|d/p1 1:ab) of pipeline caused error: "
+CERTIFICATE = "Error 1 connecting to db:1. [SSL: CERTIFICATE_VERIFY_FAILED] certificate verify failed: "
 SCRIPT = "Command # 1 (EVALSHA abc 2 plugin.events other 1) of pipeline caused error: "
 
 CASES: list[tuple[Exception, str, str]] = [
@@ -24,6 +25,15 @@ CASES: list[tuple[Exception, str, str]] = [
         "connection refused",
     ),
     (redis.ConnectionError("Error -2 connecting to db:1. Name or service not known."), "away", "not known"),
+    (redis.ConnectionError(CERTIFICATE + "self-signed certificate (_ssl.c:1016)."), "away", "is not trusted"),
+    (redis.ConnectionError(CERTIFICATE + "certificate has expired (_ssl.c:1016)."), "away", "has expired"),
+    (
+        redis.ConnectionError(CERTIFICATE + "Hostname mismatch, certificate is not valid"),
+        "away",
+        "another host",
+    ),
+    (redis.ConnectionError(CERTIFICATE + "IP address mismatch, certificate is not"), "away", "another host"),
+    (redis.ConnectionError("Error 1 connecting to db:1. [SSL] record layer failure"), "away", "no TLS"),
     (redis.ConnectionError("Connection closed by server."), "away", "was closed"),
     (redis.TimeoutError("Timeout reading from socket"), "away", "no answer in time"),
     (redis.TimeoutError("Timeout connecting to server"), "away", "no answer in time"),
