@@ -114,7 +114,7 @@ def test_a_redirect_to_a_name_inside(
     if not guarded:
         monkeypatch.setattr(Guard, "_may_dial", lambda self, host, port, address: True)
     made = registries(f"http://{double.authority},http://.test", resolver=lambda host, port: ["127.0.0.2"])
-    assert attempt(made, oci(double.authority)) == ("not_allowed" if guarded else "listed")
+    assert attempt(made, oci(double.authority)) == ("unreachable" if guarded else "listed")
     assert len(trap.asked) == (0 if guarded else 1)
 
 

@@ -189,7 +189,8 @@ def test_an_address_inside_is_not_given_to_the_proxy(
 ) -> None:
     double.behaviours[PATH] = says(302, b"", {"Location": f"https://{host}{PATH}"})
     made = through("http://registry.test,http://.other.test", looks_up=looks_up)
-    assert attempt(made, oci("registry.test")) == "not_allowed"
+    with pytest.raises(FetchFailed, match=r"^unreachable: .*(is never dialled|is not public)"):
+        made.fetch(oci("registry.test"))
     assert len(proxy.asked) == 1
 
 
@@ -247,8 +248,9 @@ def test_a_registry_does_not_choose_names_for_the_proxy(
         monkeypatch.setattr(Guard, "_check_name", lambda self, host, port: None)
     double.behaviours[PATH] = says(302, b"", {"Location": f"https://intranet.test{PATH}"})
     made = through("http://registry.test", looks_up=True, resolver=_no_names)
-    reason = attempt(made, oci("registry.test"))
-    assert (reason == "not_allowed") is guarded
+    with pytest.raises(FetchFailed) as failed:
+        made.fetch(oci("registry.test"))
+    assert ("its name goes to the proxy only if" in failed.value.detail) is guarded
     assert proxy.targets[1:] == ([] if guarded else ["intranet.test:443"])
 
 

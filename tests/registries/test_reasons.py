@@ -251,6 +251,26 @@ def test_a_registry_cannot_have_ports_of_others_scanned(
     assert reasons == {"unreachable"}
 
 
+def test_a_registry_cannot_look_for_names_of_others(double: Double, registries: Make, oci: Oci) -> None:
+    """Whether a name of our network is known, and may be dialled: the reason is the same, the detail is not."""
+    inside = {"db.internal.test": ["10.1.2.3"], "odd.internal.test": ["169.254.169.254"]}
+
+    def resolve(name: str, port: int) -> list[str]:
+        if name not in inside:
+            raise socket.gaierror(socket.EAI_NONAME, "Name or service not known")
+        return inside[name]
+
+    made = registries(f"http://{double.authority}", resolver=resolve)
+    found = set()
+    for name in (*inside, "nobody.internal.test"):
+        double.behaviours[PATH] = says(302, b"", {"Location": f"https://{name}/x"})
+        with pytest.raises(FetchFailed) as failed:
+            made.fetch(oci(double.authority))
+        found.add((failed.value.reason, failed.value.detail.partition(name)[2]))
+    assert {reason for reason, _ in found} == {"unreachable"}
+    assert len(found) == 3
+
+
 def _nonsense(handler: Handler) -> bool:
     handler.raw(b"SSH-2.0-OpenSSH_9.9\r\n")
     handler.close_connection = True

@@ -8,7 +8,7 @@ from time import monotonic
 from requests import PreparedRequest, RequestException, Response
 from urllib3.exceptions import HTTPError
 
-from worker.domain.image import BeforeRequest, FetchFailed, NoAnswer
+from worker.domain.image import BeforeRequest, FailureReason, FetchFailed, NoAnswer
 from worker.registries.http.body import read_body
 from worker.registries.http.bounds import until
 from worker.registries.http.caps import Caps
@@ -72,9 +72,9 @@ class RegistrySession:
         ``authorization``: the value of the header; it is not sent on when scheme, host or port change.
         ``limit``: the most decoded bytes of a 200; None: ``caps.page_bytes``.
         """
-        origin = self._check(url)
+        origin, is_led = self._check(url), False
         for _ in range(self.caps.redirects + 1):
-            answer = self._once(origin, url, authorization, limit or self.caps.page_bytes)
+            answer = self._once(origin, url, authorization, limit or self.caps.page_bytes, is_led=is_led)
             target = answer.headers.get("Location")
             if answer.status not in _REDIRECTS or target is None:
                 return answer
@@ -82,7 +82,7 @@ class RegistrySession:
             following = self._check(url, f"{origin.authority} leads to ")
             if not keeps_authorization(origin, following):
                 authorization = None
-            origin = following
+            origin, is_led = following, True
         raise FetchFailed("not_allowed", detail="redirected too often")
 
     def _check(self, url: str, said: str = "") -> Origin:
@@ -92,7 +92,9 @@ class RegistrySession:
             failure = FetchFailed("not_allowed", detail=f"{said}a URL that may not be asked: {refusal}")
         raise failure
 
-    def _once(self, origin: Origin, url: str, authorization: str | None, limit: int) -> Answer:
+    def _once(
+        self, origin: Origin, url: str, authorization: str | None, limit: int, *, is_led: bool
+    ) -> Answer:
         self._pace()
         headers = {"Accept": "application/json", "Accept-Encoding": "gzip", "User-Agent": _USER_AGENT}
         if authorization is not None:
@@ -111,7 +113,9 @@ class RegistrySession:
                     response.close()
                     raise
         except DialRefused as refusal:
-            failure: FetchFailed = FetchFailed("not_allowed", detail=f"{origin.authority}: {refusal}")
+            # Where a redirect leads, whether a name is known here is for the operator to know.
+            reason: FailureReason = "unreachable" if is_led else "not_allowed"
+            failure: FetchFailed = FetchFailed(reason, detail=f"{origin.authority}: {refusal}")
         except ProxyFailed as failed:
             failure = failed.failure(origin.authority)
         except (RequestException, HTTPError, OSError) as error:
