@@ -14,7 +14,7 @@ from contracts._client.unanswered import UnreadableAnswer
 from contracts._redis.outage import redis_outage
 from contracts._redis.patience import OutOfTime, patience
 from contracts._redis.silence import Connection, SSLConnection
-from contracts._redis.url import LATE_S
+from contracts._redis.url import LATE_S, SILENT_S
 
 _QUIET_S: Final = 1.0
 """A connection that brings no answer for so many seconds is asked whether it still works."""
@@ -80,6 +80,17 @@ class AnswerConsumer(ResultConsumer):  # type: ignore[misc]  # celery is untyped
         """
         if self.subscribed_to and not connection.is_open:
             raise redis.ConnectionError("the wait for it was ended")
+
+    def _reconnect_pubsub(self) -> None:
+        """Listen anew; then look once more: what came between Celery's look and the subscription was
+        published to nobody.
+        """
+        super()._reconnect_pubsub()
+        if self.subscribed_to:
+            # The confirmation, which is the first answer.
+            self._pubsub.get_message(timeout=patience(SILENT_S))
+            for meta in filter(None, self.backend.client.mget(self.subscribed_to)):
+                self.on_state_change(self._decode_result(meta), None)
 
     def leave(self, task_id: str) -> None:
         """Listen anew, and no more for an answer that Redis refuses this user: if the refusal of its

@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
+from redis.client import PubSub
 
 from contracts._redis import silence
 from contracts._redis.silence import Silences
@@ -77,6 +78,42 @@ def test_a_caller_that_waits_hears_of_an_answer_that_comes_after_a_silence(
     threading.Thread(target=fall_silent_for_a_moment, daemon=True).start()
     with PluginClient(redis_server.url, host.url()) as client:
         assert client.ask("get", timeout_s=60, **GET) == "jira"
+    answering.ending.set()
+    answering.join()
+    answering.client.close()
+
+
+def test_an_answer_is_found_that_comes_while_the_caller_listens_anew(
+    redis_server: RedisServer, host: SilentHost, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It comes between the look for what came meanwhile and the new subscription."""
+    asked, may_answer = threading.Event(), threading.Event()
+    told, subscribe = meta(result="jira"), PubSub.subscribe
+    answering = Impostor(redis_server.url)
+
+    def answer(headers: dict[str, Any]) -> bytes:
+        asked.set()
+        may_answer.wait(60)
+        return told(headers)
+
+    def subscribe_late(pubsub: PubSub, *channels: bytes) -> None:
+        if asked.is_set() and pubsub.connection is None:
+            may_answer.set()
+            wait_until(lambda: answering.client.exists(*channels), 60, "the answer")
+        subscribe(pubsub, *channels)
+
+    def fall_silent_for_a_moment() -> None:
+        asked.wait(60)
+        host.fall_silent()
+        host.come_back()
+
+    monkeypatch.setattr(PubSub, "subscribe", subscribe_late)
+    answering.answer = answer
+    answering.start()
+    threading.Thread(target=fall_silent_for_a_moment, daemon=True).start()
+    with PluginClient(redis_server.url, host.url()) as client:
+        assert client.ask("get", timeout_s=60, **GET) == "jira"
+    assert may_answer.is_set()
     answering.ending.set()
     answering.join()
     answering.client.close()
