@@ -10,7 +10,15 @@ import pytest
 from click.testing import CliRunner
 
 from contracts.client import PluginClient
-from tests.support.servers import ChildProcess, RedisServer, free_port, run_worker, start_worker, wait_until
+from tests.support.servers import (
+    ChildProcess,
+    RedisServer,
+    free_port,
+    run_worker,
+    start_redis,
+    start_worker,
+    wait_until,
+)
 from worker.cli.main import main
 from worker.devtools.embedded.binaries import find_mongod
 
@@ -53,6 +61,14 @@ def mongo(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Mongo]:
         yield made
 
 
+@pytest.fixture(scope="module")
+def redis(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RedisServer]:
+    """No other commands worker takes what is sent to it."""
+    server = start_redis(tmp_path_factory.mktemp("redis"), appendfsync=None)
+    yield server
+    server.stop()
+
+
 def environment(redis: RedisServer, url: str) -> dict[str, str]:
     return {"PLUGINS_REDIS_URL": redis.url, "PLUGINS_MONGODB_URL": url}
 
@@ -67,25 +83,23 @@ LOGINS = [
 
 @pytest.mark.parametrize(("user", "password", "told"), LOGINS)
 def test_a_worker_does_not_start(
-    mongo: Mongo, own_redis: RedisServer, tmp_path: Path, user: str, password: str, told: str
+    mongo: Mongo, redis: RedisServer, tmp_path: Path, user: str, password: str, told: str
 ) -> None:
-    env = environment(own_redis, mongo.url(user, password))
+    env = environment(redis, mongo.url(user, password))
     worker = start_worker("-Q", "plugin.commands", env=env, log=tmp_path / "worker.log", ready=None)
     wait_until(lambda: not worker.running, 60, "its end")
     assert told in worker.output()
     assert "secret" not in worker.output()
 
 
-def test_a_right_that_is_taken_away_is_waited_for(
-    mongo: Mongo, own_redis: RedisServer, tmp_path: Path
-) -> None:
-    env = environment(own_redis, mongo.url("plugins"))
+def test_a_right_that_is_taken_away_is_waited_for(mongo: Mongo, redis: RedisServer, tmp_path: Path) -> None:
+    env = environment(redis, mongo.url("plugins"))
     roles = {"updateUser": "plugins"}
     with (
         mongo.admin() as admin,
         run_worker("-Q", "plugin.commands", env=env, log=tmp_path / "commands.log") as commands,
         run_worker("-Q", "plugin.queries", env=env, log=tmp_path / "queries.log") as queries,
-        PluginClient(own_redis.url) as client,
+        PluginClient(redis.url) as client,
     ):
         admin.plugins.command({**roles, "roles": []})
         fields: dict[str, Any] = {"name": "J", "service_type": "x.Y", "image": "acme/jira"}
@@ -100,10 +114,8 @@ def test_a_right_that_is_taken_away_is_waited_for(
 
 
 @pytest.mark.parametrize(("user", "password", "told"), LOGINS)
-def test_the_doctor_tells_it(
-    mongo: Mongo, own_redis: RedisServer, user: str, password: str, told: str
-) -> None:
-    env = environment(own_redis, mongo.url(user, password))
+def test_the_doctor_tells_it(mongo: Mongo, redis: RedisServer, user: str, password: str, told: str) -> None:
+    env = environment(redis, mongo.url(user, password))
     result = CliRunner().invoke(main, ["doctor", "--json"], env=env, catch_exceptions=False)
     findings = json.loads(result.output)["findings"]
     (found,) = [each for each in findings if each["subject"] == "mongodb" and told in each["text"]]
