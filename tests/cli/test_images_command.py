@@ -213,7 +213,7 @@ def test_doctor_names_images_by_reason(services: Services) -> None:
         ),
     ]
     assert "plugins images --host ghcr.io; is their credential" in found[0].advice
-    assert "can a worker of plugin.versions reach registry.test:5000?" in found[2].advice
+    assert "can a worker of plugin.versions reach registry.test:5000, and what" in found[2].advice
     assert found[1].details == {
         "images": 6,
         "failing": 1,

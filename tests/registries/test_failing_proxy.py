@@ -9,8 +9,8 @@ from itertools import repeat
 
 import pytest
 
-from tests.registries.attacks import GUARDED, Make, Oci, attempt
-from tests.registries.double import Double
+from tests.registries.attacks import GUARDED, PATH, Make, Oci, attempt
+from tests.registries.double import Double, says
 from tests.registries.forward_proxy import Answer, ForwardProxy, says_status
 from worker.domain.image import FetchFailed, NoAnswer
 from worker.registries import Caps
@@ -181,3 +181,16 @@ def test_so_many_addresses_are_tried(
     proxy.answers[""] = says_status(status)
     failure(addresses=4)
     assert len(proxy.asked) == tries
+
+
+@pytest.mark.parametrize("status", [403, 407, 502])
+def test_a_registry_is_not_told_what_the_proxy_refuses_elsewhere(
+    double: Double, proxy: ForwardProxy, failure: Callable[..., FetchFailed], status: int
+) -> None:
+    """The operator is: by the detail."""
+    double.behaviours[PATH] = says(302, b"", {"Location": "https://other.test/x"})
+    proxy.answers[f"{PUBLIC[0]}:443"] = says_status(status)
+    failed = failure()
+    assert (failed.reason, type(failed)) == ("unreachable", NoAnswer)
+    assert failed.detail.startswith("no way to other.test: ")
+    assert f"({status})" in failed.detail

@@ -251,23 +251,34 @@ def test_a_registry_cannot_have_ports_of_others_scanned(
     assert reasons == {"unreachable"}
 
 
-def test_a_registry_cannot_look_for_names_of_others(double: Double, registries: Make, oci: Oci) -> None:
-    """Whether a name of our network is known, and may be dialled: the reason is the same, the detail is not."""
-    inside = {"db.internal.test": ["10.1.2.3"], "odd.internal.test": ["169.254.169.254"]}
+@pytest.mark.parametrize("way", ["redirect", "realm"])
+def test_a_registry_cannot_look_for_names_of_others(
+    double: Double, registries: Make, oci: Oci, way: str
+) -> None:
+    """Whether a name of our network is known, and may be dialled: only the detail tells it."""
+    inside = {"db.example.org": ["10.1.2.3"], "odd.example.org": ["169.254.169.254"]}
 
     def resolve(name: str, port: int) -> list[str]:
+        if name == "registry.example.org":
+            return ["127.0.0.1"]
         if name not in inside:
             raise socket.gaierror(socket.EAI_NONAME, "Name or service not known")
         return inside[name]
 
-    made = registries(f"http://{double.authority}", resolver=resolve)
+    host = f"registry.example.org:{double.port}"
+    made = registries(f"http://{host},127.0.0.0/8", resolver=resolve)
     found = set()
-    for name in (*inside, "nobody.internal.test"):
-        double.behaviours[PATH] = says(302, b"", {"Location": f"https://{name}/x"})
+    for name in (*inside, "nobody.example.org"):
+        target = f"https://{name}/x"
+        if way == "redirect":
+            double.behaviours[PATH] = says(302, b"", {"Location": target})
+        else:
+            double.before = demands(f'Bearer realm="{target}"')
         with pytest.raises(FetchFailed) as failed:
-            made.fetch(oci(double.authority))
-        found.add((failed.value.reason, failed.value.detail.partition(name)[2]))
-    assert {reason for reason, _ in found} == {"unreachable"}
+            made.fetch(oci(host))
+        # The type decides whether the circuit of the registry counts it.
+        found.add((failed.value.reason, type(failed.value), failed.value.detail.partition(name)[2]))
+    assert {(reason, kind) for reason, kind, _ in found} == {("unreachable", NoAnswer)}
     assert len(found) == 3
 
 

@@ -8,7 +8,7 @@ from time import monotonic
 from requests import PreparedRequest, RequestException, Response
 from urllib3.exceptions import HTTPError
 
-from worker.domain.image import BeforeRequest, FailureReason, FetchFailed, NoAnswer
+from worker.domain.image import BeforeRequest, FetchFailed, NoAnswer
 from worker.registries.http.body import read_body
 from worker.registries.http.bounds import until
 from worker.registries.http.caps import Caps
@@ -72,9 +72,9 @@ class RegistrySession:
         ``authorization``: the value of the header; it is not sent on when scheme, host or port change.
         ``limit``: the most decoded bytes of a 200; None: ``caps.page_bytes``.
         """
-        origin, is_led = self._check(url), False
+        origin = self._check(url)
         for _ in range(self.caps.redirects + 1):
-            answer = self._once(origin, url, authorization, limit or self.caps.page_bytes, is_led=is_led)
+            answer = self._once(origin, url, authorization, limit or self.caps.page_bytes)
             target = answer.headers.get("Location")
             if answer.status not in _REDIRECTS or target is None:
                 return answer
@@ -82,7 +82,7 @@ class RegistrySession:
             following = self._check(url, f"{origin.authority} leads to ")
             if not keeps_authorization(origin, following):
                 authorization = None
-            origin, is_led = following, True
+            origin = following
         raise FetchFailed("not_allowed", detail="redirected too often")
 
     def _check(self, url: str, said: str = "") -> Origin:
@@ -92,9 +92,7 @@ class RegistrySession:
             failure = FetchFailed("not_allowed", detail=f"{said}a URL that may not be asked: {refusal}")
         raise failure
 
-    def _once(
-        self, origin: Origin, url: str, authorization: str | None, limit: int, *, is_led: bool
-    ) -> Answer:
+    def _once(self, origin: Origin, url: str, authorization: str | None, limit: int) -> Answer:
         self._pace()
         headers = {"Accept": "application/json", "Accept-Encoding": "gzip", "User-Agent": _USER_AGENT}
         if authorization is not None:
@@ -113,9 +111,7 @@ class RegistrySession:
                     response.close()
                     raise
         except DialRefused as refusal:
-            # Where a redirect leads, whether a name is known here is for the operator to know.
-            reason: FailureReason = "unreachable" if is_led else "not_allowed"
-            failure: FetchFailed = FetchFailed(reason, detail=f"{origin.authority}: {refusal}")
+            failure: FetchFailed = FetchFailed("not_allowed", detail=f"{origin.authority}: {refusal}")
         except ProxyFailed as failed:
             failure = failed.failure(origin.authority)
         except (RequestException, HTTPError, OSError) as error:
@@ -124,8 +120,9 @@ class RegistrySession:
         else:
             return Answer(response.status_code, response.headers, body, url)
         self._deadline.check()
-        if isinstance(failure, NoAnswer) and origin != self._home:
-            # A registry chose that host. What listens there is for the operator to know.
+        if origin != self._home and not answered:
+            # A registry chose that host. Whether its name is known here, and what listens there, is for the
+            # operator to know: neither the reason nor the circuit tells it.
             failure = NoAnswer("unreachable", detail=failure.detail)
         raise failure
 

@@ -13,7 +13,7 @@ from worker.store.image_list import Failures, ImageList
 
 _OVERDUE = timedelta(minutes=30)
 _EXAMPLES = 3
-_REACH = "can a worker of plugin.versions reach {host}?"
+_REACH = "can a worker of plugin.versions reach {host}, and what that leads to?"
 _ADVICE: Mapping[FailureReason | None, str] = {
     "auth": (
         "is their credential in PLUGINS_REGISTRY_CREDENTIALS right? Without one, many registries refuse "
