@@ -201,7 +201,15 @@ def test_a_private_registry_behind_the_proxy(proxy: ForwardProxy, through: Make,
 
 
 @pytest.mark.parametrize(
-    "direct", ["http://registry.inside.test:{port}", ".inside.test", "127.0.0.0/8", "x.test, 127.0.0.1/32"]
+    "direct",
+    [
+        "http://registry.inside.test:{port}",
+        "Registry.inside.test",
+        "http://registry.inside.test",
+        ".inside.test",
+        "127.0.0.0/8",
+        "x.test, 127.0.0.1/32",
+    ],
 )
 def test_what_is_reached_directly(
     double: Double, proxy: ForwardProxy, through: Make, oci: Oci, direct: str
@@ -216,7 +224,9 @@ def test_what_is_reached_directly(
     assert proxy.asked == []
 
 
-@pytest.mark.parametrize("direct", ["inside.test", "registry.inside.test", "10.0.0.0/8", ".test.inside"])
+@pytest.mark.parametrize(
+    "direct", ["inside.test", "registry.inside.test", "registry.test:443", "10.0.0.0/8", ".test.inside"]
+)
 def test_what_is_not_reached_directly(proxy: ForwardProxy, through: Make, oci: Oci, direct: str) -> None:
     assert through("http://registry.test", direct).fetch(oci("registry.test")).tags == ("1.0",)
     assert len(proxy.asked) == 1
@@ -229,9 +239,16 @@ def _no_names(host: str, port: int) -> list[str]:
 
 
 def test_without_names_here_the_operator_is_told(through: Make, oci: Oci) -> None:
-    with pytest.raises(FetchFailed, match=r"^unreachable: .*PLUGINS_REGISTRY_PROXY_NAMES") as failed:
+    with pytest.raises(FetchFailed, match=r"^unreachable: .*PLUGINS_REGISTRY_PROXY_NAMES"):
         through("http://registry.test", resolver=_no_names).fetch(oci("registry.test"))
-    assert failed.value.reason == "unreachable"
+
+
+def test_without_an_answer_about_names_here_the_operator_is_told(through: Make, oci: Oci) -> None:
+    def slow(host: str, port: int) -> list[str]:
+        raise TimeoutError("the time for this image is over")
+
+    with pytest.raises(FetchFailed, match=r"^timeout: .*in time; PLUGINS_REGISTRY_PROXY_NAMES"):
+        through("http://registry.test", resolver=slow).fetch(oci("registry.test"))
 
 
 def test_the_proxy_looks_listed_names_up(proxy: ForwardProxy, through: Make, oci: Oci) -> None:

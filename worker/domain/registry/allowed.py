@@ -111,6 +111,11 @@ class AllowedRegistries:
                 return entry.scheme
         return None
 
+    def lists(self, host: str, port: int) -> bool:
+        """Return whether an entry is about a host, where one without a port is about all its ports."""
+        anywhere = any(entry.host == host and entry.port is None for entry in self.entries)
+        return anywhere or self.scheme(host, port) is not None
+
     def may_dial(self, host: str, port: int, address: Address) -> bool:
         """Return whether a connection for ``host:port`` may go to ``address``, to which the name resolved.
 

@@ -119,10 +119,12 @@ class Guard:
         if proxy.looks_up and parse_address(host) is None:
             self._check_name(host, port)
             return self._dial_through(proxy, [f"{host}:{port}"], timeout, options)
+        hint = "PLUGINS_REGISTRY_PROXY_NAMES lets the proxy look names up"
         try:
             addresses = self.addresses(host, port)
+        except TimeoutError:
+            raise ProxyFailed(f"its name is not found here in time; {hint}", "timeout") from None
         except OSError:
-            hint = "PLUGINS_REGISTRY_PROXY_NAMES lets the proxy look names up"
             raise ProxyFailed(f"its name is not known here; {hint}") from None
         if proxy.spares_all(addresses, port):
             return _connect(addresses, port, timeout, options)

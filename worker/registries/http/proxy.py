@@ -20,7 +20,8 @@ class Proxy:
     """A proxy that makes tunnels (CONNECT).
 
     ``host``, ``port``: where it is. ``authorization``: the header with its login; None: it needs none.
-    ``direct``: hosts and networks that are reached without it (``PLUGINS_REGISTRY_NO_PROXY``).
+    ``direct``: hosts and networks that are reached without it (``PLUGINS_REGISTRY_NO_PROXY``); a host without
+    a port stands for all its ports.
     ``looks_up``: it is given names, and looks them up (``PLUGINS_REGISTRY_PROXY_NAMES``); otherwise it is
     given addresses that were looked up and checked here.
     """
@@ -33,7 +34,7 @@ class Proxy:
 
     def spares(self, host: str, port: int) -> bool:
         """Return whether a host is reached without the proxy: it is listed, or an address in a network."""
-        return self.direct.scheme(host, port) is not None
+        return self.direct.lists(host, port)
 
     def spares_all(self, addresses: Collection[Address], port: int) -> bool:
         """Return whether a name is reached without the proxy: all its addresses are in listed networks."""
