@@ -331,6 +331,6 @@ def test_images_that_cannot_be_read_are_told_by_host(services: Services, look: L
         for host, failures in (("good.example", 0), ("bad.example", 0), ("bad.example", 3))
     )
     _, found = look("--quick")
-    told = expect(found, "versions", "warn", "reach bad.example?")
+    told = expect(found, "versions", "warn", "reach bad.example, and what that leads to?")
     assert [f["subject"] for f in found["versions"]] == ["bad.example"]
     assert told["text"].startswith("1 of 2 image(s)")
