@@ -141,11 +141,16 @@ def test_the_most_exact_entry_decides() -> None:
 
 
 @pytest.mark.parametrize(
-    "entry", ["http://", "10.0.0.1/8", ".", ".a:5", "a b", "ftp://x", "http://a/b", "x:99999", "*"]
+    "entry", ["http://", "10.0.0.1/8", ".", ".a:5", "a b", "ftp://x", "http://a/b", "x:99999", "*", "*.corp"]
 )
 def test_a_wrong_entry_is_named(entry: str) -> None:
     with pytest.raises(ValueError, match=r"^entry (?:2|'10\.0\.0\.1/8'|'\.a:5'): "):
         AllowedRegistries.parse(f"ok.example,{entry}")
+
+
+def test_who_writes_an_asterisk_is_told_the_form() -> None:
+    with pytest.raises(ValueError, match=r"must be \.suffix, without the \*"):
+        AllowedRegistries.parse("*.corp.example")
 
 
 @pytest.mark.parametrize(

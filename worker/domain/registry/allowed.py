@@ -147,6 +147,8 @@ def _parse_entry(text: str) -> _Entry:
             return _Entry(scheme, network=ip_network(rest))
         except ValueError:
             raise ValueError("must be host[:port], .suffix or a CIDR network without host bits") from None
+    if rest.startswith("*."):
+        raise ValueError("must be .suffix, without the *")
     if rest.startswith("."):
         name, port = parse_authority(rest[1:])
         if port is not None or parse_address(name) is not None:
